@@ -1,0 +1,2 @@
+//! The leaklab binary.
+fn main() {}

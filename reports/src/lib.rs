@@ -1,0 +1,1 @@
+//! Run format, statistics, verdict, comparison, charts and pages of leaklab.
