@@ -1,1 +1,23 @@
-//! The catalogue of published leaks.
+//! Reproductions of published memory leaks, each in its buggy and its fixed form.
+//!
+//! One folder per document, one [`Scenario`] per folder, one line in [`catalogue`].
+//! A scenario is a small model of the runtime that its document speaks of: the leak must
+//! come from the document's mechanism, not from a `Vec` that is pushed to.
+//!
+//! Nothing here knows the harness. A workload sees its run through [`Load`], which paces
+//! operations and says when to stop, and through [`Meter`], which takes counts and gauges.
+
+pub mod catalogue;
+mod load;
+mod meter;
+mod parameter;
+pub mod retained;
+mod scenario;
+pub mod shape;
+
+pub use load::{Drain, Load, LoadPlan, StopFlag};
+pub use meter::{Gauge, Meter, NoMeter};
+pub use parameter::{Parameter, ParameterError, ParameterKind, Parameters, Value};
+pub use scenario::{
+    Description, Document, Expected, Role, Scenario, Setup, Variant, Workload, WorkloadError,
+};
