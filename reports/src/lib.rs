@@ -1,1 +1,7 @@
 //! Run format, statistics, verdict, comparison, charts and pages of leaklab.
+//!
+//! Everything here works from a run folder alone (see [`run`] and FORMAT.md): on another
+//! machine, without the binary that ran, and from a run that crashed half-way. Nothing here
+//! calls the operating system beyond reading and writing files.
+
+pub mod run;

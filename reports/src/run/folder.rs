@@ -1,0 +1,294 @@
+//! A run folder as an object: opens records, hands out samples and events of its cells.
+
+use super::event::{Event, read_events};
+use super::record::{CellPlan, CellStatus, FORMAT_MAJOR, RunRecord, State};
+use super::table::{SampleTable, TableError, read_table};
+use serde::de::DeserializeOwned;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A run on disk.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its `run.json`.
+    pub record: RunRecord,
+    /// Its cells, in the order of the record.
+    pub cells: Vec<Cell>,
+}
+
+/// A cell on disk.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What it is.
+    pub plan: CellPlan,
+    /// How it stands; `planned` if it never started.
+    pub status: CellStatus,
+}
+
+/// Why a run could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no such folder, or nothing of a run in it.
+    #[error("`{}` is not a run folder: it has no run.json", .0.display())]
+    NotARun(PathBuf),
+    /// A file of it could not be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file of it is not what it should be.
+    #[error("`{}` is damaged: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// It was written by a later leaklab.
+    #[error("`{}` has run format {found}, this leaklab reads up to {FORMAT_MAJOR}", path.display())]
+    TooNew {
+        /// The folder.
+        path: PathBuf,
+        /// Its major version.
+        found: u32,
+    },
+    /// It has no cell of that name.
+    #[error("`{}` has no cell `{wanted}`; it has {known}", path.display())]
+    NoSuchCell {
+        /// The folder.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// The cells it has.
+        known: String,
+    },
+}
+
+impl Run {
+    /// Opens a run folder, finished, running or dead.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if `run.json` is missing, damaged or too new. A damaged `status.json`
+    /// makes its cell `running`, which is what a crash leaves behind.
+    pub fn open(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join("run.json");
+        if !path.is_file() {
+            return Err(RunError::NotARun(folder.to_owned()));
+        }
+        let record: RunRecord = read_json(&path)?;
+        if record.format.major > FORMAT_MAJOR {
+            return Err(RunError::TooNew {
+                path: folder.to_owned(),
+                found: record.format.major,
+            });
+        }
+        let cells = record
+            .cells
+            .iter()
+            .map(|plan| Cell::open(folder, plan))
+            .collect();
+        Ok(Run {
+            folder: folder.to_owned(),
+            record,
+            cells,
+        })
+    }
+
+    /// The cells whose address is `pattern` or begins with `pattern::`; `#2` may be left out.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::NoSuchCell`] with the addresses that exist if there is none.
+    pub fn cells_named(&self, pattern: &str) -> Result<Vec<&Cell>, RunError> {
+        let cells: Vec<&Cell> = self
+            .cells
+            .iter()
+            .filter(|cell| cell.is_named(pattern))
+            .collect();
+        if cells.is_empty() {
+            let known: Vec<_> = self
+                .cells
+                .iter()
+                .map(|cell| format!("`{}`", cell.plan.id))
+                .collect();
+            return Err(RunError::NoSuchCell {
+                path: self.folder.clone(),
+                wanted: pattern.to_owned(),
+                known: known.join(", "),
+            });
+        }
+        Ok(cells)
+    }
+}
+
+impl Cell {
+    fn open(run_folder: &Path, plan: &CellPlan) -> Self {
+        // A name from a file is not trusted to stay inside the run.
+        let name = Path::new(&plan.folder)
+            .file_name()
+            .unwrap_or_else(|| "unnamed".as_ref());
+        let folder = run_folder.join(name);
+        let path = folder.join("status.json");
+        let status = match read_json(&path) {
+            Ok(status) => status,
+            Err(RunError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                CellStatus::default()
+            }
+            Err(_) => CellStatus {
+                state: State::Running,
+                ..CellStatus::default()
+            },
+        };
+        Cell {
+            folder,
+            plan: plan.clone(),
+            status,
+        }
+    }
+
+    /// Reads the columns of `samples.csv` that `wanted` accepts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_table`].
+    pub fn samples(&self, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, TableError> {
+        read_table(&self.folder.join("samples.csv"), wanted)
+    }
+
+    /// Reads `events.jsonl`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_events`].
+    pub fn events(&self) -> std::io::Result<Vec<Event>> {
+        read_events(&self.folder.join("events.jsonl"))
+    }
+
+    /// Reads `verdict.json` as whatever the judge wrote; `None` if there is none (yet).
+    pub fn verdict<T: DeserializeOwned>(&self) -> Option<T> {
+        read_json(&self.folder.join("verdict.json")).ok()
+    }
+
+    fn is_named(&self, pattern: &str) -> bool {
+        let id = self.plan.id.as_str();
+        let base = id.split_once('#').map_or(id, |(base, _)| base);
+        id == pattern
+            || base == pattern
+            || base
+                .strip_prefix(pattern)
+                .is_some_and(|rest| rest.starts_with("::"))
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let text = std::fs::read(path).map_err(|source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_slice(&text).map_err(|source| RunError::Json {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes a file so that it appears whole or not at all: under a temporary name in the same
+/// folder, synced, then renamed.
+///
+/// # Errors
+///
+/// The error of the operating system; the temporary file is removed then.
+pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = std::fs::File::create(&temporary).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.sync_data()
+    });
+    written
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .inspect_err(|_| {
+            let _ = std::fs::remove_file(&temporary);
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_with(record: &RunRecord) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = serde_json::to_vec(record).expect("JSON");
+        write_atomically(&folder.path().join("run.json"), &text).expect("a file");
+        folder
+    }
+
+    fn plan(id: &str, folder: &str) -> CellPlan {
+        CellPlan {
+            id: id.to_owned(),
+            folder: folder.to_owned(),
+            ..CellPlan::default()
+        }
+    }
+
+    #[test]
+    fn a_run_that_died_early_opens_with_what_there_is() {
+        let folder = run_with(&RunRecord {
+            cells: vec![plan("a::x", "a--x"), plan("a::y", "a--y")],
+            ..RunRecord::default()
+        });
+        std::fs::create_dir(folder.path().join("a--x")).expect("a folder");
+        std::fs::write(folder.path().join("a--x/status.json"), "{\"state\":\"ru").expect("a file");
+        let run = Run::open(folder.path()).expect("a run");
+        assert_eq!(run.cells[0].status.state, State::Running);
+        assert_eq!(run.cells[1].status.state, State::Planned);
+        assert!(run.cells[0].samples(|_| true).is_err());
+        assert!(run.cells[0].events().expect("no events").is_empty());
+    }
+
+    #[test]
+    fn cells_are_found_by_scenario_variant_and_repetition() {
+        let folder = run_with(&RunRecord {
+            cells: vec![plan("a::x#1", "1"), plan("a::x#2", "2"), plan("ab::x", "3")],
+            ..RunRecord::default()
+        });
+        let run = Run::open(folder.path()).expect("a run");
+        let found = |pattern| run.cells_named(pattern).map(|cells| cells.len());
+        assert_eq!(found("a").expect("two"), 2);
+        assert_eq!(found("a::x").expect("two"), 2);
+        assert_eq!(found("a::x#2").expect("one"), 1);
+        let message = found("b").expect_err("none").to_string();
+        assert!(message.contains("`a::x#1`, `a::x#2`, `ab::x`"), "{message}");
+    }
+
+    #[test]
+    fn folders_that_are_no_runs_or_too_new_are_refused_with_the_reason() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        assert!(matches!(Run::open(empty.path()), Err(RunError::NotARun(_))));
+        let mut record = RunRecord::default();
+        record.format.major = FORMAT_MAJOR + 1;
+        let newer = run_with(&record);
+        assert!(matches!(
+            Run::open(newer.path()),
+            Err(RunError::TooNew { found, .. }) if found == FORMAT_MAJOR + 1
+        ));
+    }
+
+    #[test]
+    fn a_cell_folder_cannot_point_outside_its_run() {
+        let folder = run_with(&RunRecord {
+            cells: vec![plan("a::x", "../../etc")],
+            ..RunRecord::default()
+        });
+        let run = Run::open(folder.path()).expect("a run");
+        assert_eq!(run.cells[0].folder, folder.path().join("etc"));
+    }
+}

@@ -1,0 +1,35 @@
+//! The run folder: what a run leaves on disk, and its reader.
+//!
+//! ```text
+//! leaklab-out/runs/20261121T031500Z-k3f9/
+//!   run.json                          RunRecord: what was run, where, how
+//!   alts-timeout--unpatched/          one folder per cell
+//!     samples.csv                     one row per tick, see `columns`
+//!     events.jsonl                    Event per line
+//!     status.json                     CellStatus: `running`, then how it ended
+//!     verdict.json                    the judgement
+//!     stdout.log, stderr.log
+//!   report.html, charts/
+//! ```
+//!
+//! FORMAT.md describes every column and key. Rows and lines are appended; a torn last one is
+//! tolerated. All other files appear whole, by rename. Readers ignore keys and columns that
+//! they do not know, and treat missing ones as absent.
+
+mod address;
+pub mod columns;
+mod event;
+mod folder;
+mod record;
+mod sample;
+mod table;
+
+pub use address::Address;
+pub use event::{Event, EventKind, read_events};
+pub use folder::{Cell, Run, RunError, write_atomically};
+pub use record::{
+    CellPlan, CellStatus, Configuration, CostSummary, FORMAT_MAJOR, FORMAT_MINOR, FormatVersion,
+    Host, LeaklabVersion, Outcome, RunRecord, State,
+};
+pub use sample::{Heap, Phase, Sample};
+pub use table::{SampleTable, TableError, read_table};
