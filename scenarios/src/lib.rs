@@ -17,7 +17,9 @@ pub mod shape;
 
 pub use load::{Drain, Load, LoadPlan, StopFlag};
 pub use meter::{Gauge, Meter, NoMeter};
-pub use parameter::{Parameter, ParameterError, ParameterKind, Parameters, Value};
+pub use parameter::{
+    Parameter, ParameterError, ParameterKind, Parameters, Value, parse_size, size_text,
+};
 pub use scenario::{
     Description, Document, Expected, Role, Scenario, Setup, Variant, Workload, WorkloadError,
 };
