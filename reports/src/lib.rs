@@ -5,3 +5,4 @@
 //! calls the operating system beyond reading and writing files.
 
 pub mod run;
+pub mod sketch;
