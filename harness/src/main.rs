@@ -1,2 +1,28 @@
-//! The leaklab binary.
-fn main() {}
+//! leaklab: runs a program, samples its memory, and says whether it leaks.
+
+mod cli;
+mod commands;
+mod exit;
+mod host;
+mod live;
+mod outside;
+mod planning;
+mod recorder;
+mod supervisor;
+mod system;
+mod text;
+mod time;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = cli::Cli::parse().execute();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit::of_error(&error).into()
+        }
+    }
+}

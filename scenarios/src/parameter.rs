@@ -317,7 +317,7 @@ pub fn parse_size(text: &str) -> Option<u64> {
 pub fn size_text(bytes: u64) -> String {
     let exact = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
         .into_iter()
-        .find(|(_, unit)| bytes >= *unit && bytes % unit == 0);
+        .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
     match exact {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
         None => format!("{bytes}"),

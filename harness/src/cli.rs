@@ -1,0 +1,65 @@
+//! The command line: which commands there are.
+
+use crate::commands::{cell, list, run};
+use crate::exit::Exit;
+use clap::{Parser, Subcommand};
+
+/// Runs a program for minutes or nights, samples its memory, and says whether it leaks.
+#[derive(Debug, Parser)]
+#[command(
+    name = "leaklab",
+    version,
+    propagate_version = true,
+    after_help = "\
+Exit codes: 0 as expected, within budget · 1 leak or regression · 2 usage · 3 inconclusive ·
+4 harness failed · 5 the program died · 130, 143 stopped by a signal
+
+  leaklab run alts-timeout --duration 20s       every variant of a published leak, with a chart
+  leaklab run --duration 8h -- ./my-service     a soak of your own program
+  leaklab list                                  the catalogue"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Arguments>),
+    List(list::Arguments),
+    #[command(hide = true)]
+    Cell(cell::Arguments),
+    /// Outlives a harness that is killed and ends what it left behind.
+    #[command(hide = true)]
+    Guard,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    ///
+    /// Anything that kept the command from its end; see [`crate::exit::of_error`].
+    pub fn execute(self) -> anyhow::Result<Exit> {
+        match self.command {
+            Command::Run(arguments) => run::execute(*arguments),
+            Command::List(arguments) => list::execute(&arguments),
+            Command::Cell(arguments) => cell::execute(&arguments),
+            Command::Guard => {
+                crate::supervisor::guard::keep_guard(std::io::stdin().lock());
+                Ok(Exit::Good)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declarations_of_the_command_line_agree() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,34 @@
+//! One file per command, named by its verb.
+
+pub mod cell;
+pub mod list;
+pub mod run;
+
+use comfy_table::{ContentArrangement, Table};
+use std::io::Write;
+
+/// A table without frames: columns under their names.
+pub fn plain_table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(columns.iter().copied());
+    table
+}
+
+/// Writes results to stdout; a reader that has gone (`| head`) is no failure.
+///
+/// # Errors
+///
+/// Any other error of the operating system.
+pub fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

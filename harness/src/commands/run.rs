@@ -1,0 +1,317 @@
+//! `leaklab run`: runs cells, records them, judges them, draws them.
+
+use crate::commands::{plain_table, print};
+use crate::exit::{Exit, usage};
+use crate::live::LiveView;
+use crate::planning::{Common, everything, select, tour};
+use crate::supervisor::cell::CellSetup;
+use crate::supervisor::interrupt;
+use crate::supervisor::run::run_cells;
+use crate::text::{bytes_text, count_text};
+use crate::time::parse_duration;
+use anyhow::Context;
+use leaklab_reports::run::{
+    CellStatus, LeaklabVersion, Outcome, Phase, Run, RunRecord, columns, write_atomically,
+};
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Run scenarios or a program of your own, and judge their memory.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab run                                       a tour: a leak and its fix of each document
+  leaklab run alts-timeout --duration 20s           every variant of one scenario
+  leaklab run 'alts-timeout::{unpatched,cleared}'   some of them
+  leaklab run alts-timeout --set payload=64KiB      with another payload
+  leaklab run --duration 8h --memory-limit 2GiB -- ./my-service --port 0
+                                                    a soak of your own program")]
+pub struct Arguments {
+    /// Scenarios (`alts-timeout`), variants (`alts-timeout::cleared`) or globs (`*::fixed*`).
+    selectors: Vec<String>,
+    /// Run every variant of every scenario.
+    #[arg(long, conflicts_with = "selectors")]
+    all: bool,
+    /// A program of your own and its arguments.
+    #[arg(last = true, conflicts_with_all = ["selectors", "all"])]
+    command: Vec<OsString>,
+    /// Length of the load of each cell [default: the scenario's own; 60s for a program].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DURATION")]
+    duration: Option<Duration>,
+    /// Length of a warm-up before it, drawn but not judged.
+    #[arg(long, value_parser = parse_duration, default_value = "0s", env = "LEAKLAB_WARMUP")]
+    warmup: Duration,
+    /// Time after the load in which memory may come back [default: 2s].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DRAIN")]
+    drain: Option<Duration>,
+    /// Time between two samples, 1ms to 1h [default: 1s, less for a load under 100s].
+    #[arg(long, value_parser = parse_interval, env = "LEAKLAB_INTERVAL")]
+    interval: Option<Duration>,
+    /// Operations per second [default: the scenario's own].
+    #[arg(long, value_parser = parse_rate, env = "LEAKLAB_RATE")]
+    rate: Option<f64>,
+    /// Operations after which the load ends.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), env = "LEAKLAB_OPERATIONS")]
+    operations: Option<u64>,
+    /// How often each cell is run.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000), env = "LEAKLAB_REPEAT")]
+    repeat: u64,
+    /// Cells that run at the same time; more than one disturb each other.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256), env = "LEAKLAB_JOBS")]
+    jobs: u64,
+    /// Seed of everything random; each repetition adds one.
+    #[arg(long, default_value_t = 1, env = "LEAKLAB_SEED")]
+    seed: u64,
+    /// Resident memory at which a cell is ended [default: 80 % of what is free, per job].
+    #[arg(long, value_parser = parse_size, env = "LEAKLAB_MEMORY_LIMIT")]
+    memory_limit: Option<u64>,
+    /// Soft limit of open descriptors for each cell.
+    #[arg(long, env = "LEAKLAB_DESCRIPTOR_LIMIT")]
+    descriptor_limit: Option<u64>,
+    /// A parameter of the scenario, as `key=value`; `leaklab list SCENARIO` shows them.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Growth that is accepted: 64KiB/h, 5MiB/d, 16B/op, 0.5%/h [default: the scenario's own].
+    #[arg(long, env = "LEAKLAB_BUDGET")]
+    budget: Option<String>,
+    /// Folder for runs.
+    #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
+    out: PathBuf,
+    /// Time between TERM and KILL when a cell is ended.
+    #[arg(long, value_parser = parse_duration, default_value = "5s", env = "LEAKLAB_GRACE")]
+    grace: Duration,
+    /// How long a cell may take to say that it is ready [default: 30s; a program need not say].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_READY_TIMEOUT")]
+    ready_timeout: Option<Duration>,
+    /// A variable for the cells: NAME=VALUE, or NAME to pass it on.
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    environment: Vec<String>,
+    /// A gauge that the program will report, so that it has a column from the start.
+    #[arg(long = "gauge", value_name = "NAME")]
+    gauges: Vec<String>,
+}
+
+/// Runs what was asked for.
+///
+/// # Errors
+///
+/// A usage error for what does not exist or does not fit; otherwise what kept the run from
+/// being started or recorded.
+pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
+    let common = arguments.common()?;
+    let runs = arguments.out.join("runs");
+    // Nothing is created before the request is known to be good.
+    let plan = |folder: &Path| arguments.cells(&common, folder);
+    plan(&runs)?;
+    let folder = create_run_folder(&runs)?;
+    let cells = plan(&folder)?;
+    interrupt::listen().context("cannot listen for signals")?;
+    write_record(&folder, &common, arguments.jobs, &cells)?;
+
+    let view = LiveView::new(cells.len());
+    let jobs = usize::try_from(arguments.jobs).unwrap_or(1);
+    run_cells(&cells, jobs, &view, &|_, _| {});
+    conclude(&folder)
+}
+
+impl Arguments {
+    fn cells(&self, common: &Common, folder: &Path) -> anyhow::Result<Vec<CellSetup>> {
+        if !self.command.is_empty() {
+            return common.command_cells(&self.command, folder);
+        }
+        let selected = match (self.all, self.selectors.is_empty()) {
+            (true, _) => everything().collect(),
+            (false, true) => tour(),
+            (false, false) => select(&self.selectors)?,
+        };
+        common.scenario_cells(&selected, folder)
+    }
+
+    fn common(&self) -> anyhow::Result<Common> {
+        let environment = self
+            .environment
+            .iter()
+            .map(|given| match given.split_once('=') {
+                Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+                None => std::env::var(given)
+                    .map(|value| (given.clone(), value))
+                    .map_err(|_| usage(format!("`--env {given}`: it is not set here"))),
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let memory_limit_bytes = self.memory_limit.or_else(|| {
+            let available = crate::host::available_bytes()?;
+            Some(available / 5 * 4 / self.jobs)
+        });
+        Ok(Common {
+            interval: self.interval,
+            duration: self.duration,
+            warmup: self.warmup,
+            drain: self.drain,
+            rate: self.rate,
+            operations: self.operations,
+            repeat: self.repeat,
+            seed: self.seed,
+            memory_limit_bytes,
+            descriptor_limit: self.descriptor_limit,
+            grace: self.grace,
+            ready_timeout: self.ready_timeout,
+            environment,
+            gauges: self.gauges.clone(),
+            settings: self.settings.clone(),
+            budget: self.budget.clone(),
+        })
+    }
+}
+
+/// Creates `<runs>/<UTC time>-<4 characters>/`.
+fn create_run_folder(runs: &Path) -> anyhow::Result<PathBuf> {
+    let hint = "choose another folder with --out";
+    std::fs::create_dir_all(runs)
+        .with_context(|| format!("cannot create `{}` (hint: {hint})", runs.display()))?;
+    loop {
+        let time = crate::time::now_utc().replace(['-', ':'], "");
+        let folder = runs.join(format!("{time}-{}", four_characters()));
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            result => {
+                result.with_context(|| {
+                    format!("cannot create `{}` (hint: {hint})", folder.display())
+                })?;
+                return Ok(folder);
+            }
+        }
+    }
+}
+
+/// Four random characters, so that runs started in the same second differ.
+fn four_characters() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    // The standard library seeds each of these at random.
+    let mut bits = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
+    std::iter::repeat_with(|| {
+        let character = ALPHABET[(bits % 32) as usize];
+        bits /= 32;
+        char::from(character)
+    })
+    .take(4)
+    .collect()
+}
+
+fn write_record(
+    folder: &Path,
+    common: &Common,
+    jobs: u64,
+    cells: &[CellSetup],
+) -> anyhow::Result<()> {
+    let LeaklabVersion { version, revision } = crate::host::leaklab_version();
+    let record = RunRecord {
+        id: folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        leaklab: LeaklabVersion { version, revision },
+        started_utc: crate::time::now_utc(),
+        command: std::env::args_os()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
+        configuration: common.configuration(jobs),
+        host: crate::host::host(),
+        cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
+        ..RunRecord::default()
+    };
+    let text = serde_json::to_vec_pretty(&record)?;
+    write_atomically(&folder.join("run.json"), &text)
+        .with_context(|| format!("cannot write to `{}`", folder.display()))
+}
+
+/// Everything after the last cell: table, paths, exit code. From the folder alone.
+fn conclude(folder: &Path) -> anyhow::Result<Exit> {
+    let run = Run::open(folder)?;
+    print(&closing_table(&run))?;
+    print(&format!("\nrun    {}\n", folder.display()))?;
+    let mut exit = Exit::Good;
+    for cell in &run.cells {
+        exit = exit.or_graver(outcome_exit(&cell.status));
+    }
+    if let Some(signal) = interrupt::asked_by() {
+        exit = Exit::Signal(signal);
+    }
+    Ok(exit)
+}
+
+fn outcome_exit(status: &CellStatus) -> Exit {
+    match status.outcome {
+        Some(Outcome::Completed) => Exit::Good,
+        Some(Outcome::MemoryLimit) => Exit::Bad,
+        Some(Outcome::Died | Outcome::NeverReady | Outcome::SpawnFailed) => Exit::Died,
+        Some(Outcome::HarnessFailed) => Exit::Harness,
+        Some(Outcome::Stopped) | None => Exit::Inconclusive,
+    }
+}
+
+fn closing_table(run: &Run) -> String {
+    let mut table = plain_table(&[
+        "variant",
+        "role",
+        "operations",
+        "live heap",
+        "per operation",
+        "formula",
+        "expected",
+    ]);
+    for cell in &run.cells {
+        let heap = cell
+            .samples(|name| name == columns::ALLOCATED_BYTES || name == columns::OPS_TOTAL)
+            .ok();
+        let load = heap.as_ref().and_then(|table| {
+            let index = |position: fn(&[Phase]) -> Option<usize>| position(&table.phase);
+            let first = index(|phases| phases.iter().position(|p| *p == Phase::Load))?;
+            let last = index(|phases| phases.iter().rposition(|p| *p == Phase::Load))?;
+            let allocated = table.filled_column(columns::ALLOCATED_BYTES)?;
+            let ops = table.filled_column(columns::OPS_TOTAL)?;
+            let growth = allocated[last] - allocated[first];
+            let operations = ops[last] - ops[first];
+            Some((allocated[first], allocated[last], growth / operations))
+        });
+        table.add_row([
+            cell.plan.id.clone(),
+            cell.plan.role.clone(),
+            cell.status.ops_total.map_or("-".to_owned(), count_text),
+            load.map_or("-".to_owned(), |(first, last, _)| {
+                format!("{} → {}", bytes_text(first), bytes_text(last))
+            }),
+            load.map_or("-".to_owned(), |(_, _, per_op)| bytes_text(per_op)),
+            cell.plan
+                .retained_bytes_per_operation
+                .map_or("-".to_owned(), bytes_text),
+            cell.plan.expected.clone().unwrap_or_default(),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&interval) {
+        Ok(interval)
+    } else {
+        Err("the interval is from 1ms to 1h".to_owned())
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|rate| rate.is_finite() && *rate > 0.0)
+        .ok_or_else(|| "the rate is a number of operations per second above 0".to_owned())
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    leaklab_scenarios::parse_size(text)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("`{text}` is not a size; write 64MiB, 2GB or plain bytes"))
+}

@@ -1,0 +1,50 @@
+//! What machine this is, for the record of a run.
+
+use crate::system;
+use leaklab_reports::run::{Host, LeaklabVersion};
+use sysinfo::System;
+
+/// Version and revision of this leaklab.
+pub fn leaklab_version() -> LeaklabVersion {
+    LeaklabVersion {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: env!("LEAKLAB_REVISION").to_owned(),
+    }
+}
+
+/// The machine; what cannot be found out stays empty.
+pub fn host() -> Host {
+    let cpu_info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu_info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .and_then(|rest| rest.split_once(':'))
+        .map(|(_, name)| name.trim().to_owned())
+        .unwrap_or_default();
+    let cgroup = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Host {
+        os: System::long_os_version().unwrap_or_default(),
+        kernel: System::kernel_version().unwrap_or_default(),
+        cpu,
+        cpu_count: std::thread::available_parallelism().map_or(0, |count| count.get() as u64),
+        memory_bytes: memory_bytes("MemTotal").unwrap_or_default(),
+        cgroup: cgroup.lines().last().unwrap_or_default().to_owned(),
+        page_bytes: system::page_bytes(),
+        descriptor_limit: system::descriptor_limit(),
+    }
+}
+
+/// Memory that could be used now without swapping.
+pub fn available_bytes() -> Option<u64> {
+    memory_bytes("MemAvailable")
+}
+
+/// A line of `/proc/meminfo`.
+fn memory_bytes(name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let rest = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

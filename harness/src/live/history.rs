@@ -1,0 +1,103 @@
+//! A bounded memory of a cell's live heap: thinned by two whenever it is full.
+
+use leaklab_reports::run::Sample;
+
+/// Points that are kept at most.
+const CAPACITY: usize = 1024;
+
+/// Time and value of the metric that decides, evenly thinned over the whole run.
+#[derive(Debug)]
+pub struct History {
+    points: Vec<(f64, f64)>,
+    /// One sample in `stride` is kept.
+    stride: u64,
+    seen: u64,
+    last: Option<f64>,
+    metric: &'static str,
+}
+
+impl History {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        History {
+            points: Vec::with_capacity(CAPACITY),
+            stride: 1,
+            seen: 0,
+            last: None,
+            metric: "memory",
+        }
+    }
+
+    /// Takes a sample: live heap if there is one, else what a managed runtime uses, else RSS.
+    pub fn add(&mut self, sample: &Sample) {
+        let heap = sample.heap;
+        let (value, metric) = match (heap.allocated_bytes, heap.used_bytes, sample.rss_bytes) {
+            (Some(bytes), _, _) => (bytes, "live heap"),
+            (None, Some(bytes), _) => (bytes, "heap used"),
+            (None, None, Some(bytes)) if self.metric != "live heap" => (bytes, "RSS"),
+            _ => return,
+        };
+        self.metric = metric;
+        self.last = Some(value as f64);
+        if self.seen.is_multiple_of(self.stride) {
+            if self.points.len() == CAPACITY {
+                let mut index = 0;
+                self.points.retain(|_| {
+                    index += 1;
+                    index % 2 == 1
+                });
+                self.stride *= 2;
+            }
+            if self.seen.is_multiple_of(self.stride) {
+                self.points.push((sample.elapsed_ms, value as f64));
+            }
+        }
+        self.seen += 1;
+    }
+
+    /// The newest value.
+    pub fn last(&self) -> Option<f64> {
+        self.last
+    }
+
+    /// The newest value less the first.
+    pub fn growth(&self) -> Option<f64> {
+        Some(self.last? - self.points.first()?.1)
+    }
+
+    /// What is shown: `live heap`, `heap used` or `RSS`.
+    pub fn metric(&self) -> &'static str {
+        self.metric
+    }
+
+    /// The kept values in order of time.
+    pub fn values(&self) -> Vec<f64> {
+        self.points.iter().map(|(_, value)| *value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leaklab_reports::run::Heap;
+
+    #[test]
+    fn a_long_run_is_kept_evenly_and_bounded() {
+        let mut history = History::new();
+        for tick in 0..100_000_u64 {
+            history.add(&Sample {
+                elapsed_ms: tick as f64,
+                heap: Heap {
+                    allocated_bytes: Some(tick),
+                    ..Heap::default()
+                },
+                ..Sample::default()
+            });
+        }
+        assert!(history.points.len() <= CAPACITY);
+        assert!(history.points.len() >= CAPACITY / 2);
+        let gaps: Vec<_> = history.points.windows(2).map(|p| p[1].0 - p[0].0).collect();
+        assert!(gaps.iter().all(|gap| *gap == gaps[0]), "{gaps:?}");
+        assert_eq!(history.growth(), Some(99_999.0));
+    }
+}

@@ -1,0 +1,172 @@
+//! What is shown while cells run: a line per cell on a terminal, a line a minute elsewhere.
+
+mod history;
+
+pub use history::History;
+
+use crate::supervisor::cell::{CellEvent, Observer};
+use crate::text::{bytes_text, count_text};
+use crate::time::duration_text;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use leaklab_reports::run::{CellPlan, CellStatus, Outcome, Sample};
+use leaklab_reports::sketch::{Frame, sparkline};
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time between two lines of a cell when stderr is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(60);
+/// Characters of the small chart.
+const SKETCH_WIDTH: usize = 24;
+
+/// Shows all cells of a run on stderr.
+pub struct LiveView {
+    bars: Option<MultiProgress>,
+    cells: Mutex<HashMap<String, CellView>>,
+    started: AtomicUsize,
+    total: usize,
+}
+
+struct CellView {
+    bar: Option<ProgressBar>,
+    number: usize,
+    history: History,
+    last_line: Instant,
+    planned_ms: Option<f64>,
+}
+
+impl LiveView {
+    /// A view of `total` cells; bars only on a terminal, and not under `CI`.
+    pub fn new(total: usize) -> Self {
+        let on_terminal = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        LiveView {
+            bars: on_terminal
+                .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5))),
+            cells: Mutex::new(HashMap::new()),
+            started: AtomicUsize::new(0),
+            total,
+        }
+    }
+
+    fn cells(&self) -> MutexGuard<'_, HashMap<String, CellView>> {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => drop(bars.println(line)),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn start(&self, plan: &CellPlan) {
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut cells = self.cells();
+        let bar = self.bars.as_ref().map(|bars| {
+            let style = ProgressStyle::with_template("{bar:12} {wide_msg}");
+            let bar = bars.add(ProgressBar::new(1000));
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        if bar.is_none() {
+            eprintln!("[{number}/{}] {} started", self.total, plan.id);
+        }
+        let view = CellView {
+            bar,
+            number,
+            history: History::new(),
+            last_line: Instant::now(),
+            planned_ms: plan.duration_s.map(|s| s * 1000.0),
+        };
+        cells.insert(plan.id.clone(), view);
+    }
+
+    fn sampled(&self, plan: &CellPlan, sample: &Sample) {
+        let mut cells = self.cells();
+        let Some(view) = cells.get_mut(&plan.id) else {
+            return;
+        };
+        view.history.add(sample);
+        if let Some(bar) = &view.bar {
+            let share = view
+                .planned_ms
+                .map_or(0.0, |planned| sample.elapsed_ms / planned);
+            bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
+            bar.set_message(view.history.line(plan, sample));
+        } else if view.last_line.elapsed() >= LINE_INTERVAL {
+            view.last_line = Instant::now();
+            eprintln!(
+                "[{}/{}] {}",
+                view.number,
+                self.total,
+                view.history.line(plan, sample)
+            );
+        }
+    }
+
+    fn end(&self, plan: &CellPlan, status: &CellStatus) {
+        let (number, sketch) = match self.cells().remove(&plan.id) {
+            Some(view) => {
+                if let Some(bar) = &view.bar {
+                    bar.finish_and_clear();
+                }
+                (view.number, view.history.sketch())
+            }
+            None => (self.total, String::new()),
+        };
+        let hint = match (status.outcome, status.hint.is_empty()) {
+            (_, true) => String::new(),
+            (Some(Outcome::Completed), false) => format!(" (note: {})", status.hint),
+            (_, false) => format!("\n      (hint: {})", status.hint),
+        };
+        self.say(&format!(
+            "[{number}/{}] {}: {}; {} operations {sketch}{hint}",
+            self.total,
+            plan.id,
+            status.message,
+            count_text(status.ops_total.unwrap_or(0)),
+        ));
+    }
+}
+
+impl Observer for LiveView {
+    fn observe(&self, plan: &CellPlan, event: &CellEvent<'_>) -> ControlFlow<()> {
+        match event {
+            CellEvent::Started => self.start(plan),
+            CellEvent::Sampled(sample) => self.sampled(plan, sample),
+            CellEvent::Ended(status) => self.end(plan, status),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl History {
+    /// The values so far as a line of blocks that starts at zero.
+    fn sketch(&self) -> String {
+        let values = self.values();
+        Frame::from_zero(&values)
+            .map(|frame| sparkline(&values, SKETCH_WIDTH, frame))
+            .unwrap_or_default()
+    }
+
+    /// Time, operations, live heap, growth and a small chart, on one line.
+    fn line(&self, plan: &CellPlan, sample: &Sample) -> String {
+        let time = duration_text(Duration::from_secs_f64(sample.elapsed_ms.max(0.0) / 1e3));
+        let heap = self.last().map_or("-".to_owned(), bytes_text);
+        let growth = match self.growth() {
+            Some(growth) if growth >= 0.0 => format!("+{}", bytes_text(growth)),
+            Some(growth) => bytes_text(growth),
+            None => "-".to_owned(),
+        };
+        let sketch = self.sketch();
+        format!(
+            "{} {} {time}  {} ops  {} {heap} ({growth})  {sketch}",
+            plan.id,
+            sample.phase.name(),
+            count_text(sample.ops_total.unwrap_or(0)),
+            self.metric(),
+        )
+    }
+}

@@ -1,0 +1,127 @@
+//! Starts a child in isolation, and ends it.
+
+use crate::outside::ProcessTree;
+use crate::system;
+use std::ffi::OsString;
+use std::io::PipeReader;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// Variables that a child inherits; everything else is left out, so that a run does not
+/// depend on the shell it was started from. `--env` adds to them.
+const INHERITED: [&str; 12] = [
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "PATH",
+    "RUST_BACKTRACE",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+];
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct ChildPlan {
+    /// The program.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Variables beyond the inherited ones.
+    pub environment: Vec<(String, String)>,
+    /// Time between two samples, told to the child.
+    pub interval: Duration,
+    /// Soft limit of open descriptors, if it is to differ.
+    pub descriptor_limit: Option<u64>,
+}
+
+/// A child that runs.
+pub struct RunningChild {
+    process: Child,
+    /// Its process tree.
+    pub tree: ProcessTree,
+}
+
+/// The ends of a child's pipes.
+pub struct ChildPipes {
+    pub protocol: PipeReader,
+    pub stdout: std::process::ChildStdout,
+    pub stderr: std::process::ChildStderr,
+}
+
+impl RunningChild {
+    /// Starts the child in its own process group, which dies with this thread.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system: no such program, no permission, no processes left.
+    pub fn start(plan: &ChildPlan) -> std::io::Result<(Self, ChildPipes)> {
+        let (protocol, child_end) = std::io::pipe()?;
+        system::enlarge_pipe(protocol.as_fd());
+        let mut command = Command::new(&plan.program);
+        command
+            .args(&plan.arguments)
+            .env_clear()
+            .envs(
+                INHERITED
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+            .env("LEAKLAB_PIPE", child_end.as_raw_fd().to_string())
+            .env(
+                "LEAKLAB_INTERVAL_MS",
+                (plan.interval.as_secs_f64() * 1000.0).to_string(),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        system::isolate(&mut command, child_end.as_fd());
+        if let Some(limit) = plan.descriptor_limit {
+            system::limit_descriptors(&mut command, limit);
+        }
+        let mut process = command.spawn()?;
+        let missing = || std::io::Error::other("a pipe of the child is missing");
+        let pipes = ChildPipes {
+            protocol,
+            stdout: process.stdout.take().ok_or_else(missing)?,
+            stderr: process.stderr.take().ok_or_else(missing)?,
+        };
+        let tree = ProcessTree::new(process.id());
+        Ok((RunningChild { process, tree }, pipes))
+    }
+
+    /// Its process id, which is its group's too.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
+    }
+
+    /// Sends TERM to the whole group.
+    pub fn terminate(&self) {
+        system::signal_group(self.pid(), libc::SIGTERM);
+    }
+
+    /// Sends KILL to the whole group and to descendants that have left it.
+    pub fn kill(&mut self) {
+        self.tree.kill();
+        system::signal_group(self.pid(), libc::SIGKILL);
+    }
+}
+
+impl Drop for RunningChild {
+    fn drop(&mut self) {
+        // Whatever is left of the group, when the child itself has ended too.
+        self.kill();
+        let _ = self.process.wait();
+    }
+}
