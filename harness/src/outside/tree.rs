@@ -140,7 +140,12 @@ mod tests {
         tree.kill();
         let status = shell.wait().expect("an end");
         assert!(!status.success());
-        assert_eq!(tree.sample().processes, None);
+        // A signal takes effect when its process runs next.
+        let patience = Instant::now() + Duration::from_secs(10);
+        while tree.sample().processes.is_some() {
+            assert!(Instant::now() < patience, "the descendants live on");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     #[test]
