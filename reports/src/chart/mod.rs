@@ -13,6 +13,7 @@ mod metric;
 mod overlay;
 mod paint;
 mod palette;
+mod raster;
 mod run;
 pub mod scale;
 mod scene;

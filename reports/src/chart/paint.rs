@@ -1,14 +1,14 @@
 //! Paints a [`Scene`] with plotters: into an RGB buffer for PNG, into text for SVG.
 //!
-//! The bitmap is drawn at twice its size and averaged down, because plotters rounds to whole
-//! pixels and does not smooth wide lines. The SVG is drawn on a grid of a tenth of a pixel for
-//! the same reason. Neither holds the time at which it was drawn.
+//! Both have a grid of a tenth of a pixel, so that they get the same coordinates. Neither
+//! file holds the time at which it was drawn.
 
 use super::ChartError;
 use super::dash::dashed;
 use super::font;
+use super::raster::{GRID, Raster};
 use super::scene::{Anchor, Colour, Lettering, Point, Scene, Shape, Stroke};
-use plotters::backend::{BitMapBackend, SVGBackend};
+use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
@@ -16,56 +16,47 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, ShapeStyle, TextStyle};
 
-/// How many times larger than the picture the bitmap is drawn.
-const OVERSAMPLING: u32 = 2;
-/// Steps of the SVG's grid per logical pixel.
-const SVG_GRID: u32 = 10;
-/// What plotters divides the size of a font by before it writes it into an SVG.
-const SVG_SIZE_DIVISOR: f64 = 1.24;
-/// How far plotters puts the baseline of an SVG text below the top that it is given, in em.
-const SVG_TOP_TO_BASELINE_EM: f64 = 0.76;
-
 /// How a back end places text.
 #[derive(Clone, Copy)]
 struct TextModel {
     /// Size of the font that gives an em square of one pixel.
     size_per_em: f64,
-    /// Distance from the top, as plotters means it, to the baseline, in em.
+    /// How far below the position that it is given it puts the baseline, in em.
     baseline_em: f64,
 }
 
 const BITMAP_TEXT: TextModel = TextModel {
     size_per_em: font::LINE_BOX_PER_EM,
-    baseline_em: font::LINE_BOX_PER_EM / 2.0,
+    baseline_em: 0.0,
 };
+/// plotters divides the size by 1.24 before it writes it, and moves text 0.76 em down.
 const SVG_TEXT: TextModel = TextModel {
-    size_per_em: SVG_SIZE_DIVISOR,
-    baseline_em: SVG_TOP_TO_BASELINE_EM,
+    size_per_em: 1.24,
+    baseline_em: 0.76,
 };
 
 /// The picture as the bytes of a PNG file.
 pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, ChartError> {
     font::register()?;
-    let (wide, high) = (scene.width * OVERSAMPLING, scene.height * OVERSAMPLING);
-    let mut large = vec![0u8; 3 * wide as usize * high as usize];
+    let background = scene.background.to_backend_color().rgb;
+    let count = scene.width as usize * scene.height as usize;
+    let mut pixels = [background.0, background.1, background.2].repeat(count);
     {
-        let area = BitMapBackend::with_buffer(&mut large, (wide, high)).into_drawing_area();
-        paint(scene, &area, f64::from(OVERSAMPLING), BITMAP_TEXT)?;
-        area.present().map_err(drawing)?;
+        let area = Raster::new(&mut pixels, scene.width, scene.height).into_drawing_area();
+        paint(scene, &area, BITMAP_TEXT)?;
     }
-    let pixels = averaged(&large, scene.width as usize, scene.height as usize);
-    drop(large);
     encode(&pixels, scene.width, scene.height)
 }
 
 /// The picture as the text of an SVG file.
 pub(super) fn svg(scene: &Scene) -> Result<String, ChartError> {
     font::register()?;
-    let (wide, high) = (scene.width * SVG_GRID, scene.height * SVG_GRID);
+    let (wide, high) = (scene.width * GRID, scene.height * GRID);
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (wide, high)).into_drawing_area();
-        paint(scene, &area, f64::from(SVG_GRID), SVG_TEXT)?;
+        area.fill(&scene.background).map_err(drawing)?;
+        paint(scene, &area, SVG_TEXT)?;
         area.present().map_err(drawing)?;
     }
     // The grid stays in the viewBox; the size that a page shows is the picture's.
@@ -84,10 +75,9 @@ fn drawing(error: impl std::fmt::Display) -> ChartError {
 fn paint<B: DrawingBackend>(
     scene: &Scene,
     area: &DrawingArea<B, Shift>,
-    scale: f64,
     text_model: TextModel,
 ) -> Result<(), ChartError> {
-    area.fill(&scene.background).map_err(drawing)?;
+    let scale = f64::from(GRID);
     let pixel = |(x, y): Point| ((x * scale).round() as i32, (y * scale).round() as i32);
     for shape in &scene.shapes {
         match shape {
@@ -174,25 +164,6 @@ fn text_style(
     let mut style = TextStyle::from(font).pos(Pos::new(position, VPos::Top));
     style.color = lettering.colour.to_backend_color();
     style
-}
-
-/// Each pixel the mean of its `OVERSAMPLING`² ones.
-fn averaged(large: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let row = 3 * width * OVERSAMPLING as usize;
-    let mut pixels = Vec::with_capacity(3 * width * height);
-    for pair in large.chunks_exact(2 * row).take(height) {
-        let (upper, lower) = pair.split_at(row);
-        for (u, l) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
-            for channel in 0..3 {
-                let sum = u16::from(u[channel])
-                    + u16::from(u[channel + 3])
-                    + u16::from(l[channel])
-                    + u16::from(l[channel + 3]);
-                pixels.push(((sum + 2) / 4) as u8);
-            }
-        }
-    }
-    pixels
 }
 
 fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, ChartError> {

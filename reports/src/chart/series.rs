@@ -4,7 +4,7 @@ use super::metric::Metric;
 use crate::run::{Cell, Event, EventKind, Phase, SampleTable, columns};
 
 /// One cell's values of one metric.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Series {
     /// Name in the legend: the variant, with its repetition if there are several.
     pub name: String,
