@@ -1,0 +1,193 @@
+//! Pictures of runs as PNG and SVG, both from one layout.
+//!
+//! [`draw_run`] draws what a finished run leaves in `charts/`. A picture is laid out as a
+//! scene of shapes in pixels and painted by plotters into either format, with an embedded
+//! font, so that it is the same on every machine; it holds no time of drawing, so that the
+//! same run gives the same bytes. Series are thinned to the pixel columns by their extremes.
+
+mod dash;
+mod finding;
+mod font;
+mod frame;
+mod metric;
+mod overlay;
+mod paint;
+mod palette;
+mod raster;
+mod run;
+pub mod scale;
+mod scene;
+mod series;
+mod thin;
+
+pub use finding::Growth;
+pub use metric::Metric;
+pub use overlay::Overlay;
+pub use palette::Theme;
+pub use run::draw_run;
+pub use series::{Phases, Series, TimeMark, marks_of};
+pub use thin::thinned;
+
+use crate::run::write_atomically;
+use std::path::{Path, PathBuf};
+
+/// How pictures are drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChartOptions {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Light or dark.
+    pub theme: Theme,
+    /// What is drawn against time; empty for the live heap, or what comes closest to it.
+    pub metrics: Vec<Metric>,
+    /// Lines in one picture; further cells are left out, and the picture says so.
+    pub most_series: usize,
+    /// Scenarios of one run that get pictures; further ones are left out.
+    pub most_pictures: usize,
+}
+
+impl Default for ChartOptions {
+    fn default() -> Self {
+        ChartOptions {
+            width: 1600,
+            height: 900,
+            theme: Theme::Light,
+            metrics: Vec::new(),
+            most_series: 12,
+            most_pictures: 24,
+        }
+    }
+}
+
+/// Smallest and largest side of a picture in pixels.
+pub const SIDE_LIMITS: (u32, u32) = (200, 8000);
+
+/// Why nothing could be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// No cell has a row of samples with what is to be drawn.
+    #[error("nothing to draw in `{}`: {reason}", folder.display())]
+    NothingToDraw {
+        /// The run.
+        folder: PathBuf,
+        /// What is missing, and what is there instead.
+        reason: String,
+    },
+    /// The size is not drawable.
+    #[error("a picture of {width}x{height} cannot be drawn: each side must be {} to {} pixels", SIDE_LIMITS.0, SIDE_LIMITS.1)]
+    Size {
+        /// The width that was asked for.
+        width: u32,
+        /// The height that was asked for.
+        height: u32,
+    },
+    /// The embedded font cannot be used.
+    #[error("{0}")]
+    Font(String),
+    /// plotters or the PNG encoder failed.
+    #[error("the picture could not be painted: {0}")]
+    Drawing(String),
+    /// A file could not be written.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+impl ChartOptions {
+    fn check(&self) -> Result<(), ChartError> {
+        let drawable = SIDE_LIMITS.0..=SIDE_LIMITS.1;
+        if drawable.contains(&self.width) && drawable.contains(&self.height) {
+            return Ok(());
+        }
+        Err(ChartError::Size {
+            width: self.width,
+            height: self.height,
+        })
+    }
+}
+
+/// A finished picture, to be painted in either format.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    scene: scene::Scene,
+}
+
+impl Picture {
+    /// The before/after picture.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError::Size`] and [`ChartError::Font`].
+    pub fn overlay(overlay: &Overlay, options: &ChartOptions) -> Result<Self, ChartError> {
+        options.check()?;
+        font::register()?;
+        Ok(Picture {
+            scene: overlay::scene(overlay, options),
+        })
+    }
+
+    /// The bytes of a PNG file.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError::Drawing`].
+    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
+        paint::png(&self.scene)
+    }
+
+    /// The text of an SVG file.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError::Drawing`].
+    pub fn svg(&self) -> Result<String, ChartError> {
+        paint::svg(&self.scene)
+    }
+
+    /// Writes `<stem>.png` and `<stem>.svg` into a folder, which is made if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError::Drawing`] and [`ChartError::Write`].
+    pub fn write(&self, folder: &Path, stem: &str) -> Result<[PathBuf; 2], ChartError> {
+        let write = |path: &Path, contents: &[u8]| {
+            write_atomically(path, contents).map_err(|source| ChartError::Write {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        std::fs::create_dir_all(folder).map_err(|source| ChartError::Write {
+            path: folder.to_owned(),
+            source,
+        })?;
+        let paths = ["png", "svg"].map(|ending| folder.join(format!("{stem}.{ending}")));
+        write(&paths[0], &self.png()?)?;
+        write(&paths[1], self.svg()?.as_bytes())?;
+        Ok(paths)
+    }
+}
+
+/// A name as part of a file's: letters, digits, `-`, `_` and `.` stay.
+fn file_name(text: &str) -> String {
+    let name: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(80)
+        .collect();
+    match name.trim_matches(['.', '-']) {
+        "" => "unnamed".to_owned(),
+        name => name.to_owned(),
+    }
+}

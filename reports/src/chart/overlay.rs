@@ -1,0 +1,249 @@
+//! The before/after picture: one line per variant of a scenario against time.
+
+use super::ChartOptions;
+use super::font;
+use super::frame::{Extent, Frame, Horizontal};
+use super::metric::Metric;
+use super::palette::{LineStyle, Palette, Sizes, numbers_for_roles};
+use super::scene::{Anchor, Scene};
+use super::series::{Phases, Series, TimeMark};
+
+/// Everything that an overlay shows.
+#[derive(Debug, Clone)]
+pub struct Overlay {
+    /// What the picture says.
+    pub title: String,
+    /// Metric, host and rate.
+    pub subtitle: String,
+    /// What the values are.
+    pub metric: Metric,
+    /// One line each.
+    pub series: Vec<Series>,
+    /// Shaded where they are known.
+    pub phases: Phases,
+    /// Instants and windows.
+    pub marks: Vec<TimeMark>,
+    /// Said at the bottom: what is not drawn.
+    pub note: String,
+}
+
+/// Title and subtitle at the top; gives the y below them.
+pub(super) fn heading(
+    scene: &mut Scene,
+    title: &str,
+    subtitle: &str,
+    sizes: Sizes,
+    palette: &Palette,
+) -> f64 {
+    let margin = 24.0 * sizes.unit;
+    let limit = f64::from(scene.width) - 2.0 * margin;
+    let mut y = margin;
+    let lettering = sizes.title(palette);
+    for line in font::wrapped(title, limit, 2, lettering) {
+        y += lettering.em * 1.05;
+        scene.text(&line, (margin, y), Anchor::Start, lettering);
+        y += lettering.em * 0.15;
+    }
+    let lettering = sizes.subtitle(palette);
+    for line in font::wrapped(subtitle, limit, 2, lettering) {
+        y += lettering.em * 1.35;
+        scene.text(&line, (margin, y), Anchor::Start, lettering);
+    }
+    y + lettering.em * 0.6
+}
+
+/// A sentence at the bottom; gives the y above it.
+pub(super) fn footnote(scene: &mut Scene, note: &str, sizes: Sizes, palette: &Palette) -> f64 {
+    let margin = 24.0 * sizes.unit;
+    let bottom = f64::from(scene.height) - margin * 0.7;
+    if note.is_empty() {
+        return bottom;
+    }
+    let lettering = sizes.small(palette);
+    let note = font::fitted(note, f64::from(scene.width) - 2.0 * margin, lettering);
+    scene.text(&note, (margin, bottom), Anchor::Start, lettering);
+    bottom - lettering.em * 1.2
+}
+
+/// The style of each series: repetitions of a variant share theirs.
+pub(super) fn styles(series: &[Series], palette: &Palette) -> Vec<LineStyle> {
+    let mut variants: Vec<(&str, &str)> = Vec::new();
+    for one in series {
+        if !variants.iter().any(|(name, _)| *name == one.variant) {
+            variants.push((&one.variant, &one.role));
+        }
+    }
+    let roles: Vec<&str> = variants.iter().map(|(_, role)| *role).collect();
+    let numbers = numbers_for_roles(&roles);
+    series
+        .iter()
+        .map(|one| {
+            let position = variants.iter().position(|(name, _)| *name == one.variant);
+            palette.style(numbers[position.unwrap_or(0)])
+        })
+        .collect()
+}
+
+/// Lays the picture out.
+pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
+    let palette = Palette::new(options.theme);
+    let sizes = Sizes::new(options.width, options.height);
+    let mut scene = Scene::new(options.width, options.height, palette.background);
+    let margin = 24.0 * sizes.unit;
+    let top = heading(
+        &mut scene,
+        &overlay.title,
+        &overlay.subtitle,
+        sizes,
+        &palette,
+    );
+    let bottom = footnote(&mut scene, &overlay.note, sizes, &palette);
+    let mark_room = if overlay.marks.is_empty() { 0.6 } else { 1.5 };
+    let top = top + sizes.small(&palette).em * mark_room;
+    let legend_width = legend_width(&overlay.series, &scene, sizes, &palette);
+    let right = f64::from(scene.width) - margin - legend_width;
+    let extent = Extent::around(
+        overlay
+            .series
+            .iter()
+            .map(|one| (one.times_s.as_slice(), one.values.as_slice())),
+        overlay.metric.unit,
+    );
+    let outer = [margin, top, right, bottom];
+    let frame = Frame::new(outer, extent, Horizontal::Time, sizes, &palette);
+    frame.shade(overlay.phases, &mut scene, sizes, &palette);
+    frame.draw(&mut scene, sizes, &palette);
+    frame.draw_marks(&overlay.marks, &mut scene, sizes, &palette);
+    let styles = styles(&overlay.series, &palette);
+    // The first series lies on top.
+    for (one, style) in overlay.series.iter().zip(&styles).rev() {
+        frame.draw_series(&one.times_s, &one.values, sizes.series(*style), &mut scene);
+    }
+    legend(
+        &mut scene,
+        &overlay.series,
+        &styles,
+        &frame,
+        sizes,
+        &palette,
+    );
+    scene
+}
+
+/// The second line of a legend entry.
+fn details(one: &Series) -> String {
+    let growth = one.growth.as_ref().map(|growth| {
+        if growth.present {
+            growth.words()
+        } else {
+            "no growth".to_owned()
+        }
+    });
+    let parts = [
+        Some(one.role.clone()).filter(|role| !role.is_empty()),
+        growth,
+        one.trouble.clone(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn legend_width(series: &[Series], scene: &Scene, sizes: Sizes, palette: &Palette) -> f64 {
+    let text = series
+        .iter()
+        .map(|one| {
+            font::width(&one.name, sizes.strong_label(palette))
+                .max(font::width(&details(one), sizes.small(palette)))
+        })
+        .fold(0.0, f64::max);
+    (text + swatch_width(sizes) * 1.3 + 34.0 * sizes.unit).min(f64::from(scene.width) * 0.32)
+}
+
+fn swatch_width(sizes: Sizes) -> f64 {
+    44.0 * sizes.unit
+}
+
+/// Entries right of the plot, each at the height that its line has at the end of the load.
+fn legend(
+    scene: &mut Scene,
+    series: &[Series],
+    styles: &[LineStyle],
+    frame: &Frame,
+    sizes: Sizes,
+    palette: &Palette,
+) {
+    let (name_style, detail_style) = (sizes.strong_label(palette), sizes.small(palette));
+    let entry = name_style.em * 2.75;
+    let mut order: Vec<(f64, usize)> = series
+        .iter()
+        .enumerate()
+        .map(|(index, one)| (frame.y(one.load_end), index))
+        .collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ends: Vec<f64> = order.iter().map(|(y, _)| *y).collect();
+    let room = (frame.bottom - frame.top).max(entry);
+    let step = entry.min(room / order.len().max(1) as f64);
+    let middles = spread(
+        &ends,
+        step,
+        frame.top + step / 2.0,
+        frame.bottom - step / 2.0,
+    );
+    let left = frame.right + 20.0 * sizes.unit;
+    let text_left = left + swatch_width(sizes) + 10.0 * sizes.unit;
+    let limit = f64::from(scene.width) - text_left - 8.0 * sizes.unit;
+    let roomy = step > entry * 0.9;
+    for ((_, index), middle) in order.iter().zip(middles) {
+        let one = &series[*index];
+        let baseline = if roomy {
+            middle - name_style.em * 0.15
+        } else {
+            middle + name_style.em * 0.35
+        };
+        let line_y = baseline - name_style.em * 0.33;
+        scene.line(
+            vec![(left, line_y), (left + swatch_width(sizes), line_y)],
+            sizes.series(styles[*index]),
+        );
+        let name = font::fitted(&one.name, limit, name_style);
+        scene.text(&name, (text_left, baseline), Anchor::Start, name_style);
+        if roomy {
+            let text = font::fitted(&details(one), limit, detail_style);
+            let at = (text_left, baseline + detail_style.em * 1.3);
+            scene.text(&text, at, Anchor::Start, detail_style);
+        }
+    }
+}
+
+/// Moves ascending positions as little as is simple so that they are `step` apart and lie
+/// between `low` and `high`.
+fn spread(wished: &[f64], step: f64, low: f64, high: f64) -> Vec<f64> {
+    let mut places = Vec::with_capacity(wished.len());
+    let mut least = low;
+    for wish in wished {
+        let place = wish.max(least);
+        places.push(place);
+        least = place + step;
+    }
+    let mut most = high;
+    for place in places.iter_mut().rev() {
+        *place = place.min(most);
+        most = *place - step;
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legend_entries_neither_overlap_nor_leave_the_plot() {
+        let places = spread(&[10.0, 11.0, 12.0, 300.0, 399.0, 400.0], 50.0, 25.0, 375.0);
+        assert!(
+            places
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] >= 50.0 - 1e-9)
+        );
+        assert!(places[0] >= 25.0 && places[5] <= 375.0, "{places:?}");
+    }
+}

@@ -1,0 +1,159 @@
+//! The series of a picture, read from cells.
+
+use super::metric::Metric;
+use crate::run::{Cell, Event, EventKind, Phase, SampleTable, columns};
+
+/// One cell's values of one metric.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// Name in the legend: the variant, with its repetition if there are several.
+    pub name: String,
+    /// The variant: repetitions of it share a colour.
+    pub variant: String,
+    /// `buggy`, `partial`, `fixed`, `control` or nothing.
+    pub role: String,
+    /// Time of each value, in seconds.
+    pub times_s: Vec<f64>,
+    /// The values; NaN where none could be taken.
+    pub values: Vec<f64>,
+    /// The value at the end of the load.
+    pub load_end: f64,
+    /// What is known of how the cell ended, if it did not as it should.
+    pub trouble: Option<String>,
+    /// Growth as the title and the legend say it.
+    pub growth: Option<super::finding::Growth>,
+}
+
+/// A mark or a window of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeMark {
+    /// Its name.
+    pub name: String,
+    /// Where it begins, in seconds.
+    pub from_s: f64,
+    /// Where it ends; equal to `from_s` for an instant.
+    pub to_s: f64,
+}
+
+/// Where warm-up and drain lie, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Phases {
+    /// End of the warm-up.
+    pub warmup_until_s: Option<f64>,
+    /// Start of the drain.
+    pub drain_from_s: Option<f64>,
+}
+
+impl Phases {
+    /// The phases of a table.
+    pub fn of(table: &SampleTable) -> Self {
+        let span = |phase| table.phase_span_ms(phase);
+        Phases {
+            warmup_until_s: span(Phase::Warmup).map(|(_, last)| last / 1000.0),
+            drain_from_s: span(Phase::Drain).map(|(first, _)| first / 1000.0),
+        }
+    }
+
+    /// What of both is warm-up and what of both is drain.
+    pub fn common(self, other: Phases) -> Self {
+        let pick = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| match (a, b) {
+            (Some(a), Some(b)) => Some(f(a, b)),
+            _ => None,
+        };
+        Phases {
+            warmup_until_s: pick(self.warmup_until_s, other.warmup_until_s, f64::min),
+            drain_from_s: pick(self.drain_from_s, other.drain_from_s, f64::max),
+        }
+    }
+}
+
+/// The marks among a cell's events.
+pub fn marks_of(events: &[Event]) -> Vec<TimeMark> {
+    events
+        .iter()
+        .filter_map(|event| {
+            let from_s = event.elapsed_ms / 1000.0;
+            let (name, length_ms) = match &event.kind {
+                EventKind::Mark { name, duration_ms } => (name.clone(), *duration_ms),
+                EventKind::Restart => ("restart".to_owned(), None),
+                EventKind::MemoryLimit { .. } => ("memory limit".to_owned(), None),
+                _ => return None,
+            };
+            from_s.is_finite().then(|| TimeMark {
+                name,
+                from_s,
+                to_s: from_s + length_ms.filter(|ms| ms.is_finite()).unwrap_or(0.0) / 1000.0,
+            })
+        })
+        .collect()
+}
+
+/// What of a cell is read for the pictures of a run.
+pub(super) struct Loaded {
+    pub(super) cell: Cell,
+    pub(super) table: SampleTable,
+    pub(super) marks: Vec<TimeMark>,
+}
+
+impl Loaded {
+    /// Reads a cell; `None` if it has no row of samples.
+    pub(super) fn read(cell: &Cell, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let wanted = |name: &str| name == columns::OPS_TOTAL || wanted(name);
+        let table = cell.samples(wanted).ok().filter(|t| !t.is_empty())?;
+        let marks = marks_of(&cell.events().unwrap_or_default());
+        Some(Loaded {
+            cell: cell.clone(),
+            table,
+            marks,
+        })
+    }
+
+    /// The first of `columns` of which there is a value.
+    pub(super) fn first_filled(&self, columns: &[&str]) -> Option<String> {
+        columns
+            .iter()
+            .find(|name| self.table.filled_column(name).is_some())
+            .map(|name| (*name).to_owned())
+    }
+
+    /// The series of a metric; `None` if the cell has no value of it.
+    pub(super) fn series(&self, metric: &Metric) -> Option<Series> {
+        let values = self.table.filled_column(&metric.column)?.to_vec();
+        let plan = &self.cell.plan;
+        let repetition = plan.id.split_once('#').map(|(_, number)| number);
+        let name = match repetition {
+            Some(number) => format!("{} #{number}", plan.variant),
+            None => plan.variant.clone(),
+        };
+        Some(Series {
+            name,
+            variant: plan.variant.clone(),
+            role: plan.role.clone(),
+            times_s: self.table.elapsed_s(),
+            load_end: self.load_end(&values),
+            values,
+            trouble: self.trouble(),
+            growth: super::finding::growth(self, metric),
+        })
+    }
+
+    /// The last value before the drain; the very last one if there is none.
+    fn load_end(&self, values: &[f64]) -> f64 {
+        let rows = self.table.phase.iter().zip(values).rev();
+        let mut known = rows.filter(|(_, value)| !value.is_nan());
+        let last = known.clone().next();
+        let before_drain = known.find(|(phase, _)| **phase != Phase::Drain);
+        before_drain.or(last).map_or(0.0, |(_, value)| *value)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        use crate::run::{Outcome, State};
+        let status = &self.cell.status;
+        match (status.state, status.outcome) {
+            (State::Finished, Some(Outcome::Completed)) => None,
+            (State::Finished, Some(outcome)) => Some(outcome.name().replace('-', " ")),
+            (State::Finished, None) => None,
+            _ => Some("unfinished".to_owned()),
+        }
+    }
+}
