@@ -4,4 +4,6 @@
 //! machine, without the binary that ran, and from a run that crashed half-way. Nothing here
 //! calls the operating system beyond reading and writing files.
 
+pub mod judge;
 pub mod run;
+pub mod stats;
