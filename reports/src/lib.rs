@@ -5,5 +5,7 @@
 //! calls the operating system beyond reading and writing files.
 
 pub mod chart;
+pub mod judge;
 pub mod run;
 pub mod sketch;
+pub mod stats;

@@ -1,0 +1,398 @@
+//! From shapes and a line to a verdict.
+
+use super::budget::Budget;
+use super::decelerate;
+use super::frame::{self, Frame, Track, coarse};
+use super::parts::{self, Steps};
+use super::phrase::{self, Why};
+use super::settle;
+use super::trend::{Line, fit_line};
+use super::types::{Fitted, JudgeError, JudgeOptions, Judgement, Series, Shape, Unit, Verdict};
+use super::waves::{self, Sawtooth};
+use crate::stats::quantile::median;
+
+/// Confidence of the interval that decides. The reported one is narrower.
+pub(super) const DECIDING_CONFIDENCE: f64 = 0.99;
+
+/// Confidence of the reported interval, unless asked otherwise.
+pub(super) const REPORTED_CONFIDENCE: f64 = 0.95;
+
+/// Points that the trend is fitted to, at most.
+const TREND_POINTS: usize = 400;
+
+/// Fewest readings for a verdict.
+const FEWEST_READINGS: usize = 10;
+
+/// What one uninterrupted stretch says.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub verdict: Verdict,
+    pub shape: Shape,
+    pub why: Why,
+    pub line: Option<Line>,
+    /// Ends of the fitted part on the axis.
+    pub fitted: (f64, f64),
+    /// Budget in units of the axis.
+    pub budget: f64,
+    /// Level of the settled part, the base included.
+    pub level: f64,
+    /// Ends of the stretch on the axis.
+    pub stretch: (f64, f64),
+}
+
+/// Judges one series.
+///
+/// Readings that are NaN are left out. Times may have any origin and any distances. The
+/// verdict does not depend on the units of time and value as long as the budget is in the
+/// same ones. Time O(n log n), memory O(n).
+///
+/// # Errors
+///
+/// [`JudgeError`] if the series is not one: lengths differ, nothing was read, times go
+/// backwards, a value is negative or infinite, the budget needs operations that are not there.
+/// A series that is merely too short is `inconclusive`.
+pub fn judge(series: &Series<'_>, options: &JudgeOptions) -> Result<Judgement, JudgeError> {
+    judge_at(series, options, DECIDING_CONFIDENCE)
+}
+
+/// Judges one series with the given confidence for the verdict.
+pub(super) fn judge_at(
+    series: &Series<'_>,
+    options: &JudgeOptions,
+    deciding: f64,
+) -> Result<Judgement, JudgeError> {
+    let frame = frame::prepare(series, options)?;
+    let finding = examine(&frame, options, deciding);
+    Ok(report(&frame, &finding, options))
+}
+
+pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> Finding {
+    let track = &frame.fine;
+    let whole = (0.0, track.span());
+    if frame.points < FEWEST_READINGS || track.len() < FEWEST_READINGS || track.span() <= 0.0 {
+        return Finding {
+            verdict: Verdict::Inconclusive,
+            shape: Shape::Flat,
+            why: Why::TooFewReadings {
+                readings: frame.points,
+            },
+            line: None,
+            fitted: whole,
+            budget: budget_on_axis(frame, options, frame.base),
+            level: frame.base,
+            stretch: whole,
+        };
+    }
+    if let Some(sawtooth) = waves::sawtooth(track) {
+        return examine_sawtooth(frame, &sawtooth, options, deciding);
+    }
+    let cuts = parts::restarts(track);
+    if cuts.is_empty() {
+        return examine_stretch(frame, track, options, deciding);
+    }
+    let mut edges = vec![0];
+    edges.extend(cuts);
+    edges.push(track.len());
+    let findings: Vec<Finding> = edges
+        .windows(2)
+        .filter(|edge| edge[1] - edge[0] >= FEWEST_READINGS)
+        .map(|edge| examine_stretch(frame, &track.slice(edge[0]..edge[1]), options, deciding))
+        .collect();
+    combine_restarts(findings, frame, options)
+}
+
+/// The stretches between restarts: the longest that decides, unless another contradicts it.
+fn combine_restarts(mut findings: Vec<Finding>, frame: &Frame, options: &JudgeOptions) -> Finding {
+    findings.sort_by(|a, b| (b.stretch.1 - b.stretch.0).total_cmp(&(a.stretch.1 - a.stretch.0)));
+    let restarts = findings.len().saturating_sub(1);
+    let decided: Vec<Verdict> = findings
+        .iter()
+        .map(|f| f.verdict)
+        .filter(|verdict| *verdict != Verdict::Inconclusive)
+        .collect();
+    let contradiction = decided.windows(2).any(|pair| pair[0] != pair[1]);
+    let Some(best) = findings
+        .iter()
+        .find(|f| f.verdict != Verdict::Inconclusive)
+        .or(findings.first())
+    else {
+        return examine_stretch(frame, &frame.fine, options, DECIDING_CONFIDENCE);
+    };
+    let mut best = best.clone();
+    if contradiction {
+        best.verdict = Verdict::Inconclusive;
+        best.why = Why::RestartsDisagree { restarts };
+    }
+    best
+}
+
+fn budget_on_axis(frame: &Frame, options: &JudgeOptions, level: f64) -> f64 {
+    let per_hour = match options.budget {
+        Budget::BytesPerOperation(rate) => return rate,
+        Budget::BytesPerHour(rate) => rate,
+        Budget::PercentOfSettledLevelPerHour(percent) => level * percent / 100.0,
+        Budget::Default => {
+            let least = match options.unit {
+                Unit::Bytes => 65_536.0,
+                Unit::Count => 1.0,
+            };
+            (level * 0.005).max(least)
+        }
+    };
+    per_hour / 3_600.0 * frame.seconds_per_unit
+}
+
+fn examine_sawtooth(
+    frame: &Frame,
+    sawtooth: &Sawtooth,
+    options: &JudgeOptions,
+    deciding: f64,
+) -> Finding {
+    let track = &frame.fine;
+    let floor = &sawtooth.floor;
+    let level = frame.base + median(&floor.y).unwrap_or(0.0);
+    let budget = budget_on_axis(frame, options, level);
+    let whole = (track.x[0], track.x[track.len() - 1]);
+    let teeth = floor.len();
+    let mut finding = Finding {
+        verdict: Verdict::Inconclusive,
+        shape: Shape::Sawtooth,
+        why: Why::FewTeeth { teeth },
+        line: None,
+        fitted: whole,
+        budget,
+        level,
+        stretch: whole,
+    };
+    if teeth < 3 {
+        return finding;
+    }
+    let coarse_floor = coarse(floor, TREND_POINTS);
+    let settled = settle::find(&coarse_floor, &[], budget, frame.quantum);
+    let part = coarse_floor.slice(settled.start..coarse_floor.len());
+    let Some(line) =
+        fit_line(&part, &[], frame.quantum).map(|line| widen_for_few_teeth(line, &part, sawtooth))
+    else {
+        return finding;
+    };
+    finding.fitted = (part.x[0], part.x[part.len() - 1]);
+    decide(&mut finding, line, settled.straight, deciding);
+    if finding.verdict == Verdict::Leak {
+        finding.shape = Shape::SawtoothRising;
+    }
+    finding
+}
+
+/// A floor seen in few teeth is not as precise as it looks: before any tooth is seen, its
+/// floor is taken to vary by 4 % of the height, with the weight of four teeth.
+fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Line {
+    let n = floor.len() as f64;
+    let mean = floor.x.iter().sum::<f64>() / n;
+    let spread: f64 = floor.x.iter().map(|x| (x - mean).powi(2)).sum();
+    let freedom = (n - 2.0).max(0.0);
+    let prior = 4.0;
+    let expected = 0.04 * sawtooth.height;
+    let variance = (freedom * line.sigma.powi(2) + prior * expected.powi(2)) / (freedom + prior);
+    line.precision.push(super::trend::Precision {
+        standard_error: (variance / spread.max(f64::MIN_POSITIVE)).sqrt(),
+        degrees: freedom + prior,
+    });
+    line
+}
+
+fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding: f64) -> Finding {
+    let track = coarse(fine, TREND_POINTS);
+    let whole = (fine.x[0], fine.x[fine.len() - 1]);
+    let steps = parts::steps(fine, frame.quantum);
+    let taken_out: &[f64] = match &steps {
+        Steps::Once(places) => places,
+        _ => &[],
+    };
+    let level_of = |track: &Track| frame.base + median(&track.y).unwrap_or(0.0);
+    let later = track.slice(track.len() / 2..track.len());
+    let mut budget = budget_on_axis(frame, options, level_of(&later));
+    let settled = settle::find(&track, taken_out, budget, frame.quantum);
+    let part = track.slice(settled.start..track.len());
+    let level = level_of(&part);
+    budget = budget_on_axis(frame, options, level);
+    let mut finding = Finding {
+        verdict: Verdict::Inconclusive,
+        shape: Shape::Flat,
+        why: Why::TooFewReadings {
+            readings: part.len(),
+        },
+        line: None,
+        fitted: (part.x[0], part.x[part.len() - 1]),
+        budget,
+        level,
+        stretch: whole,
+    };
+    let Some(line) = fit_line(&part, taken_out, frame.quantum) else {
+        return finding;
+    };
+    decide(&mut finding, line, settled.straight, deciding);
+    match &steps {
+        Steps::Once(_) if finding.verdict != Verdict::Leak => finding.shape = Shape::LevelShift,
+        Steps::Stairs(_) if finding.verdict == Verdict::Leak => finding.shape = Shape::Staircase,
+        Steps::Unclear(places) if finding.verdict == Verdict::Leak => {
+            finding.verdict = Verdict::Inconclusive;
+            finding.why = Why::FewSteps {
+                steps: places.len(),
+            };
+            finding.shape = Shape::LevelShift;
+        }
+        _ => {}
+    }
+    veto_slowing(
+        &mut finding,
+        &track,
+        taken_out,
+        settled.start,
+        frame.quantum,
+    );
+    finding
+}
+
+/// Holds the interval of the line against the budget.
+fn decide(finding: &mut Finding, line: Line, straight: bool, deciding: f64) {
+    let half = line.half_width(deciding);
+    let (low, high) = (line.slope - half, line.slope + half);
+    let reported = line.half_width(REPORTED_CONFIDENCE);
+    finding.shape = if line.slope > reported {
+        Shape::Linear
+    } else if line.slope < -reported {
+        Shape::Shrinking
+    } else {
+        Shape::Flat
+    };
+    (finding.verdict, finding.why) = if !straight {
+        (Verdict::Inconclusive, Why::Unsettled)
+    } else if low > finding.budget {
+        (Verdict::Leak, Why::AboveBudget)
+    } else if high < finding.budget {
+        (Verdict::NoLeak, Why::BelowBudget)
+    } else {
+        (Verdict::Inconclusive, Why::TooWide)
+    };
+    finding.line = Some(line);
+}
+
+/// Growth that slows down is no proof of a leak.
+fn veto_slowing(finding: &mut Finding, track: &Track, steps: &[f64], start: usize, quantum: f64) {
+    let unsettled = finding.why == Why::Unsettled;
+    if finding.verdict != Verdict::Leak && !unsettled {
+        return;
+    }
+    let Some(comparison) = decelerate::compare(track, steps, quantum) else {
+        return;
+    };
+    let slowing = comparison.advantage <= 0.0 || !comparison.favours_lasting_growth();
+    if unsettled {
+        if slowing && finding.line.as_ref().is_some_and(|line| line.slope > 0.0) {
+            finding.shape = Shape::Decelerating;
+            finding.why = Why::Decelerating;
+        }
+    } else if start > 0 && (slowing || comparison.lasting_slope < finding.budget) {
+        finding.verdict = Verdict::Inconclusive;
+        finding.shape = Shape::Decelerating;
+        finding.why = Why::Decelerating;
+    }
+}
+
+fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -> Judgement {
+    let confidence = options.confidence.unwrap_or(REPORTED_CONFIDENCE);
+    let per_hour = 3_600.0 / frame.seconds_per_unit;
+    let per_op = if frame.by_operation {
+        Some(1.0)
+    } else {
+        frame
+            .operations
+            .filter(|_| frame.duration_s > 0.0)
+            .map(|operations| frame.duration_s / operations)
+    };
+    let figures = finding.line.as_ref().map(|line| {
+        let half = line.half_width(confidence);
+        (line.slope, line.slope - half, line.slope + half)
+    });
+    let resolution = finding
+        .line
+        .as_ref()
+        .map(|line| resolution(line) * per_hour);
+    let seconds = |x: f64| frame.start_s + frame.lead_s + x * frame.seconds_per_unit;
+    let end_value = finding
+        .line
+        .as_ref()
+        .map(|line| frame.base + line.end_value);
+    let time_to_limit_s = match (options.limit, &finding.line, end_value) {
+        (Some(limit), Some(line), Some(end))
+            if line.slope > 0.0 && finding.verdict != Verdict::NoLeak =>
+        {
+            Some(((limit - end) / line.slope).max(0.0) * frame.seconds_per_unit)
+        }
+        _ => None,
+    };
+    let mut judgement = Judgement {
+        verdict: finding.verdict,
+        kind: None,
+        shape: finding.shape,
+        slope_bytes_per_hour: figures.map(|f| f.0 * per_hour),
+        slope_low_bytes_per_hour: figures.map(|f| f.1 * per_hour),
+        slope_high_bytes_per_hour: figures.map(|f| f.2 * per_hour),
+        slope_bytes_per_op: figures.zip(per_op).map(|(f, scale)| f.0 * scale),
+        slope_low_bytes_per_op: figures.zip(per_op).map(|(f, scale)| f.1 * scale),
+        slope_high_bytes_per_op: figures.zip(per_op).map(|(f, scale)| f.2 * scale),
+        budget_bytes_per_hour: Some(finding.budget * per_hour).filter(|budget| budget.is_finite()),
+        budget_bytes_per_op: per_op.map(|scale| finding.budget * scale),
+        resolution_bytes_per_hour: resolution,
+        settled_after_s: finding
+            .line
+            .as_ref()
+            .filter(|_| finding.why != Why::Unsettled)
+            .map(|_| seconds(finding.fitted.0) - frame.start_s),
+        needs_s: needs(frame, finding),
+        time_to_limit_s,
+        reason: String::new(),
+        fitted: finding.line.as_ref().map(|line| Fitted {
+            start_s: seconds(finding.fitted.0),
+            end_s: seconds(finding.fitted.1),
+            start_value: frame.base + line.start_value,
+            end_value: frame.base + line.end_value,
+        }),
+        points: frame.points,
+        level: Some(finding.level),
+        confidence,
+    };
+    judgement.reason = phrase::reason(&judgement, &finding.why, options.unit, frame.by_operation);
+    judgement
+}
+
+/// The slope that would be told from none with a chance of nine in ten.
+pub(super) fn resolution(line: &Line) -> f64 {
+    const NINE_IN_TEN: f64 = 1.281_551_565_544_6;
+    line.half_width(DECIDING_CONFIDENCE) + NINE_IN_TEN * line.standard_error()
+}
+
+/// How many seconds longer the run must be.
+fn needs(frame: &Frame, finding: &Finding) -> Option<f64> {
+    if finding.verdict != Verdict::Inconclusive {
+        return None;
+    }
+    let fitted_s = (finding.fitted.1 - finding.fitted.0) * frame.seconds_per_unit;
+    let longer = match (&finding.why, &finding.line) {
+        (Why::TooWide, Some(line)) => {
+            let distance = (line.slope - finding.budget).abs();
+            let wanted = line.half_width(DECIDING_CONFIDENCE);
+            // The interval shrinks with the length to the power of three halves.
+            let factor = (wanted / distance.max(wanted / 8.0))
+                .powf(2.0 / 3.0)
+                .max(1.1);
+            fitted_s * (factor - 1.0)
+        }
+        (Why::TooFewReadings { readings }, _) => {
+            let usual = frame.duration_s / (*readings as f64 - 1.0).max(1.0);
+            usual * (4.0 * FEWEST_READINGS as f64 - *readings as f64).max(1.0)
+        }
+        _ => frame.duration_s,
+    };
+    Some(longer).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+}

@@ -1,0 +1,235 @@
+//! A series made ready: readings without a value left out, one axis, bursts put aside.
+
+use super::budget::Budget;
+use super::types::{JudgeError, JudgeOptions, Series};
+use crate::stats::bins;
+use crate::stats::hampel::wild_values;
+use crate::stats::quantile::robust_sigma;
+
+/// Longer series are grouped into stretches of time before shapes are looked for.
+const FINE_POINTS: usize = 4_000;
+
+/// Readings along one axis, ascending.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Track {
+    /// Seconds since the first reading, or operations since then.
+    pub x: Vec<f64>,
+    /// Values, less [`Frame::base`].
+    pub y: Vec<f64>,
+}
+
+impl Track {
+    pub fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    pub fn span(&self) -> f64 {
+        match (self.x.first(), self.x.last()) {
+            (Some(first), Some(last)) => last - first,
+            _ => 0.0,
+        }
+    }
+
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            x: self.x[range.clone()].to_vec(),
+            y: self.y[range].to_vec(),
+        }
+    }
+}
+
+/// A series ready for the search for shapes.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// Fine track: all readings, or group means of a long series; bursts left out.
+    pub fine: Track,
+    /// What was taken off all values.
+    pub base: f64,
+    /// The grain of the values: 0 where they have none that matters.
+    pub quantum: f64,
+    /// Readings used.
+    pub points: usize,
+    /// First time of the series, in its own seconds.
+    pub start_s: f64,
+    /// Seconds from the first to the last reading used.
+    pub duration_s: f64,
+    /// Operations from the first to the last reading used, where counted.
+    pub operations: Option<f64>,
+    /// Whether the axis counts operations rather than seconds.
+    pub by_operation: bool,
+    /// Times of the fine track's ends in units of the axis to seconds: seconds per unit.
+    pub seconds_per_unit: f64,
+    /// First reading used, seconds after `start_s`.
+    pub lead_s: f64,
+}
+
+pub(super) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Frame, JudgeError> {
+    check(series)?;
+    let by_operation = matches!(options.budget, Budget::BytesPerOperation(_));
+    if by_operation && series.operations.is_none() {
+        return Err(JudgeError::NoOperations);
+    }
+    let start_s = series.time_s[0];
+    let used: Vec<usize> = (0..series.time_s.len())
+        .filter(|&i| {
+            let time = series.time_s[i];
+            series.value[i].is_finite()
+                && options.load.is_none_or(|load| load.contains(time))
+                && !series.excluded.iter().any(|window| window.contains(time))
+                && (!by_operation
+                    || series
+                        .operations
+                        .is_some_and(|operations| operations[i].is_finite()))
+        })
+        .collect();
+    let (Some(&first), Some(&last)) = (used.first(), used.last()) else {
+        return Err(JudgeError::Empty);
+    };
+    let duration_s = series.time_s[last] - series.time_s[first];
+    let operations = series.operations.and_then(|operations| {
+        let mut known = used
+            .iter()
+            .map(|&i| operations[i])
+            .filter(|count| count.is_finite());
+        let begin = known.next()?;
+        Some(known.next_back()? - begin).filter(|&done| done > 0.0)
+    });
+    let axis: &[f64] = match (by_operation, series.operations) {
+        (true, Some(operations)) => operations,
+        _ => series.time_s,
+    };
+    let base = series.value[first];
+    let track = Track {
+        x: used.iter().map(|&i| axis[i] - axis[first]).collect(),
+        y: used.iter().map(|&i| series.value[i] - base).collect(),
+    };
+    let span = track.span();
+    let quantum = grain(&track.y);
+    let fine = if track.len() > FINE_POINTS {
+        let grouped = bins::by_time(&track.x, &track.y, FINE_POINTS / 2);
+        without_bursts(
+            Track {
+                x: grouped.x,
+                y: grouped.y,
+            },
+            quantum,
+        )
+    } else {
+        without_bursts(track, quantum)
+    };
+    Ok(Frame {
+        fine,
+        base,
+        quantum,
+        points: used.len(),
+        start_s,
+        duration_s,
+        operations,
+        by_operation,
+        seconds_per_unit: if by_operation && span > 0.0 {
+            duration_s / span
+        } else {
+            1.0
+        },
+        lead_s: series.time_s[first] - start_s,
+    })
+}
+
+fn check(series: &Series<'_>) -> Result<(), JudgeError> {
+    let times = series.time_s.len();
+    if series.value.len() != times {
+        return Err(JudgeError::LengthMismatch {
+            times,
+            values: series.value.len(),
+            what: "values",
+        });
+    }
+    if let Some(operations) = series.operations
+        && operations.len() != times
+    {
+        return Err(JudgeError::LengthMismatch {
+            times,
+            values: operations.len(),
+            what: "operations",
+        });
+    }
+    let mut before = f64::NEG_INFINITY;
+    for (index, (&time, &value)) in series.time_s.iter().zip(series.value).enumerate() {
+        if !time.is_finite() {
+            return Err(JudgeError::TimeNotFinite { index });
+        }
+        if time < before {
+            return Err(JudgeError::TimeBackwards {
+                index,
+                before,
+                after: time,
+            });
+        }
+        if value.is_infinite() {
+            return Err(JudgeError::ValueInfinite { index });
+        }
+        if value < 0.0 {
+            return Err(JudgeError::ValueNegative { index, value });
+        }
+        before = time;
+    }
+    if times == 0 {
+        Err(JudgeError::Empty)
+    } else {
+        Ok(())
+    }
+}
+
+/// The smallest difference between values, where values repeat so often that it is a grain.
+fn grain(values: &[f64]) -> f64 {
+    let stride = values.len().div_ceil(20_000).max(1);
+    let mut sorted: Vec<f64> = values.iter().copied().step_by(stride).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let total = sorted.len();
+    sorted.dedup();
+    if sorted.len() < 2 || sorted.len() * 10 > total * 7 {
+        return 0.0;
+    }
+    sorted
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Leaves out single wild readings.
+fn without_bursts(track: Track, quantum: f64) -> Track {
+    if track.len() < 12 {
+        return track;
+    }
+    let changes: Vec<f64> = track.y.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let floor = (robust_sigma(&changes) / std::f64::consts::SQRT_2).max(0.5 * quantum);
+    let wild = wild_values(&track.y, 4, 5.0, floor);
+    let share = wild.iter().filter(|&&w| w).count() as f64 / track.len() as f64;
+    if share > 0.25 {
+        return track;
+    }
+    let keep = |values: &[f64]| -> Vec<f64> {
+        values
+            .iter()
+            .zip(&wild)
+            .filter(|(_, wild)| !**wild)
+            .map(|(value, _)| *value)
+            .collect()
+    };
+    Track {
+        x: keep(&track.x),
+        y: keep(&track.y),
+    }
+}
+
+/// At most `count` points of `track`, group means of equal stretches where it has more.
+pub(super) fn coarse(track: &Track, count: usize) -> Track {
+    if track.len() <= count + count / 4 {
+        return track.clone();
+    }
+    let grouped = bins::by_time(&track.x, &track.y, count);
+    Track {
+        x: grouped.x,
+        y: grouped.y,
+    }
+}

@@ -1,0 +1,84 @@
+//! The end of the warm-up: the earliest place after which the series is straight.
+
+use super::frame::Track;
+use super::trend::{Bend, bend_at};
+use crate::stats::student::t_quantile;
+
+/// Shares of the run at which the settled part may begin.
+const STARTS: [f64; 20] = [
+    0.0, 0.02, 0.04, 0.07, 0.1, 0.14, 0.18, 0.22, 0.27, 0.32, 0.37, 0.42, 0.47, 0.52, 0.57, 0.62,
+    0.66, 0.7, 0.74, 0.78,
+];
+
+/// Shares of the settled part at which its slope is tested for a change.
+const PLACES: [f64; 7] = [0.08, 0.18, 0.33, 0.5, 0.67, 0.82, 0.92];
+
+/// Fewest points of a settled part.
+pub(super) const FEWEST: usize = 8;
+
+/// Probability with which one test of a straight stretch errs, on either side.
+const TEST_ERROR: f64 = 0.0005;
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub(super) struct Settled {
+    /// First point of the settled part.
+    pub start: usize,
+    /// Whether the part from there on is straight; otherwise no part was.
+    pub straight: bool,
+    /// The worst change of slope left in the part.
+    pub worst: Option<Bend>,
+}
+
+/// Finds the settled part of `track`; `budget` is in its units.
+pub(super) fn find(track: &Track, steps: &[f64], budget: f64, quantum: f64) -> Settled {
+    let span = track.span();
+    let mut last = Settled {
+        start: 0,
+        straight: false,
+        worst: None,
+    };
+    for share in STARTS {
+        let edge = track.x[0] + share * span;
+        let start = track.x.partition_point(|&x| x < edge);
+        if track.len() - start < FEWEST {
+            break;
+        }
+        let part = track.slice(start..track.len());
+        let worst = worst_bend(&part, steps, budget, quantum);
+        let straight = worst.is_none_or(|bend| is_harmless(&bend, budget));
+        last = Settled {
+            start,
+            straight,
+            worst,
+        };
+        if straight {
+            break;
+        }
+    }
+    last
+}
+
+/// Whether a bend is within chance, or too small to matter beside the distance to the budget.
+pub(super) fn is_harmless(bend: &Bend, budget: f64) -> bool {
+    if bend.t.abs() < t_quantile(1.0 - TEST_ERROR, bend.degrees.max(6.0)) {
+        return true;
+    }
+    let (before, after) = (bend.before - budget, bend.after - budget);
+    before * after > 0.0 && (before - after).abs() < 0.15 * before.abs().min(after.abs())
+}
+
+/// The bend with the largest `t` that is not harmless, or else the largest.
+fn worst_bend(part: &Track, steps: &[f64], budget: f64, quantum: f64) -> Option<Bend> {
+    let bends: Vec<Bend> = PLACES
+        .iter()
+        .filter_map(|&place| bend_at(part, steps, place, quantum))
+        .collect();
+    let largest = |bends: &mut dyn Iterator<Item = &Bend>| {
+        bends
+            .max_by(|a, b| a.t.abs().total_cmp(&b.t.abs()))
+            .copied()
+    };
+    largest(&mut bends.iter().filter(|bend| !is_harmless(bend, budget)))
+        .or_else(|| largest(&mut bends.iter()))
+}

@@ -1,0 +1,74 @@
+//! Hampel's filter: single wild values are put back to the median of their neighbours.
+
+use super::quantile::{MAD_TO_SIGMA, median};
+
+/// Marks values further than `sigmas` robust standard deviations from the median of the
+/// `2 * reach + 1` values around them (fewer at the ends).
+///
+/// The spread around each value is the larger of that of its own neighbours and `floor`, so
+/// that a quiet stretch does not make every flicker wild. Time O(n · reach).
+///
+/// # Source
+///
+/// R. K. Pearson, "Outliers in process modeling and identification", IEEE Transactions on
+/// Control Systems Technology 10 (2002), 55–63.
+pub fn wild_values(values: &[f64], reach: usize, sigmas: f64, floor: f64) -> Vec<bool> {
+    let mut window = Vec::with_capacity(2 * reach + 1);
+    (0..values.len())
+        .map(|index| {
+            window.clear();
+            let first = index.saturating_sub(reach);
+            let last = (index + reach + 1).min(values.len());
+            window.extend_from_slice(&values[first..last]);
+            let center = median_of_few(&mut window);
+            // Most values pass the floor alone; only the others need the local spread.
+            let distance = (values[index] - center).abs();
+            if distance <= sigmas * floor {
+                return false;
+            }
+            for value in &mut window {
+                *value = (*value - center).abs();
+            }
+            let sigma = (median_of_few(&mut window) * MAD_TO_SIGMA).max(floor);
+            distance > sigmas * sigma
+        })
+        .collect()
+}
+
+fn median_of_few(values: &mut [f64]) -> f64 {
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    } else {
+        median(values).unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wild_values_equal_those_of_the_definition_in_numpy() {
+        // numpy 2.4.6, window of 5: m = median(w), s = 1.4826*median(|w-m|), |v-m| > 3 s,
+        // for the values below: only index 4 (70) is wild.
+        let values = [10.0, 11.0, 10.0, 12.0, 70.0, 11.0, 10.0, 13.0, 12.0, 11.0];
+        let wild = wild_values(&values, 2, 3.0, 0.0);
+        let marked: Vec<usize> = (0..values.len()).filter(|&i| wild[i]).collect();
+        assert_eq!(marked, [4]);
+    }
+
+    #[test]
+    fn a_level_shift_is_not_wild() {
+        let values: Vec<f64> = (0..40)
+            .map(|i| {
+                if i < 20 {
+                    f64::from(i % 3)
+                } else {
+                    100.0 + f64::from(i % 3)
+                }
+            })
+            .collect();
+        assert!(wild_values(&values, 3, 5.0, 1.0).iter().all(|&wild| !wild));
+    }
+}
