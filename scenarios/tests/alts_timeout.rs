@@ -141,12 +141,15 @@ fn timeout2_and_select_retain_nothing() {
 #[test]
 fn unpatched_retains_the_payload_at_every_size() {
     for payload in ["payload=64KiB", "payload=1MiB", "payload=4MiB"] {
-        let mut bench = Bench::new("unpatched", &[payload, "soon=2ms"]);
-        let retained = bench.retained(5, 40);
+        let mut bench = Bench::new("unpatched", &[payload]);
+        let retained = bench.retained(5, 35);
         let ratio = retained / bench.formula();
         println!("{payload}: {retained:.0} bytes per operation, {ratio:.4} of the formula");
         assert!((ratio - 1.0).abs() < 0.05, "{payload}: {retained}");
-        assert_eq!(bench.gauge("blocks_alive"), 45);
+        assert!(
+            (39..=40).contains(&bench.gauge("blocks_alive")),
+            "{payload}"
+        );
     }
 }
 
@@ -154,13 +157,13 @@ fn unpatched_retains_the_payload_at_every_size() {
 fn remedies_let_the_payload_go_although_the_timer_stays() {
     for name in ["cleared", "once-callback", "nacked"] {
         let mut bench = Bench::new(name, &["payload=1MiB"]);
-        let retained = bench.retained(20, 100);
+        let retained = bench.retained(10, 60);
         assert!(
             (retained / bench.formula() - 1.0).abs() < 0.1,
             "{name}: {retained}"
         );
         assert_eq!(bench.gauge("blocks_alive"), 0, "{name}");
-        assert_eq!(bench.gauge("timers_pending"), 120, "{name}");
+        assert_eq!(bench.gauge("timers_pending"), 70, "{name}");
     }
 }
 
@@ -186,14 +189,15 @@ fn patch_0001_clears_on_the_immediate_path_too() {
 
 #[test]
 fn memory_comes_back_when_the_long_timeouts_fire() {
-    let settings = ["payload=64KiB", "timeout=1500ms", "spread=0ms", "soon=1ms"];
+    let settings = ["payload=64KiB", "timeout=1500ms", "batch=20"];
     let mut bench = Bench::new("unpatched", &settings);
     let before = leaklab_probe::allocated_bytes();
     bench.run(400);
     let held = growth(before);
     assert!(held > 390.0 * 65_536.0, "{held} bytes before the timeouts");
-    assert_eq!(bench.gauge("blocks_alive"), 400);
-    bench.drain(Duration::from_millis(1600));
+    // A signal that has come before it is tried holds nothing; the scheduler can make it so.
+    assert!((396..=400).contains(&bench.gauge("blocks_alive")));
+    bench.drain(Duration::from_millis(2200));
     let kept = growth(before);
     println!("held {held} bytes, after the timeouts {kept}");
     assert_eq!(bench.gauge("timers_pending"), 0);

@@ -83,7 +83,7 @@ const PARAMETERS: &[Parameter] = &[
         kind: ParameterKind::Milliseconds {
             min: 1,
             max: 50,
-            default: 5,
+            default: 10,
         },
     },
     Parameter {
