@@ -7,6 +7,7 @@
 //! Nothing here knows the harness. A workload sees its run through [`Load`], which paces
 //! operations and says when to stop, and through [`Meter`], which takes counts and gauges.
 
+pub mod alts_timeout;
 pub mod catalogue;
 mod load;
 mod meter;
