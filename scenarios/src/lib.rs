@@ -11,6 +11,7 @@ pub mod catalogue;
 mod load;
 mod meter;
 mod parameter;
+pub mod recursive_async;
 pub mod retained;
 mod scenario;
 pub mod shape;
