@@ -10,13 +10,24 @@ use leaklab_scenarios::{
     Load, LoadPlan, NoMeter, Parameters, Scenario, Setup, StopFlag, Variant, Workload,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const OPERATIONS: u64 = 1_500;
 
-/// The heap is shared by all tests of this file.
+/// The heap is shared by all tests of this file: takes it for one, and waits until the
+/// test runner's threads are done with theirs (each that starts takes some 40 KiB).
 fn alone() -> MutexGuard<'static, ()> {
     static HEAP: Mutex<()> = Mutex::new(());
-    HEAP.lock().unwrap_or_else(PoisonError::into_inner)
+    let heap = HEAP.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut before = live_heap();
+    let mut times_equal = 0;
+    while times_equal < 10 {
+        std::thread::sleep(Duration::from_millis(2));
+        let now = live_heap();
+        times_equal = if now == before { times_equal + 1 } else { 0 };
+        before = now;
+    }
+    heap
 }
 
 fn parameters(settings: &[&str]) -> Parameters {

@@ -22,8 +22,13 @@ pub const CLOSURE: usize = 3;
 pub const CONTEXT: usize = 4;
 
 /// Names of the kinds, as gauges, in the order of their numbers.
-pub const KIND_NAMES: [&str; KINDS] =
-    ["generators", "promises", "reactions", "closures", "contexts"];
+pub const KIND_NAMES: [&str; KINDS] = [
+    "generators",
+    "promises",
+    "reactions",
+    "closures",
+    "contexts",
+];
 
 thread_local! {
     static CENSUS: [Cell<i64>; KINDS] = const { [const { Cell::new(0) }; KINDS] };

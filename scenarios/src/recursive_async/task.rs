@@ -176,7 +176,12 @@ mod tests {
 
     #[test]
     fn clearing_the_timer_makes_all_of_it_garbage_however_long_the_chain() {
-        for variant in ["co-recursive", "old-co-loop", "async-recursive", "async-return"] {
+        for variant in [
+            "co-recursive",
+            "old-co-loop",
+            "async-recursive",
+            "async-return",
+        ] {
             let runtime = runtime(0);
             drop(start(variant, &runtime));
             for _ in 0..100_000 {

@@ -134,7 +134,8 @@ impl FutureWorkload {
             load.complete_timed(started);
             if world.is_at_limit() && !marked {
                 marked = true;
-                load.meter().mark("depth limit reached: the recursion goes on as a loop");
+                load.meter()
+                    .mark("depth limit reached: the recursion goes on as a loop");
             }
         }
     }
@@ -157,7 +158,9 @@ impl Drop for FutureWorkload {
         // A refused thread leaves the chain to the end of the process: freeing it here
         // would recurse on a stack of unknown depth.
         let executor = ManuallyDrop::new(self.executor.take());
-        let _ = on_deep_stack(self.stack_bytes, || drop(ManuallyDrop::into_inner(executor)));
+        let _ = on_deep_stack(self.stack_bytes, || {
+            drop(ManuallyDrop::into_inner(executor))
+        });
     }
 }
 
