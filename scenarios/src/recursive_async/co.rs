@@ -51,8 +51,8 @@ impl Generator {
     pub fn new(body: Body) -> Rc<Self> {
         Rc::new(Generator {
             body,
-            frame: Frame::new(),
-            _live: Live::new(),
+            frame: Frame::at_start(),
+            _live: Live::counted(),
         })
     }
 
@@ -104,7 +104,7 @@ pub fn run(runtime: &Runtime, generator: Rc<Generator>) -> Rc<Promise> {
     let call = Rc::new(CallContext {
         generator,
         _arguments: Box::new(Arguments { _length: 0 }),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let (promise, resolve, reject) = new_promise();
     let context = Rc::new(ExecutorContext {
@@ -114,20 +114,20 @@ pub fn run(runtime: &Runtime, generator: Rc<Generator>) -> Rc<Promise> {
         next: OnceCell::new(),
         on_fulfilled: OnceCell::new(),
         on_rejected: OnceCell::new(),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let on_fulfilled = Rc::new(OnFulfilled {
         context: Rc::clone(&context),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let on_rejected = Rc::new(OnRejected {
         context: Rc::clone(&context),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     context.next.get_or_init(|| {
         Rc::new(Next {
             context: Rc::downgrade(&context),
-            _live: Live::new(),
+            _live: Live::counted(),
         })
     });
     context
@@ -228,15 +228,15 @@ pub fn run_4_0_2(runtime: &Runtime, generator: Rc<Generator>) -> Rc<Promise> {
         generator,
         on_rejected: OnceCell::new(),
         on_fulfilled: OnceCell::new(),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let on_fulfilled = Rc::new(OldOnFulfilled {
         context: Rc::clone(&context),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let on_rejected = Rc::new(OldOnRejected {
         _context: Rc::clone(&context),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     context
         .on_fulfilled

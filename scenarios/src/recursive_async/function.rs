@@ -39,7 +39,7 @@ pub struct Frame {
 
 impl Frame {
     /// A frame before its first instruction.
-    pub fn new() -> Self {
+    pub fn at_start() -> Self {
         Frame {
             resume_at: Cell::new(0),
             registers: RefCell::new(Box::default()),
@@ -49,11 +49,6 @@ impl Frame {
     /// The place at which the body goes on; the next call gives the following one.
     pub fn advance(&self) -> u32 {
         self.resume_at.replace(self.resume_at.get() + 1)
-    }
-
-    /// Makes the body go on at `place` when it is resumed next.
-    pub fn set_resume(&self, place: u32) {
-        self.resume_at.set(place);
     }
 
     /// Makes the turn's local: a block that is written, so that its pages exist.
@@ -123,9 +118,9 @@ pub struct AwaitRejected {
 pub fn call(runtime: &Runtime, body: Body) -> Rc<Promise> {
     let call = Rc::new(AsyncCall {
         body,
-        frame: Frame::new(),
+        frame: Frame::at_start(),
         promise: Promise::new(),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let promise = Rc::clone(&call.promise);
     AsyncCall::resume(&call, runtime);
@@ -146,15 +141,15 @@ impl AsyncCall {
     fn wait(call: &Rc<Self>, promise: &Promise, runtime: &Runtime) {
         let context = Rc::new(AwaitContext {
             call: Rc::clone(call),
-            _live: Live::new(),
+            _live: Live::counted(),
         });
         let on_fulfilled = Rc::new(AwaitFulfilled {
             context: Rc::clone(&context),
-            _live: Live::new(),
+            _live: Live::counted(),
         });
         let on_rejected = Rc::new(AwaitRejected {
             context,
-            _live: Live::new(),
+            _live: Live::counted(),
         });
         runtime.then(
             promise,

@@ -32,7 +32,7 @@ pub const KIND_NAMES: [&str; KINDS] = [
 
 thread_local! {
     static CENSUS: [Cell<i64>; KINDS] = const { [const { Cell::new(0) }; KINDS] };
-    static UNREACHABLE: RefCell<Vec<Box<Reaction>>> = const { RefCell::new(Vec::new()) };
+    static UNREACHABLE: RefCell<Vec<Reaction>> = const { RefCell::new(Vec::new()) };
     static SWEEPING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -46,7 +46,7 @@ pub struct Live<const KIND: usize>(());
 
 impl<const KIND: usize> Live<KIND> {
     /// Counts one more object of this kind.
-    pub fn new() -> Self {
+    pub fn counted() -> Self {
         count(KIND, 1);
         Live(())
     }
@@ -69,7 +69,7 @@ fn count(kind: usize, change: i64) {
 /// owns the next reaction: freed by recursion, a chain of some 10⁵ levels would overflow
 /// the stack. The outermost call frees them one after the other instead.
 pub fn sweep(reaction: Box<Reaction>) {
-    let queued = UNREACHABLE.try_with(|list| list.borrow_mut().push(reaction));
+    let queued = UNREACHABLE.try_with(|list| list.borrow_mut().push(*reaction));
     if queued.is_err() || SWEEPING.replace(true) {
         return;
     }

@@ -67,7 +67,7 @@ impl Reaction {
             on_rejected,
             derived,
             next: None,
-            _live: Live::new(),
+            _live: Live::counted(),
         })
     }
 
@@ -82,7 +82,7 @@ impl Promise {
     pub fn new() -> Rc<Self> {
         Rc::new(Promise {
             state: RefCell::new(State::Pending(None)),
-            _live: Live::new(),
+            _live: Live::counted(),
         })
     }
 
@@ -156,15 +156,15 @@ pub fn new_promise() -> (Rc<Promise>, Rc<Resolve>, Rc<Reject>) {
     let context = Rc::new(ResolvingContext {
         promise: Rc::clone(&promise),
         already_resolved: Cell::new(false),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let resolve = Rc::new(Resolve {
         context: Rc::clone(&context),
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     let reject = Rc::new(Reject {
         context,
-        _live: Live::new(),
+        _live: Live::counted(),
     });
     (promise, resolve, reject)
 }
