@@ -1,10 +1,10 @@
 //! The scenarios that leaklab ships, in the order in which they are shown and run.
 
-use crate::{Scenario, recursive_async, shape};
+use crate::{Scenario, fanout_await, recursive_async, shape};
 
 /// All scenarios. Adding one is a folder of this crate and a line here.
 pub fn all() -> &'static [&'static dyn Scenario] {
-    &[&recursive_async::RecursiveAsync, &shape::Shape]
+    &[&recursive_async::RecursiveAsync, &fanout_await::FanoutAwait, &shape::Shape]
 }
 
 /// The scenario of that name.

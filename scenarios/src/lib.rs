@@ -8,6 +8,7 @@
 //! operations and says when to stop, and through [`Meter`], which takes counts and gauges.
 
 pub mod catalogue;
+pub mod fanout_await;
 mod load;
 mod meter;
 mod parameter;
