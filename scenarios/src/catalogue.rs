@@ -5,6 +5,8 @@ use crate::{Scenario, alts_timeout, shape};
 /// All scenarios. Adding one is a folder of this crate and a line here.
 pub fn all() -> &'static [&'static dyn Scenario] {
     &[&alts_timeout::AltsTimeout, &shape::Shape]
+use crate::{Scenario, fanout_await, recursive_async, shape};
+    &[&recursive_async::RecursiveAsync, &fanout_await::FanoutAwait, &shape::Shape]
 }
 
 /// The scenario of that name.

@@ -9,9 +9,11 @@
 
 pub mod alts_timeout;
 pub mod catalogue;
+pub mod fanout_await;
 mod load;
 mod meter;
 mod parameter;
+pub mod recursive_async;
 pub mod retained;
 mod scenario;
 pub mod shape;

@@ -1,0 +1,96 @@
+//! The body of a worker in each of its forms: take a message, store it, wait for the answer.
+
+use super::channel::Channel;
+use super::client::ObjectClient;
+use super::continuation::{Cancelled, DispatchedContinuation};
+use super::response::Outcome;
+use super::scope::coroutine_scope;
+use crate::{Gauge, Meter};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// One object on its way to the store.
+pub struct Message {
+    /// Which it is, counted from 0.
+    pub number: u64,
+    /// The object.
+    pub object: Box<[u8]>,
+    /// When it was offered to the channel.
+    pub offered: Instant,
+}
+
+/// What all workers of a variant share.
+pub struct Tools {
+    /// Stores objects.
+    pub client: ObjectClient,
+    /// Takes counts and latencies.
+    pub meter: Arc<dyn Meter>,
+    /// Objects stored so far, as a gauge.
+    pub objects_stored: Gauge,
+    /// Objects that the store did not take.
+    pub failures: AtomicU64,
+}
+
+impl Tools {
+    /// Counts one operation at its end: stored, or failed.
+    pub fn finish(&self, offered: Instant, outcome: &Outcome) {
+        if outcome.is_none() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.objects_stored.add(1);
+        self.meter.record_latency(offered.elapsed());
+        self.meter.count_operations(1);
+    }
+}
+
+/// How a worker waits for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// `future.await()` in the loop's own body.
+    Await,
+    /// `coroutineScope { future.await() }`.
+    ScopedAwait,
+    /// `future.asDeferred().join()` in the loop's own body.
+    DeferredJoin,
+    /// `future.get()`, and then `future.await()`, which need not suspend any more.
+    AwaitCompleted,
+}
+
+/// `for (message in channel) { … }`
+///
+/// # Errors
+///
+/// [`Cancelled`] if the worker's job is; the loop has no other end.
+pub async fn worker(
+    caller: Arc<DispatchedContinuation>,
+    channel: Arc<Channel<Message>>,
+    tools: Arc<Tools>,
+    wait: Wait,
+) -> Result<(), Cancelled> {
+    let mut messages = channel.iterator();
+    while messages.has_next(&caller).await? {
+        let Some(message) = messages.next() else {
+            continue;
+        };
+        let future = tools.client.put(message.number, message.object);
+        let outcome = match wait {
+            Wait::Await => future.await_outcome(&caller).await?,
+            Wait::ScopedAwait => {
+                coroutine_scope(&caller, async |inner| future.await_outcome(inner).await).await?
+            }
+            Wait::DeferredJoin => {
+                let deferred = future.as_deferred();
+                deferred.join(&caller).await?;
+                deferred.outcome()
+            }
+            Wait::AwaitCompleted => {
+                future.wait().await;
+                future.await_outcome(&caller).await?
+            }
+        };
+        tools.finish(message.offered, &outcome);
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Promises, their reactions, and the pair of functions that resolves one.
+//!
+//! The direction of ownership is the whole leak: a pending promise owns its reactions, a
+//! reaction owns whatever waits for the promise, and a promise owns nothing of the code
+//! that will settle it. Whoever can settle the innermost promise holds the whole chain.
+
+use super::heap::{self, CLOSURE, CONTEXT, Live, PROMISE, REACTION};
+use super::runtime::Runtime;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// How a promise was settled. The scenario's promises carry no values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Settled as intended.
+    Fulfilled,
+    /// Settled with an error.
+    Rejected,
+}
+
+/// What a called function gives back.
+pub enum Completion {
+    /// It returned, or threw.
+    Settled(Outcome),
+    /// It returned a promise: whoever resolves with that must follow it.
+    Promise(Rc<Promise>),
+}
+
+/// Anything that can be called when a promise is settled.
+pub trait Function {
+    /// Calls it.
+    fn call(&self, runtime: &Runtime, outcome: Outcome) -> Completion;
+}
+
+/// A promise.
+pub struct Promise {
+    state: RefCell<State>,
+    _live: Live<PROMISE>,
+}
+
+enum State {
+    Pending(Option<Box<Reaction>>),
+    Settled(Outcome),
+}
+
+/// One `then` on a pending promise. Both functions absent: `derived` follows the promise.
+pub struct Reaction {
+    /// Called when the promise is fulfilled.
+    pub on_fulfilled: Option<Rc<dyn Function>>,
+    /// Called when the promise is rejected.
+    pub on_rejected: Option<Rc<dyn Function>>,
+    /// The promise that `then` gave back, resolved with what the function returns.
+    pub derived: Option<Rc<Promise>>,
+    next: Option<Box<Reaction>>,
+    _live: Live<REACTION>,
+}
+
+impl Reaction {
+    /// A reaction, not yet attached to a promise.
+    pub fn new(
+        on_fulfilled: Option<Rc<dyn Function>>,
+        on_rejected: Option<Rc<dyn Function>>,
+        derived: Option<Rc<Promise>>,
+    ) -> Box<Self> {
+        Box::new(Reaction {
+            on_fulfilled,
+            on_rejected,
+            derived,
+            next: None,
+            _live: Live::counted(),
+        })
+    }
+
+    /// The reaction registered before this one, which is left without it.
+    pub fn take_next(&mut self) -> Option<Box<Reaction>> {
+        self.next.take()
+    }
+}
+
+impl Promise {
+    /// A pending promise.
+    pub fn new() -> Rc<Self> {
+        Rc::new(Promise {
+            state: RefCell::new(State::Pending(None)),
+            _live: Live::counted(),
+        })
+    }
+
+    /// Attaches a reaction; gives it back with the outcome if the promise is settled.
+    pub fn attach(&self, mut reaction: Box<Reaction>) -> Option<(Box<Reaction>, Outcome)> {
+        match &mut *self.state.borrow_mut() {
+            State::Pending(reactions) => {
+                reaction.next = reactions.take();
+                *reactions = Some(reaction);
+                None
+            }
+            State::Settled(outcome) => Some((reaction, *outcome)),
+        }
+    }
+
+    /// Settles the promise and hands out its reactions, newest first; only the first
+    /// settlement counts.
+    pub fn settle(&self, outcome: Outcome) -> Option<Box<Reaction>> {
+        let mut state = self.state.borrow_mut();
+        match &mut *state {
+            State::Pending(reactions) => {
+                let reactions = reactions.take();
+                *state = State::Settled(outcome);
+                reactions
+            }
+            State::Settled(_) => None,
+        }
+    }
+
+    /// How it was settled; `None` while it is pending.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match *self.state.borrow() {
+            State::Pending(_) => None,
+            State::Settled(outcome) => Some(outcome),
+        }
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let State::Pending(reactions) = self.state.get_mut()
+            && let Some(reaction) = reactions.take()
+        {
+            heap::sweep(reaction);
+        }
+    }
+}
+
+/// What the resolving pair of one promise shares.
+pub struct ResolvingContext {
+    promise: Rc<Promise>,
+    already_resolved: Cell<bool>,
+    _live: Live<CONTEXT>,
+}
+
+/// The `resolve` of `new Promise((resolve, reject) => …)`.
+pub struct Resolve {
+    context: Rc<ResolvingContext>,
+    _live: Live<CLOSURE>,
+}
+
+/// The `reject` of `new Promise((resolve, reject) => …)`.
+pub struct Reject {
+    context: Rc<ResolvingContext>,
+    _live: Live<CLOSURE>,
+}
+
+/// `new Promise`: the promise and its resolving pair.
+pub fn new_promise() -> (Rc<Promise>, Rc<Resolve>, Rc<Reject>) {
+    let promise = Promise::new();
+    let context = Rc::new(ResolvingContext {
+        promise: Rc::clone(&promise),
+        already_resolved: Cell::new(false),
+        _live: Live::counted(),
+    });
+    let resolve = Rc::new(Resolve {
+        context: Rc::clone(&context),
+        _live: Live::counted(),
+    });
+    let reject = Rc::new(Reject {
+        context,
+        _live: Live::counted(),
+    });
+    (promise, resolve, reject)
+}
+
+impl ResolvingContext {
+    fn settle(&self, runtime: &Runtime, outcome: Outcome) -> Completion {
+        if !self.already_resolved.replace(true) {
+            runtime.settle(&self.promise, outcome);
+        }
+        Completion::Settled(Outcome::Fulfilled)
+    }
+}
+
+impl Function for Resolve {
+    fn call(&self, runtime: &Runtime, _: Outcome) -> Completion {
+        self.context.settle(runtime, Outcome::Fulfilled)
+    }
+}
+
+impl Function for Reject {
+    fn call(&self, runtime: &Runtime, _: Outcome) -> Completion {
+        self.context.settle(runtime, Outcome::Rejected)
+    }
+}
