@@ -1,10 +1,10 @@
 //! The scenarios that leaklab ships, in the order in which they are shown and run.
 
-use crate::{Scenario, shape};
+use crate::{Scenario, defer_in_loop, shape};
 
 /// All scenarios. Adding one is a folder of this crate and a line here.
 pub fn all() -> &'static [&'static dyn Scenario] {
-    &[&shape::Shape]
+    &[&defer_in_loop::DeferInLoop, &shape::Shape]
 }
 
 /// The scenario of that name.

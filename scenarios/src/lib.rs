@@ -8,6 +8,8 @@
 //! operations and says when to stop, and through [`Meter`], which takes counts and gauges.
 
 pub mod catalogue;
+pub mod defer_in_loop;
+mod descriptors;
 mod load;
 mod meter;
 mod parameter;
