@@ -1,10 +1,14 @@
 //! The scenarios that leaklab ships, in the order in which they are shown and run.
 
-use crate::{Scenario, defer_in_loop, shape};
+use crate::{Scenario, channel_io, defer_in_loop, shape};
 
 /// All scenarios. Adding one is a folder of this crate and a line here.
 pub fn all() -> &'static [&'static dyn Scenario] {
-    &[&defer_in_loop::DeferInLoop, &shape::Shape]
+    &[
+        &defer_in_loop::DeferInLoop,
+        &channel_io::ChannelIo,
+        &shape::Shape,
+    ]
 }
 
 /// The scenario of that name.

@@ -8,6 +8,7 @@
 //! operations and says when to stop, and through [`Meter`], which takes counts and gauges.
 
 pub mod catalogue;
+pub mod channel_io;
 pub mod defer_in_loop;
 mod descriptors;
 mod load;
@@ -23,5 +24,6 @@ pub use parameter::{
     Parameter, ParameterError, ParameterKind, Parameters, Value, parse_size, size_text,
 };
 pub use scenario::{
-    Description, Document, Expected, Role, Scenario, Setup, Variant, Workload, WorkloadError,
+    Description, Document, Expected, Remedy, Role, Scenario, Setup, Variant, Workload,
+    WorkloadError,
 };
