@@ -7,6 +7,12 @@ pub fn all() -> &'static [&'static dyn Scenario] {
     &[&alts_timeout::AltsTimeout, &shape::Shape]
 use crate::{Scenario, fanout_await, recursive_async, shape};
     &[&recursive_async::RecursiveAsync, &fanout_await::FanoutAwait, &shape::Shape]
+use crate::{Scenario, channel_io, defer_in_loop, shape};
+    &[
+        &defer_in_loop::DeferInLoop,
+        &channel_io::ChannelIo,
+        &shape::Shape,
+    ]
 }
 
 /// The scenario of that name.

@@ -10,6 +10,9 @@
 pub mod alts_timeout;
 pub mod catalogue;
 pub mod fanout_await;
+pub mod channel_io;
+pub mod defer_in_loop;
+mod descriptors;
 mod load;
 mod meter;
 mod parameter;
@@ -24,5 +27,6 @@ pub use parameter::{
     Parameter, ParameterError, ParameterKind, Parameters, Value, parse_size, size_text,
 };
 pub use scenario::{
-    Description, Document, Expected, Role, Scenario, Setup, Variant, Workload, WorkloadError,
+    Description, Document, Expected, Remedy, Role, Scenario, Setup, Variant, Workload,
+    WorkloadError,
 };

@@ -118,6 +118,24 @@ impl Description {
     }
 }
 
+/// One row of a table of remedies: what it bounds, and who pays. In words; the figures come
+/// from runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remedy {
+    /// The variant of the scenario.
+    pub variant: &'static str,
+    /// What can no longer grow, and at what it stops.
+    pub bounds: &'static str,
+    /// What still grows, or can; empty if nothing does.
+    pub leaves: &'static str,
+    /// What is paid in memory.
+    pub memory: &'static str,
+    /// Which messages or connections are lost, and who is told.
+    pub loss: &'static str,
+    /// What becomes of delivered messages per second, and of the time that one takes.
+    pub throughput: &'static str,
+}
+
 /// What a workload is made from.
 pub struct Setup {
     /// The variant, one of [`Description::variants`].
@@ -134,6 +152,11 @@ pub struct Setup {
 pub trait Scenario: Sync {
     /// What it is; constant.
     fn description(&self) -> &'static Description;
+
+    /// The remedies that its document compares; none for most.
+    fn remedies(&self) -> &'static [Remedy] {
+        &[]
+    }
 
     /// Builds the workload: everything that exists before the first operation.
     ///
