@@ -1,16 +1,17 @@
 //! The scenarios that leaklab ships, in the order in which they are shown and run.
 
-use crate::{Scenario, alts_timeout, shape};
+use crate::{
+    Scenario, alts_timeout, channel_io, defer_in_loop, fanout_await, recursive_async, shape,
+};
 
 /// All scenarios. Adding one is a folder of this crate and a line here.
 pub fn all() -> &'static [&'static dyn Scenario] {
-    &[&alts_timeout::AltsTimeout, &shape::Shape]
-use crate::{Scenario, fanout_await, recursive_async, shape};
-    &[&recursive_async::RecursiveAsync, &fanout_await::FanoutAwait, &shape::Shape]
-use crate::{Scenario, channel_io, defer_in_loop, shape};
     &[
+        &alts_timeout::AltsTimeout,
         &defer_in_loop::DeferInLoop,
+        &recursive_async::RecursiveAsync,
         &channel_io::ChannelIo,
+        &fanout_await::FanoutAwait,
         &shape::Shape,
     ]
 }

@@ -9,10 +9,10 @@
 
 pub mod alts_timeout;
 pub mod catalogue;
-pub mod fanout_await;
 pub mod channel_io;
 pub mod defer_in_loop;
 mod descriptors;
+pub mod fanout_await;
 mod load;
 mod meter;
 mod parameter;

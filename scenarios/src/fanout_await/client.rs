@@ -60,8 +60,9 @@ impl ObjectClient {
         let requests: Vec<_> = (0..connections)
             .map(|_| {
                 let client = self.clone();
-                self.runtime
-                    .spawn(async move { client.send(Method::GET, MEETING_PATH, Bytes::new()).await })
+                self.runtime.spawn(async move {
+                    client.send(Method::GET, MEETING_PATH, Bytes::new()).await
+                })
             })
             .collect();
         for request in requests {

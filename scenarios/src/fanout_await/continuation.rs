@@ -246,8 +246,7 @@ impl CancellableContinuation {
     }
 
     fn check_completed(self: &Arc<Self>) -> bool {
-        if self.mode == Mode::Reusable
-            && self.delegate.check_postponed_cancellation(self).is_err()
+        if self.mode == Mode::Reusable && self.delegate.check_postponed_cancellation(self).is_err()
         {
             self.cancel();
         }
