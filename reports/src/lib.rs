@@ -9,3 +9,4 @@ pub mod judge;
 pub mod run;
 pub mod sketch;
 pub mod stats;
+pub mod verdict;

@@ -2,6 +2,7 @@
 
 use crate::commands::{plain_table, print};
 use crate::exit::{Exit, usage};
+use crate::judging::JudgedCell;
 use crate::live::LiveView;
 use crate::planning::{Common, everything, select, tour};
 use crate::supervisor::cell::CellSetup;
@@ -10,12 +11,16 @@ use crate::supervisor::run::run_cells;
 use crate::text::{bytes_text, count_text};
 use crate::time::parse_duration;
 use anyhow::Context;
+use leaklab_reports::chart::{ChartOptions, draw_run};
+use leaklab_reports::judge::CellJudgement;
 use leaklab_reports::run::{
-    CellStatus, LeaklabVersion, Outcome, Phase, Run, RunRecord, columns, write_atomically,
+    Cell, LeaklabVersion, Phase, Run, RunRecord, columns, write_atomically,
 };
+use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Run scenarios or a program of your own, and judge their memory.
@@ -111,8 +116,32 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
 
     let view = LiveView::new(cells.len());
     let jobs = usize::try_from(arguments.jobs).unwrap_or(1);
-    run_cells(&cells, jobs, &view, &|_, _| {});
+    let failed_verdicts = Mutex::new(Vec::new());
+    run_cells(&cells, jobs, &view, &|setup, _| {
+        if let Err(error) = judge_ended(&folder, setup) {
+            lock(&failed_verdicts).push(error);
+        }
+    });
+    for error in lock(&failed_verdicts).iter() {
+        eprintln!("warning: {error:#}");
+    }
     conclude(&folder)
+}
+
+/// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
+fn judge_ended(folder: &Path, setup: &CellSetup) -> anyhow::Result<()> {
+    let run = Run::open(folder)?;
+    for cell in run.cells_named(&setup.plan.id)? {
+        if let Ok(judgement) = judge_stored(cell, &VerdictOptions::default()) {
+            write_verdict(cell, &judgement)
+                .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
+        }
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Arguments {
@@ -228,32 +257,36 @@ fn write_record(
         .with_context(|| format!("cannot write to `{}`", folder.display()))
 }
 
-/// Everything after the last cell: table, paths, exit code. From the folder alone.
+/// Everything after the last cell: verdicts, charts, table, paths, exit code. From the folder
+/// alone.
 fn conclude(folder: &Path) -> anyhow::Result<Exit> {
     let run = Run::open(folder)?;
-    print(&closing_table(&run))?;
-    print(&format!("\nrun    {}\n", folder.display()))?;
-    let mut exit = Exit::Good;
-    for cell in &run.cells {
-        exit = exit.or_graver(outcome_exit(&cell.status));
+    let judged: Vec<JudgedCell<'_>> = run
+        .cells
+        .iter()
+        .map(|cell| JudgedCell::from_folder(cell, &VerdictOptions::default()))
+        .collect();
+    print(&closing_table(&judged))?;
+    print(&format!("\nrun     {}\n", folder.display()))?;
+    match draw_run(&run, &folder.join("charts"), &ChartOptions::default()) {
+        Ok(paths) => {
+            let pictures = paths
+                .iter()
+                .filter(|path| path.extension() == Some("png".as_ref()));
+            for path in pictures {
+                print(&format!("chart   {}\n", path.display()))?;
+            }
+        }
+        Err(error) => eprintln!("no chart: {error}"),
     }
-    if let Some(signal) = interrupt::asked_by() {
-        exit = Exit::Signal(signal);
-    }
-    Ok(exit)
+    let exit = judged
+        .iter()
+        .fold(Exit::Good, |exit, cell| exit.or_graver(cell.exit()));
+    Ok(interrupt::asked_by().map_or(exit, Exit::Signal))
 }
 
-fn outcome_exit(status: &CellStatus) -> Exit {
-    match status.outcome {
-        Some(Outcome::Completed) => Exit::Good,
-        Some(Outcome::MemoryLimit) => Exit::Bad,
-        Some(Outcome::Died | Outcome::NeverReady | Outcome::SpawnFailed) => Exit::Died,
-        Some(Outcome::HarnessFailed) => Exit::Harness,
-        Some(Outcome::Stopped) | None => Exit::Inconclusive,
-    }
-}
-
-fn closing_table(run: &Run) -> String {
+/// A row per cell: what it did, what it retained and should retain, and the verdict.
+fn closing_table(judged: &[JudgedCell<'_>]) -> String {
     let mut table = plain_table(&[
         "variant",
         "role",
@@ -262,36 +295,63 @@ fn closing_table(run: &Run) -> String {
         "per operation",
         "formula",
         "expected",
+        "verdict",
     ]);
-    for cell in &run.cells {
-        let heap = cell
-            .samples(|name| name == columns::ALLOCATED_BYTES || name == columns::OPS_TOTAL)
-            .ok();
-        let load = heap.as_ref().and_then(|table| {
-            let index = |position: fn(&[Phase]) -> Option<usize>| position(&table.phase);
-            let first = index(|phases| phases.iter().position(|p| *p == Phase::Load))?;
-            let last = index(|phases| phases.iter().rposition(|p| *p == Phase::Load))?;
-            let allocated = table.filled_column(columns::ALLOCATED_BYTES)?;
-            let ops = table.filled_column(columns::OPS_TOTAL)?;
-            let growth = allocated[last] - allocated[first];
-            let operations = ops[last] - ops[first];
-            Some((allocated[first], allocated[last], growth / operations))
-        });
+    for JudgedCell { cell, judgement } in judged {
+        let deciding = judgement.as_ref().ok().and_then(CellJudgement::deciding);
+        let growth = match deciding.map(|d| (d.slope_bytes_per_op, d.slope_bytes_per_hour)) {
+            Some((Some(per_op), _)) => bytes_text(per_op),
+            Some((None, Some(per_hour))) => format!("{}/h", bytes_text(per_hour)),
+            _ => "-".to_owned(),
+        };
+        let verdict = match judgement {
+            Ok(judgement) => judgement.verdict.to_string(),
+            Err(_) => "not judged".to_owned(),
+        };
         table.add_row([
             cell.plan.id.clone(),
             cell.plan.role.clone(),
             cell.status.ops_total.map_or("-".to_owned(), count_text),
-            load.map_or("-".to_owned(), |(first, last, _)| {
-                format!("{} → {}", bytes_text(first), bytes_text(last))
-            }),
-            load.map_or("-".to_owned(), |(_, _, per_op)| bytes_text(per_op)),
+            heap_at_start_and_end(cell),
+            growth,
             cell.plan
                 .retained_bytes_per_operation
                 .map_or("-".to_owned(), bytes_text),
-            cell.plan.expected.clone().unwrap_or_default(),
+            cell.plan.expected.clone().unwrap_or_else(|| "-".to_owned()),
+            verdict,
         ]);
     }
-    format!("{table}\n")
+    let mut text = format!("{table}\n");
+    for cell in judged {
+        match &cell.judgement {
+            Ok(judgement) if cell.is_as_expected() != Some(true) => {
+                text.push_str(&format!("\n{}: {}\n", cell.cell.plan.id, judgement.reason));
+            }
+            Ok(_) => {}
+            Err(error) => text.push_str(&format!("\n{}: {error}\n", cell.cell.plan.id)),
+        }
+    }
+    text
+}
+
+/// The live heap, or what comes closest to it, when the load began and when it ended.
+fn heap_at_start_and_end(cell: &Cell) -> String {
+    const CLOSEST: [&str; 3] = [
+        columns::ALLOCATED_BYTES,
+        columns::USED_BYTES,
+        columns::RSS_BYTES,
+    ];
+    let values = || {
+        let table = cell.samples(|name| CLOSEST.contains(&name)).ok()?;
+        let column = CLOSEST.iter().find_map(|name| table.filled_column(name))?;
+        let in_load = || {
+            let pairs = column.iter().zip(&table.phase);
+            pairs.filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
+        };
+        let (first, last) = (in_load().next()?.0, in_load().next_back()?.0);
+        Some(format!("{} → {}", bytes_text(*first), bytes_text(*last)))
+    };
+    values().unwrap_or_else(|| "-".to_owned())
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

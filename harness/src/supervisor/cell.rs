@@ -24,6 +24,9 @@ const HEARTBEAT: Duration = Duration::from_millis(50);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How much later than planned a child that ends by itself may do so.
 const OVERRUN: Duration = Duration::from_secs(10);
+/// How late a sample of the probe may be beyond its interval before a row without heap figures
+/// is written in its place; a sample may wait one interval for a quiet point.
+const LATENESS: Duration = Duration::from_millis(20);
 /// Most malformed lines that are kept as events; all are counted.
 const MOST_MALFORMED_EVENTS: u64 = 1000;
 /// Messages that wait between feeds and loop; feeds wait when it is full, nothing is lost.
@@ -301,7 +304,7 @@ impl<'a> CellLoop<'a> {
             self.had_heap = true;
             if message.monotonic_us.is_some() && self.ready_us.is_some() {
                 // The probe keeps the interval: its sample is the tick.
-                self.next_tick = Instant::now() + self.setup.child.interval.mul_f64(1.5);
+                self.next_tick = Instant::now() + self.setup.child.interval.mul_f64(2.5) + LATENESS;
                 return self.write_row(at_ms, heap);
             }
             self.pending_heap = Some(heap);
@@ -353,7 +356,9 @@ impl<'a> CellLoop<'a> {
         self.write_row(now_ms, heap.unwrap_or_default())
     }
 
-    fn write_row(&mut self, elapsed_ms: f64, heap: Heap) -> std::io::Result<()> {
+    fn write_row(&mut self, at_ms: f64, heap: Heap) -> std::io::Result<()> {
+        // A sample that comes after the row that was written for its lack: rows keep their order.
+        let elapsed_ms = at_ms.max(self.recorder.status.elapsed_ms);
         let OutsideFigures {
             rss_bytes,
             cpu_ms,

@@ -1,0 +1,53 @@
+//! From verdicts to exit codes, and to words in tables.
+
+use crate::exit::Exit;
+use leaklab_reports::judge::{CellJudgement, Verdict};
+use leaklab_reports::run::{Cell, Outcome};
+use leaklab_reports::verdict::{VerdictOptions, judge_stored};
+
+/// A cell with what the judge said of it.
+pub struct JudgedCell<'a> {
+    pub cell: &'a Cell,
+    /// The judgement, or why there is none, in words.
+    pub judgement: Result<CellJudgement, String>,
+}
+
+impl<'a> JudgedCell<'a> {
+    /// Judges a cell from its folder.
+    pub fn from_folder(cell: &'a Cell, options: &VerdictOptions) -> Self {
+        let judgement = judge_stored(cell, options).map_err(|error| error.to_string());
+        JudgedCell { cell, judgement }
+    }
+
+    /// The verdict; a cell that could not be judged is inconclusive.
+    pub fn verdict(&self) -> Verdict {
+        self.judgement
+            .as_ref()
+            .map_or(Verdict::Inconclusive, |judgement| judgement.verdict)
+    }
+
+    /// Whether the verdict is the one that the variant declares; `None` if it declares none.
+    pub fn is_as_expected(&self) -> Option<bool> {
+        let expected = self.cell.plan.expected.as_deref()?;
+        Some(self.verdict().to_string() == expected)
+    }
+
+    /// What this cell adds to the exit code of the run.
+    pub fn exit(&self) -> Exit {
+        let by_verdict = match (self.is_as_expected(), self.verdict()) {
+            (Some(true), _) | (None, Verdict::NoLeak) => Exit::Good,
+            (_, Verdict::Inconclusive) => Exit::Inconclusive,
+            _ => Exit::Bad,
+        };
+        match self.cell.status.outcome {
+            Some(Outcome::Completed) => by_verdict,
+            // A leak that was expected has shown itself; anything else that reached the
+            // limit has grown too much.
+            Some(Outcome::MemoryLimit) if self.is_as_expected() == Some(true) => Exit::Good,
+            Some(Outcome::MemoryLimit) => Exit::Bad,
+            Some(Outcome::Died | Outcome::NeverReady | Outcome::SpawnFailed) => Exit::Died,
+            Some(Outcome::HarnessFailed) => Exit::Harness,
+            Some(Outcome::Stopped) | None => Exit::Inconclusive,
+        }
+    }
+}

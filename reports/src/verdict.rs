@@ -1,0 +1,128 @@
+//! The verdict of a cell on disk: its samples, read and judged.
+//!
+//! Everything is taken from the folder: the load phase, the marks that are left out of
+//! trends, and the budget that the cell was run with.
+
+use crate::judge::{
+    Budget, BudgetError, CellJudgement, CellSeries, JudgeError, JudgeOptions, Unit, Window,
+    judge_cell,
+};
+use crate::run::{Cell, EventKind, Phase, TableError, columns, write_atomically};
+
+/// What may be asked of a verdict beyond what the cell's record says.
+#[derive(Debug, Clone, Default)]
+pub struct VerdictOptions {
+    /// A budget instead of the cell's own.
+    pub budget: Option<Budget>,
+    /// A level of the live heap that must not be reached.
+    pub limit_bytes: Option<f64>,
+}
+
+/// Why a cell could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum VerdictError {
+    /// Its samples could not be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Its events could not be read.
+    #[error("cannot read the events: {0}")]
+    Events(#[from] std::io::Error),
+    /// Its budget is not one.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
+    /// Its series cannot be judged.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+}
+
+/// Judges a cell from its folder.
+///
+/// # Errors
+///
+/// [`VerdictError`] if files are missing or damaged, or if nothing was sampled.
+pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgement, VerdictError> {
+    const JUDGED: [&str; 9] = [
+        columns::OPS_TOTAL,
+        columns::ALLOCATED_BYTES,
+        columns::ACTIVE_BYTES,
+        columns::RESIDENT_BYTES,
+        columns::USED_BYTES,
+        columns::COMMITTED_BYTES,
+        columns::RSS_BYTES,
+        columns::DESCRIPTORS,
+        columns::THREADS,
+    ];
+    let table = cell.samples(|name| JUDGED.contains(&name))?;
+    let time_s = table.elapsed_s();
+    let load = table
+        .phase_span_ms(Phase::Load)
+        .map(|(start_ms, end_ms)| Window {
+            start_s: start_ms / 1000.0,
+            end_s: end_ms / 1000.0,
+        });
+    let excluded: Vec<Window> = cell
+        .events()?
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Mark {
+                duration_ms: Some(duration_ms),
+                ..
+            } => Some(Window {
+                start_s: event.elapsed_ms / 1000.0,
+                end_s: (event.elapsed_ms + duration_ms) / 1000.0,
+            }),
+            _ => None,
+        })
+        .collect();
+    let operations = table
+        .filled_column(columns::OPS_TOTAL)
+        .filter(|ops| ops.iter().any(|count| *count > 0.0));
+    let budget = match (&options.budget, &cell.plan.budget) {
+        (Some(budget), _) => *budget,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => Budget::Default,
+    };
+    // A program that counts nothing cannot be held to a budget per operation.
+    let budget = match (budget, operations) {
+        (Budget::BytesPerOperation(_), None) => Budget::Default,
+        (budget, _) => budget,
+    };
+    let committed = table.filled_column(columns::COMMITTED_BYTES);
+    let series = CellSeries {
+        time_s: &time_s,
+        operations,
+        allocated_bytes: table
+            .filled_column(columns::ALLOCATED_BYTES)
+            .or(table.filled_column(columns::USED_BYTES)),
+        active_bytes: table.filled_column(columns::ACTIVE_BYTES),
+        resident_bytes: table.filled_column(columns::RESIDENT_BYTES),
+        rss_bytes: table.filled_column(columns::RSS_BYTES),
+        descriptors: table.filled_column(columns::DESCRIPTORS),
+        threads: table.filled_column(columns::THREADS),
+        others: committed
+            .map(|values| (columns::COMMITTED_BYTES.to_owned(), values, Unit::Bytes))
+            .into_iter()
+            .collect(),
+        excluded: &excluded,
+    };
+    let options = JudgeOptions {
+        budget,
+        limit: options.limit_bytes,
+        load,
+        ..JudgeOptions::default()
+    };
+    Ok(judge_cell(&series, &options)?)
+}
+
+/// Writes `verdict.json` of a cell; a verdict that is there already is kept.
+///
+/// # Errors
+///
+/// The error of the operating system.
+pub fn write_verdict(cell: &Cell, judgement: &CellJudgement) -> std::io::Result<()> {
+    let path = cell.folder.join("verdict.json");
+    if path.exists() {
+        return Ok(());
+    }
+    write_atomically(&path, &serde_json::to_vec_pretty(judgement)?)
+}
