@@ -10,6 +10,27 @@ use std::time::Duration;
 /// The heap is shared by all tests of this file.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// The heap to oneself.
+struct Alone {
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Alone {
+    fn wait() -> Self {
+        let guard = ONE_AT_A_TIME.lock();
+        Alone {
+            _guard: guard.unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // What this thread's cache holds must not be given back in the middle of the next test.
+        leaklab_probe::flush_thread_cache();
+    }
+}
+
 #[derive(Default)]
 struct Gauges(Mutex<BTreeMap<&'static str, Gauge>>);
 
@@ -30,19 +51,15 @@ struct Bench {
     gauges: Arc<Gauges>,
     variant: &'static Variant,
     parameters: Parameters,
-    alone: MutexGuard<'static, ()>,
-}
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+    alone: Alone,
 }
 
 impl Bench {
     fn new(variant: &str, settings: &[&str]) -> Self {
-        Bench::with_heap(alone(), variant, settings)
+        Bench::with_heap(Alone::wait(), variant, settings)
     }
 
-    fn with_heap(alone: MutexGuard<'static, ()>, variant: &str, settings: &[&str]) -> Self {
+    fn with_heap(alone: Alone, variant: &str, settings: &[&str]) -> Self {
         let scenario = catalogue::find("alts-timeout").expect("in the catalogue");
         let description = scenario.description();
         let parameters = Parameters::parse(description.name, description.parameters, settings)
@@ -79,7 +96,7 @@ impl Bench {
     }
 
     /// Ends the workload; the heap stays reserved.
-    fn end(self) -> MutexGuard<'static, ()> {
+    fn end(self) -> Alone {
         self.alone
     }
 
