@@ -1,7 +1,8 @@
 //! The scenarios that leaklab ships, in the order in which they are shown and run.
 
 use crate::{
-    Scenario, alts_timeout, channel_io, defer_in_loop, fanout_await, recursive_async, shape,
+    Scenario, alts_timeout, blocked_senders, channel_io, defer_in_loop, fanout_await,
+    recursive_async, shape,
 };
 
 /// All scenarios. Adding one is a folder of this crate and a line here.
@@ -9,6 +10,7 @@ pub fn all() -> &'static [&'static dyn Scenario] {
     &[
         &alts_timeout::AltsTimeout,
         &defer_in_loop::DeferInLoop,
+        &blocked_senders::BlockedSenders,
         &recursive_async::RecursiveAsync,
         &channel_io::ChannelIo,
         &fanout_await::FanoutAwait,

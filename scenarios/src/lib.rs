@@ -8,6 +8,7 @@
 //! operations and says when to stop, and through [`Meter`], which takes counts and gauges.
 
 pub mod alts_timeout;
+pub mod blocked_senders;
 pub mod catalogue;
 pub mod channel_io;
 pub mod defer_in_loop;

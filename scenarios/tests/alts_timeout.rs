@@ -10,6 +10,27 @@ use std::time::Duration;
 /// The heap is shared by all tests of this file.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// The heap to oneself.
+struct Alone {
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Alone {
+    fn wait() -> Self {
+        let guard = ONE_AT_A_TIME.lock();
+        Alone {
+            _guard: guard.unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // What this thread's cache holds must not be given back in the middle of the next test.
+        leaklab_probe::flush_thread_cache();
+    }
+}
+
 #[derive(Default)]
 struct Gauges(Mutex<BTreeMap<&'static str, Gauge>>);
 
@@ -30,19 +51,15 @@ struct Bench {
     gauges: Arc<Gauges>,
     variant: &'static Variant,
     parameters: Parameters,
-    alone: MutexGuard<'static, ()>,
-}
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+    alone: Alone,
 }
 
 impl Bench {
     fn new(variant: &str, settings: &[&str]) -> Self {
-        Bench::with_heap(alone(), variant, settings)
+        Bench::with_heap(Alone::wait(), variant, settings)
     }
 
-    fn with_heap(alone: MutexGuard<'static, ()>, variant: &str, settings: &[&str]) -> Self {
+    fn with_heap(alone: Alone, variant: &str, settings: &[&str]) -> Self {
         let scenario = catalogue::find("alts-timeout").expect("in the catalogue");
         let description = scenario.description();
         let parameters = Parameters::parse(description.name, description.parameters, settings)
@@ -79,7 +96,7 @@ impl Bench {
     }
 
     /// Ends the workload; the heap stays reserved.
-    fn end(self) -> MutexGuard<'static, ()> {
+    fn end(self) -> Alone {
         self.alone
     }
 
@@ -129,7 +146,7 @@ fn timeout2_and_select_retain_nothing() {
         for name in ["timeout2", "tokio-select"] {
             let settings = [&BOOKKEEPING[..], &[winner]].concat();
             let mut bench = Bench::new(name, &settings);
-            let retained = bench.retained(2_000, MANY / 4);
+            let retained = bench.retained(2_000, MANY / 5);
             println!("{name} {winner}: {retained:.2} bytes per operation");
             assert!(retained.abs() < 16.0, "{name} {winner}: {retained}");
             assert_eq!(bench.gauge("blocks_alive"), 0);
@@ -156,14 +173,14 @@ fn unpatched_retains_the_payload_at_every_size() {
 #[test]
 fn remedies_let_the_payload_go_although_the_timer_stays() {
     for name in ["cleared", "once-callback", "nacked"] {
-        let mut bench = Bench::new(name, &["payload=1MiB"]);
-        let retained = bench.retained(10, 60);
+        let mut bench = Bench::new(name, &["payload=64KiB", "batch=50"]);
+        let retained = bench.retained(200, 4_000);
         assert!(
             (retained / bench.formula() - 1.0).abs() < 0.1,
             "{name}: {retained}"
         );
         assert_eq!(bench.gauge("blocks_alive"), 0, "{name}");
-        assert_eq!(bench.gauge("timers_pending"), 70, "{name}");
+        assert_eq!(bench.gauge("timers_pending"), 4_200, "{name}");
     }
 }
 
@@ -225,11 +242,12 @@ fn a_workload_that_ends_leaves_nothing_behind() {
         let alone = Bench::new(name, &BOOKKEEPING).end();
         let before = leaklab_probe::allocated_bytes();
         let mut bench = Bench::with_heap(alone, name, &BOOKKEEPING);
-        bench.run(10_000);
+        bench.run(20_000);
         let alone = bench.end();
         let left = growth(before);
         drop(alone);
         println!("{name}: {left} bytes left");
-        assert!(left < 64.0 * 1024.0, "{name}: {left} bytes left");
+        // The cache of a test thread that starts meanwhile takes some 40 KiB.
+        assert!(left < 128.0 * 1024.0, "{name}: {left} bytes left");
     }
 }
