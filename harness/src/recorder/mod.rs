@@ -11,10 +11,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use syncer::Syncer;
 
 /// Most gauges that get a column or an event; later names are counted and left out.
 const MOST_GAUGES: usize = 256;
+
+/// How long the first rows may wait for the names of gauges, which become columns; less than
+/// the second after which every row is on disk.
+const PATIENCE_FOR_GAUGES: Duration = Duration::from_millis(900);
 
 /// Writes `samples.csv`, `events.jsonl` and `status.json` of one cell.
 pub struct Recorder {
@@ -26,6 +31,9 @@ pub struct Recorder {
     gauge_columns: Vec<String>,
     gauge_values: Vec<Option<f64>>,
     has_header: bool,
+    /// Rows without gauges that were taken before the columns were fixed.
+    waiting: Vec<Sample>,
+    created: Instant,
     /// What `status.json` will say when it is written next.
     pub status: CellStatus,
 }
@@ -51,6 +59,8 @@ impl Recorder {
             gauge_columns: declared_gauges.to_vec(),
             gauge_values: Vec::new(),
             has_header: false,
+            waiting: Vec::new(),
+            created: Instant::now(),
             status: CellStatus {
                 state: State::Running,
                 started_utc: crate::time::now_utc(),
@@ -70,29 +80,59 @@ impl Recorder {
         File::create_new(self.folder.join(name))
     }
 
-    /// Appends a row. The first row fixes the columns: declared gauges and those of `gauges`.
+    /// Appends a row. The columns are fixed by the first row that has gauges, or by the first
+    /// row at all if gauges were declared; rows wait for that for less than a second.
     ///
     /// # Errors
     ///
     /// The error of the operating system, a full disk for instance.
     pub fn row(&mut self, sample: &Sample, gauges: &BTreeMap<String, f64>) -> std::io::Result<()> {
-        self.line.clear();
+        self.status.samples += 1;
+        self.status.elapsed_ms = sample.elapsed_ms;
         if !self.has_header {
-            self.add_columns(gauges);
-            Sample::write_header(&mut self.line, &self.gauge_columns);
-            self.has_header = true;
+            let may_wait = self.gauge_columns.is_empty() && gauges.is_empty();
+            if may_wait && self.created.elapsed() < PATIENCE_FOR_GAUGES {
+                self.waiting.push(*sample);
+                return Ok(());
+            }
+            self.fix_columns(gauges)?;
         }
+        self.write_row(sample, gauges)?;
+        self.late_gauges(sample.elapsed_ms, gauges)
+    }
+
+    /// Writes the header and the rows that waited for it.
+    fn fix_columns(&mut self, gauges: &BTreeMap<String, f64>) -> std::io::Result<()> {
+        for name in gauges.keys() {
+            if self.gauge_columns.len() < MOST_GAUGES && !self.gauge_columns.contains(name) {
+                self.gauge_columns.push(name.clone());
+            }
+        }
+        self.has_header = true;
+        self.line.clear();
+        Sample::write_header(&mut self.line, &self.gauge_columns);
+        self.samples.write_all(&self.line)?;
+        let none = BTreeMap::new();
+        for sample in std::mem::take(&mut self.waiting) {
+            self.write_row(&sample, &none)?;
+        }
+        Ok(())
+    }
+
+    fn write_row(
+        &mut self,
+        sample: &Sample,
+        gauges: &BTreeMap<String, f64>,
+    ) -> std::io::Result<()> {
         self.gauge_values.clear();
         self.gauge_values.extend(
             self.gauge_columns
                 .iter()
                 .map(|name| gauges.get(name).copied()),
         );
+        self.line.clear();
         sample.write_row(&mut self.line, &self.gauge_values);
-        self.samples.write_all(&self.line)?;
-        self.status.samples += 1;
-        self.status.elapsed_ms = sample.elapsed_ms;
-        self.late_gauges(sample.elapsed_ms, gauges)
+        self.samples.write_all(&self.line)
     }
 
     /// Appends an event.
@@ -124,22 +164,12 @@ impl Recorder {
     /// As for [`Recorder::row`].
     pub fn finish(mut self) -> std::io::Result<CellStatus> {
         if !self.has_header {
-            self.line.clear();
-            Sample::write_header(&mut self.line, &self.gauge_columns);
-            self.samples.write_all(&self.line)?;
+            self.fix_columns(&BTreeMap::new())?;
         }
         self.syncer.stop();
         self.status.state = State::Finished;
         self.write_status()?;
         Ok(self.status)
-    }
-
-    fn add_columns(&mut self, gauges: &BTreeMap<String, f64>) {
-        for name in gauges.keys() {
-            if self.gauge_columns.len() < MOST_GAUGES && !self.gauge_columns.contains(name) {
-                self.gauge_columns.push(name.clone());
-            }
-        }
     }
 
     /// Gauges whose names came after the header go into an event each tick.

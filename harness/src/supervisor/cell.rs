@@ -233,6 +233,11 @@ impl<'a> CellLoop<'a> {
         self.conclude(status)
     }
 
+    /// When a row is due if no sample of the probe comes before.
+    fn tick_without_probe(&self) -> Instant {
+        Instant::now() + self.setup.child.interval.mul_f64(2.5) + LATENESS
+    }
+
     /// Time until something must be looked at.
     fn patience(&self) -> Duration {
         self.next_tick
@@ -304,7 +309,7 @@ impl<'a> CellLoop<'a> {
             self.had_heap = true;
             if message.monotonic_us.is_some() && self.ready_us.is_some() {
                 // The probe keeps the interval: its sample is the tick.
-                self.next_tick = Instant::now() + self.setup.child.interval.mul_f64(2.5) + LATENESS;
+                self.next_tick = self.tick_without_probe();
                 return self.write_row(at_ms, heap);
             }
             self.pending_heap = Some(heap);
@@ -317,14 +322,11 @@ impl<'a> CellLoop<'a> {
         self.recorder.status.ready_after_ms =
             Some(at_us.saturating_sub(self.started_us) as f64 / 1000.0);
         self.recorder.event(0.0, EventKind::Ready)?;
-        // A program without declared gauges gets the time to name some before the columns are
-        // fixed by the first row.
-        let first = if self.setup.gauges.is_empty() {
-            self.setup.child.interval.min(Duration::from_millis(500))
+        self.next_tick = if self.setup.schedule.by_child {
+            self.tick_without_probe()
         } else {
-            self.setup.child.interval
+            Instant::now()
         };
-        self.next_tick = Instant::now() + first;
         self.recorder.write_status()
     }
 
