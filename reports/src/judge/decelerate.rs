@@ -1,7 +1,7 @@
 //! The veto of slowing growth: would a curve that flattens out explain the series as well?
 
 use super::frame::{Track, coarse};
-use super::trend::{columns, fit, spacing};
+use super::trend::{Extras, columns, fit, spacing};
 use crate::stats::autoregression;
 
 /// Points the curves are compared on.
@@ -16,6 +16,8 @@ const MARGIN: f64 = 12.0;
 pub(super) struct Comparison {
     /// Twice the log-likelihood by which warm-up with a lasting slope beats slowing growth.
     pub advantage: f64,
+    /// The same for a line without any warm-up.
+    pub advantage_of_line: f64,
     /// The slope that lasts in the best curve of the first family.
     pub lasting_slope: f64,
 }
@@ -28,58 +30,121 @@ impl Comparison {
 
 /// Compares, over the whole `track`, a warm-up followed by a line with curves whose growth
 /// fades: saturation, logarithm, powers below one.
-pub(super) fn compare(track: &Track, steps: &[f64], quantum: f64) -> Option<Comparison> {
+pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Comparison> {
     let track = coarse(track, POINTS);
     if track.len() < 12 {
         return None;
     }
-    let base = columns(&track.x, steps);
+    let base = columns(&track.x, extras);
+    let u = base[1].clone();
     let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
     let range = spread(&track.y);
     let floor = track.len() as f64 * (quantum * quantum / 12.0 + (1e-6 * range).powi(2));
-    let mut lasting: Option<(f64, f64, Vec<f64>)> = None;
-    for curve in warm_ups(&base[1]) {
-        let mut model = base.clone();
-        model.extend(curve);
-        if let Some(fitted) = fit(&model, &track.y) {
-            let rss = fitted.rss();
-            if lasting.as_ref().is_none_or(|(best, ..)| rss < *best) {
-                let slope = (fitted.coefficients[1]
-                    + closing_slope(&fitted.coefficients, &model, &base))
-                    / track.span();
-                lasting = Some((rss, slope, fitted.residuals));
-            }
-        }
-    }
-    let (rss, lasting_slope, residuals) = lasting?;
-    let memory = autoregression::estimate(&residuals, &spacing(&track.x), base.len() + 2);
-    let independent = track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho);
-    let fading = fading_curves(&base[1])
-        .into_iter()
-        .filter_map(|curve| {
-            let mut model = level.clone();
-            model.push(curve);
-            fit(&model, &track.y).map(|fitted| fitted.rss())
-        })
-        .fold(f64::INFINITY, f64::min);
-    let advantage = independent.max(4.0) * ((fading + floor) / (rss + floor)).ln();
-    Some(Comparison {
-        advantage,
-        lasting_slope,
-    })
+    let fitted_with = |model: &[Vec<f64>], curve: Vec<f64>| {
+        let mut model = model.to_vec();
+        model.push(curve);
+        fit(&model, &track.y).map(|fitted| (fitted, model))
+    };
+    let rss_of = |model: &[Vec<f64>], curve: Vec<f64>| {
+        fitted_with(model, curve).map_or(f64::INFINITY, |(fitted, _)| fitted.rss())
+    };
+    let line_rss = fit(&base, &track.y)?.rss();
+    let lasting = WARM_UPS
+        .iter()
+        .map(|family| family.best(|scale| rss_of(&base, family.curve(&u, scale))).0)
+        .zip(&WARM_UPS)
+        .filter_map(|(scale, family)| fitted_with(&base, family.curve(&u, scale)))
+        .min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))?;
+    let (fitted, model) = lasting;
+    let lasting_slope = (fitted.coefficients[1] + closing_slope(&fitted.coefficients, &model, &base)) / track.span();
+    let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), model.len());
+    let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
+    let fading =
+        FADING.iter().map(|family| family.best(|scale| rss_of(&level, family.curve(&u, scale))).1).fold(f64::INFINITY, f64::min);
+    let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
+    Some(Comparison { advantage: against(fitted.rss()), advantage_of_line: against(line_rss), lasting_slope })
 }
 
-/// Warm-ups: one exponential, or one bend.
-fn warm_ups(u: &[f64]) -> Vec<Vec<Vec<f64>>> {
-    let exponentials = (0..14).map(|i| 0.004 * 1.4_f64.powi(i));
-    let mut curves: Vec<Vec<Vec<f64>>> = exponentials
-        .map(|tau| vec![u.iter().map(|v| (-v / tau).exp()).collect()])
-        .collect();
-    for i in 1..16 {
-        let place = 0.05 * f64::from(i);
-        curves.push(vec![u.iter().map(|v| (v - place).max(0.0)).collect()]);
+/// A family of curves over 0..1 with one scale to be found.
+struct Family {
+    form: Form,
+    from: f64,
+    to: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    /// exp(−u/τ)
+    Exponential,
+    /// exp(−(u/τ)^p)
+    Stretched(f64),
+    /// ln(1 + u/τ)
+    Logarithm,
+    /// u^τ
+    Power,
+    /// max(0, u − τ)
+    Bend,
+}
+
+/// Warm-ups after which growth may last.
+const WARM_UPS: [Family; 2] = [
+    Family { form: Form::Exponential, from: 0.003, to: 0.3 },
+    Family { form: Form::Bend, from: 0.02, to: 0.8 },
+];
+
+/// Curves that flatten out.
+const FADING: [Family; 5] = [
+    Family { form: Form::Exponential, from: 0.05, to: 1.5 },
+    Family { form: Form::Stretched(0.5), from: 0.01, to: 1.0 },
+    Family { form: Form::Stretched(0.7), from: 0.01, to: 1.0 },
+    Family { form: Form::Logarithm, from: 0.0002, to: 2.0 },
+    Family { form: Form::Power, from: 0.1, to: 0.85 },
+];
+
+impl Family {
+    fn curve(&self, u: &[f64], scale: f64) -> Vec<f64> {
+        u.iter()
+            .map(|&v| match self.form {
+                Form::Exponential => (-v / scale).exp(),
+                Form::Stretched(power) => (-(v / scale).powf(power)).exp(),
+                Form::Logarithm => (1.0 + v / scale).ln(),
+                Form::Power => v.powf(scale),
+                Form::Bend => (v - scale).max(0.0),
+            })
+            .collect()
     }
-    curves
+
+    /// The scale with the smallest `loss`, by a grid and a golden section about its best.
+    fn best(&self, loss: impl Fn(f64) -> f64) -> (f64, f64) {
+        const GRID: i32 = 12;
+        let step = (self.to / self.from).ln() / f64::from(GRID);
+        let at = |i: f64| self.from * (step * i).exp();
+        let (mut best, mut least) = (0, f64::INFINITY);
+        for i in 0..=GRID {
+            let value = loss(at(f64::from(i)));
+            if value < least {
+                (best, least) = (i, value);
+            }
+        }
+        let (mut low, mut high) = (f64::from((best - 1).max(0)), f64::from((best + 1).min(GRID)));
+        let golden = 0.618_033_988_75;
+        let mut result = (at(f64::from(best)), least);
+        for _ in 0..14 {
+            let (a, b) = (high - golden * (high - low), low + golden * (high - low));
+            let (at_a, at_b) = (loss(at(a)), loss(at(b)));
+            if at_a < at_b {
+                high = b;
+            } else {
+                low = a;
+            }
+            for (place, value) in [(a, at_a), (b, at_b)] {
+                if value < result.1 {
+                    result = (at(place), value);
+                }
+            }
+        }
+        result
+    }
 }
 
 /// What a bend adds to the slope that lasts.
@@ -87,35 +152,7 @@ fn closing_slope(coefficients: &[f64], model: &[Vec<f64>], base: &[Vec<f64>]) ->
     let curve = &model[base.len()];
     let n = curve.len();
     let u = &base[1];
-    coefficients[base.len()] * (curve[n - 1] - curve[n - 2])
-        / (u[n - 1] - u[n - 2]).max(f64::MIN_POSITIVE)
-}
-
-/// Curves that flatten out.
-fn fading_curves(u: &[f64]) -> Vec<Vec<f64>> {
-    let mut curves = Vec::new();
-    for i in 0..12 {
-        let tau = 0.06 * 1.35_f64.powi(i);
-        curves.push(u.iter().map(|v| (-v / tau).exp()).collect());
-    }
-    for i in 0..14 {
-        let tau = 0.0003 * 2.0_f64.powi(i);
-        curves.push(u.iter().map(|v| (1.0 + v / tau).ln()).collect());
-    }
-    for power in [0.15, 0.25, 0.35, 0.5, 0.65, 0.8] {
-        curves.push(u.iter().map(|v: &f64| v.powf(power)).collect());
-    }
-    for power in [0.5, 0.7] {
-        for i in 0..6 {
-            let tau = 0.02 * 2.0_f64.powi(i);
-            curves.push(
-                u.iter()
-                    .map(|v: &f64| (-(v / tau).powf(power)).exp())
-                    .collect(),
-            );
-        }
-    }
-    curves
+    coefficients[base.len()] * (curve[n - 1] - curve[n - 2]) / (u[n - 1] - u[n - 2]).max(f64::MIN_POSITIVE)
 }
 
 fn spread(values: &[f64]) -> f64 {

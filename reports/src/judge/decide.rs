@@ -6,9 +6,10 @@ use super::frame::{self, Frame, Track, coarse};
 use super::parts::{self, Steps};
 use super::phrase::{self, Why};
 use super::settle;
-use super::trend::{Line, fit_line};
+use super::trend::{self, Extras, Line, Precision, fit_line};
 use super::types::{Fitted, JudgeError, JudgeOptions, Judgement, Series, Shape, Unit, Verdict};
 use super::waves::{self, Sawtooth};
+use crate::stats::autoregression::Memory;
 use crate::stats::quantile::median;
 
 /// Confidence of the interval that decides. The reported one is narrower.
@@ -19,6 +20,13 @@ pub(super) const REPORTED_CONFIDENCE: f64 = 0.95;
 
 /// Points that the trend is fitted to, at most.
 const TREND_POINTS: usize = 400;
+
+/// How much better (twice the log-likelihood) slowing growth must explain a series that
+/// passes for straight, to veto a leak.
+const LINE_MARGIN: f64 = 6.0;
+
+/// How much the floor of a sawtooth varies before anything is known, in heights.
+const FLOOR_SHARE: f64 = 0.015;
 
 /// Fewest readings for a verdict.
 const FEWEST_READINGS: usize = 10;
@@ -86,6 +94,7 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
     if let Some(sawtooth) = waves::sawtooth(track) {
         return examine_sawtooth(frame, &sawtooth, options, deciding);
     }
+    let track = &frame::without_long_bursts(track, frame.quantum);
     let cuts = parts::restarts(track);
     if cuts.is_empty() {
         return examine_stretch(frame, track, options, deciding);
@@ -168,14 +177,13 @@ fn examine_sawtooth(
         return finding;
     }
     let coarse_floor = coarse(floor, TREND_POINTS);
-    let settled = settle::find(&coarse_floor, &[], budget, frame.quantum);
+    let settled = settle::find(&coarse_floor, &Extras::default(), budget, frame.quantum);
     let part = coarse_floor.slice(settled.start..coarse_floor.len());
-    let Some(line) =
-        fit_line(&part, &[], frame.quantum).map(|line| widen_for_few_teeth(line, &part, sawtooth))
-    else {
+    let line = fit_line(&part, &Extras::default(), frame.quantum).or_else(|| fit_few(&part));
+    let Some(line) = line.map(|line| widen_for_few_teeth(line, &part, sawtooth)) else {
         return finding;
     };
-    finding.fitted = (part.x[0], part.x[part.len() - 1]);
+finding.fitted = (part.x[0], part.x[part.len() - 1]);
     decide(&mut finding, line, settled.straight, deciding);
     if finding.verdict == Verdict::Leak {
         finding.shape = Shape::SawtoothRising;
@@ -183,17 +191,34 @@ fn examine_sawtooth(
     finding
 }
 
+/// A line through three or four floors, without a look at the memory of their noise.
+fn fit_few(floor: &Track) -> Option<Line> {
+    let fitted = trend::fit(&trend::columns(&floor.x, &Extras::default()), &floor.y)?;
+    let freedom = (floor.len() as f64 - 2.0).max(1.0);
+    Some(Line {
+        slope: fitted.coefficients[1] / floor.span(),
+        start_value: fitted.coefficients[0],
+        end_value: fitted.coefficients[0] + fitted.coefficients[1],
+        precision: Vec::new(),
+        grain_error: 0.0,
+        sigma: (fitted.rss() / freedom).sqrt(),
+        memory: Memory { rho: 0.0, innovation_variance: fitted.rss() / freedom, degrees: freedom },
+    })
+}
+
 /// A floor seen in few teeth is not as precise as it looks: before any tooth is seen, its
-/// floor is taken to vary by 4 % of the height, with the weight of four teeth.
+/// floor is taken to vary by [`FLOOR_SHARE`] of the height and by what is missed between two
+/// readings, with the weight of four teeth.
 fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Line {
     let n = floor.len() as f64;
     let mean = floor.x.iter().sum::<f64>() / n;
     let spread: f64 = floor.x.iter().map(|x| (x - mean).powi(2)).sum();
     let freedom = (n - 2.0).max(0.0);
     let prior = 4.0;
-    let expected = 0.04 * sawtooth.height;
+    let missed = 1.0 / (12.0_f64.sqrt() * sawtooth.points_per_rise);
+    let expected = FLOOR_SHARE.hypot(missed) * sawtooth.height;
     let variance = (freedom * line.sigma.powi(2) + prior * expected.powi(2)) / (freedom + prior);
-    line.precision.push(super::trend::Precision {
+    line.precision.push(Precision {
         standard_error: (variance / spread.max(f64::MIN_POSITIVE)).sqrt(),
         degrees: freedom + prior,
     });
@@ -204,14 +229,17 @@ fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding
     let track = coarse(fine, TREND_POINTS);
     let whole = (fine.x[0], fine.x[fine.len() - 1]);
     let steps = parts::steps(fine, frame.quantum);
-    let taken_out: &[f64] = match &steps {
-        Steps::Once(places) => places,
-        _ => &[],
-    };
+    let mut extras = Extras::default();
+    if let Steps::Once(places) = &steps {
+        extras.steps.clone_from(places);
+    }
+    let day = (!frame.by_operation).then_some(86_400.0);
+    extras.period = waves::cycle(&track, &extras, day);
+
     let level_of = |track: &Track| frame.base + median(&track.y).unwrap_or(0.0);
     let later = track.slice(track.len() / 2..track.len());
     let mut budget = budget_on_axis(frame, options, level_of(&later));
-    let settled = settle::find(&track, taken_out, budget, frame.quantum);
+    let settled = settle::find(&track, &extras, budget, frame.quantum);
     let part = track.slice(settled.start..track.len());
     let level = level_of(&part);
     budget = budget_on_axis(frame, options, level);
@@ -227,7 +255,7 @@ fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding
         level,
         stretch: whole,
     };
-    let Some(line) = fit_line(&part, taken_out, frame.quantum) else {
+    let Some(line) = fit_line(&part, &extras, frame.quantum) else {
         return finding;
     };
     decide(&mut finding, line, settled.straight, deciding);
@@ -246,7 +274,7 @@ fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding
     veto_slowing(
         &mut finding,
         &track,
-        taken_out,
+        &extras,
         settled.start,
         frame.quantum,
     );
@@ -278,21 +306,23 @@ fn decide(finding: &mut Finding, line: Line, straight: bool, deciding: f64) {
 }
 
 /// Growth that slows down is no proof of a leak.
-fn veto_slowing(finding: &mut Finding, track: &Track, steps: &[f64], start: usize, quantum: f64) {
+fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: usize, quantum: f64) {
     let unsettled = finding.why == Why::Unsettled;
     if finding.verdict != Verdict::Leak && !unsettled {
         return;
     }
-    let Some(comparison) = decelerate::compare(track, steps, quantum) else {
+    let Some(comparison) = decelerate::compare(track, extras, quantum) else {
         return;
     };
-    let slowing = comparison.advantage <= 0.0 || !comparison.favours_lasting_growth();
-    if unsettled {
-        if slowing && finding.line.as_ref().is_some_and(|line| line.slope > 0.0) {
-            finding.shape = Shape::Decelerating;
-            finding.why = Why::Decelerating;
-        }
-    } else if start > 0 && (slowing || comparison.lasting_slope < finding.budget) {
+    let slowing = !comparison.favours_lasting_growth();
+    let vetoed = if unsettled {
+        slowing && finding.line.as_ref().is_some_and(|line| line.slope > 0.0)
+    } else if start > 0 {
+        slowing || comparison.lasting_slope < finding.budget
+    } else {
+        comparison.advantage_of_line < -LINE_MARGIN
+    };
+    if vetoed {
         finding.verdict = Verdict::Inconclusive;
         finding.shape = Shape::Decelerating;
         finding.why = Why::Decelerating;

@@ -222,6 +222,26 @@ fn without_bursts(track: Track, quantum: f64) -> Track {
     }
 }
 
+/// Leaves out bursts of several readings, once it is known that they are no teeth.
+pub(super) fn without_long_bursts(track: &Track, quantum: f64) -> Track {
+    if track.len() < 60 {
+        return track.clone();
+    }
+    let reach = (track.len() / 30).clamp(8, 30);
+    let changes: Vec<f64> = track.y.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let floor = (robust_sigma(&changes) / std::f64::consts::SQRT_2).max(0.5 * quantum);
+    let wild = wild_values(&track.y, reach, 6.0, floor);
+    // A run of wild readings that lasts is a level, not a burst.
+    let lasting = wild.chunk_by(|a, b| a == b).any(|run| run[0] && run.len() > reach);
+    if lasting || wild.iter().filter(|&&w| w).count() * 5 > track.len() {
+        return track.clone();
+    }
+    let keep = |values: &[f64]| -> Vec<f64> {
+        values.iter().zip(&wild).filter(|(_, wild)| !**wild).map(|(value, _)| *value).collect()
+    };
+    Track { x: keep(&track.x), y: keep(&track.y) }
+}
+
 /// At most `count` points of `track`, group means of equal stretches where it has more.
 pub(super) fn coarse(track: &Track, count: usize) -> Track {
     if track.len() <= count + count / 4 {

@@ -1,7 +1,7 @@
 //! The end of the warm-up: the earliest place after which the series is straight.
 
 use super::frame::Track;
-use super::trend::{Bend, bend_at};
+use super::trend::{Bend, Extras, bend_at};
 use crate::stats::student::t_quantile;
 
 /// Shares of the run at which the settled part may begin.
@@ -31,7 +31,7 @@ pub(super) struct Settled {
 }
 
 /// Finds the settled part of `track`; `budget` is in its units.
-pub(super) fn find(track: &Track, steps: &[f64], budget: f64, quantum: f64) -> Settled {
+pub(super) fn find(track: &Track, extras: &Extras, budget: f64, quantum: f64) -> Settled {
     let span = track.span();
     let mut last = Settled {
         start: 0,
@@ -45,7 +45,7 @@ pub(super) fn find(track: &Track, steps: &[f64], budget: f64, quantum: f64) -> S
             break;
         }
         let part = track.slice(start..track.len());
-        let worst = worst_bend(&part, steps, budget, quantum);
+        let worst = worst_bend(&part, extras, budget, quantum);
         let straight = worst.is_none_or(|bend| is_harmless(&bend, budget));
         last = Settled {
             start,
@@ -69,10 +69,10 @@ pub(super) fn is_harmless(bend: &Bend, budget: f64) -> bool {
 }
 
 /// The bend with the largest `t` that is not harmless, or else the largest.
-fn worst_bend(part: &Track, steps: &[f64], budget: f64, quantum: f64) -> Option<Bend> {
+fn worst_bend(part: &Track, extras: &Extras, budget: f64, quantum: f64) -> Option<Bend> {
     let bends: Vec<Bend> = PLACES
         .iter()
-        .filter_map(|&place| bend_at(part, steps, place, quantum))
+        .filter_map(|&place| bend_at(part, extras, place, quantum))
         .collect();
     let largest = |bends: &mut dyn Iterator<Item = &Bend>| {
         bends

@@ -56,15 +56,24 @@ impl Line {
     }
 }
 
-/// Columns of a model: a constant, the axis from 0 to 1, one jump per step inside.
-pub(super) fn columns(x: &[f64], steps: &[f64]) -> Vec<Vec<f64>> {
+/// What is fitted beside the line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Extras {
+    /// Places on the axis where the level jumps.
+    pub steps: Vec<f64>,
+    /// Length of a cycle on the axis, where there is one.
+    pub period: Option<f64>,
+}
+
+/// Columns of a model: a constant, the axis from 0 to 1, one jump per step inside, a cycle.
+pub(super) fn columns(x: &[f64], extras: &Extras) -> Vec<Vec<f64>> {
     let (first, last) = (x[0], x[x.len() - 1]);
     let span = (last - first).max(f64::MIN_POSITIVE);
     let mut columns = vec![
         vec![1.0; x.len()],
         x.iter().map(|v| (v - first) / span).collect(),
     ];
-    for &step in steps {
+    for &step in &extras.steps {
         let after: Vec<f64> = x
             .iter()
             .map(|&v| if v >= step { 1.0 } else { 0.0 })
@@ -74,7 +83,23 @@ pub(super) fn columns(x: &[f64], steps: &[f64]) -> Vec<Vec<f64>> {
             columns.push(after);
         }
     }
+    // A cycle that does not fit into the part cannot be told from a slope there.
+    if let Some(period) = extras.period.filter(|&period| period <= span && x.len() >= 16) {
+        columns.extend(waves_of(x, period));
+    }
     columns
+}
+
+/// The first two harmonics of a cycle.
+pub(super) fn waves_of(x: &[f64], period: f64) -> Vec<Vec<f64>> {
+    let turn = std::f64::consts::TAU / period;
+    [1.0, 2.0]
+        .iter()
+        .flat_map(|harmonic| {
+            let angle = move |v: &f64| harmonic * turn * v;
+            [x.iter().map(|v| angle(v).cos()).collect(), x.iter().map(|v| angle(v).sin()).collect()]
+        })
+        .collect()
 }
 
 /// Distances of the points from their predecessors in units of the usual one.
@@ -96,13 +121,13 @@ pub(super) fn fit(columns: &[Vec<f64>], y: &[f64]) -> Option<Fit> {
 }
 
 /// Fits a line with jumps at `steps` to `track`. `None` below five points.
-pub(super) fn fit_line(track: &Track, steps: &[f64], quantum: f64) -> Option<Line> {
-    let track = without_outliers(track, steps)?;
+pub(super) fn fit_line(track: &Track, extras: &Extras, quantum: f64) -> Option<Line> {
+    let track = without_outliers(track, extras)?;
     let span = track.span();
     if track.len() < 5 || span <= 0.0 {
         return None;
     }
-    let columns_fine = columns(&track.x, steps);
+    let columns_fine = columns(&track.x, extras);
     let fitted = fit(&columns_fine, &track.y)?;
     let spacing_fine = spacing(&track.x);
     let memory = autoregression::estimate(&fitted.residuals, &spacing_fine, columns_fine.len());
@@ -112,7 +137,7 @@ pub(super) fn fit_line(track: &Track, steps: &[f64], quantum: f64) -> Option<Lin
         degrees: memory.degrees,
     }];
     precision.push(newey_west(&fitted, memory.rho, span));
-    if let Some(coarser) = coarse_precision(&track, steps) {
+    if let Some(coarser) = coarse_precision(&track, extras) {
         precision.push(coarser);
     }
     let freedom = (track.len() - columns_fine.len()).max(1) as f64;
@@ -123,7 +148,8 @@ pub(super) fn fit_line(track: &Track, steps: &[f64], quantum: f64) -> Option<Lin
     } else {
         0.0
     };
-    let jumps: f64 = fitted.coefficients[2..].iter().sum();
+    let jumps: f64 =
+        fitted.coefficients[2..].iter().zip(&columns_fine[2..]).map(|(c, column)| c * column[column.len() - 1]).sum();
     Some(Line {
         slope: fitted.coefficients[1] / span,
         start_value: fitted.coefficients[0],
@@ -156,12 +182,12 @@ fn newey_west(fitted: &Fit, rho: f64, span: f64) -> Precision {
 }
 
 /// The same estimate from few group means: slow noise shows there that hides between points.
-fn coarse_precision(track: &Track, steps: &[f64]) -> Option<Precision> {
+fn coarse_precision(track: &Track, extras: &Extras) -> Option<Precision> {
     if track.len() < 3 * COARSE_POINTS {
         return None;
     }
     let grouped = super::frame::coarse(track, COARSE_POINTS);
-    let columns = columns(&grouped.x, steps);
+    let columns = columns(&grouped.x, extras);
     let fitted = fit(&columns, &grouped.y)?;
     let spacing = spacing(&grouped.x);
     let memory = autoregression::estimate(&fitted.residuals, &spacing, columns.len());
@@ -173,11 +199,11 @@ fn coarse_precision(track: &Track, steps: &[f64]) -> Option<Precision> {
 }
 
 /// Leaves out points far off the line, if they are few and the line fits the others.
-fn without_outliers(track: &Track, steps: &[f64]) -> Option<Track> {
+fn without_outliers(track: &Track, extras: &Extras) -> Option<Track> {
     if track.len() < 12 {
         return Some(track.clone());
     }
-    let fitted = fit(&columns(&track.x, steps), &track.y)?;
+    let fitted = fit(&columns(&track.x, extras), &track.y)?;
     let limit = 6.0 * robust_sigma(&fitted.residuals);
     let kept: Vec<usize> = (0..track.len())
         .filter(|&i| fitted.residuals[i].abs() <= limit)
@@ -205,9 +231,9 @@ pub(super) struct Bend {
 }
 
 /// Tests whether the slope changes at `share` of the way through `track`.
-pub(super) fn bend_at(track: &Track, steps: &[f64], share: f64, quantum: f64) -> Option<Bend> {
+pub(super) fn bend_at(track: &Track, extras: &Extras, share: f64, quantum: f64) -> Option<Bend> {
     let span = track.span();
-    let mut model = columns(&track.x, steps);
+    let mut model = columns(&track.x, extras);
     let hinge: Vec<f64> = model[1].iter().map(|u| (u - share).max(0.0)).collect();
     let before = model[1].iter().filter(|&&u| u < share).count();
     if before < 3 || track.len() - before < 3 || track.len() < model.len() + 3 {

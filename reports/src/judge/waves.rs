@@ -1,6 +1,7 @@
 //! Ups and downs: a sawtooth is judged on its floor.
 
 use super::frame::Track;
+use super::trend::{Extras, columns, fit, waves_of};
 use crate::stats::quantile::{median, quantile};
 use crate::stats::turning_points::turning_points;
 
@@ -13,8 +14,10 @@ pub(super) struct Sawtooth {
     pub height: f64,
     /// Usual length of a tooth.
     pub period: f64,
-    /// Shortest and longest complete tooth, as shares of the usual height.
+    /// Highest tooth divided by the lowest.
     pub height_spread: f64,
+    /// Points from the floor to the top of a usual tooth.
+    pub points_per_rise: f64,
 }
 
 /// Share of the range by which a tooth must rise and fall.
@@ -68,14 +71,64 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
         floor,
         height,
         period,
-        height_spread: highest / lowest.max(f64::MIN_POSITIVE),
+        height_spread: highest / lowest.max(f64::MIN_POSITIVE), points_per_rise: rise,
     })
+}
+
+/// Share of the variance about a line that a cycle must explain to be taken for one.
+const CYCLE_SHARE: f64 = 0.7;
+
+/// Fewest cycles, of unknown and of known length, that are told from a wander.
+const FEWEST_CYCLES: f64 = 2.3;
+const FEWEST_DAYS: f64 = 1.4;
+
+/// The length of a cycle that dominates `track`, if there is one. `day` is the length of a
+/// day on the axis: a daily load needs no finding and is known with fewer cycles.
+pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<f64> {
+    let span = track.span();
+    if track.len() < 24 {
+        return None;
+    }
+    let base = columns(&track.x, extras);
+    let line_rss = fit(&base, &track.y)?.rss();
+    if line_rss <= 0.0 {
+        return None;
+    }
+    let share = |period: f64| {
+        let mut model = base.clone();
+        model.extend(waves_of(&track.x, period));
+        fit(&model, &track.y).map_or(0.0, |fitted| 1.0 - fitted.rss() / line_rss)
+    };
+    if let Some(day) = day.filter(|day| span >= FEWEST_DAYS * day && share(*day) > CYCLE_SHARE) {
+        return Some(day);
+    }
+    let most = (track.len() as f64 / 8.0).min(60.0);
+    let (mut best, mut best_cycles) = (0.0, 0.0);
+    let mut cycles = FEWEST_CYCLES;
+    while cycles <= most {
+        let explained = share(span / cycles);
+        if explained > best {
+            (best, best_cycles) = (explained, cycles);
+        }
+        cycles += 0.1;
+    }
+    if best < 0.8 * CYCLE_SHARE {
+        return None;
+    }
+    for i in -9..=9 {
+        let near = best_cycles + 0.01 * f64::from(i);
+        let explained = share(span / near);
+        if explained > best {
+            (best, best_cycles) = (explained, near);
+        }
+    }
+    (best > CYCLE_SHARE).then(|| span / best_cycles)
 }
 
 /// Values less the least-squares line.
 fn detrend(track: &Track) -> Vec<f64> {
-    let columns = super::trend::columns(&track.x, &[]);
-    super::trend::fit(&columns, &track.y).map_or_else(|| track.y.clone(), |fit| fit.residuals)
+    let columns = columns(&track.x, &Extras::default());
+    fit(&columns, &track.y).map_or_else(|| track.y.clone(), |fit| fit.residuals)
 }
 
 /// Whether most of the rises go up steadily: their steps down are few and small.
