@@ -14,7 +14,7 @@ use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontTransform, ShapeStyle, TextStyle};
+use plotters::style::{Color, ShapeStyle, TextStyle};
 
 /// How a back end places text.
 #[derive(Clone, Copy)]
@@ -113,21 +113,10 @@ fn paint<B: DrawingBackend>(
                 text,
                 at,
                 anchor,
-                upwards,
                 lettering,
             } => {
-                let style = text_style(
-                    *lettering,
-                    *anchor,
-                    *upwards,
-                    scale * text_model.size_per_em,
-                );
-                let raise = text_model.baseline_em * lettering.em;
-                let top = if *upwards {
-                    (at.0 - raise, at.1)
-                } else {
-                    (at.0, at.1 - raise)
-                };
+                let style = text_style(*lettering, *anchor, scale * text_model.size_per_em);
+                let top = (at.0, at.1 - text_model.baseline_em * lettering.em);
                 area.draw(&Text::new(text.as_str(), pixel(top), style))
                     .map_err(drawing)?;
             }
@@ -144,24 +133,15 @@ fn line_style(stroke: &Stroke, scale: f64) -> ShapeStyle {
     }
 }
 
-fn text_style(
-    lettering: Lettering,
-    anchor: Anchor,
-    upwards: bool,
-    scale: f64,
-) -> TextStyle<'static> {
+fn text_style(lettering: Lettering, anchor: Anchor, pixels_per_em: f64) -> TextStyle<'static> {
     let position = match anchor {
         Anchor::Start => HPos::Left,
         Anchor::Middle => HPos::Center,
         Anchor::End => HPos::Right,
     };
-    let font = font::description(lettering.em * scale / font::LINE_BOX_PER_EM, lettering.bold);
-    let font = if upwards {
-        font.transform(FontTransform::Rotate270)
-    } else {
-        font
-    };
-    let mut style = TextStyle::from(font).pos(Pos::new(position, VPos::Top));
+    let em = lettering.em * pixels_per_em / font::LINE_BOX_PER_EM;
+    let mut style =
+        TextStyle::from(font::description(em, lettering.bold)).pos(Pos::new(position, VPos::Top));
     style.color = lettering.colour.to_backend_color();
     style
 }
