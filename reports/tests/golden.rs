@@ -77,8 +77,8 @@ fn overlay_of_a_count() {
 #[test]
 fn overlay_of_a_sawtooth() {
     let teeth = cell("saw", "sawtooth", "control")
-        .with_heap(240, false, |t| 20.0 * MIB + 30.0 * MIB * saw(t, 30.0));
-    let rising = cell("saw", "rising", "buggy").with_heap(240, false, |t| {
+        .with_heap_every(3, 900, false, |t| 20.0 * MIB + 30.0 * MIB * saw(t, 30.0));
+    let rising = cell("saw", "rising", "buggy").with_heap_every(3, 900, false, |t| {
         20.0 * MIB + 30.0 * MIB * saw(t, 30.0) + 0.2 * MIB * t
     });
     check(

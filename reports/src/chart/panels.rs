@@ -103,7 +103,11 @@ pub(super) fn scene(picture: &Panels, options: &ChartOptions) -> Scene {
         sizes,
         &palette,
     );
-    let keys: &[Key] = if picture.show_keys { &picture.keys } else { &[] };
+    let keys: &[Key] = if picture.show_keys {
+        &picture.keys
+    } else {
+        &[]
+    };
     let top = key_row(&mut scene, keys, top, sizes, &palette);
     let mut bottom = footnote(&mut scene, &picture.note, sizes, &palette);
     if !picture.across.is_empty() {

@@ -12,8 +12,11 @@ use super::palette::{Palette, Sizes};
 use super::scale::{Unit, bytes, grouped, value_with_unit};
 use super::scene::{Anchor, Lettering, Scene};
 use super::series::Loaded;
+use crate::judge::Verdict;
 use crate::run::{Phase, columns};
 
+/// What stands in place of a growth that is none.
+const HELD: &str = "none";
 /// Rows that stay readable.
 const MOST_ROWS: usize = 24;
 
@@ -101,8 +104,13 @@ pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
     );
     for (row, found) in growths.iter().enumerate() {
         let Some(found) = found else { continue };
-        growth.values[row] = Some(if found.present { found.rate } else { 0.0 });
-        growth.words[row] = (!found.present).then(|| "none".to_owned());
+        let held = found.verdict == Verdict::NoLeak;
+        growth.values[row] = Some(if held { 0.0 } else { found.rate });
+        growth.words[row] = match found.verdict {
+            Verdict::Leak => None,
+            Verdict::NoLeak => Some(HELD.to_owned()),
+            Verdict::Inconclusive => Some("inconclusive".to_owned()),
+        };
     }
     let done = if context
         .loaded
@@ -174,7 +182,7 @@ fn title(context: &Context<'_>, columns: &[Column]) -> String {
         return format!("{}: what each variant costs", context.scenario);
     };
     let ended: Vec<usize> = (0..growth.values.len())
-        .filter(|row| growth.words[*row].is_some())
+        .filter(|row| growth.words[*row].as_deref() == Some(HELD))
         .collect();
     let lost = |row: &usize| {
         let losses = columns

@@ -27,13 +27,7 @@ pub struct Series {
 impl Series {
     /// Role, growth and trouble in words.
     pub(super) fn details(&self) -> String {
-        let growth = self.growth.as_ref().map(|growth| {
-            if growth.present {
-                growth.words()
-            } else {
-                "no growth".to_owned()
-            }
-        });
+        let growth = self.growth.as_ref().map(super::finding::Growth::words);
         let parts = [
             Some(self.role.clone()).filter(|role| !role.is_empty()),
             growth,

@@ -43,6 +43,7 @@ pub fn cell(scenario: &str, variant: &str, role: &str) -> CellSpec {
             operation: "one turn".to_owned(),
             mechanism: "what keeps what alive".to_owned(),
             summary: format!("{variant} of {scenario}"),
+            budget: Some("256B/op".to_owned()),
             rate: Some(10.0),
             interval_ms: 1000.0,
             repetition: 1,
@@ -65,12 +66,7 @@ pub fn cell(scenario: &str, variant: &str, role: &str) -> CellSpec {
 impl CellSpec {
     /// `seconds` rows of 10 operations a second whose live heap `allocated` gives in bytes
     /// from the time in seconds; the first tenth is warm-up and the last fifth drain if asked.
-    pub fn with_heap(
-        self,
-        seconds: usize,
-        phases: bool,
-        allocated: impl Fn(f64) -> f64,
-    ) -> Self {
+    pub fn with_heap(self, seconds: usize, phases: bool, allocated: impl Fn(f64) -> f64) -> Self {
         self.with_heap_every(1, seconds, phases, allocated)
     }
 
@@ -234,14 +230,15 @@ pub fn write_run(folder: &Path, cells: &[CellSpec]) -> Run {
 pub fn alts_timeout() -> Vec<CellSpec> {
     let base = |t: f64| 6.0 * MIB + 0.3 * MIB * wobble(t);
     let load = |t: f64| t.min(480.0) * 10.0;
-    let mut unpatched = cell("alts-timeout", "unpatched", "buggy").with_heap_every(4, 600, true, |t| {
-        let kept = if t > 540.0 {
-            load(t) * (600.0 - t) / 60.0
-        } else {
-            load(t)
-        };
-        base(t) + kept * 1.004 * MIB
-    });
+    let mut unpatched =
+        cell("alts-timeout", "unpatched", "buggy").with_heap_every(4, 600, true, |t| {
+            let kept = if t > 540.0 {
+                load(t) * (600.0 - t) / 60.0
+            } else {
+                load(t)
+            };
+            base(t) + kept * 1.004 * MIB
+        });
     unpatched.events = vec![
         r#"{"elapsed_ms":0.0,"type":"ready"}"#.to_owned(),
         r#"{"elapsed_ms":200000.0,"type":"mark","name":"deploy"}"#.to_owned(),
@@ -255,7 +252,8 @@ pub fn alts_timeout() -> Vec<CellSpec> {
         cell("alts-timeout", "once-callback", "partial")
             .with_heap_every(4, 600, true, |t| base(t) + load(t) * 0.5 * MIB),
         cell("alts-timeout", "timeout2", "fixed").with_heap_every(4, 600, true, base),
-        cell("alts-timeout", "tokio-select", "control").with_heap_every(4, 600, true, |t| base(t) * 0.8),
+        cell("alts-timeout", "tokio-select", "control")
+            .with_heap_every(4, 600, true, |t| base(t) * 0.8),
     ]
 }
 
