@@ -11,14 +11,7 @@ pub(super) fn dashed(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
     if pattern.is_empty() || points.len() < 2 {
         return vec![points.to_vec()];
     }
-    let (across, along) = points.windows(2).fold((0.0, 0.0), |(x, y), pair| {
-        (
-            x + (pair[1].0 - pair[0].0).abs(),
-            y + (pair[1].1 - pair[0].1).abs(),
-        )
-    });
-    let zigzag = points.len() > 16 && along > 4.0 * across;
-    let weight = if zigzag { 0.02 } else { 1.0 };
+    let weight = if is_zigzag(points) { 0.02 } else { 1.0 };
     let length = |a: Point, b: Point| (b.0 - a.0).hypot((b.1 - a.1) * weight);
     let mut pieces = Vec::new();
     let mut piece = vec![points[0]];
@@ -52,6 +45,18 @@ pub(super) fn dashed(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
         pieces.push(piece);
     }
     pieces
+}
+
+/// Whether a line swings up and down all the time, from one pixel column to the next.
+pub(super) fn is_zigzag(points: &[Point]) -> bool {
+    let (across, along) = points.windows(2).fold((0.0, 0.0), |(x, y), pair| {
+        (
+            x + (pair[1].0 - pair[0].0).abs(),
+            y + (pair[1].1 - pair[0].1).abs(),
+        )
+    });
+    let dense = across < 2.5 * points.len() as f64;
+    points.len() > 16 && dense && along > 4.0 * across
 }
 
 #[cfg(test)]

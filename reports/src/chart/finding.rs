@@ -1,37 +1,35 @@
-//! Titles that say the finding, and the figures behind them.
-//!
-//! The judge's slope is used where `verdict.json` holds one; otherwise growth is the change
-//! of the median between the beginning and the end of the load, and "none" when that is not
-//! larger than what the values swing by at either end.
+//! Titles that say the finding, and the growth behind them, which is the judge's.
 
 use super::metric::Metric;
 use super::scale::{Unit, bytes, grouped};
 use super::series::{Loaded, Series};
+use crate::judge::{self, Budget, CellJudgement, JudgeOptions, Judgement, Verdict, Window};
 use crate::run::{Phase, columns};
 
-/// How much a series grew during the load.
+/// How much a series grew during the load, as the judge says it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Growth {
     /// The growth, in the metric's unit per operation, or per hour.
     pub rate: f64,
+    /// Lower end of its interval.
+    pub low: f64,
     /// Whether it is per operation.
     pub per_operation: bool,
-    /// Whether it can be told from nothing.
-    pub present: bool,
+    /// Whether it is a leak, none, or not to be told.
+    pub verdict: Verdict,
     /// The metric's unit.
     pub unit: Unit,
 }
 
-/// Growth below this many bytes per operation is not called growth without a judge.
-const NEGLIGIBLE_BYTES_PER_OPERATION: f64 = 16.0;
-
 impl Growth {
-    /// `1.00 MiB per operation`, `none`.
+    /// `1.00 MiB per operation`, `no growth`, `inconclusive`.
     pub fn words(&self) -> String {
-        if !self.present {
-            return "none".to_owned();
+        match self.verdict {
+            Verdict::NoLeak => "no growth".to_owned(),
+            Verdict::Inconclusive if self.low <= 0.0 => "inconclusive".to_owned(),
+            Verdict::Inconclusive => format!("{} {}, inconclusive", self.amount(), self.per()),
+            Verdict::Leak => format!("{} {}", self.amount(), self.per()),
         }
-        format!("{} {}", self.amount(), self.per())
     }
 
     fn amount(&self) -> String {
@@ -51,65 +49,86 @@ impl Growth {
     }
 }
 
-/// The growth of a metric in a cell; `None` if the load is too short to tell.
+/// The growth of a metric in a cell; `None` if nothing can be said of it.
+///
+/// Totals (operations, CPU time) grow by nature and have none.
 pub(super) fn growth(loaded: &Loaded, metric: &Metric) -> Option<Growth> {
-    if metric.column == columns::OPS_TOTAL || metric.column == columns::CPU_MS {
+    if [columns::OPS_TOTAL, columns::CPU_MS].contains(&metric.column.as_str()) {
         return None;
     }
-    estimated(loaded, metric)
-}
-
-fn estimated(loaded: &Loaded, metric: &Metric) -> Option<Growth> {
-    let values = loaded.table.filled_column(&metric.column)?;
-    let operations = loaded.table.filled_column(columns::OPS_TOTAL);
-    let rows: Vec<usize> = (0..values.len())
-        .filter(|row| loaded.table.phase[*row] == Phase::Load && !values[*row].is_nan())
-        .collect();
-    if rows.len() < 4 {
-        return None;
-    }
-    // The first tenth is left out: it is start-up more often than not.
-    let rows = &rows[rows.len() / 10..];
-    let part = (rows.len() / 8).max(1);
-    let (early, late) = (&rows[..part], &rows[rows.len() - part..]);
-    let change = median(late, values) - median(early, values);
-    let swing = range(early, values).max(range(late, values));
-    let hours =
-        (median(late, &loaded.table.elapsed_ms) - median(early, &loaded.table.elapsed_ms)) / 3.6e6;
-    let done = operations.map(|operations| median(late, operations) - median(early, operations));
-    let (rate, per_operation) = match done.filter(|done| *done > 0.0) {
-        Some(done) => (change / done, true),
-        None if hours > 0.0 => (change / hours, false),
-        None => return None,
-    };
-    // Of a steady growth an end already shows its own share.
-    let share = part as f64 / (rows.len() - part).max(1) as f64;
-    let present = change > (swing - change.abs() * share).max(0.0)
-        && !(per_operation && metric.unit == Unit::Bytes && rate < NEGLIGIBLE_BYTES_PER_OPERATION);
+    let judgement = stored(loaded, metric).or_else(|| judged(loaded, metric))?;
+    let per_operation = judgement
+        .slope_bytes_per_op
+        .zip(judgement.slope_low_bytes_per_op);
+    let per_hour = judgement
+        .slope_bytes_per_hour
+        .zip(judgement.slope_low_bytes_per_hour);
+    let (rate, low) = per_operation.or(per_hour)?;
     Some(Growth {
         rate,
-        per_operation,
-        present,
+        low,
+        per_operation: per_operation.is_some(),
+        verdict: judgement.verdict,
         unit: metric.unit,
     })
 }
 
-fn median(rows: &[usize], values: &[f64]) -> f64 {
-    let mut chosen: Vec<f64> = rows
-        .iter()
-        .map(|row| values[*row])
-        .filter(|value| !value.is_nan())
-        .collect();
-    if chosen.is_empty() {
-        return f64::NAN;
-    }
-    let middle = chosen.len() / 2;
-    *chosen.select_nth_unstable_by(middle, f64::total_cmp).1
+/// What `verdict.json` says of the metric.
+fn stored(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
+    let verdict: CellJudgement = loaded.cell.verdict()?;
+    // A managed heap in use is judged as what is allocated.
+    let name = match metric.column.as_str() {
+        columns::USED_BYTES => columns::ALLOCATED_BYTES,
+        name => name,
+    };
+    verdict
+        .metrics
+        .into_iter()
+        .find(|one| one.metric == name)
+        .map(|one| one.judgement)
 }
 
-fn range(rows: &[usize], values: &[f64]) -> f64 {
-    let fold = |f: fn(f64, f64) -> f64| rows.iter().map(|row| values[*row]).reduce(f);
-    fold(f64::max).unwrap_or(0.0) - fold(f64::min).unwrap_or(0.0)
+/// Judges the metric now: for gauges, and for runs that died before they were judged.
+fn judged(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
+    let value = loaded.table.filled_column(&metric.column)?;
+    let time_s = loaded.table.elapsed_s();
+    let operations = loaded.table.filled_column(columns::OPS_TOTAL);
+    let excluded: Vec<Window> = loaded
+        .marks
+        .iter()
+        .filter(|mark| mark.to_s > mark.from_s)
+        .map(|mark| Window {
+            start_s: mark.from_s,
+            end_s: mark.to_s,
+        })
+        .collect();
+    let series = judge::Series {
+        time_s: &time_s,
+        value,
+        operations,
+        excluded: &excluded,
+    };
+    let unit = match metric.unit {
+        Unit::Bytes => judge::Unit::Bytes,
+        _ => judge::Unit::Count,
+    };
+    let declared = loaded.cell.plan.budget.as_deref();
+    let budget = declared
+        .filter(|_| metric.unit == Unit::Bytes)
+        .and_then(|text| text.parse().ok())
+        .filter(|budget| operations.is_some() || !matches!(budget, Budget::BytesPerOperation(_)))
+        .unwrap_or_default();
+    let span = loaded.table.phase_span_ms(Phase::Load);
+    let options = JudgeOptions {
+        budget,
+        unit,
+        load: span.map(|(from_ms, to_ms)| Window {
+            start_s: from_ms / 1000.0,
+            end_s: to_ms / 1000.0,
+        }),
+        ..JudgeOptions::default()
+    };
+    judge::judge(&series, &options).ok()
 }
 
 /// A title that says what the picture shows: the largest growth first, then who has none.
@@ -119,9 +138,9 @@ pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> Strin
     let mut still: Vec<&Series> = Vec::new();
     for one in series {
         match &one.growth {
-            Some(growth) if growth.present => growing.push((&one.name, growth)),
-            Some(_) => still.push(one),
-            None => {}
+            Some(growth) if growth.verdict == Verdict::Leak => growing.push((&one.name, growth)),
+            Some(growth) if growth.verdict == Verdict::NoLeak => still.push(one),
+            _ => {}
         }
     }
     growing.sort_by(|a, b| b.1.rate.total_cmp(&a.1.rate));

@@ -3,7 +3,7 @@
 use super::font;
 use super::palette::{Palette, Sizes};
 use super::scale::{Ticks, Unit, time_ticks, value_ticks};
-use super::scene::{Anchor, Point, Scene, Stroke};
+use super::scene::{Anchor, Colour, Point, Scene, Stroke};
 use super::series::{Phases, TimeMark};
 use super::thin::thinned;
 
@@ -66,7 +66,6 @@ pub(super) enum Horizontal {
     /// Seconds.
     Time,
     /// Things that are counted.
-    #[expect(dead_code, reason = "for growth against operations, which comes next")]
     Count,
 }
 
@@ -107,9 +106,8 @@ impl Frame {
             Horizontal::Time => time_ticks(extent.from_x, extent.to_x, wanted),
             Horizontal::Count => value_ticks(extent.from_x, extent.to_x, Unit::Count, wanted),
         };
-        let low = y_ticks.marks.first().map_or(extent.low, |mark| mark.0);
         let extent = Extent {
-            low: low.min(extent.low),
+            low: y_ticks.marks.first().map_or(extent.low, |mark| mark.0),
             high: y_ticks.top,
             ..extent
         };
@@ -243,6 +241,19 @@ impl Frame {
         pieces
     }
 
+    /// Fills from a series down to the base line.
+    pub(super) fn draw_layer(&self, xs: &[f64], ys: &[f64], fill: Colour, scene: &mut Scene) {
+        let base = self.y(0.0f64.max(self.extent.low));
+        for mut piece in self.pieces(xs, ys) {
+            let (Some(first), Some(last)) = (piece.first(), piece.last()) else {
+                continue;
+            };
+            let ends = [(last.0, base), (first.0, base)];
+            piece.extend(ends);
+            scene.outline(piece, fill);
+        }
+    }
+
     /// Draws a series: its dashes on a faint whole line, so that no extreme falls into a gap.
     pub(super) fn draw_series(&self, xs: &[f64], ys: &[f64], stroke: Stroke, scene: &mut Scene) {
         for piece in self.pieces(xs, ys) {
@@ -252,7 +263,7 @@ impl Frame {
             }
             if !stroke.dashes.is_empty() {
                 let under = Stroke {
-                    colour: super::scene::Colour {
+                    colour: Colour {
                         3: 0.45,
                         ..stroke.colour
                     },

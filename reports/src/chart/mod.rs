@@ -9,11 +9,14 @@ mod dash;
 mod finding;
 mod font;
 mod frame;
+mod kinds;
 mod metric;
 mod overlay;
 mod paint;
 mod palette;
+mod panels;
 mod raster;
+mod remedies;
 mod run;
 pub mod scale;
 mod scene;
@@ -24,7 +27,7 @@ pub use finding::Growth;
 pub use metric::Metric;
 pub use overlay::Overlay;
 pub use palette::Theme;
-pub use run::draw_run;
+pub use run::{draw_cells, draw_run};
 pub use series::{Phases, Series, TimeMark, marks_of};
 pub use thin::thinned;
 
@@ -40,12 +43,64 @@ pub struct ChartOptions {
     pub height: u32,
     /// Light or dark.
     pub theme: Theme,
+    /// Which kinds of picture; empty for the overlay alone.
+    pub kinds: Vec<Kind>,
     /// What is drawn against time; empty for the live heap, or what comes closest to it.
     pub metrics: Vec<Metric>,
     /// Lines in one picture; further cells are left out, and the picture says so.
     pub most_series: usize,
     /// Scenarios of one run that get pictures; further ones are left out.
-    pub most_pictures: usize,
+    pub most_scenarios: usize,
+}
+
+/// A kind of picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All variants in one plot against time.
+    Overlay,
+    /// One plot per variant, all with the same axes.
+    Multiples,
+    /// Resident memory in layers: allocated, fragmentation, allocator cache, outside.
+    Breakdown,
+    /// Growth against operations.
+    PerOperation,
+    /// The program's own numbers, one plot each.
+    Gauges,
+    /// Latency and throughput.
+    Performance,
+    /// The variants as a table with bars: memory, losses, descriptors, throughput.
+    Remedies,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 7] = [
+        Kind::Overlay,
+        Kind::Multiples,
+        Kind::Breakdown,
+        Kind::PerOperation,
+        Kind::Gauges,
+        Kind::Performance,
+        Kind::Remedies,
+    ];
+
+    /// The word used on the command line and in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Overlay => "overlay",
+            Kind::Multiples => "multiples",
+            Kind::Breakdown => "breakdown",
+            Kind::PerOperation => "per-operation",
+            Kind::Gauges => "gauges",
+            Kind::Performance => "performance",
+            Kind::Remedies => "remedies",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 impl Default for ChartOptions {
@@ -54,9 +109,10 @@ impl Default for ChartOptions {
             width: 1600,
             height: 900,
             theme: Theme::Light,
+            kinds: Vec::new(),
             metrics: Vec::new(),
             most_series: 12,
-            most_pictures: 24,
+            most_scenarios: 24,
         }
     }
 }
@@ -100,6 +156,11 @@ pub enum ChartError {
 }
 
 impl ChartOptions {
+    fn kinds_or_default(&self) -> impl Iterator<Item = Kind> + '_ {
+        let overlay = self.kinds.is_empty().then_some(Kind::Overlay);
+        self.kinds.iter().copied().chain(overlay)
+    }
+
     fn check(&self) -> Result<(), ChartError> {
         let drawable = SIDE_LIMITS.0..=SIDE_LIMITS.1;
         if drawable.contains(&self.width) && drawable.contains(&self.height) {

@@ -115,8 +115,10 @@ pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
     frame.draw(&mut scene, sizes, &palette);
     frame.draw_marks(&overlay.marks, &mut scene, sizes, &palette);
     let styles = styles(&overlay.series, &palette);
-    // The first series lies on top.
-    for (one, style) in overlay.series.iter().zip(&styles).rev() {
+    // Whole lines first: dashed ones stay visible on them where both run together.
+    let mut order: Vec<(&Series, &LineStyle)> = overlay.series.iter().zip(&styles).collect();
+    order.sort_by_key(|(_, style)| !style.dashes.is_empty());
+    for (one, style) in order {
         frame.draw_series(&one.times_s, &one.values, sizes.series(*style), &mut scene);
     }
     legend(
@@ -130,29 +132,12 @@ pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
     scene
 }
 
-/// The second line of a legend entry.
-fn details(one: &Series) -> String {
-    let growth = one.growth.as_ref().map(|growth| {
-        if growth.present {
-            growth.words()
-        } else {
-            "no growth".to_owned()
-        }
-    });
-    let parts = [
-        Some(one.role.clone()).filter(|role| !role.is_empty()),
-        growth,
-        one.trouble.clone(),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
 fn legend_width(series: &[Series], scene: &Scene, sizes: Sizes, palette: &Palette) -> f64 {
     let text = series
         .iter()
         .map(|one| {
             font::width(&one.name, sizes.strong_label(palette))
-                .max(font::width(&details(one), sizes.small(palette)))
+                .max(font::width(&one.details(), sizes.small(palette)))
         })
         .fold(0.0, f64::max);
     (text + swatch_width(sizes) * 1.3 + 34.0 * sizes.unit).min(f64::from(scene.width) * 0.32)
@@ -207,7 +192,7 @@ fn legend(
         let name = font::fitted(&one.name, limit, name_style);
         scene.text(&name, (text_left, baseline), Anchor::Start, name_style);
         if roomy {
-            let text = font::fitted(&details(one), limit, detail_style);
+            let text = font::fitted(&one.details(), limit, detail_style);
             let at = (text_left, baseline + detail_style.em * 1.3);
             scene.text(&text, at, Anchor::Start, detail_style);
         }

@@ -4,7 +4,7 @@
 //! file holds the time at which it was drawn.
 
 use super::ChartError;
-use super::dash::dashed;
+use super::dash::{dashed, is_zigzag};
 use super::font;
 use super::raster::{GRID, Raster};
 use super::scene::{Anchor, Colour, Lettering, Point, Scene, Shape, Stroke};
@@ -14,7 +14,7 @@ use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontTransform, ShapeStyle, TextStyle};
+use plotters::style::{Color, ShapeStyle, TextStyle};
 
 /// How a back end places text.
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, ChartError> {
     let mut pixels = [background.0, background.1, background.2].repeat(count);
     {
         let area = Raster::new(&mut pixels, scene.width, scene.height).into_drawing_area();
-        paint(scene, &area, BITMAP_TEXT)?;
+        paint(scene, &area, BITMAP_TEXT, None)?;
     }
     encode(&pixels, scene.width, scene.height)
 }
@@ -53,29 +53,54 @@ pub(super) fn svg(scene: &Scene) -> Result<String, ChartError> {
     font::register()?;
     let (wide, high) = (scene.width * GRID, scene.height * GRID);
     let mut text = String::new();
+    let mut patterns = Vec::new();
     {
         let area = SVGBackend::with_string(&mut text, (wide, high)).into_drawing_area();
         area.fill(&scene.background).map_err(drawing)?;
-        paint(scene, &area, SVG_TEXT)?;
+        paint(scene, &area, SVG_TEXT, Some(&mut patterns))?;
         area.present().map_err(drawing)?;
     }
-    // The grid stays in the viewBox; the size that a page shows is the picture's.
+    // The grid stays in the viewBox; the size that a page shows is the picture's. Bevelled
+    // corners, as in the bitmap: mitred ones would reach beyond the extremes.
     let grid = format!("<svg width=\"{wide}\" height=\"{high}\"");
     let size = format!(
-        "<svg width=\"{}\" height=\"{}\" role=\"img\"",
+        "<svg width=\"{}\" height=\"{}\" role=\"img\" stroke-linejoin=\"bevel\"",
         scene.width, scene.height
     );
-    Ok(text.replacen(&grid, &size, 1))
+    Ok(with_patterns(&text.replacen(&grid, &size, 1), &patterns))
+}
+
+/// Writes the dashes, which plotters does not know, into each polyline of an SVG.
+fn with_patterns(text: &str, patterns: &[&[f64]]) -> String {
+    const OPENING: &str = "<polyline ";
+    let mut pieces = text.split(OPENING);
+    let mut result = pieces.next().unwrap_or_default().to_owned();
+    for (index, piece) in pieces.enumerate() {
+        result += OPENING;
+        let pattern = patterns.get(index).copied().unwrap_or_default();
+        if !pattern.is_empty() {
+            let lengths: Vec<String> = pattern
+                .iter()
+                .map(|length| format!("{:.0}", length * f64::from(GRID)))
+                .collect();
+            result += &format!("stroke-dasharray=\"{}\" ", lengths.join(" "));
+        }
+        result += piece;
+    }
+    result
 }
 
 fn drawing(error: impl std::fmt::Display) -> ChartError {
     ChartError::Drawing(error.to_string())
 }
 
+/// Paints all shapes. Lines are cut into their dashes, unless `patterns` takes the pattern of
+/// each line that is drawn.
 fn paint<B: DrawingBackend>(
     scene: &Scene,
     area: &DrawingArea<B, Shift>,
     text_model: TextModel,
+    mut patterns: Option<&mut Vec<&'static [f64]>>,
 ) -> Result<(), ChartError> {
     let scale = f64::from(GRID);
     let pixel = |(x, y): Point| ((x * scale).round() as i32, (y * scale).round() as i32);
@@ -88,7 +113,12 @@ fn paint<B: DrawingBackend>(
                     .map_err(drawing)?;
             }
             Shape::Line { points, stroke } => {
-                for piece in dashed(points, stroke.dashes) {
+                let whole = patterns.is_some() && !is_zigzag(points);
+                let pieces = dashed(points, if whole { &[] } else { stroke.dashes });
+                for piece in pieces {
+                    if let Some(patterns) = &mut patterns {
+                        patterns.push(if whole { stroke.dashes } else { &[] });
+                    }
                     let style = line_style(stroke, scale);
                     let piece: Vec<(i32, i32)> = piece.into_iter().map(pixel).collect();
                     area.draw(&PathElement::new(piece, style))
@@ -113,21 +143,10 @@ fn paint<B: DrawingBackend>(
                 text,
                 at,
                 anchor,
-                upwards,
                 lettering,
             } => {
-                let style = text_style(
-                    *lettering,
-                    *anchor,
-                    *upwards,
-                    scale * text_model.size_per_em,
-                );
-                let raise = text_model.baseline_em * lettering.em;
-                let top = if *upwards {
-                    (at.0 - raise, at.1)
-                } else {
-                    (at.0, at.1 - raise)
-                };
+                let style = text_style(*lettering, *anchor, scale * text_model.size_per_em);
+                let top = (at.0, at.1 - text_model.baseline_em * lettering.em);
                 area.draw(&Text::new(text.as_str(), pixel(top), style))
                     .map_err(drawing)?;
             }
@@ -144,24 +163,15 @@ fn line_style(stroke: &Stroke, scale: f64) -> ShapeStyle {
     }
 }
 
-fn text_style(
-    lettering: Lettering,
-    anchor: Anchor,
-    upwards: bool,
-    scale: f64,
-) -> TextStyle<'static> {
+fn text_style(lettering: Lettering, anchor: Anchor, pixels_per_em: f64) -> TextStyle<'static> {
     let position = match anchor {
         Anchor::Start => HPos::Left,
         Anchor::Middle => HPos::Center,
         Anchor::End => HPos::Right,
     };
-    let font = font::description(lettering.em * scale / font::LINE_BOX_PER_EM, lettering.bold);
-    let font = if upwards {
-        font.transform(FontTransform::Rotate270)
-    } else {
-        font
-    };
-    let mut style = TextStyle::from(font).pos(Pos::new(position, VPos::Top));
+    let em = lettering.em * pixels_per_em / font::LINE_BOX_PER_EM;
+    let mut style =
+        TextStyle::from(font::description(em, lettering.bold)).pos(Pos::new(position, VPos::Top));
     style.color = lettering.colour.to_backend_color();
     style
 }

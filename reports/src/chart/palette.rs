@@ -110,6 +110,19 @@ impl Palette {
     }
 }
 
+/// Fills of the four layers of resident memory, the lowest first.
+pub(super) struct AreaColours(pub(super) [Colour; 4]);
+
+impl AreaColours {
+    pub(super) fn of(palette: &Palette) -> Self {
+        // Rising in lightness as well as changing in hue, for black and white.
+        AreaColours(match palette.theme {
+            Theme::Light => [0x0000_5C8F, 0x00D5_5E00, 0x00E8_B64C, 0x00C4_CAD2].map(opaque),
+            Theme::Dark => [0x002B_87C2, 0x00E0_6A1A, 0x00F0_C463, 0x005A_626E].map(opaque),
+        })
+    }
+}
+
 /// Gives every variant a style: the buggy ones warm colours, the fixed ones cool ones.
 pub(super) fn numbers_for_roles(roles: &[&str]) -> Vec<usize> {
     let mut used = Vec::new();

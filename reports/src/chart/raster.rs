@@ -10,7 +10,6 @@ use super::font;
 use plotters_backend::text_anchor::HPos;
 use plotters_backend::{
     BackendColor, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
-    FontTransform,
 };
 use std::convert::Infallible;
 
@@ -156,12 +155,13 @@ fn add_row(row: &mut [f32], left: f32, right: f32, height: f32) {
     // Height per pixel of way, and the area right of the edge in each cell it crosses.
     let per_pixel = height / (right - left);
     let mut before = 0.0;
-    for cell in first..=last {
-        let from = left.max(cell as f32);
-        let to = right.min((cell + 1) as f32);
+    for (index, cell) in row[first..=last].iter_mut().enumerate() {
+        let start = (first + index) as f32;
+        let from = left.max(start);
+        let to = right.min(start + 1.0);
         let passed = per_pixel * (to - from);
-        let area = passed * ((cell + 1) as f32 - 0.5 * (from + to));
-        row[cell] += area + before;
+        let area = passed * (start + 1.0 - 0.5 * (from + to));
+        *cell += area + before;
         before = passed - area;
     }
     row[last + 1] += before;
@@ -318,7 +318,6 @@ impl DrawingBackend for Raster<'_> {
         // plotters puts the baseline at half the line box.
         let baseline = (large.get_size() / 2.0) as i32;
         let origin = (at.0 * SCALE / GRID as i32, at.1 * SCALE / GRID as i32);
-        let upwards = matches!(style.transform(), FontTransform::Rotate270);
         let colour = style.color();
         let share = 1.0 / (SCALE * SCALE) as f32;
         let (wide, high) = (self.width as i32, self.height as i32);
@@ -326,7 +325,6 @@ impl DrawingBackend for Raster<'_> {
         // A glyph that cannot be drawn is left out; the embedded font has no such glyph.
         let _ = large.draw(text, (0, 0), |x, y, strength| {
             let (x, y) = (x + start, y - baseline);
-            let (x, y) = if upwards { (y, -x) } else { (x, y) };
             let x = (origin.0 + x).div_euclid(SCALE);
             let y = (origin.1 + y).div_euclid(SCALE);
             if (0..wide).contains(&x) && (0..high).contains(&y) {

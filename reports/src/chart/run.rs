@@ -1,20 +1,27 @@
-//! The pictures of a run: one per scenario and metric.
+//! The pictures of a run: for each scenario the kinds that are asked for.
 
 use super::finding;
+use super::kinds::{self, Context};
 use super::metric::{DEFAULT_COLUMNS, Metric};
-use super::overlay::Overlay;
+use super::overlay::{self, Overlay};
+use super::palette::Palette;
 use super::scale::{bytes, duration};
 use super::series::{Loaded, Phases, Series};
-use super::{ChartError, ChartOptions, Picture, file_name};
-use crate::run::{Cell, Run};
+use super::{ChartError, ChartOptions, Kind, Picture, file_name, font, panels, remedies};
+use crate::run::{Cell, Run, columns};
 use std::path::{Path, PathBuf};
 
-/// Draws the before/after pictures of a run into `folder`, one per scenario and metric, each
-/// as PNG and SVG; gives their paths, each PNG before its SVG.
+/// Gauges that get plots of their own in one picture.
+const MOST_GAUGES: usize = 12;
+
+/// Draws the pictures of a run into `folder`, each as PNG and SVG; gives their paths, each
+/// PNG before its SVG.
 ///
-/// Works from what is there: cells without samples are left out, unfinished ones are drawn
-/// and named as such, and of more cells than [`ChartOptions::most_series`] the first of each
-/// variant come first. Memory is that of the series of one scenario.
+/// Per scenario, the kinds of [`ChartOptions::kinds`]: the before/after overlay unless
+/// something else is asked for. Works from what is there: cells without samples are left out,
+/// unfinished ones are drawn and named as such, and of more cells than
+/// [`ChartOptions::most_series`] the first of each variant come first. Memory is that of the
+/// series of one scenario.
 ///
 /// # Errors
 ///
@@ -24,40 +31,64 @@ pub fn draw_run(
     folder: &Path,
     options: &ChartOptions,
 ) -> Result<Vec<PathBuf>, ChartError> {
+    draw_cells(run, &run.cells, folder, options)
+}
+
+/// Draws like [`draw_run`], but only these cells of the run.
+///
+/// # Errors
+///
+/// As [`draw_run`].
+pub fn draw_cells(
+    run: &Run,
+    cells: &[Cell],
+    folder: &Path,
+    options: &ChartOptions,
+) -> Result<Vec<PathBuf>, ChartError> {
     options.check()?;
+    font::register()?;
     let mut paths = Vec::new();
     let mut scenarios: Vec<&str> = Vec::new();
-    for cell in &run.cells {
+    for cell in cells {
         if !scenarios.contains(&cell.plan.scenario.as_str()) {
             scenarios.push(&cell.plan.scenario);
         }
     }
+    let mut drawn = 0;
     for scenario in scenarios {
-        if paths.len() >= 2 * options.most_pictures {
+        if drawn == options.most_scenarios {
             break;
         }
-        paths.extend(draw_scenario(run, scenario, folder, options)?);
+        let of_scenario: Vec<&Cell> = cells
+            .iter()
+            .filter(|cell| cell.plan.scenario == scenario)
+            .collect();
+        let pictures = pictures(run, scenario, &of_scenario, options);
+        drawn += usize::from(!pictures.is_empty());
+        for (stem, picture) in pictures {
+            paths.extend(picture.write(folder, &stem)?);
+        }
     }
     if paths.is_empty() {
-        return Err(nothing(run, options));
+        return Err(nothing(run, cells.len(), options));
     }
     Ok(paths)
 }
 
-fn nothing(run: &Run, options: &ChartOptions) -> ChartError {
-    let reason = if run.cells.is_empty() {
+fn nothing(run: &Run, cells: usize, options: &ChartOptions) -> ChartError {
+    let reason = if cells == 0 {
         "the run has no cells".to_owned()
     } else if options.metrics.is_empty() {
+        let columns = DEFAULT_COLUMNS.join("`, `");
+        let kinds: Vec<&str> = options.kinds_or_default().map(Kind::name).collect();
         format!(
-            "none of its {} cells has a sample with `{}`",
-            run.cells.len(),
-            DEFAULT_COLUMNS.join("`, `")
+            "none of its {cells} cells has a sample with `{columns}`, or with what `{}` needs",
+            kinds.join("`, `")
         )
     } else {
         let wanted: Vec<_> = options.metrics.iter().map(|m| m.column.as_str()).collect();
         format!(
-            "none of its {} cells has a sample with `{}`; known metrics are {}, and `gauge:<name>`",
-            run.cells.len(),
+            "none of its {cells} cells has a sample with `{}`; known metrics are {}, and `gauge:<name>`",
             wanted.join("`, `"),
             Metric::known_names().join(", ")
         )
@@ -73,6 +104,8 @@ fn chosen<'a>(cells: &[&'a Cell], most: usize) -> Vec<&'a Cell> {
     let mut cells: Vec<(u64, usize, &Cell)> = cells
         .iter()
         .enumerate()
+        // A cell that never wrote a sample leaves its place to one that did.
+        .filter(|(_, cell)| cell.folder.join("samples.csv").is_file())
         .map(|(index, cell)| (cell.plan.repetition, index, *cell))
         .collect();
     cells.sort_by_key(|(repetition, index, _)| (*repetition, *index));
@@ -81,47 +114,108 @@ fn chosen<'a>(cells: &[&'a Cell], most: usize) -> Vec<&'a Cell> {
     cells.into_iter().map(|(_, _, cell)| cell).collect()
 }
 
-fn draw_scenario(
+/// Whether a column is needed for what is asked for.
+fn is_wanted(name: &str, options: &ChartOptions) -> bool {
+    if options.metrics.iter().any(|metric| metric.column == name) || name == columns::OPS_TOTAL {
+        return true;
+    }
+    if options.metrics.is_empty() && DEFAULT_COLUMNS.contains(&name) {
+        return true;
+    }
+    options.kinds_or_default().any(|kind| match kind {
+        Kind::Overlay | Kind::Multiples | Kind::PerOperation => false,
+        Kind::Breakdown => [
+            columns::ALLOCATED_BYTES,
+            columns::ACTIVE_BYTES,
+            columns::RESIDENT_BYTES,
+            columns::USED_BYTES,
+            columns::COMMITTED_BYTES,
+            columns::RSS_BYTES,
+        ]
+        .contains(&name),
+        Kind::Gauges => name.starts_with(columns::GAUGE_PREFIX),
+        Kind::Performance => [columns::LATENCY_P50_US, columns::LATENCY_P99_US].contains(&name),
+        Kind::Remedies => name.starts_with(columns::GAUGE_PREFIX) || name == columns::DESCRIPTORS,
+    })
+}
+
+/// All pictures of a scenario, each with the stem of its files.
+fn pictures(
     run: &Run,
     scenario: &str,
-    folder: &Path,
+    cells: &[&Cell],
     options: &ChartOptions,
-) -> Result<Vec<PathBuf>, ChartError> {
-    let of_scenario: Vec<&Cell> = run
-        .cells
-        .iter()
-        .filter(|cell| cell.plan.scenario == scenario)
-        .collect();
-    let wanted = |name: &str| {
-        options.metrics.iter().any(|metric| metric.column == name)
-            || (options.metrics.is_empty() && DEFAULT_COLUMNS.contains(&name))
-    };
-    // A cell that never wrote a sample leaves its place to one that did.
-    let started: Vec<&Cell> = of_scenario
-        .iter()
-        .copied()
-        .filter(|cell| cell.folder.join("samples.csv").is_file())
-        .collect();
-    let loaded: Vec<Loaded> = chosen(&started, options.most_series)
+) -> Vec<(String, Picture)> {
+    let loaded: Vec<Loaded> = chosen(cells, options.most_series)
         .into_iter()
-        .filter_map(|cell| Loaded::read(cell, wanted))
+        .filter_map(|cell| Loaded::read(cell, |name| is_wanted(name, options)))
         .collect();
     let metrics = if options.metrics.is_empty() {
         default_metric(&loaded).into_iter().collect()
     } else {
         options.metrics.clone()
     };
-    let mut paths = Vec::new();
-    for metric in metrics {
-        let series: Vec<Series> = loaded.iter().filter_map(|l| l.series(&metric)).collect();
-        if series.is_empty() {
-            continue;
+    let note = if loaded.len() < cells.len() {
+        format!(
+            "{} of {} cells drawn; the others have no samples or are left out to keep the lines apart.",
+            loaded.len(),
+            cells.len()
+        )
+    } else {
+        String::new()
+    };
+    let mut pictures = Vec::new();
+    for kind in options.kinds_or_default() {
+        let context = |metric: Option<&Metric>| Context {
+            scenario,
+            loaded: &loaded,
+            subtitle: subtitle(run, scenario, kind, metric, &loaded),
+            note: note.clone(),
+            palette: Palette::new(options.theme),
+        };
+        let mut add = |metric: Option<&Metric>, scene| {
+            let mut stem = file_name(scenario);
+            if let Some(metric) = metric {
+                stem += &format!("-{}", metric.file_name());
+            }
+            if kind != Kind::Overlay {
+                stem += &format!("-{}", kind.name());
+            }
+            pictures.push((stem, Picture { scene }));
+        };
+        match kind {
+            Kind::Overlay | Kind::Multiples | Kind::PerOperation | Kind::Remedies => {
+                for metric in &metrics {
+                    let context = context(Some(metric));
+                    let scene = match kind {
+                        Kind::Multiples => kinds::multiples(&context, metric)
+                            .map(|picture| panels::scene(&picture, options)),
+                        Kind::PerOperation => kinds::per_operation(&context, metric)
+                            .map(|picture| panels::scene(&picture, options)),
+                        Kind::Remedies => remedies::table(&context, metric)
+                            .map(|table| remedies::scene(&table, options)),
+                        _ => overlay_of(&context, metric)
+                            .map(|overlay| overlay::scene(&overlay, options)),
+                    };
+                    if let Some(scene) = scene {
+                        add(Some(metric), scene);
+                    }
+                }
+            }
+            Kind::Breakdown | Kind::Gauges | Kind::Performance => {
+                let context = context(None);
+                let picture = match kind {
+                    Kind::Breakdown => kinds::breakdown(&context),
+                    Kind::Gauges => kinds::gauges(&context, MOST_GAUGES),
+                    _ => kinds::performance(&context),
+                };
+                if let Some(picture) = picture {
+                    add(None, panels::scene(&picture, options));
+                }
+            }
         }
-        let overlay = overlay_of(run, scenario, &metric, series, &loaded, of_scenario.len());
-        let stem = format!("{}-{}", file_name(scenario), metric.file_name());
-        paths.extend(Picture::overlay(&overlay, options)?.write(folder, &stem)?);
     }
-    Ok(paths)
+    pictures
 }
 
 /// The first of the default columns that every cell has, else the first that any has.
@@ -142,49 +236,60 @@ fn default_metric(loaded: &[Loaded]) -> Option<Metric> {
         .map(|column| Metric::named(&column))
 }
 
-fn overlay_of(
-    run: &Run,
-    scenario: &str,
-    metric: &Metric,
-    series: Vec<Series>,
-    loaded: &[Loaded],
-    of_scenario: usize,
-) -> Overlay {
-    let phases = loaded
+fn overlay_of(context: &Context<'_>, metric: &Metric) -> Option<Overlay> {
+    let series: Vec<Series> = context
+        .loaded
+        .iter()
+        .filter_map(|one| one.series(metric))
+        .collect();
+    if series.is_empty() {
+        return None;
+    }
+    let phases = context
+        .loaded
         .iter()
         .map(|one| Phases::of(&one.table))
         .reduce(Phases::common)
         .unwrap_or_default();
-    let mut marks: Vec<_> = loaded.iter().flat_map(|one| one.marks.clone()).collect();
+    let mut marks: Vec<_> = context
+        .loaded
+        .iter()
+        .flat_map(|one| one.marks.clone())
+        .collect();
     marks.sort_by(|a, b| a.from_s.total_cmp(&b.from_s));
-    let tolerance_s = 0.002
-        * series
-            .iter()
-            .filter_map(|s| s.times_s.last())
-            .fold(0.0, |a: f64, b| a.max(*b));
+    let last_s = series.iter().filter_map(|s| s.times_s.last().copied());
+    let tolerance_s = 0.002 * last_s.fold(0.0, f64::max);
     marks.dedup_by(|b, a| a.name == b.name && b.from_s - a.from_s <= tolerance_s);
-    let note = if series.len() < of_scenario {
-        format!(
-            "{} of {of_scenario} cells drawn; the others have no such samples or are left out to keep the lines apart",
-            series.len()
-        )
-    } else {
-        String::new()
-    };
-    Overlay {
-        title: finding::title(scenario, metric, &series),
-        subtitle: subtitle(run, scenario, metric, loaded),
+    Some(Overlay {
+        title: finding::title(context.scenario, metric, &series),
+        subtitle: context.subtitle.clone(),
         metric: metric.clone(),
         series,
         phases,
         marks,
-        note,
-    }
+        note: context.note.clone(),
+    })
 }
 
 /// What was measured, on what, at which rate.
-fn subtitle(run: &Run, scenario: &str, metric: &Metric, loaded: &[Loaded]) -> String {
-    let mut parts = vec![format!("{scenario}: {} over time", metric.label)];
+fn subtitle(
+    run: &Run,
+    scenario: &str,
+    kind: Kind,
+    metric: Option<&Metric>,
+    loaded: &[Loaded],
+) -> String {
+    let what = match (kind, metric) {
+        (Kind::Overlay | Kind::Multiples, Some(metric)) => format!("{} over time", metric.label),
+        (Kind::PerOperation, Some(metric)) => format!("{} against operations", metric.label),
+        (Kind::Remedies, Some(metric)) => {
+            format!("what each remedy costs; memory is the {}", metric.label)
+        }
+        (Kind::Breakdown, _) => "resident memory in layers over time".to_owned(),
+        (Kind::Gauges, _) => "gauges over time".to_owned(),
+        _ => "latency and throughput over time".to_owned(),
+    };
+    let mut parts = vec![format!("{scenario}: {what}")];
     let rates: Vec<f64> = loaded.iter().filter_map(|l| l.cell.plan.rate).collect();
     match rates.first() {
         Some(first) if rates.len() == loaded.len() && rates.iter().all(|r| r == first) => {

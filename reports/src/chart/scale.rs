@@ -153,7 +153,10 @@ pub(super) fn time_ticks(from_s: f64, to_s: f64, wanted: usize) -> Ticks {
         .find(|step| *step >= rough)
         .unwrap_or_else(|| round_step(rough));
     let marks = multiples(from_s / factor, to_s / factor, step)
-        .map(|value| (value * factor, format!("{} {name}", trimmed(value))))
+        .map(|value| match value {
+            0.0 => (0.0, "0".to_owned()),
+            value => (value * factor, format!("{} {name}", trimmed(value))),
+        })
         .collect();
     Ticks { marks, top: to_s }
 }
@@ -161,6 +164,8 @@ pub(super) fn time_ticks(from_s: f64, to_s: f64, wanted: usize) -> Ticks {
 /// Marks of a value axis from zero (or from a negative `low`) to at least `high`.
 pub(super) fn value_ticks(low: f64, high: f64, unit: Unit, wanted: usize) -> Ticks {
     let high = if high > low { high } else { low + 1.0 };
+    // What falls below zero by less than a line's width or two needs no tick of its own.
+    let low = if -low < 0.02 * high { 0.0 } else { low };
     let factor = match unit {
         Unit::Bytes | Unit::BytesPerOperation => byte_unit(high.max(-low)).1,
         _ => 1.0,

@@ -45,7 +45,6 @@ pub(super) enum Shape {
     /// An open line through its points.
     Line { points: Vec<Point>, stroke: Stroke },
     /// A filled outline.
-    #[expect(dead_code, reason = "for stacked areas, which come next")]
     Outline { points: Vec<Point>, fill: Colour },
     /// A filled disc.
     Dot {
@@ -53,12 +52,11 @@ pub(super) enum Shape {
         radius: f64,
         fill: Colour,
     },
-    /// Text on a baseline; `upwards` turns it by 90° against the clock around its point.
+    /// Text on a baseline.
     Text {
         text: String,
         at: Point,
         anchor: Anchor,
-        upwards: bool,
         lettering: Lettering,
     },
 }
@@ -106,19 +104,11 @@ impl Scene {
             text: text.to_owned(),
             at,
             anchor,
-            upwards: false,
             lettering,
         });
     }
 
-    #[expect(dead_code, reason = "for axis titles, which come next")]
-    pub(super) fn text_upwards(&mut self, text: &str, at: Point, lettering: Lettering) {
-        self.shapes.push(Shape::Text {
-            text: text.to_owned(),
-            at,
-            anchor: Anchor::Middle,
-            upwards: true,
-            lettering,
-        });
+    pub(super) fn outline(&mut self, points: Vec<Point>, fill: Colour) {
+        self.shapes.push(Shape::Outline { points, fill });
     }
 }

@@ -24,6 +24,19 @@ pub struct Series {
     pub growth: Option<super::finding::Growth>,
 }
 
+impl Series {
+    /// Role, growth and trouble in words.
+    pub(super) fn details(&self) -> String {
+        let growth = self.growth.as_ref().map(super::finding::Growth::words);
+        let parts = [
+            Some(self.role.clone()).filter(|role| !role.is_empty()),
+            growth,
+            self.trouble.clone(),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A mark or a window of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeMark {
@@ -119,22 +132,33 @@ impl Loaded {
     /// The series of a metric; `None` if the cell has no value of it.
     pub(super) fn series(&self, metric: &Metric) -> Option<Series> {
         let values = self.table.filled_column(&metric.column)?.to_vec();
-        let plan = &self.cell.plan;
-        let repetition = plan.id.split_once('#').map(|(_, number)| number);
-        let name = match repetition {
-            Some(number) => format!("{} #{number}", plan.variant),
-            None => plan.variant.clone(),
-        };
         Some(Series {
-            name,
-            variant: plan.variant.clone(),
-            role: plan.role.clone(),
             times_s: self.table.elapsed_s(),
             load_end: self.load_end(&values),
             values,
-            trouble: self.trouble(),
             growth: super::finding::growth(self, metric),
+            ..self.empty_series()
         })
+    }
+
+    /// A series without values: name, variant, role and trouble.
+    pub(super) fn empty_series(&self) -> Series {
+        Series {
+            name: self.name(),
+            variant: self.cell.plan.variant.clone(),
+            role: self.cell.plan.role.clone(),
+            trouble: self.trouble(),
+            ..Series::default()
+        }
+    }
+
+    /// The variant, with the number of its repetition if it has one.
+    pub(super) fn name(&self) -> String {
+        let plan = &self.cell.plan;
+        match plan.id.split_once('#') {
+            Some((_, number)) => format!("{} #{number}", plan.variant),
+            None => plan.variant.clone(),
+        }
     }
 
     /// The last value before the drain; the very last one if there is none.

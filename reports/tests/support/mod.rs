@@ -43,6 +43,7 @@ pub fn cell(scenario: &str, variant: &str, role: &str) -> CellSpec {
             operation: "one turn".to_owned(),
             mechanism: "what keeps what alive".to_owned(),
             summary: format!("{variant} of {scenario}"),
+            budget: Some("256B/op".to_owned()),
             rate: Some(10.0),
             interval_ms: 1000.0,
             repetition: 1,
@@ -65,13 +66,20 @@ pub fn cell(scenario: &str, variant: &str, role: &str) -> CellSpec {
 impl CellSpec {
     /// `seconds` rows of 10 operations a second whose live heap `allocated` gives in bytes
     /// from the time in seconds; the first tenth is warm-up and the last fifth drain if asked.
-    pub fn with_heap(
+    pub fn with_heap(self, seconds: usize, phases: bool, allocated: impl Fn(f64) -> f64) -> Self {
+        self.with_heap_every(1, seconds, phases, allocated)
+    }
+
+    /// The same with a row every `step` seconds.
+    pub fn with_heap_every(
         mut self,
+        step: usize,
         seconds: usize,
         phases: bool,
         allocated: impl Fn(f64) -> f64,
     ) -> Self {
-        for second in 0..=seconds {
+        self.plan.interval_ms = 1000.0 * step as f64;
+        for second in (0..=seconds).step_by(step) {
             let t = second as f64;
             let share = t / seconds as f64;
             let phase = match share {
@@ -222,14 +230,15 @@ pub fn write_run(folder: &Path, cells: &[CellSpec]) -> Run {
 pub fn alts_timeout() -> Vec<CellSpec> {
     let base = |t: f64| 6.0 * MIB + 0.3 * MIB * wobble(t);
     let load = |t: f64| t.min(480.0) * 10.0;
-    let mut unpatched = cell("alts-timeout", "unpatched", "buggy").with_heap(600, true, |t| {
-        let kept = if t > 540.0 {
-            load(t) * (600.0 - t) / 60.0
-        } else {
-            load(t)
-        };
-        base(t) + kept * 1.004 * MIB
-    });
+    let mut unpatched =
+        cell("alts-timeout", "unpatched", "buggy").with_heap_every(4, 600, true, |t| {
+            let kept = if t > 540.0 {
+                load(t) * (600.0 - t) / 60.0
+            } else {
+                load(t)
+            };
+            base(t) + kept * 1.004 * MIB
+        });
     unpatched.events = vec![
         r#"{"elapsed_ms":0.0,"type":"ready"}"#.to_owned(),
         r#"{"elapsed_ms":200000.0,"type":"mark","name":"deploy"}"#.to_owned(),
@@ -239,12 +248,56 @@ pub fn alts_timeout() -> Vec<CellSpec> {
     vec![
         unpatched,
         cell("alts-timeout", "cleared", "partial")
-            .with_heap(600, true, |t| base(t) + load(t) * 64_000.0),
+            .with_heap_every(4, 600, true, |t| base(t) + load(t) * 64_000.0),
         cell("alts-timeout", "once-callback", "partial")
-            .with_heap(600, true, |t| base(t) + load(t) * 0.5 * MIB),
-        cell("alts-timeout", "timeout2", "fixed").with_heap(600, true, base),
-        cell("alts-timeout", "tokio-select", "control").with_heap(600, true, |t| base(t) * 0.8),
+            .with_heap_every(4, 600, true, |t| base(t) + load(t) * 0.5 * MIB),
+        cell("alts-timeout", "timeout2", "fixed").with_heap_every(4, 600, true, base),
+        cell("alts-timeout", "tokio-select", "control")
+            .with_heap_every(4, 600, true, |t| base(t) * 0.8),
     ]
+}
+
+/// The remedies of channel-io in two minutes: 40 connections a second, a reader of 10.
+pub fn channel_io() -> Vec<CellSpec> {
+    struct Remedy(&'static str, &'static str, f64, f64, f64, f64);
+    // Variant, role; per second: handlers left over, queued, dropped, refused.
+    let remedies = [
+        Remedy("unbuffered", "buggy", 30.0, 0.0, 0.0, 0.0),
+        Remedy("buffered", "partial", 0.0, 30.0, 0.0, 0.0),
+        Remedy("limited", "fixed", 0.0, 0.0, 0.0, 30.0),
+        Remedy("dropping", "fixed", 0.0, 0.0, 30.0, 0.0),
+    ];
+    let build = |Remedy(variant, role, alive, queued, dropped, refused): Remedy| {
+        cell("channel-io", variant, role)
+            .with_heap(120, false, |t| {
+                MIB * (1.0 + 0.02 * wobble(t)) + t * (alive + queued) * 4_300.0
+            })
+            .each_row(|row| {
+                let t = row.elapsed_ms / 1000.0;
+                row.ops_total = Some((t * 40.0) as u64);
+                row.descriptors = Some(9 + (t * alive) as u64);
+            })
+            .with_gauge("handlers_alive", |t| (t * alive).floor() + 4.0)
+            .with_gauge("delivered", |t| (t * 10.0).floor())
+            .with_gauge("dropped", |t| (t * dropped).floor())
+            .with_gauge("refused", |t| (t * refused).floor())
+            .with_gauge("queue_depth", |t| (t * queued).floor())
+    };
+    remedies.into_iter().map(build).collect()
+}
+
+/// Twelve variants of different slopes, half of them sawtooth.
+pub fn twelve() -> Vec<CellSpec> {
+    (0..12)
+        .map(|number| {
+            let slope = f64::from(number / 2) * 0.05 * MIB;
+            let teeth = f64::from(number % 2) * 4.0 * MIB;
+            let role = ["buggy", "partial", "fixed", "control"][number as usize % 4];
+            cell("many", &format!("variant-{number}"), role).with_heap(120, true, |t| {
+                8.0 * MIB + slope * t.min(96.0) + teeth * saw(t, 15.0)
+            })
+        })
+        .collect()
 }
 
 /// Where pictures and pages of a test are kept for looking at, if `LEAKLAB_KEEP` names a
