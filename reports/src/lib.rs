@@ -6,6 +6,7 @@
 
 pub mod chart;
 pub mod judge;
+pub mod page;
 pub mod run;
 pub mod sketch;
 pub mod stats;

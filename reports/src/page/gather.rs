@@ -1,0 +1,117 @@
+//! Reads the cells of a run for the page: all of them for the table, the gravest for charts.
+
+use super::figures::{self, Figures};
+use super::judgement::Judgement;
+use super::remedies::Remedy;
+use super::series::CellSeries;
+use super::standing::Standing;
+use super::{PageError, PageOptions};
+use crate::run::{Cell, Run, SampleTable, TableError};
+
+/// A cell with what the page says about it.
+pub(super) struct Entry<'a> {
+    pub cell: &'a Cell,
+    pub judgement: Option<Judgement>,
+    pub standing: Standing,
+    pub figures: Figures,
+    /// Whether `samples.csv` ended in the middle of a row.
+    pub torn: bool,
+    pub damaged_rows: usize,
+    pub remedy: Option<Remedy>,
+    /// Place in [`Gathered::series`], for a cell with charts.
+    pub chart: Option<usize>,
+}
+
+/// All cells of a run.
+pub(super) struct Gathered<'a> {
+    /// In the order of the record, or the gravest first if there are many.
+    pub entries: Vec<Entry<'a>>,
+    /// What the charts draw, in the order of the entries that have some.
+    pub series: Vec<CellSeries>,
+}
+
+/// Up to so many cells, a table in the order of the record can be overlooked.
+const ORDERED_CELLS: usize = 50;
+
+impl<'a> Gathered<'a> {
+    /// Reads the cells of `run`.
+    pub fn of(run: &'a Run, options: &PageOptions) -> Result<Self, PageError> {
+        let mut judged: Vec<(usize, &Cell, Option<Judgement>, Standing)> = run
+            .cells
+            .iter()
+            .enumerate()
+            .map(|(i, cell)| {
+                let judgement = Judgement::of(cell);
+                let standing = Standing::of(cell, judgement.as_ref());
+                (i, cell, judgement, standing)
+            })
+            .collect();
+        judged.sort_by_key(|(i, _, _, standing)| (*standing, *i));
+        let charted = judged.len().min(options.charted_cells);
+        if judged.len() <= ORDERED_CELLS {
+            let mut gravest: Vec<usize> = judged.iter().take(charted).map(|(i, ..)| *i).collect();
+            gravest.sort_unstable();
+            judged.sort_by_key(|(i, ..)| *i);
+            return Self::read(run, options, judged, |i| gravest.binary_search(&i).is_ok());
+        }
+        let gravest: std::collections::HashSet<usize> =
+            judged.iter().take(charted).map(|(i, ..)| *i).collect();
+        Self::read(run, options, judged, |i| gravest.contains(&i))
+    }
+
+    fn read(
+        run: &'a Run,
+        options: &PageOptions,
+        judged: Vec<(usize, &'a Cell, Option<Judgement>, Standing)>,
+        is_charted: impl Fn(usize) -> bool,
+    ) -> Result<Self, PageError> {
+        let mut gathered = Gathered {
+            entries: Vec::with_capacity(judged.len()),
+            series: Vec::new(),
+        };
+        let charts = judged.len().min(options.charted_cells).max(1);
+        for (i, cell, judgement, standing) in judged {
+            let charted = is_charted(i);
+            let table = samples(cell, |column| charted || figures::needed(column))?;
+            let figures = Figures::of(cell, &table);
+            let mut entry = Entry {
+                cell,
+                judgement,
+                standing,
+                figures,
+                torn: table.torn,
+                damaged_rows: table.damaged_rows,
+                remedy: None,
+                chart: None,
+            };
+            if charted {
+                let lines = table.names.len() + 1;
+                let points = (options.chart_values / charts / lines).clamp(60, 4_000);
+                entry.remedy = Remedy::of(&table, &entry.figures);
+                entry.chart = Some(gathered.series.len());
+                gathered.series.push(CellSeries::of(
+                    cell,
+                    &table,
+                    &entry.figures,
+                    entry.judgement.as_ref(),
+                    run.record.configuration.memory_limit_bytes,
+                    points,
+                ));
+            }
+            gathered.entries.push(entry);
+        }
+        Ok(gathered)
+    }
+}
+
+/// The samples of a cell; none if it never wrote a row.
+fn samples(cell: &Cell, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, PageError> {
+    match cell.samples(wanted) {
+        Ok(table) => Ok(table),
+        Err(TableError::NoHeader { .. }) => Ok(SampleTable::default()),
+        Err(TableError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(SampleTable::default())
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,458 @@
+//! What the templates of the page show, taken from the gathered cells.
+
+use super::facts::{self, Facts, Link, Pair, percent_encoded};
+use super::gather::{Entry, Gathered};
+use super::picture::{self, Picture, PictureLine};
+use super::remedies::RemedyRow;
+use super::series::{CellSeries, label};
+use super::standing::{Standing, verdict_words};
+use super::words;
+use crate::run::Run;
+use serde::Serialize;
+
+/// Cells of one standing, as the verdicts name them.
+#[derive(Debug, Serialize)]
+pub(super) struct StandingView {
+    pub sign: &'static str,
+    pub class: &'static str,
+    pub sentence: String,
+    pub cells: Vec<NamedCell>,
+    /// How many more there are than are named.
+    pub more: usize,
+}
+
+/// A cell with its verdict and the reason.
+#[derive(Debug, Serialize)]
+pub(super) struct NamedCell {
+    pub id: String,
+    pub chart: Option<usize>,
+    pub verdict: String,
+    pub reason: String,
+}
+
+/// A row of the comparison; numbers stand beside their words for sorting.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub id: String,
+    pub chart: Option<usize>,
+    pub sign: &'static str,
+    pub class: &'static str,
+    pub verdict: String,
+    pub role: String,
+    pub figures: Vec<RowFigure>,
+}
+
+/// A figure of a row.
+#[derive(Debug, Serialize)]
+pub(super) struct RowFigure {
+    pub value: Option<f64>,
+    pub words: String,
+    /// The interval, if there is one.
+    pub more: String,
+}
+
+/// The cells of one scenario that have charts.
+#[derive(Debug, Serialize)]
+pub(super) struct ScenarioView {
+    pub name: String,
+    /// What was found, in words.
+    pub finding: String,
+    pub mechanism: String,
+    pub document: String,
+    pub reference: String,
+    /// Places of its cells in the data: `0,1,2`.
+    pub indices: String,
+    pub overlaid: bool,
+    pub picture: Option<PictureView>,
+    pub cells: Vec<CellView>,
+}
+
+/// A cell with charts.
+#[derive(Debug, Serialize)]
+pub(super) struct CellView {
+    pub index: usize,
+    pub id: String,
+    pub facts: Facts,
+    pub picture: Option<PictureView>,
+    pub files: Vec<Link>,
+}
+
+/// A static picture with its legend.
+#[derive(Debug, Serialize)]
+pub(super) struct PictureView {
+    pub svg: String,
+    pub metric: String,
+    /// Number of the style and name of each line.
+    pub legend: Vec<(usize, String)>,
+    pub fitted: Option<String>,
+}
+
+/// `variant` or `program`, with its plural.
+pub(super) fn noun(run: &Run) -> (&'static str, &'static str) {
+    if run.cells.iter().all(|cell| cell.plan.expected.is_none()) {
+        ("program", "programs")
+    } else {
+        ("variant", "variants")
+    }
+}
+
+/// The verdict on the whole run in one sentence.
+pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
+    let (one, many) = noun(run);
+    let all = gathered.entries.len();
+    let Some(gravest) = gathered.entries.iter().map(|e| e.standing).min() else {
+        return "This run has no cells.".to_owned();
+    };
+    if let [entry] = gathered.entries.as_slice() {
+        let verdict = verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing);
+        return format!("{}: {verdict}", entry.cell.plan.id);
+    }
+    let amount = gathered
+        .entries
+        .iter()
+        .filter(|e| e.standing == gravest)
+        .count();
+    let sentence = gravest.sentence(amount == 1);
+    if amount == all {
+        return format!("All {} {sentence}", words::plural(all, one, many));
+    }
+    format!(
+        "{} of {} {sentence}",
+        words::count(amount as f64),
+        words::plural(all, one, many)
+    )
+}
+
+/// The cells by standing, the gravest first.
+pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView> {
+    const NAMED: usize = 24;
+    let (one, many) = noun(run);
+    Standing::ALL
+        .into_iter()
+        .filter_map(|standing| {
+            let cells: Vec<&Entry> = gathered
+                .entries
+                .iter()
+                .filter(|e| e.standing == standing)
+                .collect();
+            let amount = cells.len();
+            (amount > 0).then(|| StandingView {
+                sign: standing.sign(),
+                class: standing.class(),
+                sentence: format!(
+                    "{} {}",
+                    words::plural(amount, one, many),
+                    standing.sentence(amount == 1)
+                ),
+                more: amount.saturating_sub(NAMED),
+                cells: cells.into_iter().take(NAMED).map(named).collect(),
+            })
+        })
+        .collect()
+}
+
+fn named(entry: &Entry<'_>) -> NamedCell {
+    let judged = entry.judgement.as_ref().map(|j| j.reason.clone());
+    NamedCell {
+        id: entry.cell.plan.id.clone(),
+        chart: entry.chart,
+        verdict: verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing),
+        reason: judged
+            .filter(|reason| !reason.is_empty())
+            .unwrap_or_else(|| entry.cell.status.message.clone()),
+    }
+}
+
+/// The rows of the comparison, at most `limit`.
+pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
+    let figure = |value: Option<f64>, words: fn(f64) -> String| RowFigure {
+        value,
+        words: value.map_or_else(|| "–".to_owned(), words),
+        more: String::new(),
+    };
+    gathered
+        .entries
+        .iter()
+        .take(limit)
+        .map(|entry| {
+            let figures = &entry.figures;
+            let mut measured = figure(per_operation(entry), words::bytes);
+            let estimate = entry.judgement.as_ref().and_then(|j| j.per_operation_bytes);
+            if let Some((low, high)) = estimate.and_then(|e| Some((e.low?, e.high?))) {
+                measured.more = format!("{} to {}", words::bytes(low), words::bytes(high));
+            }
+            Row {
+                id: entry.cell.plan.id.clone(),
+                chart: entry.chart,
+                sign: entry.standing.sign(),
+                class: entry.standing.class(),
+                verdict: verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing),
+                role: entry.cell.plan.role.clone(),
+                figures: vec![
+                    figure(figures.operations, words::count),
+                    figure(figures.heap_start_bytes, words::bytes),
+                    figure(figures.heap_end_bytes, words::bytes),
+                    measured,
+                    figure(entry.cell.plan.retained_bytes_per_operation, words::bytes),
+                ],
+            }
+        })
+        .collect()
+}
+
+/// Growth per operation: the judge's, or from end to end of the load where it has none.
+pub(super) fn per_operation(entry: &Entry<'_>) -> Option<f64> {
+    let judged = entry.judgement.as_ref().and_then(|j| j.per_operation_bytes);
+    judged
+        .map(|estimate| estimate.value)
+        .or(entry.figures.bytes_per_operation)
+}
+
+/// The rows of the table of remedies.
+pub(super) fn remedies(gathered: &Gathered<'_>) -> Vec<RemedyRow> {
+    let remedied = gathered.entries.iter().filter_map(|entry| {
+        let remedy = entry.remedy.as_ref()?;
+        Some(remedy.row(entry.cell.plan.id.clone()))
+    });
+    remedied.collect()
+}
+
+/// The charted cells by scenario, in the order of their first cell.
+pub(super) fn scenarios(gathered: &Gathered<'_>) -> Vec<ScenarioView> {
+    let mut names: Vec<&str> = Vec::new();
+    let charted = || gathered.entries.iter().filter(|e| e.chart.is_some());
+    for entry in charted() {
+        let name = entry.cell.plan.scenario.as_str();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+        .into_iter()
+        .map(|name| {
+            let entries: Vec<&Entry> = charted().filter(|e| e.cell.plan.scenario == name).collect();
+            scenario(name, &entries, &gathered.series)
+        })
+        .collect()
+}
+
+fn scenario(name: &str, entries: &[&Entry<'_>], series: &[CellSeries]) -> ScenarioView {
+    let plan = &entries[0].cell.plan;
+    let indices: Vec<usize> = entries.iter().filter_map(|e| e.chart).collect();
+    let texts: Vec<String> = indices.iter().map(ToString::to_string).collect();
+    let cells: Vec<&CellSeries> = indices.iter().map(|i| &series[*i]).collect();
+    ScenarioView {
+        name: name.to_owned(),
+        finding: finding(entries),
+        mechanism: plan.mechanism.clone(),
+        document: plan.document.clone(),
+        // Only what a browser opens as a page; a record may hold anything.
+        reference: Some(plan.reference.clone())
+            .filter(|r| r.starts_with("https://") || r.starts_with("http://"))
+            .unwrap_or_default(),
+        indices: texts.join(","),
+        overlaid: entries.len() > 1,
+        picture: (entries.len() > 1)
+            .then(|| overlay_picture(entries, &cells))
+            .flatten(),
+        cells: entries
+            .iter()
+            .zip(&indices)
+            .map(|(entry, index)| CellView {
+                index: *index,
+                id: entry.cell.plan.id.clone(),
+                facts: facts::facts(entry),
+                picture: cell_picture(entry, &series[*index]),
+                files: facts::files(entry.cell),
+            })
+            .collect(),
+    }
+}
+
+/// Who retains most per operation and who least.
+fn finding(entries: &[&Entry<'_>]) -> String {
+    let mut grown: Vec<(f64, String)> = entries
+        .iter()
+        .filter_map(|e| Some((per_operation(e)?, label(e.cell))))
+        .collect();
+    grown.sort_by(|a, b| b.0.total_cmp(&a.0));
+    match grown.as_slice() {
+        [] => String::new(),
+        [(bytes, name)] => format!("{name} retains {} per operation.", words::bytes(*bytes)),
+        [(most, worst), .., (least, best)] => format!(
+            "{worst} retains {} per operation, {best} {}.",
+            words::bytes(*most),
+            words::bytes(*least)
+        ),
+    }
+}
+
+/// The live heap of all variants in one picture.
+fn overlay_picture(entries: &[&Entry<'_>], cells: &[&CellSeries]) -> Option<PictureView> {
+    let key = entries.iter().find_map(|e| e.figures.heap_column.clone())?;
+    let mut lines = Vec::new();
+    let mut legend = Vec::new();
+    for (style, cell) in cells.iter().enumerate() {
+        if let Some(line) = cell.lines.iter().find(|line| line.key == key) {
+            lines.push(PictureLine {
+                style,
+                times: &cell.times,
+                values: &line.values,
+            });
+            legend.push((style, cell.label.clone()));
+        }
+    }
+    let metric = super::series::memory_name(&key).to_owned();
+    let title = format!(
+        "{metric} of {} over time. {}",
+        words::plural(lines.len(), "variant", "variants"),
+        finding(entries)
+    );
+    finished(
+        &Picture {
+            title,
+            lines,
+            phases: &[],
+            marks: &[],
+            fitted: None,
+        },
+        metric,
+        legend,
+    )
+}
+
+/// The memory of one cell.
+fn cell_picture(entry: &Entry<'_>, cell: &CellSeries) -> Option<PictureView> {
+    let shown: Vec<_> = cell
+        .lines
+        .iter()
+        .filter(|line| line.panel == super::series::Panel::Memory && line.shown)
+        .collect();
+    let lines = shown
+        .iter()
+        .enumerate()
+        .map(|(style, line)| PictureLine {
+            style,
+            times: &cell.times,
+            values: &line.values,
+        })
+        .collect();
+    let legend = shown
+        .iter()
+        .enumerate()
+        .map(|(style, line)| (style, line.name.clone()))
+        .collect();
+    let picture = Picture {
+        title: format!("Memory of {} over time", entry.cell.plan.id),
+        lines,
+        phases: &cell.phases,
+        marks: &cell.marks,
+        fitted: cell.fitted.as_ref(),
+    };
+    finished(&picture, "memory".to_owned(), legend)
+}
+
+fn finished(
+    picture: &Picture<'_>,
+    metric: String,
+    legend: Vec<(usize, String)>,
+) -> Option<PictureView> {
+    let svg = picture::draw(picture);
+    (!svg.is_empty()).then(|| PictureView {
+        svg,
+        metric,
+        legend,
+        fitted: picture.fitted.map(|fit| fit.words.clone()),
+    })
+}
+
+/// The resolved configuration.
+pub(super) fn configuration(run: &Run) -> Vec<Pair> {
+    let c = &run.record.configuration;
+    let mut pairs = Vec::new();
+    let mut push = |name: &str, value: Option<String>| {
+        pairs.extend(value.map(|value| Pair::new(name, value)));
+    };
+    push("interval", Some(words::seconds(c.interval_ms / 1000.0)));
+    push("duration", c.duration_s.map(words::seconds));
+    push("warm-up", Some(words::seconds(c.warmup_s)));
+    push("drain", Some(words::seconds(c.drain_s)));
+    push(
+        "rate",
+        c.rate
+            .map(|rate| format!("{} operations per second", words::number(rate))),
+    );
+    push("operations", c.operations.map(|n| words::count(n as f64)));
+    push("repeat", Some(c.repeat.to_string()));
+    push("jobs", Some(c.jobs.to_string()));
+    push("seed", Some(c.seed.to_string()));
+    push(
+        "memory limit",
+        c.memory_limit_bytes.map(|b| words::bytes(b as f64)),
+    );
+    push("budget", c.budget.clone());
+    for (name, value) in &c.other {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        push(name, (!value.is_null()).then_some(text));
+    }
+    pairs
+}
+
+/// Where it ran, and what ran it.
+pub(super) fn host(run: &Run) -> Vec<Pair> {
+    let (host, leaklab) = (&run.record.host, &run.record.leaklab);
+    let mut pairs = Vec::new();
+    let mut push = |name: &str, value: String| {
+        if !value.is_empty() {
+            pairs.push(Pair::new(name, value));
+        }
+    };
+    push(
+        "leaklab",
+        format!("{} {}", leaklab.version, leaklab.revision)
+            .trim()
+            .to_owned(),
+    );
+    let format = run.record.format;
+    push("run format", format!("{}.{}", format.major, format.minor));
+    push("started", run.record.started_utc.clone());
+    push("operating system", host.os.clone());
+    push("kernel", host.kernel.clone());
+    let processors = words::plural(host.cpu_count as usize, "processor", "processors");
+    push(
+        "processor",
+        format!("{} ({processors})", host.cpu).trim().to_owned(),
+    );
+    push("memory", words::bytes(host.memory_bytes as f64));
+    push("page size", words::bytes(host.page_bytes as f64));
+    push("cgroup", host.cgroup.clone());
+    push(
+        "descriptor limit",
+        host.descriptor_limit
+            .map_or_else(String::new, |n| words::count(n as f64)),
+    );
+    pairs
+}
+
+/// Files of the run itself that exist, beside the page.
+pub(super) fn run_files(run: &Run) -> Vec<Link> {
+    const MAX_FILES: usize = 200;
+    let mut links = vec![Link {
+        href: "./run.json".to_owned(),
+        name: "run.json".to_owned(),
+    }];
+    let mut charts: Vec<String> = std::fs::read_dir(run.folder.join("charts"))
+        .into_iter()
+        .flatten()
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".png") || name.ends_with(".svg"))
+        .collect();
+    charts.sort();
+    links.extend(charts.into_iter().take(MAX_FILES).map(|name| Link {
+        href: format!("./charts/{}", percent_encoded(&name)),
+        name: format!("charts/{name}"),
+    }));
+    links
+}
