@@ -1,6 +1,7 @@
 //! leaklab: runs a program, samples its memory, and says whether it leaks.
 
 mod cli;
+mod closing;
 mod commands;
 mod exit;
 mod host;

@@ -1,6 +1,7 @@
 //! `leaklab run`: runs cells, records them, judges them, draws them.
 
-use crate::commands::{plain_table, print};
+use crate::closing::{closing_table, json_lines, junit_xml};
+use crate::commands::print;
 use crate::exit::{Exit, usage};
 use crate::judging::JudgedCell;
 use crate::live::LiveView;
@@ -8,14 +9,12 @@ use crate::planning::{Common, everything, select, tour};
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::interrupt;
 use crate::supervisor::run::run_cells;
-use crate::text::{bytes_text, count_text};
 use crate::time::parse_duration;
 use anyhow::Context;
 use leaklab_reports::chart::{ChartOptions, draw_run};
-use leaklab_reports::judge::CellJudgement;
-use leaklab_reports::run::{
-    Cell, LeaklabVersion, Phase, Run, RunRecord, columns, write_atomically,
-};
+use leaklab_reports::judge::Budget;
+use leaklab_reports::page::{PageOptions, write_run};
+use leaklab_reports::run::{LeaklabVersion, Run, RunRecord, write_atomically};
 use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher};
@@ -89,12 +88,33 @@ pub struct Arguments {
     /// How long a cell may take to say that it is ready [default: 30s; a program need not say].
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_READY_TIMEOUT")]
     ready_timeout: Option<Duration>,
+    /// Stop each cell as soon as its verdict is certain.
+    #[arg(long, requires = "max_duration", conflicts_with = "duration")]
+    until_verdict: bool,
+    /// Longest load with --until-verdict.
+    #[arg(long, value_parser = parse_duration, requires = "until_verdict")]
+    max_duration: Option<Duration>,
+    /// What is printed at the end: a table, or a JSON object per cell.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Write a JUnit report to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// A variable for the cells: NAME=VALUE, or NAME to pass it on.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     environment: Vec<String>,
     /// A gauge that the program will report, so that it has a column from the start.
     #[arg(long = "gauge", value_name = "NAME")]
     gauges: Vec<String>,
+}
+
+/// The form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Words and tables.
+    Human,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Runs what was asked for.
@@ -114,7 +134,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     interrupt::listen().context("cannot listen for signals")?;
     write_record(&folder, &common, arguments.jobs, &cells)?;
 
-    let view = LiveView::new(cells.len());
+    let view = LiveView::new(cells.len(), arguments.until_verdict);
     let jobs = usize::try_from(arguments.jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
     run_cells(&cells, jobs, &view, &|setup, _| {
@@ -125,7 +145,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     for error in lock(&failed_verdicts).iter() {
         eprintln!("warning: {error:#}");
     }
-    conclude(&folder)
+    conclude(&folder, arguments.format, arguments.junit.as_deref())
 }
 
 /// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
@@ -158,6 +178,10 @@ impl Arguments {
     }
 
     fn common(&self) -> anyhow::Result<Common> {
+        if let Some(budget) = &self.budget {
+            let read = budget.parse::<Budget>();
+            read.map_err(|error| usage(error.to_string()))?;
+        }
         let environment = self
             .environment
             .iter()
@@ -174,7 +198,7 @@ impl Arguments {
         });
         Ok(Common {
             interval: self.interval,
-            duration: self.duration,
+            duration: self.duration.or(self.max_duration),
             warmup: self.warmup,
             drain: self.drain,
             rate: self.rate,
@@ -257,101 +281,45 @@ fn write_record(
         .with_context(|| format!("cannot write to `{}`", folder.display()))
 }
 
-/// Everything after the last cell: verdicts, charts, table, paths, exit code. From the folder
-/// alone.
-fn conclude(folder: &Path) -> anyhow::Result<Exit> {
+/// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.
+fn conclude(folder: &Path, format: Format, junit: Option<&Path>) -> anyhow::Result<Exit> {
     let run = Run::open(folder)?;
     let judged: Vec<JudgedCell<'_>> = run
         .cells
         .iter()
         .map(|cell| JudgedCell::from_folder(cell, &VerdictOptions::default()))
         .collect();
-    print(&closing_table(&judged))?;
-    print(&format!("\nrun     {}\n", folder.display()))?;
+    if let Some(path) = junit {
+        write_atomically(path, junit_xml(&run, &judged)?.as_bytes())
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    let mut paths = vec![("run", folder.to_owned())];
     match draw_run(&run, &folder.join("charts"), &ChartOptions::default()) {
-        Ok(paths) => {
-            let pictures = paths
-                .iter()
+        Ok(drawn) => {
+            let pictures = drawn
+                .into_iter()
                 .filter(|path| path.extension() == Some("png".as_ref()));
-            for path in pictures {
-                print(&format!("chart   {}\n", path.display()))?;
-            }
+            paths.extend(pictures.map(|path| ("chart", path)));
         }
         Err(error) => eprintln!("no chart: {error}"),
+    }
+    match write_run(&run, &PageOptions::default()) {
+        Ok(path) => paths.push(("report", path)),
+        Err(error) => eprintln!("no report: {error}"),
+    }
+    match format {
+        Format::Json => print(&json_lines(&judged))?,
+        Format::Human => {
+            print(&format!("{}\n", closing_table(&judged)))?;
+            for (what, path) in paths {
+                print(&format!("{what:8}{}\n", path.display()))?;
+            }
+        }
     }
     let exit = judged
         .iter()
         .fold(Exit::Good, |exit, cell| exit.or_graver(cell.exit()));
     Ok(interrupt::asked_by().map_or(exit, Exit::Signal))
-}
-
-/// A row per cell: what it did, what it retained and should retain, and the verdict.
-fn closing_table(judged: &[JudgedCell<'_>]) -> String {
-    let mut table = plain_table(&[
-        "variant",
-        "role",
-        "operations",
-        "live heap",
-        "per operation",
-        "formula",
-        "expected",
-        "verdict",
-    ]);
-    for JudgedCell { cell, judgement } in judged {
-        let deciding = judgement.as_ref().ok().and_then(CellJudgement::deciding);
-        let growth = match deciding.map(|d| (d.slope_bytes_per_op, d.slope_bytes_per_hour)) {
-            Some((Some(per_op), _)) => bytes_text(per_op),
-            Some((None, Some(per_hour))) => format!("{}/h", bytes_text(per_hour)),
-            _ => "-".to_owned(),
-        };
-        let verdict = match judgement {
-            Ok(judgement) => judgement.verdict.to_string(),
-            Err(_) => "not judged".to_owned(),
-        };
-        table.add_row([
-            cell.plan.id.clone(),
-            cell.plan.role.clone(),
-            cell.status.ops_total.map_or("-".to_owned(), count_text),
-            heap_at_start_and_end(cell),
-            growth,
-            cell.plan
-                .retained_bytes_per_operation
-                .map_or("-".to_owned(), bytes_text),
-            cell.plan.expected.clone().unwrap_or_else(|| "-".to_owned()),
-            verdict,
-        ]);
-    }
-    let mut text = format!("{table}\n");
-    for cell in judged {
-        match &cell.judgement {
-            Ok(judgement) if cell.is_as_expected() != Some(true) => {
-                text.push_str(&format!("\n{}: {}\n", cell.cell.plan.id, judgement.reason));
-            }
-            Ok(_) => {}
-            Err(error) => text.push_str(&format!("\n{}: {error}\n", cell.cell.plan.id)),
-        }
-    }
-    text
-}
-
-/// The live heap, or what comes closest to it, when the load began and when it ended.
-fn heap_at_start_and_end(cell: &Cell) -> String {
-    const CLOSEST: [&str; 3] = [
-        columns::ALLOCATED_BYTES,
-        columns::USED_BYTES,
-        columns::RSS_BYTES,
-    ];
-    let values = || {
-        let table = cell.samples(|name| CLOSEST.contains(&name)).ok()?;
-        let column = CLOSEST.iter().find_map(|name| table.filled_column(name))?;
-        let in_load = || {
-            let pairs = column.iter().zip(&table.phase);
-            pairs.filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
-        };
-        let (first, last) = (in_load().next()?.0, in_load().next_back()?.0);
-        Some(format!("{} → {}", bytes_text(*first), bytes_text(*last)))
-    };
-    values().unwrap_or_else(|| "-".to_owned())
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

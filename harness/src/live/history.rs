@@ -5,10 +5,21 @@ use leaklab_reports::run::Sample;
 /// Points that are kept at most.
 const CAPACITY: usize = 1024;
 
+/// A kept sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    /// Time since the child was ready.
+    pub elapsed_ms: f64,
+    /// Bytes of the metric that is shown.
+    pub bytes: f64,
+    /// Operations so far; NaN if they are not counted.
+    pub ops_total: f64,
+}
+
 /// Time and value of the metric that decides, evenly thinned over the whole run.
 #[derive(Debug)]
 pub struct History {
-    points: Vec<(f64, f64)>,
+    points: Vec<Point>,
     /// One sample in `stride` is kept.
     stride: u64,
     seen: u64,
@@ -49,7 +60,11 @@ impl History {
                 self.stride *= 2;
             }
             if self.seen.is_multiple_of(self.stride) {
-                self.points.push((sample.elapsed_ms, value as f64));
+                self.points.push(Point {
+                    elapsed_ms: sample.elapsed_ms,
+                    bytes: value as f64,
+                    ops_total: sample.ops_total.map_or(f64::NAN, |ops| ops as f64),
+                });
             }
         }
         self.seen += 1;
@@ -62,7 +77,7 @@ impl History {
 
     /// The newest value less the first.
     pub fn growth(&self) -> Option<f64> {
-        Some(self.last? - self.points.first()?.1)
+        Some(self.last? - self.points.first()?.bytes)
     }
 
     /// What is shown: `live heap`, `heap used` or `RSS`.
@@ -70,9 +85,14 @@ impl History {
         self.metric
     }
 
+    /// The kept samples in order of time.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
     /// The kept values in order of time.
     pub fn values(&self) -> Vec<f64> {
-        self.points.iter().map(|(_, value)| *value).collect()
+        self.points.iter().map(|point| point.bytes).collect()
     }
 }
 
@@ -96,7 +116,8 @@ mod tests {
         }
         assert!(history.points.len() <= CAPACITY);
         assert!(history.points.len() >= CAPACITY / 2);
-        let gaps: Vec<_> = history.points.windows(2).map(|p| p[1].0 - p[0].0).collect();
+        let pairs = history.points.windows(2);
+        let gaps: Vec<_> = pairs.map(|p| p[1].elapsed_ms - p[0].elapsed_ms).collect();
         assert!(gaps.iter().all(|gap| *gap == gaps[0]), "{gaps:?}");
         assert_eq!(history.growth(), Some(99_999.0));
     }

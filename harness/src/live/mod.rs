@@ -1,12 +1,12 @@
 //! What is shown while cells run: a line per cell on a terminal, a line a minute elsewhere.
 
 mod history;
-
-pub use history::History;
+mod verdict;
 
 use crate::supervisor::cell::{CellEvent, Observer};
 use crate::text::{bytes_text, count_text};
 use crate::time::duration_text;
+use history::History;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use leaklab_reports::run::{CellPlan, CellStatus, Outcome, Sample};
 use leaklab_reports::sketch::{Frame, sparkline};
@@ -16,6 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use verdict::RunningVerdict;
 
 /// Time between two lines of a cell when stderr is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
@@ -28,19 +29,22 @@ pub struct LiveView {
     cells: Mutex<HashMap<String, CellView>>,
     started: AtomicUsize,
     total: usize,
+    until_verdict: bool,
 }
 
 struct CellView {
     bar: Option<ProgressBar>,
     number: usize,
     history: History,
+    verdict: RunningVerdict,
     last_line: Instant,
     planned_ms: Option<f64>,
 }
 
 impl LiveView {
-    /// A view of `total` cells; bars only on a terminal, and not under `CI`.
-    pub fn new(total: usize) -> Self {
+    /// A view of `total` cells; bars only on a terminal, and not under `CI`. With
+    /// `until_verdict`, a cell is stopped as soon as its verdict is certain.
+    pub fn new(total: usize, until_verdict: bool) -> Self {
         let on_terminal = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
         LiveView {
             bars: on_terminal
@@ -48,6 +52,7 @@ impl LiveView {
             cells: Mutex::new(HashMap::new()),
             started: AtomicUsize::new(0),
             total,
+            until_verdict,
         }
     }
 
@@ -77,32 +82,38 @@ impl LiveView {
             bar,
             number,
             history: History::new(),
+            verdict: RunningVerdict::new(plan),
             last_line: Instant::now(),
             planned_ms: plan.duration_s.map(|s| s * 1000.0),
         };
         cells.insert(plan.id.clone(), view);
     }
 
-    fn sampled(&self, plan: &CellPlan, sample: &Sample) {
+    fn sampled(&self, plan: &CellPlan, sample: &Sample) -> ControlFlow<()> {
         let mut cells = self.cells();
         let Some(view) = cells.get_mut(&plan.id) else {
-            return;
+            return ControlFlow::Continue(());
         };
         view.history.add(sample);
+        let certain = view.verdict.add(sample);
         if let Some(bar) = &view.bar {
             let share = view
                 .planned_ms
                 .map_or(0.0, |planned| sample.elapsed_ms / planned);
             bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
-            bar.set_message(view.history.line(plan, sample));
+            bar.set_message(view.line(plan, sample));
         } else if view.last_line.elapsed() >= LINE_INTERVAL {
             view.last_line = Instant::now();
             eprintln!(
                 "[{}/{}] {}",
                 view.number,
                 self.total,
-                view.history.line(plan, sample)
+                view.line(plan, sample)
             );
+        }
+        match certain {
+            Some(_) if self.until_verdict => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         }
     }
 
@@ -135,7 +146,7 @@ impl Observer for LiveView {
     fn observe(&self, plan: &CellPlan, event: &CellEvent<'_>) -> ControlFlow<()> {
         match event {
             CellEvent::Started => self.start(plan),
-            CellEvent::Sampled(sample) => self.sampled(plan, sample),
+            CellEvent::Sampled(sample) => return self.sampled(plan, sample),
             CellEvent::Ended(status) => self.end(plan, status),
         }
         ControlFlow::Continue(())
@@ -150,23 +161,26 @@ impl History {
             .map(|frame| sparkline(&values, SKETCH_WIDTH, frame))
             .unwrap_or_default()
     }
+}
 
-    /// Time, operations, live heap, growth and a small chart, on one line.
+impl CellView {
+    /// Time, operations, live heap, growth, verdict so far and a small chart, on one line.
     fn line(&self, plan: &CellPlan, sample: &Sample) -> String {
         let time = duration_text(Duration::from_secs_f64(sample.elapsed_ms.max(0.0) / 1e3));
-        let heap = self.last().map_or("-".to_owned(), bytes_text);
-        let growth = match self.growth() {
+        let heap = self.history.last().map_or("-".to_owned(), bytes_text);
+        let growth = match self.history.growth() {
             Some(growth) if growth >= 0.0 => format!("+{}", bytes_text(growth)),
             Some(growth) => bytes_text(growth),
             None => "-".to_owned(),
         };
-        let sketch = self.sketch();
         format!(
-            "{} {} {time}  {} ops  {} {heap} ({growth})  {sketch}",
+            "{} {} {time}  {} ops  {} {heap} ({growth})  {}  {}",
             plan.id,
             sample.phase.name(),
             count_text(sample.ops_total.unwrap_or(0)),
-            self.metric(),
+            self.history.metric(),
+            self.history.sketch(),
+            self.verdict.word(),
         )
     }
 }

@@ -183,7 +183,7 @@ fn examine_sawtooth(
     let Some(line) = line.map(|line| widen_for_few_teeth(line, &part, sawtooth)) else {
         return finding;
     };
-finding.fitted = (part.x[0], part.x[part.len() - 1]);
+    finding.fitted = (part.x[0], part.x[part.len() - 1]);
     decide(&mut finding, line, settled.straight, deciding);
     if finding.verdict == Verdict::Leak {
         finding.shape = Shape::SawtoothRising;
@@ -202,7 +202,11 @@ fn fit_few(floor: &Track) -> Option<Line> {
         precision: Vec::new(),
         grain_error: 0.0,
         sigma: (fitted.rss() / freedom).sqrt(),
-        memory: Memory { rho: 0.0, innovation_variance: fitted.rss() / freedom, degrees: freedom },
+        memory: Memory {
+            rho: 0.0,
+            innovation_variance: fitted.rss() / freedom,
+            degrees: freedom,
+        },
     })
 }
 
@@ -271,13 +275,7 @@ fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding
         }
         _ => {}
     }
-    veto_slowing(
-        &mut finding,
-        &track,
-        &extras,
-        settled.start,
-        frame.quantum,
-    );
+    veto_slowing(&mut finding, &track, &extras, settled.start, frame.quantum);
     finding
 }
 

@@ -232,14 +232,24 @@ pub(super) fn without_long_bursts(track: &Track, quantum: f64) -> Track {
     let floor = (robust_sigma(&changes) / std::f64::consts::SQRT_2).max(0.5 * quantum);
     let wild = wild_values(&track.y, reach, 6.0, floor);
     // A run of wild readings that lasts is a level, not a burst.
-    let lasting = wild.chunk_by(|a, b| a == b).any(|run| run[0] && run.len() > reach);
+    let lasting = wild
+        .chunk_by(|a, b| a == b)
+        .any(|run| run[0] && run.len() > reach);
     if lasting || wild.iter().filter(|&&w| w).count() * 5 > track.len() {
         return track.clone();
     }
     let keep = |values: &[f64]| -> Vec<f64> {
-        values.iter().zip(&wild).filter(|(_, wild)| !**wild).map(|(value, _)| *value).collect()
+        values
+            .iter()
+            .zip(&wild)
+            .filter(|(_, wild)| !**wild)
+            .map(|(value, _)| *value)
+            .collect()
     };
-    Track { x: keep(&track.x), y: keep(&track.y) }
+    Track {
+        x: keep(&track.x),
+        y: keep(&track.y),
+    }
 }
 
 /// At most `count` points of `track`, group means of equal stretches where it has more.

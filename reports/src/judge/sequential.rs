@@ -46,6 +46,11 @@ impl StoppingRule {
         self.next_s
     }
 
+    /// Verdict of the last look, certain or not; `None` before the first.
+    pub fn last(&self) -> Option<Verdict> {
+        self.last
+    }
+
     /// Error that look `number` (from 1) may make.
     pub fn error_of_look(&self, number: u32) -> f64 {
         let number = f64::from(number.max(1));

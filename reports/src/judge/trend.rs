@@ -84,7 +84,10 @@ pub(super) fn columns(x: &[f64], extras: &Extras) -> Vec<Vec<f64>> {
         }
     }
     // A cycle that does not fit into the part cannot be told from a slope there.
-    if let Some(period) = extras.period.filter(|&period| period <= span && x.len() >= 16) {
+    if let Some(period) = extras
+        .period
+        .filter(|&period| period <= span && x.len() >= 16)
+    {
         columns.extend(waves_of(x, period));
     }
     columns
@@ -97,7 +100,10 @@ pub(super) fn waves_of(x: &[f64], period: f64) -> Vec<Vec<f64>> {
         .iter()
         .flat_map(|harmonic| {
             let angle = move |v: &f64| harmonic * turn * v;
-            [x.iter().map(|v| angle(v).cos()).collect(), x.iter().map(|v| angle(v).sin()).collect()]
+            [
+                x.iter().map(|v| angle(v).cos()).collect(),
+                x.iter().map(|v| angle(v).sin()).collect(),
+            ]
         })
         .collect()
 }
@@ -148,8 +154,11 @@ pub(super) fn fit_line(track: &Track, extras: &Extras, quantum: f64) -> Option<L
     } else {
         0.0
     };
-    let jumps: f64 =
-        fitted.coefficients[2..].iter().zip(&columns_fine[2..]).map(|(c, column)| c * column[column.len() - 1]).sum();
+    let jumps: f64 = fitted.coefficients[2..]
+        .iter()
+        .zip(&columns_fine[2..])
+        .map(|(c, column)| c * column[column.len() - 1])
+        .sum();
     Some(Line {
         slope: fitted.coefficients[1] / span,
         start_value: fitted.coefficients[0],

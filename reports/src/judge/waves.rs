@@ -71,7 +71,8 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
         floor,
         height,
         period,
-        height_spread: highest / lowest.max(f64::MIN_POSITIVE), points_per_rise: rise,
+        height_spread: highest / lowest.max(f64::MIN_POSITIVE),
+        points_per_rise: rise,
     })
 }
 
