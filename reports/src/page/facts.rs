@@ -64,11 +64,10 @@ pub(super) fn facts(entry: &Entry<'_>) -> Facts {
 pub(super) fn estimate_words(estimate: &Estimate, unit: &str) -> String {
     let value = words::signed_bytes(estimate.value);
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!(
-            "{value} per {unit} (95 % interval {} to {})",
-            words::signed_bytes(low),
-            words::signed_bytes(high)
-        ),
+        (Some(low), Some(high)) => {
+            let (low, high) = words::interval(low, high, true);
+            format!("{value} per {unit} (95 % interval {low} to {high})")
+        }
         _ => format!("{value} per {unit}"),
     }
 }

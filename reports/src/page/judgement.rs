@@ -87,10 +87,11 @@ impl Judgement {
 fn decisive(value: &Value) -> Option<&Value> {
     let metrics = value.get("metrics")?.as_array()?;
     let by_name = value.get("metric").and_then(Value::as_str);
-    metrics
+    let decided = metrics
         .iter()
         .find(|m| by_name.is_some() && m.get("metric").and_then(Value::as_str) == by_name)
-        .or_else(|| metrics.first())
+        .or_else(|| metrics.first())?;
+    Some(decided.get("judgement").unwrap_or(decided))
 }
 
 fn find<'a>(whole: &'a Value, decided: Option<&'a Value>, name: &str) -> Option<&'a Value> {

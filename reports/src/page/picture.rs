@@ -136,7 +136,7 @@ fn push_axes(out: &mut String, scale: &Scale) {
             r#"<path class="grid" d="M{LEFT} {y:.1}H{right}"/><text class="end" x="{}" y="{:.1}">{}</text>"#,
             LEFT - 6.0,
             y + 4.0,
-            words::bytes(value)
+            words::bytes(value).replace(".00 ", " ").replace(".0 ", " ")
         );
     }
     for time in ticks(scale.from, scale.to, time_step(scale.to - scale.from)) {
@@ -156,9 +156,17 @@ fn push_axes(out: &mut String, scale: &Scale) {
 
 fn push_marks(out: &mut String, picture: &Picture<'_>, scale: &Scale) {
     const MAX_MARKS: usize = 12;
+    let bottom = HEIGHT - BOTTOM;
     for mark in picture.marks.iter().take(MAX_MARKS) {
         let x = scale.x(mark.from);
-        let bottom = HEIGHT - BOTTOM;
+        if mark.to > mark.from {
+            let _ = write!(
+                out,
+                r#"<rect class="window" x="{x:.1}" y="{TOP}" width="{:.1}" height="{}"/>"#,
+                scale.x(mark.to.min(scale.to)) - x,
+                bottom - TOP
+            );
+        }
         let _ = write!(
             out,
             r#"<path class="mark" d="M{x:.1} {TOP}V{bottom}"/><text x="{:.1}" y="{}">{}</text>"#,

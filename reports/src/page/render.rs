@@ -82,6 +82,7 @@ struct PageContext<'a> {
     nouns: &'static str,
     charted: usize,
     uncharted: usize,
+    all_cells: String,
     rows_left_out: usize,
     #[serde(flatten)]
     changing: Changing,
@@ -147,6 +148,7 @@ pub(super) fn page(
         nouns,
         charted: gathered.series.len(),
         uncharted: gathered.entries.len() - gathered.series.len(),
+        all_cells: super::words::count(gathered.entries.len() as f64),
         rows_left_out: gathered.entries.len().saturating_sub(STATIC_ROWS),
         changing: Changing::of(run, gathered),
         scenarios: view::scenarios(gathered),

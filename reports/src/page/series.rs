@@ -169,26 +169,26 @@ fn memory_lines(table: &SampleTable) -> Vec<Line> {
         .collect()
 }
 
+/// The program's gauges, then what the kernel counts; that is drawn unasked only alone.
 fn gauge_lines(table: &SampleTable) -> Vec<Line> {
-    let counts = [columns::THREADS, columns::DESCRIPTORS, columns::PROCESSES];
-    table
+    let line = |key: &str, name: &str, shown| {
+        Some(Line {
+            key: key.to_owned(),
+            name: name.to_owned(),
+            panel: Panel::Gauges,
+            shown,
+            values: table.filled_column(key)?.to_vec(),
+        })
+    };
+    let mut lines: Vec<Line> = table
         .names
         .iter()
-        .filter_map(|key| {
-            let gauge = key.strip_prefix(columns::GAUGE_PREFIX);
-            let counted = counts.contains(&key.as_str());
-            if gauge.is_none() && !counted {
-                return None;
-            }
-            Some(Line {
-                key: key.clone(),
-                name: gauge.unwrap_or(key).to_owned(),
-                panel: Panel::Gauges,
-                shown: gauge.is_some(),
-                values: table.filled_column(key)?.to_vec(),
-            })
-        })
-        .collect()
+        .filter_map(|key| line(key, key.strip_prefix(columns::GAUGE_PREFIX)?, true))
+        .collect();
+    let alone = lines.is_empty();
+    let counts = [columns::DESCRIPTORS, columns::THREADS, columns::PROCESSES];
+    lines.extend(counts.into_iter().filter_map(|key| line(key, key, alone)));
+    lines
 }
 
 fn derived_lines(table: &SampleTable) -> Vec<Line> {

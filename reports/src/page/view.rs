@@ -17,8 +17,8 @@ pub(super) struct StandingView {
     pub class: &'static str,
     pub sentence: String,
     pub cells: Vec<NamedCell>,
-    /// How many more there are than are named.
-    pub more: usize,
+    /// How many more there are than are named; empty if none.
+    pub more: String,
 }
 
 /// A cell with its verdict and the reason.
@@ -112,7 +112,7 @@ pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
         .iter()
         .filter(|e| e.standing == gravest)
         .count();
-    let sentence = gravest.sentence(amount == 1);
+    let sentence = sentence(gravest, gathered, amount == 1);
     if amount == all {
         return format!("All {} {sentence}", words::plural(all, one, many));
     }
@@ -121,6 +121,25 @@ pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
         words::count(amount as f64),
         words::plural(all, one, many)
     )
+}
+
+/// What a standing means for its cells, to follow their number.
+fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static str {
+    if standing != Standing::Unexpected {
+        return standing.sentence(one);
+    }
+    let mut leaks = gathered
+        .entries
+        .iter()
+        .filter(|e| e.standing == standing)
+        .map(|e| e.judgement.as_ref().is_some_and(|j| j.verdict == "leak"));
+    match (leaks.clone().all(|leak| leak), leaks.any(|leak| leak), one) {
+        (true, _, true) => "leaks and should not",
+        (true, _, false) => "leak and should not",
+        (_, false, true) => "does not leak, but is expected to",
+        (_, false, false) => "do not leak, but are expected to",
+        (.., one) => standing.sentence(one),
+    }
 }
 
 /// The cells by standing, the gravest first.
@@ -142,9 +161,12 @@ pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView>
                 sentence: format!(
                     "{} {}",
                     words::plural(amount, one, many),
-                    standing.sentence(amount == 1)
+                    sentence(standing, gathered, amount == 1)
                 ),
-                more: amount.saturating_sub(NAMED),
+                more: match amount.saturating_sub(NAMED) {
+                    0 => String::new(),
+                    more => words::count(more as f64),
+                },
                 cells: cells.into_iter().take(NAMED).map(named).collect(),
             })
         })
@@ -179,7 +201,8 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
             let mut measured = figure(per_operation(entry), words::bytes);
             let estimate = entry.judgement.as_ref().and_then(|j| j.per_operation_bytes);
             if let Some((low, high)) = estimate.and_then(|e| Some((e.low?, e.high?))) {
-                measured.more = format!("{} to {}", words::bytes(low), words::bytes(high));
+                let (low, high) = words::interval(low, high, false);
+                measured.more = format!("{low} to {high}");
             }
             Row {
                 id: entry.cell.plan.id.clone(),

@@ -2,6 +2,11 @@
 
 /// Bytes with a binary unit and three significant digits: `1.00 MiB`, `-64.0 KiB`, `17 B`.
 pub(super) fn bytes(value: f64) -> String {
+    bytes_with(value, 3)
+}
+
+/// As [`bytes`], with that many significant digits.
+fn bytes_with(value: f64, significant: usize) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut scaled = value.abs();
     let mut unit = 0;
@@ -18,7 +23,7 @@ pub(super) fn bytes(value: f64) -> String {
     let digits = if unit == 0 && scaled.fract() == 0.0 {
         format!("{scaled:.0}")
     } else {
-        three_digits(scaled)
+        digits(scaled, significant)
     };
     format!("{sign}{digits} {}", UNITS[unit])
 }
@@ -29,13 +34,26 @@ pub(super) fn signed_bytes(value: f64) -> String {
     format!("{plus}{}", bytes(value))
 }
 
-/// A number of at least zero with three significant digits; whole from 100 on.
-fn three_digits(value: f64) -> String {
-    match value {
-        v if v >= 99.95 => format!("{v:.0}"),
-        v if v >= 9.995 => format!("{v:.1}"),
-        v => format!("{v:.2}"),
-    }
+/// The ends of an interval, with as many digits as it takes to tell them apart, seven at most.
+pub(super) fn interval(low: f64, high: f64, signed: bool) -> (String, String) {
+    let words = |value: f64, significant| {
+        let plus = if signed && value > 0.0 { "+" } else { "" };
+        format!("{plus}{}", bytes_with(value, significant))
+    };
+    (3..7)
+        .map(|significant| (words(low, significant), words(high, significant)))
+        .find(|(low, high)| low != high)
+        .unwrap_or_else(|| (words(low, 7), words(high, 7)))
+}
+
+/// A number of at least zero with so many significant digits; all whole ones are kept.
+fn digits(value: f64, significant: usize) -> String {
+    let whole = match value {
+        v if v >= 99.95 => 3,
+        v if v >= 9.995 => 2,
+        _ => 1,
+    };
+    format!("{value:.*}", significant.saturating_sub(whole))
 }
 
 /// A number as a person writes it: thousands parted, at most three digits behind small ones.
@@ -44,7 +62,7 @@ pub(super) fn number(value: f64) -> String {
         return count(value);
     }
     let text = if value.abs() >= 0.01 {
-        three_digits(value.abs())
+        digits(value.abs(), 3)
     } else {
         format!("{:.2e}", value.abs())
     };
@@ -74,6 +92,9 @@ pub(super) fn seconds(value: f64) -> String {
     }
     if value < 0.0 {
         return format!("-{}", seconds(-value));
+    }
+    if value == 0.0 {
+        return "0 s".to_owned();
     }
     if value < 0.9995 {
         return format!("{:.0} ms", value * 1000.0);
@@ -138,6 +159,8 @@ mod tests {
         }
         assert_eq!(signed_bytes(1024.0), "+1.00 KiB");
         assert_eq!(signed_bytes(-1024.0), "-1.00 KiB");
+        let ends = interval(131_060.0, 131_084.0, true);
+        assert_eq!(ends, ("+127.99 KiB".to_owned(), "+128.01 KiB".to_owned()));
     }
 
     #[test]

@@ -84,7 +84,7 @@ class Chart {
     const options = {
       width: this.width(),
       height: this.height,
-      padding: [10, 14, 0, 0],
+      padding: [10, 26, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: false },

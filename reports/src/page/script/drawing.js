@@ -96,8 +96,8 @@ function drawAbove(u, cell, withMemory) {
   const fit = cell.fitted;
   if (fit) {
     const at = (time, value) => [u.valToPos(time, "x", true), u.valToPos(value, "y", true)];
-    stroke(u, [at(fit.from, fit.start), at(fit.to, fit.end)], themeColour("--paper"), 5, []);
-    stroke(u, [at(fit.from, fit.start), at(fit.to, fit.end)], themeColour("--text"), 2, [7, 4]);
+    // Thin and parted: the line that it lies on stays in sight.
+    stroke(u, [at(fit.from, fit.start), at(fit.to, fit.end)], themeColour("--text"), 1.5, [5, 9]);
     const [x, y] = at((fit.from + fit.to) / 2, (fit.start + fit.end) / 2);
     if (x > left && x < left + width && y > top && y < top + height) {
       word(u, fit.words, x + 6 * ratio, y + 6 * ratio, themeColour("--text"));

@@ -20,7 +20,7 @@ function dataRow(row) {
     text: `${id} ${verdict} ${role}`.toLowerCase(),
     keys: cells.map(([, key]) => key),
     element: () => make("tr", { class: tone }, ...cells.map(([text], i) =>
-      make(i ? "td" : "th", { text, scope: i ? null : "row", class: i > 2 ? "number" : null }))),
+      make(i ? "td" : "th", { text, scope: i ? null : "row", class: i > 2 ? "number" : i === 1 ? "verdict" : null }))),
   };
 }
 
