@@ -3,6 +3,7 @@
 mod cli;
 mod closing;
 mod commands;
+mod config;
 mod exit;
 mod host;
 mod judging;

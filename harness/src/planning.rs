@@ -1,5 +1,6 @@
 //! From what the user asked for to the cells that will run.
 
+use crate::config::{Profile, ScenarioEntry};
 use crate::exit::usage;
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
@@ -22,16 +23,81 @@ const SHORTEST_DEFAULT_INTERVAL: Duration = Duration::from_millis(10);
 /// Load of another program when neither flag nor file says how long.
 const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
 
-/// What applies to all cells of a run.
-#[derive(Debug, Clone)]
-pub struct Common {
+/// What may differ from scenario to scenario; `None` leaves it to the next in rank.
+#[derive(Debug, Clone, Default)]
+pub struct PerCell {
     pub interval: Option<Duration>,
     pub duration: Option<Duration>,
-    pub warmup: Duration,
+    pub warmup: Option<Duration>,
     pub drain: Option<Duration>,
     pub rate: Option<f64>,
     pub operations: Option<u64>,
+    pub budget: Option<String>,
+    /// Parameters as `key=value`; of one key the last wins.
+    pub settings: Vec<String>,
+}
+
+impl PerCell {
+    /// This, and what it leaves open taken from `next`.
+    fn or(&self, next: PerCell) -> PerCell {
+        let mut settings = next.settings;
+        settings.extend(self.settings.iter().cloned());
+        PerCell {
+            interval: self.interval.or(next.interval),
+            duration: self.duration.or(next.duration),
+            warmup: self.warmup.or(next.warmup),
+            drain: self.drain.or(next.drain),
+            rate: self.rate.or(next.rate),
+            operations: self.operations.or(next.operations),
+            budget: self.budget.clone().or(next.budget),
+            settings,
+        }
+    }
+}
+
+impl From<&ScenarioEntry> for PerCell {
+    fn from(entry: &ScenarioEntry) -> Self {
+        PerCell {
+            interval: entry.interval,
+            duration: entry.duration,
+            warmup: entry.warmup,
+            drain: entry.drain,
+            rate: entry.rate,
+            operations: entry.operations,
+            budget: entry.budget.clone(),
+            settings: entry.settings().collect(),
+        }
+    }
+}
+
+impl From<&Profile> for PerCell {
+    fn from(profile: &Profile) -> Self {
+        PerCell {
+            interval: profile.interval,
+            duration: profile.duration,
+            warmup: profile.warmup,
+            drain: profile.drain,
+            rate: profile.rate,
+            operations: profile.operations,
+            budget: profile.budget.clone(),
+            settings: Vec::new(),
+        }
+    }
+}
+
+/// What applies to all cells of a run.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// What flags and variables say.
+    pub flags: PerCell,
+    /// What the file says of scenarios.
+    pub scenarios: Vec<ScenarioEntry>,
+    /// What the chosen profile says.
+    pub profile: PerCell,
+    /// Budget of what has none of its own.
+    pub default_budget: Option<String>,
     pub repeat: u64,
+    pub jobs: u64,
     pub seed: u64,
     pub memory_limit_bytes: Option<u64>,
     pub descriptor_limit: Option<u64>,
@@ -39,8 +105,6 @@ pub struct Common {
     pub ready_timeout: Option<Duration>,
     pub environment: Vec<(String, String)>,
     pub gauges: Vec<String>,
-    pub settings: Vec<String>,
-    pub budget: Option<String>,
 }
 
 /// The scenario of that name.
@@ -166,20 +230,21 @@ impl Common {
         run_folder: &Path,
     ) -> anyhow::Result<CellSetup> {
         let description = scenario.description();
-        let parameters =
-            Parameters::parse(description.name, description.parameters, &self.settings)
-                .map_err(|error| usage(error.to_string()))?;
-        let load = match (self.duration, self.operations) {
+        let own = self.of_scenario(description.name);
+        let parameters = Parameters::parse(description.name, description.parameters, &own.settings)
+            .map_err(|error| usage(error.to_string()))?;
+        let load = match (own.duration, own.operations) {
             (None, Some(_)) => None,
             (given, _) => {
                 Some(given.unwrap_or(Duration::from_secs_f64(description.default_duration_s)))
             }
         };
-        let rate = self.rate.or(description.default_rate);
-        let drain = self
+        let rate = own.rate.or(description.default_rate);
+        let drain = own
             .drain
             .unwrap_or(Duration::from_secs(2).min(load.unwrap_or(Duration::from_secs(2))));
-        let interval = self.interval_for(load);
+        let warmup = own.warmup.unwrap_or_default();
+        let interval = interval_for(own.interval, load);
         let seed = self.seed + repetition - 1;
         let address = address_of(scenario, variant);
         let mut arguments: Vec<OsString> = vec!["cell".into(), address.clone().into()];
@@ -191,18 +256,17 @@ impl Common {
         }
         rate.into_iter()
             .for_each(|rate| flag("rate", rate.to_string()));
-        self.operations
+        own.operations
             .into_iter()
             .for_each(|operations| flag("operations", operations.to_string()));
         load.into_iter()
             .for_each(|load| flag("duration", flag_text(load)));
-        flag("warmup", flag_text(self.warmup));
+        flag("warmup", flag_text(warmup));
         flag("drain", flag_text(drain));
         flag("seed", seed.to_string());
 
-        let budget = self
+        let budget = own
             .budget
-            .clone()
             .unwrap_or_else(|| format!("{}B/op", description.budget_bytes_per_operation));
         let plan = CellPlan {
             id: self.with_repetition(&address, repetition),
@@ -237,7 +301,7 @@ impl Common {
             descriptor_limit: self.descriptor_limit,
         };
         let schedule = Schedule {
-            warmup: self.warmup,
+            warmup,
             load,
             drain,
             by_child: true,
@@ -260,9 +324,9 @@ impl Common {
             return Err(usage("there is no program after `--`"));
         };
         for (is_set, flag) in [
-            (!self.settings.is_empty(), "--set"),
-            (self.rate.is_some(), "--rate"),
-            (self.operations.is_some(), "--operations"),
+            (!self.flags.settings.is_empty(), "--set"),
+            (self.flags.rate.is_some(), "--rate"),
+            (self.flags.operations.is_some(), "--operations"),
         ] {
             if is_set {
                 return Err(usage(format!(
@@ -275,8 +339,11 @@ impl Common {
             .unwrap_or(program)
             .to_string_lossy()
             .into_owned();
-        let load = self.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
-        let interval = self.interval_for(Some(load));
+        let own = self.flags.or(self.profile.clone());
+        let warmup = own.warmup.unwrap_or_default();
+        let budget = own.budget.or_else(|| self.default_budget.clone());
+        let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
+        let interval = interval_for(own.interval, Some(load));
         let safe_name: String = name
             .chars()
             .map(|c| {
@@ -296,7 +363,7 @@ impl Common {
                     .replace('#', "-"),
                 scenario: "command".to_owned(),
                 variant: name.clone(),
-                budget: self.budget.clone(),
+                budget: budget.clone(),
                 duration_s: Some(load.as_secs_f64()),
                 interval_ms: interval.as_secs_f64() * 1000.0,
                 command: command
@@ -314,7 +381,7 @@ impl Common {
                 descriptor_limit: self.descriptor_limit,
             };
             let schedule = Schedule {
-                warmup: self.warmup,
+                warmup,
                 load: Some(load),
                 drain: Duration::ZERO,
                 by_child: false,
@@ -353,13 +420,14 @@ impl Common {
         }
     }
 
-    /// The interval that was given, or one second, or less for a run so short that it would
-    /// have fewer than a hundred rows.
-    fn interval_for(&self, load: Option<Duration>) -> Duration {
-        self.interval.unwrap_or_else(|| {
-            load.map_or(LONGEST_DEFAULT_INTERVAL, |load| load.div_f64(FEWEST_ROWS))
-                .clamp(SHORTEST_DEFAULT_INTERVAL, LONGEST_DEFAULT_INTERVAL)
-        })
+    /// What applies to the cells of a scenario: flags, then its entry in the file, then the
+    /// profile.
+    fn of_scenario(&self, name: &str) -> PerCell {
+        let entries = self.scenarios.iter().filter(|entry| entry.name == name);
+        let by_file = entries.fold(self.profile.clone(), |next, entry| {
+            PerCell::from(entry).or(next)
+        });
+        self.flags.or(by_file)
     }
 
     fn with_repetition(&self, name: &str, repetition: u64) -> String {
@@ -371,22 +439,32 @@ impl Common {
     }
 
     /// The record of all this.
-    pub fn configuration(&self, jobs: u64) -> Configuration {
+    pub fn configuration(&self) -> Configuration {
+        let given = self.flags.or(self.profile.clone());
         Configuration {
-            interval_ms: self.interval.map_or(0.0, |i| i.as_secs_f64() * 1000.0),
-            duration_s: self.duration.map(|d| d.as_secs_f64()),
-            warmup_s: self.warmup.as_secs_f64(),
-            drain_s: self.drain.map_or(0.0, |d| d.as_secs_f64()),
-            rate: self.rate,
-            operations: self.operations,
+            interval_ms: given.interval.map_or(0.0, |i| i.as_secs_f64() * 1000.0),
+            duration_s: given.duration.map(|d| d.as_secs_f64()),
+            warmup_s: given.warmup.map_or(0.0, |d| d.as_secs_f64()),
+            drain_s: given.drain.map_or(0.0, |d| d.as_secs_f64()),
+            rate: given.rate,
+            operations: given.operations,
             repeat: self.repeat,
-            jobs,
+            jobs: self.jobs,
             seed: self.seed,
             memory_limit_bytes: self.memory_limit_bytes,
-            budget: self.budget.clone(),
+            budget: given.budget,
             ..Configuration::default()
         }
     }
+}
+
+/// The interval that was given, or one second, or less for a run so short that it would have
+/// fewer than a hundred rows.
+fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
+    given.unwrap_or_else(|| {
+        load.map_or(LONGEST_DEFAULT_INTERVAL, |load| load.div_f64(FEWEST_ROWS))
+            .clamp(SHORTEST_DEFAULT_INTERVAL, LONGEST_DEFAULT_INTERVAL)
+    })
 }
 
 /// A duration in the form that the child's flags take.

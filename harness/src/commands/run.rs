@@ -2,10 +2,11 @@
 
 use crate::closing::{closing_table, json_lines, junit_xml};
 use crate::commands::print;
+use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::judging::JudgedCell;
 use crate::live::LiveView;
-use crate::planning::{Common, everything, select, tour};
+use crate::planning::{Common, PerCell, everything, find_scenario, select, tour};
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::interrupt;
 use crate::supervisor::run::run_cells;
@@ -21,6 +22,9 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Time between TERM and KILL.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
 /// Run scenarios or a program of your own, and judge their memory.
 #[derive(Debug, clap::Args)]
@@ -44,8 +48,8 @@ pub struct Arguments {
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DURATION")]
     duration: Option<Duration>,
     /// Length of a warm-up before it, drawn but not judged.
-    #[arg(long, value_parser = parse_duration, default_value = "0s", env = "LEAKLAB_WARMUP")]
-    warmup: Duration,
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_WARMUP")]
+    warmup: Option<Duration>,
     /// Time after the load in which memory may come back [default: 2s].
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DRAIN")]
     drain: Option<Duration>,
@@ -58,15 +62,15 @@ pub struct Arguments {
     /// Operations after which the load ends.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..), env = "LEAKLAB_OPERATIONS")]
     operations: Option<u64>,
-    /// How often each cell is run.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000), env = "LEAKLAB_REPEAT")]
-    repeat: u64,
-    /// Cells that run at the same time; more than one disturb each other.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256), env = "LEAKLAB_JOBS")]
-    jobs: u64,
-    /// Seed of everything random; each repetition adds one.
-    #[arg(long, default_value_t = 1, env = "LEAKLAB_SEED")]
-    seed: u64,
+    /// How often each cell is run [default: 1].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000), env = "LEAKLAB_REPEAT")]
+    repeat: Option<u64>,
+    /// Cells that run at the same time; more than one disturb each other [default: 1].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=256), env = "LEAKLAB_JOBS")]
+    jobs: Option<u64>,
+    /// Seed of everything random; each repetition adds one [default: 1].
+    #[arg(long, env = "LEAKLAB_SEED")]
+    seed: Option<u64>,
     /// Resident memory at which a cell is ended [default: 80 % of what is free, per job].
     #[arg(long, value_parser = parse_size, env = "LEAKLAB_MEMORY_LIMIT")]
     memory_limit: Option<u64>,
@@ -82,9 +86,9 @@ pub struct Arguments {
     /// Folder for runs.
     #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
     out: PathBuf,
-    /// Time between TERM and KILL when a cell is ended.
-    #[arg(long, value_parser = parse_duration, default_value = "5s", env = "LEAKLAB_GRACE")]
-    grace: Duration,
+    /// Time between TERM and KILL when a cell is ended [default: 5s].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_GRACE")]
+    grace: Option<Duration>,
     /// How long a cell may take to say that it is ready [default: 30s; a program need not say].
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_READY_TIMEOUT")]
     ready_timeout: Option<Duration>,
@@ -94,6 +98,12 @@ pub struct Arguments {
     /// Longest load with --until-verdict.
     #[arg(long, value_parser = parse_duration, requires = "until_verdict")]
     max_duration: Option<Duration>,
+    /// File with profiles and settings [default: leaklab.toml, if there is one].
+    #[arg(long, value_name = "FILE", env = "LEAKLAB_CONFIG")]
+    config: Option<PathBuf>,
+    /// A profile of that file.
+    #[arg(long, value_name = "NAME", env = "LEAKLAB_PROFILE")]
+    profile: Option<String>,
     /// What is printed at the end: a table, or a JSON object per cell.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -132,10 +142,10 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     let folder = create_run_folder(&runs)?;
     let cells = plan(&folder)?;
     interrupt::listen().context("cannot listen for signals")?;
-    write_record(&folder, &common, arguments.jobs, &cells)?;
+    write_record(&folder, &common, &cells)?;
 
     let view = LiveView::new(cells.len(), arguments.until_verdict);
-    let jobs = usize::try_from(arguments.jobs).unwrap_or(1);
+    let jobs = usize::try_from(common.jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
     run_cells(&cells, jobs, &view, &|setup, _| {
         if let Err(error) = judge_ended(&folder, setup) {
@@ -192,27 +202,42 @@ impl Arguments {
                     .map_err(|_| usage(format!("`--env {given}`: it is not set here"))),
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let memory_limit_bytes = self.memory_limit.or_else(|| {
+        let config = Config::read(self.config.as_deref())?;
+        for entry in &config.scenario {
+            find_scenario(&entry.name)?;
+        }
+        let profile = match &self.profile {
+            Some(name) => config.profile(name)?,
+            None => Profile::default(),
+        };
+        let jobs = self.jobs.or(profile.jobs).unwrap_or(1);
+        let memory_limit_bytes = self.memory_limit.or(profile.memory_limit).or_else(|| {
             let available = crate::host::available_bytes()?;
-            Some(available / 5 * 4 / self.jobs)
+            Some(available / 5 * 4 / jobs)
         });
         Ok(Common {
-            interval: self.interval,
-            duration: self.duration.or(self.max_duration),
-            warmup: self.warmup,
-            drain: self.drain,
-            rate: self.rate,
-            operations: self.operations,
-            repeat: self.repeat,
-            seed: self.seed,
+            flags: PerCell {
+                interval: self.interval,
+                duration: self.duration.or(self.max_duration),
+                warmup: self.warmup,
+                drain: self.drain,
+                rate: self.rate,
+                operations: self.operations,
+                budget: self.budget.clone(),
+                settings: self.settings.clone(),
+            },
+            scenarios: config.scenario,
+            profile: PerCell::from(&profile),
+            default_budget: config.budget.default,
+            repeat: self.repeat.or(profile.repeat).unwrap_or(1),
+            jobs,
+            seed: self.seed.or(profile.seed).unwrap_or(1),
             memory_limit_bytes,
             descriptor_limit: self.descriptor_limit,
-            grace: self.grace,
+            grace: self.grace.or(profile.grace).unwrap_or(DEFAULT_GRACE),
             ready_timeout: self.ready_timeout,
             environment,
             gauges: self.gauges.clone(),
-            settings: self.settings.clone(),
-            budget: self.budget.clone(),
         })
     }
 }
@@ -253,12 +278,7 @@ fn four_characters() -> String {
     .collect()
 }
 
-fn write_record(
-    folder: &Path,
-    common: &Common,
-    jobs: u64,
-    cells: &[CellSetup],
-) -> anyhow::Result<()> {
+fn write_record(folder: &Path, common: &Common, cells: &[CellSetup]) -> anyhow::Result<()> {
     let LeaklabVersion { version, revision } = crate::host::leaklab_version();
     let record = RunRecord {
         id: folder
@@ -271,7 +291,7 @@ fn write_record(
         command: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect(),
-        configuration: common.configuration(jobs),
+        configuration: common.configuration(),
         host: crate::host::host(),
         cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
         ..RunRecord::default()
