@@ -11,6 +11,7 @@ mod live;
 mod outside;
 mod planning;
 mod recorder;
+mod recording;
 mod supervisor;
 mod system;
 mod text;

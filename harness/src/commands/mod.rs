@@ -3,6 +3,7 @@
 pub mod cell;
 pub mod list;
 pub mod run;
+pub mod selfcheck;
 
 use comfy_table::{ContentArrangement, Table};
 use std::io::Write;

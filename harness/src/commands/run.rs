@@ -5,22 +5,19 @@ use crate::commands::print;
 use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::judging::JudgedCell;
-use crate::live::LiveView;
 use crate::planning::{Common, PerCell, everything, find_scenario, select, tour};
+use crate::recording::record_run;
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::interrupt;
-use crate::supervisor::run::run_cells;
 use crate::time::parse_duration;
 use anyhow::Context;
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::judge::Budget;
 use leaklab_reports::page::{PageOptions, write_run};
-use leaklab_reports::run::{LeaklabVersion, Run, RunRecord, write_atomically};
-use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
+use leaklab_reports::run::{Run, write_atomically};
+use leaklab_reports::verdict::VerdictOptions;
 use std::ffi::OsString;
-use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Time between TERM and KILL.
@@ -136,42 +133,10 @@ pub enum Format {
 pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     let common = arguments.common()?;
     let runs = arguments.out.join("runs");
-    // Nothing is created before the request is known to be good.
     let plan = |folder: &Path| arguments.cells(&common, folder);
-    plan(&runs)?;
-    let folder = create_run_folder(&runs)?;
-    let cells = plan(&folder)?;
     interrupt::listen().context("cannot listen for signals")?;
-    write_record(&folder, &common, &cells)?;
-
-    let view = LiveView::new(cells.len(), arguments.until_verdict);
-    let jobs = usize::try_from(common.jobs).unwrap_or(1);
-    let failed_verdicts = Mutex::new(Vec::new());
-    run_cells(&cells, jobs, &view, &|setup, _| {
-        if let Err(error) = judge_ended(&folder, setup) {
-            lock(&failed_verdicts).push(error);
-        }
-    });
-    for error in lock(&failed_verdicts).iter() {
-        eprintln!("warning: {error:#}");
-    }
+    let folder = record_run(&runs, &common, &plan, arguments.until_verdict)?;
     conclude(&folder, arguments.format, arguments.junit.as_deref())
-}
-
-/// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
-fn judge_ended(folder: &Path, setup: &CellSetup) -> anyhow::Result<()> {
-    let run = Run::open(folder)?;
-    for cell in run.cells_named(&setup.plan.id)? {
-        if let Ok(judgement) = judge_stored(cell, &VerdictOptions::default()) {
-            write_verdict(cell, &judgement)
-                .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
-        }
-    }
-    Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Arguments {
@@ -240,65 +205,6 @@ impl Arguments {
             gauges: self.gauges.clone(),
         })
     }
-}
-
-/// Creates `<runs>/<UTC time>-<4 characters>/`.
-fn create_run_folder(runs: &Path) -> anyhow::Result<PathBuf> {
-    let hint = "choose another folder with --out";
-    std::fs::create_dir_all(runs)
-        .with_context(|| format!("cannot create `{}` (hint: {hint})", runs.display()))?;
-    loop {
-        let time = crate::time::now_utc().replace(['-', ':'], "");
-        let folder = runs.join(format!("{time}-{}", four_characters()));
-        match std::fs::create_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            result => {
-                result.with_context(|| {
-                    format!("cannot create `{}` (hint: {hint})", folder.display())
-                })?;
-                return Ok(folder);
-            }
-        }
-    }
-}
-
-/// Four random characters, so that runs started in the same second differ.
-fn four_characters() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    // The standard library seeds each of these at random.
-    let mut bits = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish();
-    std::iter::repeat_with(|| {
-        let character = ALPHABET[(bits % 32) as usize];
-        bits /= 32;
-        char::from(character)
-    })
-    .take(4)
-    .collect()
-}
-
-fn write_record(folder: &Path, common: &Common, cells: &[CellSetup]) -> anyhow::Result<()> {
-    let LeaklabVersion { version, revision } = crate::host::leaklab_version();
-    let record = RunRecord {
-        id: folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-        leaklab: LeaklabVersion { version, revision },
-        started_utc: crate::time::now_utc(),
-        command: std::env::args_os()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
-        configuration: common.configuration(),
-        host: crate::host::host(),
-        cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
-        ..RunRecord::default()
-    };
-    let text = serde_json::to_vec_pretty(&record)?;
-    write_atomically(&folder.join("run.json"), &text)
-        .with_context(|| format!("cannot write to `{}`", folder.display()))
 }
 
 /// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.

@@ -1,0 +1,92 @@
+//! `leaklab selfcheck`: canaries through the whole instrument, from child to verdict.
+
+use crate::closing::closing_table;
+use crate::commands::print;
+use crate::exit::Exit;
+use crate::judging::JudgedCell;
+use crate::planning::{Common, PerCell, select};
+use crate::recording::record_run;
+use crate::supervisor::interrupt;
+use anyhow::Context;
+use leaklab_reports::run::Run;
+use leaklab_reports::verdict::VerdictOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Load of each canary: two thousand operations at the shapes' own rate, some teeth of the
+/// sawtooth and some fillings of the cache.
+const CANARY_LOAD: Duration = Duration::from_secs(8);
+const CANARY_DRAIN: Duration = Duration::from_millis(200);
+
+/// Check the instrument: programs with a known answer, from child process to verdict.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Runs a known leak, a bounded cache, a sawtooth, a warm-up and a flat program, in under a minute.
+Exit code 4 and `instrument broken` if one gets another verdict than it must: then a green
+nightly run says nothing. Run it first:
+
+  leaklab selfcheck && leaklab run --duration 8h -- ./my-service")]
+pub struct Arguments {
+    /// Folder for the canaries' run; it is removed when all is well.
+    #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
+    out: PathBuf,
+}
+
+/// Runs the canaries.
+///
+/// # Errors
+///
+/// What keeps the run from being recorded.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let common = Common {
+        flags: PerCell {
+            duration: Some(CANARY_LOAD),
+            drain: Some(CANARY_DRAIN),
+            ..PerCell::default()
+        },
+        scenarios: Vec::new(),
+        profile: PerCell::default(),
+        default_budget: None,
+        repeat: 1,
+        jobs: 2,
+        seed: 1,
+        memory_limit_bytes: Some(1 << 30),
+        descriptor_limit: None,
+        grace: Duration::from_secs(5),
+        ready_timeout: None,
+        environment: Vec::new(),
+        gauges: Vec::new(),
+    };
+    let canaries = select(&["shape".to_owned()])?;
+    let plan = |folder: &Path| common.scenario_cells(&canaries, folder);
+    interrupt::listen().context("cannot listen for signals")?;
+    let folder = record_run(&arguments.out.join("selfcheck"), &common, &plan, false)?;
+    if let Some(signal) = interrupt::asked_by() {
+        return Ok(Exit::Signal(signal));
+    }
+    let run = Run::open(&folder)?;
+    let judged: Vec<_> = run
+        .cells
+        .iter()
+        .map(|cell| JudgedCell::from_folder(cell, &VerdictOptions::default()))
+        .collect();
+    print(&closing_table(&judged))?;
+    let broken: Vec<_> = judged
+        .iter()
+        .filter(|cell| cell.exit() != Exit::Good)
+        .map(|cell| cell.cell.plan.id.as_str())
+        .collect();
+    if broken.is_empty() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove `{}`", folder.display()))?;
+        print("\nthe instrument works: every canary got the verdict that it must get\n")?;
+        return Ok(Exit::Good);
+    }
+    print(&format!(
+        "\ninstrument broken: {} did not get the verdict that it must get\n\
+         (hint: the samples are in `{}`; a machine under heavy load can be the cause)\n",
+        broken.join(", "),
+        folder.display()
+    ))?;
+    Ok(Exit::Harness)
+}
