@@ -31,7 +31,7 @@ impl Comparison {
 /// Compares, over the whole `track`, a warm-up followed by a line with curves whose growth
 /// fades: saturation, logarithm, powers below one.
 pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Comparison> {
-    let track = coarse(track, POINTS);
+    let track = coarse(track, POINTS, &extras.steps);
     if track.len() < 12 {
         return None;
     }
@@ -40,24 +40,17 @@ pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
     let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
     let range = spread(&track.y);
     let floor = track.len() as f64 * (quantum * quantum / 12.0 + (1e-6 * range).powi(2));
-    let fitted_with = |model: &[Vec<f64>], curve: Vec<f64>| {
-        let mut model = model.to_vec();
-        model.push(curve);
-        fit(&model, &track.y).map(|fitted| (fitted, model))
-    };
     let rss_of = |model: &[Vec<f64>], curve: Vec<f64>| {
-        fitted_with(model, curve).map_or(f64::INFINITY, |(fitted, _)| fitted.rss())
+        let model = [model, &[curve]].concat();
+        fit(&model, &track.y).map_or(f64::INFINITY, |fitted| fitted.rss())
     };
     let line_rss = fit(&base, &track.y)?.rss();
-    let lasting = WARM_UPS
-        .iter()
-        .map(|family| {
-            family
-                .best(|scale| rss_of(&base, family.curve(&u, scale)))
-                .0
+    let lasting = lasting_curves(&base, &u, &rss_of)
+        .into_iter()
+        .filter_map(|curves| {
+            let model = [base.clone(), curves].concat();
+            fit(&model, &track.y).map(|fitted| (fitted, model))
         })
-        .zip(&WARM_UPS)
-        .filter_map(|(scale, family)| fitted_with(&base, family.curve(&u, scale)))
         .min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))?;
     let (fitted, model) = lasting;
     let lasting_slope = (fitted.coefficients[1]
@@ -194,13 +187,41 @@ impl Family {
     }
 }
 
+/// The best warm-up of each kind: an exponential, a bend, two exponentials.
+fn lasting_curves(
+    base: &[Vec<f64>],
+    u: &[f64],
+    rss_of: &dyn Fn(&[Vec<f64>], Vec<f64>) -> f64,
+) -> Vec<Vec<Vec<f64>>> {
+    let mut all: Vec<Vec<Vec<f64>>> = WARM_UPS
+        .iter()
+        .map(|family| {
+            let (scale, _) = family.best(|scale| rss_of(base, family.curve(u, scale)));
+            vec![family.curve(u, scale)]
+        })
+        .collect();
+    // A fast beginning and a slow one: each is fitted again beside the other.
+    let family = &WARM_UPS[0];
+    let mut pair = [all[0][0].clone(), all[0][0].clone()];
+    for round in 0..3 {
+        let model = [base, &[pair[round % 2].clone()]].concat();
+        let (scale, _) = family.best(|scale| rss_of(&model, family.curve(u, scale)));
+        pair[(round + 1) % 2] = family.curve(u, scale);
+    }
+    all.push(pair.to_vec());
+    all
+}
+
 /// What a bend adds to the slope that lasts.
 fn closing_slope(coefficients: &[f64], model: &[Vec<f64>], base: &[Vec<f64>]) -> f64 {
-    let curve = &model[base.len()];
-    let n = curve.len();
     let u = &base[1];
-    coefficients[base.len()] * (curve[n - 1] - curve[n - 2])
-        / (u[n - 1] - u[n - 2]).max(f64::MIN_POSITIVE)
+    let n = u.len();
+    let run = (u[n - 1] - u[n - 2]).max(f64::MIN_POSITIVE);
+    model[base.len()..]
+        .iter()
+        .zip(&coefficients[base.len()..])
+        .map(|(curve, coefficient)| coefficient * (curve[n - 1] - curve[n - 2]) / run)
+        .sum()
 }
 
 fn spread(values: &[f64]) -> f64 {

@@ -176,19 +176,39 @@ fn examine_sawtooth(
     if teeth < 3 {
         return finding;
     }
-    let coarse_floor = coarse(floor, TREND_POINTS);
+    let coarse_floor = coarse(floor, TREND_POINTS, &[]);
     let settled = settle::find(&coarse_floor, &Extras::default(), budget, frame.quantum);
+    let few = coarse_floor.len() < settle::FEWEST;
     let part = coarse_floor.slice(settled.start..coarse_floor.len());
     let line = fit_line(&part, &Extras::default(), frame.quantum).or_else(|| fit_few(&part));
     let Some(line) = line.map(|line| widen_for_few_teeth(line, &part, sawtooth)) else {
         return finding;
     };
     finding.fitted = (part.x[0], part.x[part.len() - 1]);
-    decide(&mut finding, line, settled.straight, deciding);
+    decide(&mut finding, line, settled.straight || few, deciding);
+    finding.shape = Shape::Sawtooth;
+    if few && finding.verdict == Verdict::Leak && !rises_to_the_end(floor) {
+        finding.verdict = Verdict::Inconclusive;
+        finding.why = Why::Decelerating;
+        finding.shape = Shape::Decelerating;
+    }
     if finding.verdict == Verdict::Leak {
         finding.shape = Shape::SawtoothRising;
     }
     finding
+}
+
+/// Whether each of a few floors lies above the one before, and the last rise is not the least
+/// by far.
+fn rises_to_the_end(floor: &Track) -> bool {
+    let rates: Vec<f64> = floor
+        .x
+        .windows(2)
+        .zip(floor.y.windows(2))
+        .map(|(x, y)| (y[1] - y[0]) / (x[1] - x[0]).max(f64::MIN_POSITIVE))
+        .collect();
+    let last = rates.last().copied().unwrap_or(0.0);
+    rates.iter().all(|&rate| rate > 0.0) && last > 0.4 * median(&rates).unwrap_or(0.0)
 }
 
 /// A line through three or four floors, without a look at the memory of their noise.
@@ -230,13 +250,59 @@ fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Li
 }
 
 fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding: f64) -> Finding {
-    let track = coarse(fine, TREND_POINTS);
-    let whole = (fine.x[0], fine.x[fine.len() - 1]);
     let steps = parts::steps(fine, frame.quantum);
-    let mut extras = Extras::default();
-    if let Steps::Once(places) = &steps {
-        extras.steps.clone_from(places);
+    let through = |places: &[f64]| examine_between(frame, fine, places, options, deciding);
+    let leaks = |finding: &Finding| finding.verdict == Verdict::Leak;
+    match &steps {
+        Steps::None => through(&[]),
+        Steps::Once(places) => {
+            let mut finding = through(places);
+            if !leaks(&finding) && finding.why != Why::Decelerating {
+                finding.shape = Shape::LevelShift;
+            }
+            finding
+        }
+        Steps::Stairs => {
+            let mut finding = through(&[]);
+            if leaks(&finding) {
+                finding.shape = Shape::Staircase;
+            }
+            finding
+        }
+        Steps::Unclear(places) => {
+            // Whether the steps belong to the trend is open; what holds either way is not.
+            let between = through(places);
+            if leaks(&between) {
+                return between;
+            }
+            let mut with_steps = through(&[]);
+            if leaks(&with_steps) {
+                with_steps.verdict = Verdict::Inconclusive;
+                with_steps.why = Why::FewSteps {
+                    steps: places.len(),
+                };
+                with_steps.shape = Shape::LevelShift;
+            }
+            with_steps
+        }
     }
+}
+
+/// Judges a stretch whose level jumps at `places`; the jumps are taken out of the trend.
+fn examine_between(
+    frame: &Frame,
+    fine: &Track,
+    places: &[f64],
+    options: &JudgeOptions,
+    deciding: f64,
+) -> Finding {
+    let whole = (fine.x[0], fine.x[fine.len() - 1]);
+    let fine = frame::without_edges(fine, places);
+    let track = coarse(&fine, TREND_POINTS, places);
+    let mut extras = Extras {
+        steps: places.to_vec(),
+        period: None,
+    };
     let day = (!frame.by_operation).then_some(86_400.0);
     extras.period = waves::cycle(&track, &extras, day);
 
@@ -263,18 +329,6 @@ fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding
         return finding;
     };
     decide(&mut finding, line, settled.straight, deciding);
-    match &steps {
-        Steps::Once(_) if finding.verdict != Verdict::Leak => finding.shape = Shape::LevelShift,
-        Steps::Stairs(_) if finding.verdict == Verdict::Leak => finding.shape = Shape::Staircase,
-        Steps::Unclear(places) if finding.verdict == Verdict::Leak => {
-            finding.verdict = Verdict::Inconclusive;
-            finding.why = Why::FewSteps {
-                steps: places.len(),
-            };
-            finding.shape = Shape::LevelShift;
-        }
-        _ => {}
-    }
     veto_slowing(&mut finding, &track, &extras, settled.start, frame.quantum);
     finding
 }

@@ -252,14 +252,50 @@ pub(super) fn without_long_bursts(track: &Track, quantum: f64) -> Track {
     }
 }
 
-/// At most `count` points of `track`, group means of equal stretches where it has more.
-pub(super) fn coarse(track: &Track, count: usize) -> Track {
+/// At most about `count` points of `track`, group means of equal stretches where it has more.
+/// No group reaches across one of `edges`.
+pub(super) fn coarse(track: &Track, count: usize, edges: &[f64]) -> Track {
     if track.len() <= count + count / 4 {
         return track.clone();
     }
-    let grouped = bins::by_time(&track.x, &track.y, count);
+    let mut result = Track::default();
+    let mut start = 0;
+    for edge in edges.iter().copied().chain([f64::INFINITY]) {
+        let end = start + track.x[start..].partition_point(|&x| x < edge);
+        let part = track.slice(start..end);
+        let share = part.span() / track.span() * count as f64;
+        let grouped = bins::by_time(&part.x, &part.y, share.ceil().max(1.0) as usize);
+        result.x.extend(grouped.x);
+        result.y.extend(grouped.y);
+        start = end;
+    }
+    result
+}
+
+/// Leaves out the two readings at each of `steps`: a reading may have been taken half-way.
+pub(super) fn without_edges(track: &Track, steps: &[f64]) -> Track {
+    if track.len() < 60 {
+        return track.clone();
+    }
+    let mut kept = vec![true; track.len()];
+    for &step in steps {
+        let after = track.x.partition_point(|&x| x < step);
+        for index in [after.saturating_sub(1), after] {
+            if let Some(place) = kept.get_mut(index) {
+                *place = false;
+            }
+        }
+    }
+    let keep = |values: &[f64]| -> Vec<f64> {
+        values
+            .iter()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(value, _)| *value)
+            .collect()
+    };
     Track {
-        x: grouped.x,
-        y: grouped.y,
+        x: keep(&track.x),
+        y: keep(&track.y),
     }
 }

@@ -18,7 +18,7 @@ pub(super) enum Steps {
     /// A few, once: places on the axis; they are taken out of the trend.
     Once(Vec<f64>),
     /// Many, up, again and again to the end: they are the trend.
-    Stairs(usize),
+    Stairs,
     /// Too many for chance and too few for a habit: places on the axis.
     Unclear(Vec<f64>),
 }
@@ -56,7 +56,7 @@ pub(super) fn steps(track: &Track, quantum: f64) -> Steps {
         return Steps::Once(places);
     }
     if ups.len() >= 5 && tail <= 2.5 * usual.max(longest) {
-        return Steps::Stairs(ups.len());
+        return Steps::Stairs;
     }
     Steps::Unclear(places)
 }

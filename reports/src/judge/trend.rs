@@ -195,7 +195,7 @@ fn coarse_precision(track: &Track, extras: &Extras) -> Option<Precision> {
     if track.len() < 3 * COARSE_POINTS {
         return None;
     }
-    let grouped = super::frame::coarse(track, COARSE_POINTS);
+    let grouped = super::frame::coarse(track, COARSE_POINTS, &extras.steps);
     let columns = columns(&grouped.x, extras);
     let fitted = fit(&columns, &grouped.y)?;
     let spacing = spacing(&grouped.x);

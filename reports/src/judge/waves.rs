@@ -55,7 +55,11 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
         return None;
     }
     let (fall, rise) = (median(&falls)?, median(&rises)?);
-    if rise < 4.0 || fall > 0.35 * rise || !rises_are_smooth(track, &rise_points) {
+    if rise < 4.0
+        || fall > 0.35 * rise
+        || !rises_are_smooth(track, &rise_points)
+        || fullness(track, &rise_points) > 0.8
+    {
         return None;
     }
     let floor = Track {
@@ -130,6 +134,20 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
 fn detrend(track: &Track) -> Vec<f64> {
     let columns = columns(&track.x, &Extras::default());
     fit(&columns, &track.y).map_or_else(|| track.y.clone(), |fit| fit.residuals)
+}
+
+/// How full the rises are: 0.5 for straight ones, near 1 where a fast beginning is followed by
+/// a level stretch, as after a restart.
+fn fullness(track: &Track, rises: &[(usize, usize)]) -> f64 {
+    let shares: Vec<f64> = rises
+        .iter()
+        .map(|&(from, to)| {
+            let (low, high) = (track.y[from], track.y[to]);
+            let mean = track.y[from..=to].iter().sum::<f64>() / (to - from + 1) as f64;
+            (mean - low) / (high - low).max(f64::MIN_POSITIVE)
+        })
+        .collect();
+    median(&shares).unwrap_or(0.5)
 }
 
 /// Whether most of the rises go up steadily: their steps down are few and small.
