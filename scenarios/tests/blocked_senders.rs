@@ -227,6 +227,25 @@ fn memory_stays_when_the_receivers_never_come_back() {
 }
 
 #[test]
+fn a_buffer_delays_the_leak_and_leaves_its_slope() {
+    let mut bench = Bench::new("spawn-per-send", &["buffer=100"]);
+    bench.run(8 * 103, None);
+    assert_eq!(
+        bench.gauge("blocked_senders"),
+        0,
+        "three read, a hundred buffered"
+    );
+    assert_eq!(bench.gauge("queued_values"), 400);
+    let retained = bench.retained(1_000, 20_000);
+    assert!(
+        (retained / bench.formula() - 1.0).abs() < 0.05,
+        "{retained}"
+    );
+    assert_eq!(bench.gauge("queued_values"), 400);
+    assert_eq!(bench.gauge("blocked_senders"), 21_000 / 2);
+}
+
+#[test]
 fn some_receivers_return_and_some_fail() {
     for name in ["spawn-per-send", "unbounded-queue"] {
         let mut bench = Bench::new(name, &[]);

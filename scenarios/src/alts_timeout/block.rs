@@ -115,13 +115,13 @@ pub(super) struct BindingsFrame {
 
 struct Locals {
     payload: Box<[u8]>,
+    turn: u64,
 }
 
 impl Block {
-    /// Runs the body up to its first wait: `(go (let [big (byte-array n) _ (alts! […])] …))`.
-    ///
-    /// Returns the block's own channel, which gives one value when the body has ended.
-    pub(super) fn start(runtime: &Arc<Runtime>, operation: u64) -> Arc<Channel> {
+    /// A block that has not run yet, and its own channel, on which it gives one value for
+    /// each turn of its body.
+    pub(super) fn new(runtime: &Arc<Runtime>, operation: u64) -> (Arc<Self>, Arc<Channel>) {
         runtime.blocks_alive.add(1);
         let returns = Arc::new(Channel::buffered(1));
         let block = Arc::new(Block {
@@ -131,19 +131,31 @@ impl Block {
             bindings: Box::new(BindingsFrame { operation }),
             returns: Arc::clone(&returns),
             locals: Mutex::new(Locals {
-                payload: super::written(runtime.payload_bytes),
+                payload: Box::default(),
+                turn: 0,
             }),
         });
-        block.choose();
-        returns
+        (block, returns)
     }
 
-    fn choose(self: &Arc<Self>) {
+    /// Runs the body up to its wait: `(let [big (byte-array n) _ (alts! […])] …)`.
+    ///
+    /// Another turn of the same block writes to the same slots of its state, so that the
+    /// payload of the turn before goes, whoever still refers to the block.
+    pub(super) fn turn(self: &Arc<Self>) {
         let runtime = &self.machine.runtime;
-        let ports = [
-            runtime.long_timeout(self.bindings.operation),
-            runtime.winner(),
-        ];
+        let operation = {
+            let mut locals = locked(&self.locals);
+            locals.payload = super::written(runtime.payload_bytes);
+            locals.turn += 1;
+            self.bindings.operation + locals.turn
+        };
+        self.choose(operation);
+    }
+
+    fn choose(self: &Arc<Self>, operation: u64) {
+        let runtime = &self.machine.runtime;
+        let ports = [runtime.long_timeout(operation), runtime.winner()];
         let mut order = [0, 1];
         locked(&runtime.random).shuffle(&mut order);
         if let Taken::Now(value) = alts(runtime.patch, &ports, &order, self) {

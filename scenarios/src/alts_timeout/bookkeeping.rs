@@ -56,7 +56,8 @@ fn held_by_handler(patch: Patch, winner_is_ready: bool) -> (usize, bool) {
 /// Live heap bytes per operation while the long timeout has not fired.
 ///
 /// A winner that is ready is tried first in half of the calls, and then no handler was
-/// left on the long timeout; the timeout itself exists all the same.
+/// left on the long timeout; the timeout itself exists all the same. One block that loops
+/// is retained once, not per operation.
 pub(super) fn retained(patch: Patch, parameters: &Parameters) -> f64 {
     if patch == Patch::Timeout2 {
         return 0.0;
@@ -64,7 +65,7 @@ pub(super) fn retained(patch: Patch, parameters: &Parameters) -> f64 {
     let winner_is_ready = parameters.choice("winner") == "ready";
     let share = if winner_is_ready { 0.5 } else { 1.0 };
     let (mut bytes, block) = held_by_handler(patch, winner_is_ready);
-    if block {
+    if block && parameters.choice("shape") != "loop" {
         bytes += BLOCK + size_class(parameters.bytes("payload"));
     }
     TIMER as f64 + share * bytes as f64

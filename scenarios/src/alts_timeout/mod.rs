@@ -78,6 +78,13 @@ const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "shape",
+        help: "a fresh block per operation, or one block that loops (it keeps no payload; batch is 1)",
+        kind: ParameterKind::Choice {
+            options: &["fresh", "loop"],
+        },
+    },
+    Parameter {
         name: "soon",
         help: "the short timeout of winner=timer; with 1 ms it has sometimes fired before it is tried",
         kind: ParameterKind::Milliseconds {
@@ -109,7 +116,8 @@ const PARAMETERS: &[Parameter] = &[
 const EXPLANATION: &str = "\
 Each operation starts a fresh go block, which writes `payload` bytes, waits with alts on a long
 `timeout` and on a signal that comes soon, and then uses the payload once more. (A plain loop in
-one block does not leak: its turns share one state object, whose slots are overwritten.)
+one block, `--set shape=loop`, keeps no payload even unpatched: its turns share one state object,
+whose slots are overwritten.)
 
 What keeps what alive: the global deadline map and the delay queue hold the timer entry until it
 expires; the entry holds its channel, the channel's list of takers the handler of the call, the
@@ -133,14 +141,14 @@ before, so that there is one timer per operation at every rate.
 
 Bookkeeping in bytes per operation, payload 0, winner=timer, beside the original's (JVM, measured):
   variant        model  original
-  unpatched        528      1151
+  unpatched        544      1151
   nacked           464       702
   cleared          368       604
   once-callback    352       573
   timeout2           0         0
 Parts of the model: timer 152 (map node 48, queue slot 8 in an array that doubles, entry 32,
 channel 64), handler 112 (list node 32, handler 48, port callback 32), flag 56,
-fret reference 48, nack channel 96, callback 32, block 176 (state object 64, functions 8,
+fret reference 48, nack channel 96, callback 32, block 192 (state object 80, functions 8,
 bindings 8, return channel 64 and its buffer 32). JVM objects have headers and locks of their own,
 therefore its larger figures.";
 

@@ -1,4 +1,6 @@
 //! The control: the same turn with `tokio::select!`, where a branch that loses is dropped.
+//!
+//! Always a fresh task per operation: `shape` makes no difference here.
 
 use crate::{Gauge, Load, Setup, Workload, WorkloadError};
 use std::time::{Duration, Instant};

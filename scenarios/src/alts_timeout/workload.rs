@@ -1,4 +1,4 @@
-//! One fresh go block per operation, over and over.
+//! One fresh go block per operation, over and over; or one block that loops.
 
 use super::alts::Patch;
 use super::block::{Block, Runtime};
@@ -14,19 +14,43 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(super) struct AltsWorkload {
     runtime: Arc<Runtime>,
     batch: usize,
+    /// With `shape=loop`, the one block whose body goes round, and its channel.
+    looping: Option<(Arc<Block>, Arc<Channel>)>,
     in_flight: Vec<(Arc<Channel>, Instant)>,
     started: u64,
 }
 
 impl AltsWorkload {
     pub(super) fn prepare(patch: Patch, setup: &Setup) -> Result<Self, WorkloadError> {
-        let batch = setup.parameters.count("batch");
+        let runtime = Runtime::start(patch, setup)?;
+        let loops = setup.parameters.choice("shape") == "loop";
+        // One block has one turn at a time.
+        let batch = if loops {
+            1
+        } else {
+            setup.parameters.count("batch")
+        };
         Ok(AltsWorkload {
-            runtime: Runtime::start(patch, setup)?,
+            looping: loops.then(|| Block::new(&runtime, 0)),
+            runtime,
             batch,
             in_flight: Vec::with_capacity(batch),
             started: 0,
         })
+    }
+
+    fn start_turn(&mut self) -> Arc<Channel> {
+        self.started += 1;
+        let fresh;
+        let (block, returns) = match &self.looping {
+            Some(looping) => looping,
+            None => {
+                fresh = Block::new(&self.runtime, self.started);
+                &fresh
+            }
+        };
+        block.turn();
+        Arc::clone(returns)
     }
 
     /// Waits for every block in flight: `(doseq [b blocks] (<!! b))`.
@@ -49,8 +73,7 @@ impl Workload for AltsWorkload {
     fn load(&mut self, load: &Load) -> Result<(), WorkloadError> {
         while load.next_operation() {
             let started = Instant::now();
-            let returns = Block::start(&self.runtime, self.started);
-            self.started += 1;
+            let returns = self.start_turn();
             self.in_flight.push((returns, started));
             if self.in_flight.len() == self.batch {
                 self.finish(load)?;

@@ -1,4 +1,6 @@
-//! Channels without a buffer: a sender and a receiver meet, or the first to come waits.
+//! Channels: a sender and a receiver meet, or the first to come waits.
+//!
+//! A buffer, if there is one, takes values while nobody receives; then senders wait.
 //!
 //! Who waits leaves a waiter record (Go's `sudog`) in the queue of its side. The record
 //! owns the goroutine; the value stays in the goroutine that sends it.
@@ -33,37 +35,57 @@ pub(super) struct Waiter {
     goroutine: Rc<Goroutine>,
 }
 
-/// An unbuffered channel.
+/// A channel, unbuffered if its capacity is 0.
 pub(super) struct Channel {
     scheduler: Rc<Scheduler>,
+    capacity: usize,
+    buffer: RefCell<LinkedList<Box<Message>>>,
     senders: RefCell<LinkedList<Waiter>>,
     receivers: RefCell<LinkedList<Waiter>>,
-    blocked_senders: Gauge,
+    counts: Counts,
+}
+
+/// What the channels of a list count together.
+#[derive(Clone, Default)]
+pub(super) struct Counts {
+    /// Senders that wait.
+    pub(super) blocked_senders: Gauge,
+    /// Values in buffers.
+    pub(super) queued_values: Gauge,
 }
 
 impl Channel {
-    /// A channel; `blocked_senders` counts the senders that wait on any channel.
-    pub(super) fn new(scheduler: &Rc<Scheduler>, blocked_senders: Gauge) -> Rc<Self> {
+    /// A channel whose buffer has room for `capacity` values.
+    pub(super) fn new(scheduler: &Rc<Scheduler>, capacity: usize, counts: Counts) -> Rc<Self> {
         Rc::new(Channel {
             scheduler: Rc::clone(scheduler),
+            capacity,
+            buffer: RefCell::default(),
             senders: RefCell::default(),
             receivers: RefCell::default(),
-            blocked_senders,
+            counts,
         })
     }
 
-    /// `select { case c <- v: default: }`: gives the message to a receiver that waits.
+    /// `select { case c <- v: default: }`: gives the message to a receiver that waits, or to the
+    /// buffer.
     ///
     /// # Errors
     ///
-    /// The message, if no receiver waits.
+    /// The message, if no receiver waits and the buffer has no room.
     pub(super) fn try_send(&self, message: Box<Message>) -> Result<(), Box<Message>> {
         let receiver = self.receivers.borrow_mut().pop_front();
-        let Some(Waiter { goroutine }) = receiver else {
+        if let Some(Waiter { goroutine }) = receiver {
+            goroutine.put_element(message);
+            self.scheduler.ready(goroutine);
+            return Ok(());
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.len() >= self.capacity {
             return Err(message);
-        };
-        goroutine.put_element(message);
-        self.scheduler.ready(goroutine);
+        }
+        buffer.push_back(message);
+        self.counts.queued_values.add(1);
         Ok(())
     }
 
@@ -79,7 +101,7 @@ impl Channel {
     pub(super) fn withdraw(&self, sender: &Rc<Goroutine>) -> bool {
         let waiting = |waiter: &mut Waiter| Rc::ptr_eq(&waiter.goroutine, sender);
         let withdrawn = self.senders.borrow_mut().extract_if(waiting).count();
-        self.blocked_senders.add(-(withdrawn as i64));
+        self.counts.blocked_senders.add(-(withdrawn as i64));
         withdrawn > 0
     }
 
@@ -88,7 +110,7 @@ impl Channel {
     pub(super) fn abandon(&self) {
         let senders = std::mem::take(&mut *self.senders.borrow_mut());
         let receivers = std::mem::take(&mut *self.receivers.borrow_mut());
-        self.blocked_senders.add(-(senders.len() as i64));
+        self.counts.blocked_senders.add(-(senders.len() as i64));
         drop((senders, receivers));
     }
 
@@ -96,13 +118,27 @@ impl Channel {
         if let Some(goroutine) = self.scheduler.current() {
             goroutine.put_element(message);
             self.senders.borrow_mut().push_back(Waiter { goroutine });
-            self.blocked_senders.add(1);
+            self.counts.blocked_senders.add(1);
         }
+    }
+
+    /// The oldest value: from the buffer, which the first waiting sender then refills, or
+    /// from that sender.
+    fn take_next(&self) -> Option<Box<Message>> {
+        let mut buffer = self.buffer.borrow_mut();
+        let Some(oldest) = buffer.pop_front() else {
+            return self.take_from_sender();
+        };
+        match self.take_from_sender() {
+            Some(next) => buffer.push_back(next),
+            None => self.counts.queued_values.add(-1),
+        }
+        Some(oldest)
     }
 
     fn take_from_sender(&self) -> Option<Box<Message>> {
         let Waiter { goroutine } = self.senders.borrow_mut().pop_front()?;
-        self.blocked_senders.add(-1);
+        self.counts.blocked_senders.add(-1);
         let message = goroutine.take_element();
         self.scheduler.ready(goroutine);
         message
@@ -172,7 +208,7 @@ impl Future for Receive<'_> {
         let current = channel.scheduler.current();
         let message = match &current {
             Some(goroutine) if self.parked => goroutine.take_element(),
-            _ => channel.take_from_sender(),
+            _ => channel.take_next(),
         };
         if let Some(message) = message {
             return Poll::Ready(message);
@@ -204,13 +240,17 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let (alive, blocked) = (Gauge::default(), Gauge::default());
+            Bench::with_capacity(0)
+        }
+
+        fn with_capacity(capacity: usize) -> Self {
+            let (alive, counts) = (Gauge::default(), Counts::default());
             let scheduler = Scheduler::new(alive.clone());
             Bench {
-                channel: Channel::new(&scheduler, blocked.clone()),
+                channel: Channel::new(&scheduler, capacity, counts.clone()),
                 scheduler,
                 alive,
-                blocked,
+                blocked: counts.blocked_senders,
                 dropped: Gauge::default(),
                 received: Rc::default(),
             }
@@ -263,6 +303,19 @@ mod tests {
     }
 
     #[test]
+    fn a_buffer_takes_values_first_and_is_refilled_by_those_who_wait() {
+        let bench = Bench::with_capacity(2);
+        (0..3).for_each(|_| bench.send(None));
+        assert_eq!((bench.blocked.get(), bench.alive.get()), (1, 1));
+        bench.receive(1);
+        assert_eq!((bench.blocked.get(), bench.received.get()), (0, 1));
+        assert_eq!(bench.channel.buffer.borrow().len(), 2);
+        bench.receive(2);
+        assert_eq!(bench.received.get(), 3);
+        assert_eq!(bench.alive.get(), 0);
+    }
+
+    #[test]
     fn a_limit_ends_the_wait_and_drops_the_value() {
         let bench = Bench::new();
         bench.send(Some(Duration::ZERO));
@@ -277,7 +330,7 @@ mod tests {
     fn forgetting_a_channel_frees_no_goroutine() {
         let alive = Gauge::default();
         let scheduler = Scheduler::new(alive.clone());
-        let channel = Channel::new(&scheduler, Gauge::default());
+        let channel = Channel::new(&scheduler, 0, Counts::default());
         let message = Message::written(8);
         scheduler.spawn(Send::new(&channel, message, None, Gauge::default()));
         scheduler.turn();

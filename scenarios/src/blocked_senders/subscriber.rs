@@ -3,9 +3,9 @@
 //! A receiver reads for a while and leaves: it returns, or it fails. On some channels the
 //! next one takes its place; on the others nobody does. The list holds all of them alike.
 
-use super::channel::{Channel, Message};
+use super::channel::{Channel, Counts, Message};
 use super::scheduler::Scheduler;
-use crate::{Gauge, Meter};
+use crate::Meter;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -75,14 +75,15 @@ pub(super) struct Subscribers {
 }
 
 impl Subscribers {
-    /// Makes the channels and one receiver for each.
+    /// Makes the channels, with room for `capacity` values, and one receiver for each.
     pub(super) fn new(
         scheduler: &Rc<Scheduler>,
         plan: Plan,
-        blocked_senders: &Gauge,
+        capacity: usize,
+        counts: &Counts,
         meter: &Arc<dyn Meter>,
     ) -> Self {
-        let channel = |_| Channel::new(scheduler, blocked_senders.clone());
+        let channel = |_| Channel::new(scheduler, capacity, counts.clone());
         let subscribers = Subscribers {
             scheduler: Rc::clone(scheduler),
             channels: (0..plan.channels).map(channel).collect(),

@@ -1,6 +1,6 @@
 //! The sending loop, in its three forms on the model of Go's runtime.
 
-use super::channel::{Message, Send};
+use super::channel::{Counts, Message, Send};
 use super::scheduler::Scheduler;
 use super::subscriber::{Plan, Subscribers};
 use crate::{Drain, Gauge, Load, Setup, Workload, WorkloadError};
@@ -34,20 +34,23 @@ impl SendingLoop {
     pub(super) fn new(form: Form, setup: &Setup) -> Self {
         let parameters = &setup.parameters;
         let scheduler = Scheduler::new(setup.meter.new_gauge("tasks_alive"));
-        let blocked_senders = setup.meter.new_gauge("blocked_senders");
+        let counts = Counts {
+            blocked_senders: setup.meter.new_gauge("blocked_senders"),
+            queued_values: setup.meter.new_gauge("queued_values"),
+        };
         let dropped = setup.meter.new_gauge("dropped_values");
-        // Channels without a buffer queue nothing.
-        setup.meter.new_gauge("queued_values");
         let plan = Plan {
             channels: parameters.count("channels"),
             gone: parameters.count("gone"),
         };
+        let capacity = parameters.count("buffer");
+        let subscribers = Subscribers::new(&scheduler, plan, capacity, &counts, &setup.meter);
         SendingLoop {
             form,
             payload_bytes: parameters.bytes("payload"),
             limit: parameters.duration("limit"),
             comes_back: parameters.choice("comeback") == "drain",
-            subscribers: Subscribers::new(&scheduler, plan, &blocked_senders, &setup.meter),
+            subscribers,
             scheduler,
             dropped,
             sent: 0,
