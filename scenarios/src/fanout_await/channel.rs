@@ -62,6 +62,11 @@ impl<T> Channel<T> {
         true
     }
 
+    /// Number of iterators that are suspended because there is no message.
+    pub fn waiting(&self) -> usize {
+        lock(&self.state).receivers.len()
+    }
+
     /// An iterator over what is yet to come.
     pub fn iterator(self: &Arc<Self>) -> ChannelIterator<T> {
         ChannelIterator {
@@ -95,7 +100,7 @@ impl<T> ChannelIterator<T> {
     }
 
     /// The message that [`ChannelIterator::has_next`] found.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn take(&mut self) -> Option<T> {
         lock(&self.place).take()
     }
 

@@ -333,3 +333,139 @@ impl CancellableContinuation {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Gauge;
+    use crate::fanout_await::channel::Channel;
+    use crate::fanout_await::response::CompletableFuture;
+    use crate::fanout_await::scope::{coroutine_scope, launch};
+    use tokio::runtime::Handle;
+    use tokio::task::yield_now;
+
+    struct Body {
+        caller: Arc<DispatchedContinuation>,
+        nodes: Gauge,
+    }
+
+    fn body(dispose_test: DisposeTest) -> Body {
+        let nodes = Gauge::default();
+        let job = Job::child_of(&Job::root(), Some(nodes.clone()));
+        Body {
+            caller: DispatchedContinuation::new(job, dispose_test),
+            nodes,
+        }
+    }
+
+    /// Completes it after others had a turn, so that an await of it really suspends.
+    fn soon(future: &Arc<CompletableFuture>) {
+        let future = Arc::clone(future);
+        tokio::spawn(async move {
+            yield_now().await;
+            future.complete(None);
+        });
+    }
+
+    async fn await_soon(caller: &Arc<DispatchedContinuation>) {
+        let future = CompletableFuture::pending();
+        soon(&future);
+        future.await_outcome(caller).await.expect("not cancelled");
+    }
+
+    /// Lets the loop over the channel wait for its first message `turns` times, with one
+    /// await in each turn.
+    async fn loop_over_channel(body: &Body, turns: usize) {
+        let channel = Channel::new(4);
+        let mut messages = channel.iterator();
+        for turn in 0..turns {
+            let sender = Arc::clone(&channel);
+            tokio::spawn(async move { sender.offer(turn) });
+            assert_eq!(messages.has_next(&body.caller).await, Ok(true));
+            assert_eq!(messages.take(), Some(turn));
+            await_soon(&body.caller).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_test_for_anything_stored_leaves_one_node_per_await() {
+        let body = body(DisposeTest::AnythingStored);
+        loop_over_channel(&body, 10).await;
+        // Ten awaits, and the channel's own continuation, which belongs there.
+        assert_eq!(body.nodes.get(), 11);
+        body.caller.release();
+        assert_eq!(body.nodes.get(), 10);
+        body.caller.job().complete();
+        assert_eq!(body.nodes.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_test_for_this_continuation_leaves_the_reusable_one_alone() {
+        let body = body(DisposeTest::ThisStored);
+        loop_over_channel(&body, 10).await;
+        assert_eq!(body.nodes.get(), 1);
+        body.caller.release();
+        assert_eq!(body.nodes.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn without_a_suspension_in_the_channel_an_await_leaves_nothing() {
+        let body = body(DisposeTest::AnythingStored);
+        let channel = Channel::new(4);
+        let mut messages = channel.iterator();
+        for turn in 0..10 {
+            assert!(channel.offer(turn));
+            assert_eq!(messages.has_next(&body.caller).await, Ok(true));
+            assert_eq!(messages.take(), Some(turn));
+            await_soon(&body.caller).await;
+        }
+        assert_eq!(body.nodes.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn join_leaves_a_node_as_await_does_and_a_scope_does_not() {
+        let body = body(DisposeTest::AnythingStored);
+        loop_over_channel(&body, 1).await;
+        assert_eq!(body.nodes.get(), 2);
+        let future = CompletableFuture::pending();
+        soon(&future);
+        let deferred = future.as_deferred();
+        deferred.join(&body.caller).await.expect("not cancelled");
+        assert_eq!(body.nodes.get(), 3);
+        coroutine_scope(&body.caller, async |inner| {
+            await_soon(inner).await;
+            Ok(())
+        })
+        .await
+        .expect("not cancelled");
+        assert_eq!(body.nodes.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_cancellation_reaches_a_body_wherever_it_is_suspended() {
+        let nodes = Gauge::default();
+        let scope = Job::root();
+        let channel = Channel::<u32>::new(4);
+        let never = CompletableFuture::pending();
+        let waits_for_message = launch(
+            &Handle::current(),
+            &scope,
+            nodes.clone(),
+            DisposeTest::AnythingStored,
+            |caller| async move { channel.iterator().has_next(&caller).await.map(drop) },
+        );
+        let waits_for_outcome = launch(
+            &Handle::current(),
+            &scope,
+            nodes.clone(),
+            DisposeTest::AnythingStored,
+            |caller| async move { never.await_outcome(&caller).await.map(drop) },
+        );
+        yield_now().await;
+        assert_eq!(nodes.get(), 2);
+        scope.cancel();
+        waits_for_message.await.expect("no panic");
+        waits_for_outcome.await.expect("no panic");
+        assert_eq!(nodes.get(), 0);
+    }
+}

@@ -49,7 +49,7 @@ const PARAMETERS: &[Parameter] = &[
         kind: ParameterKind::Bytes {
             min: 1,
             max: 1 << 20,
-            default: 4 << 10,
+            default: 1 << 10,
         },
     },
     Parameter {

@@ -71,7 +71,7 @@ pub async fn worker(
 ) -> Result<(), Cancelled> {
     let mut messages = channel.iterator();
     while messages.has_next(&caller).await? {
-        let Some(message) = messages.next() else {
+        let Some(message) = messages.take() else {
             continue;
         };
         let future = tools.client.put(message.number, message.object);

@@ -23,6 +23,9 @@ const WARM_UP_ROUNDS: u64 = 32;
 /// Longest wait, after the time is up or a stop was asked for, for what is still stored.
 const LAST_WAIT: Duration = Duration::from_millis(50);
 
+/// Time in which the workers must have come to wait for their first message.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
 /// Where offered messages go.
 enum Intake {
     /// To the model's channel.
@@ -88,6 +91,7 @@ impl Fanout {
         };
         fanout.warm_up(worker_count)?;
         fanout.start_workers(setup, worker_count, parent_nodes);
+        fanout.await_workers(worker_count)?;
         Ok(fanout)
     }
 
@@ -140,6 +144,25 @@ impl Fanout {
             ));
         }
         self.intake = Intake::Channel(channel);
+    }
+
+    /// Waits until every worker waits for its first message, as in a service that starts
+    /// before its work comes: a worker that never waited for the channel does not leak.
+    fn await_workers(&self, count: usize) -> Result<(), WorkloadError> {
+        let Intake::Channel(channel) = &self.intake else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        while channel.waiting() < count {
+            if started.elapsed() > START_LIMIT {
+                return Err(WorkloadError::Io {
+                    doing: "starting the workers",
+                    source: std::io::ErrorKind::TimedOut.into(),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// A block that is written, so that its pages exist.
