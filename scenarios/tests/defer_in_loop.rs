@@ -5,7 +5,7 @@ mod recorder;
 use leaklab_probe::allocated_bytes;
 use leaklab_scenarios::defer_in_loop::DeferInLoop;
 use leaklab_scenarios::{Role, Scenario};
-use recorder::{Cell, alone};
+use recorder::{Cell, alone, alone_under_limit};
 use std::time::Duration;
 
 /// Descriptors of this process to the file that the agent samples, as the kernel has them.
@@ -25,7 +25,7 @@ fn every_variant_retains_what_its_formula_says() {
             cell.load(None, 400);
             assert_eq!(cell.operations(), 400, "{}", variant.name);
             assert_eq!(cell.latencies(), 400, "{}", variant.name);
-            let measured = cell.slope(20);
+            let measured = cell.slope(20, |look| look.operations as f64);
             // Sizes are those of jemalloc's classes, so that the formula is exact.
             assert!(
                 (measured - cell.retained()).abs() < 1.0,
@@ -89,7 +89,7 @@ fn the_buffer_decides_how_much_is_retained_and_the_bookkeeping_stays_the_same() 
             let mut cell = Cell::new(&DeferInLoop, "function-scope", &[setting], 10);
             cell.load(None, 200);
             assert_eq!(cell.retained(), buffer_class + 104.0, "{setting}");
-            let measured = cell.slope(20);
+            let measured = cell.slope(20, |look| look.operations as f64);
             assert!(
                 (measured - cell.retained()).abs() < 1.0,
                 "{setting}: {measured}"
@@ -100,9 +100,8 @@ fn the_buffer_decides_how_much_is_retained_and_the_bookkeeping_stays_the_same() 
 
 #[test]
 fn the_descriptor_limit_is_an_outcome_after_which_work_and_memory_stand_still() {
-    alone(|| {
-        let settings = ["descriptor-limit=64"];
-        let mut cell = Cell::new(&DeferInLoop, "function-scope", &settings, 1);
+    alone_under_limit(64, || {
+        let mut cell = Cell::new(&DeferInLoop, "function-scope", &[], 1);
         cell.load(None, 100);
         let done = cell.operations();
         assert!((30..64).contains(&done), "{done} turns before the limit");
@@ -115,7 +114,7 @@ fn the_descriptor_limit_is_an_outcome_after_which_work_and_memory_stand_still() 
         assert!(allocated_bytes().abs_diff(memory) < 1024, "flat, not cured");
         drop(cell);
 
-        let mut fixed = Cell::new(&DeferInLoop, "iteration-scope", &settings, 1);
+        let mut fixed = Cell::new(&DeferInLoop, "iteration-scope", &[], 1);
         fixed.load(None, 200);
         assert_eq!(fixed.operations(), 200);
         assert!(fixed.marks().is_empty());

@@ -34,7 +34,6 @@ mod workload;
 
 pub use remedies::REMEDIES;
 
-use crate::descriptors::LIMIT_PARAMETER;
 use crate::{
     Description, Document, Parameter, ParameterKind, Remedy, Scenario, Setup, Workload,
     WorkloadError,
@@ -134,7 +133,6 @@ const PARAMETERS: &[Parameter] = &[
             options: &["ends", "retries"],
         },
     },
-    LIMIT_PARAMETER,
 ];
 
 const DESCRIPTION: Description = Description {
@@ -170,7 +168,7 @@ slow is not gone, so at the defaults it leaks as before. The other remedies boun
 wait and lose the rest: nothing makes the receiver faster.
 
 Each waiting handler keeps a descriptor, and those run out first: try
-`--set descriptor-limit=96`. The accept loop ends at the first refusal (marked
+`--descriptor-limit 96`. The accept loop ends at the first refusal (marked
 `descriptor-limit` and `accept-loop-ended`), the reader serves those that wait, and then
 `delivered` stands still while `refused` rises with every attempt. Memory is flat: the
 service is dead. With `accept-error=retries` it lives on at the reader's rate, at the limit,

@@ -7,7 +7,6 @@ use super::handler::HandlerSizes;
 use super::outlet::{Mailbox, Outlet, Patient, send_for_all};
 use super::reader::{Habit, Inlet, Reader};
 use super::server::{Admission, Door, OnAcceptError, Port, Server};
-use crate::descriptors::LoweredLimit;
 use crate::{Drain, Load, Parameters, Setup, Workload, WorkloadError};
 use std::io;
 use std::sync::Arc;
@@ -20,7 +19,6 @@ pub(super) struct Service {
     runtime: Runtime,
     clients: Clients,
     _port: Port,
-    _limit: Option<LoweredLimit>,
 }
 
 impl Service {
@@ -28,10 +26,9 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::Io`] if the system refuses the runtime, the port or the limit.
+    /// [`WorkloadError::Io`] if the system refuses the runtime or the port.
     pub(super) fn new(setup: &Setup) -> Result<Self, WorkloadError> {
         let parameters = &setup.parameters;
-        let limit = LoweredLimit::of(parameters.count("descriptor-limit"))?;
         let counts = Counts::new(&setup.meter);
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -55,7 +52,6 @@ impl Service {
             runtime,
             clients,
             _port: port,
-            _limit: limit,
         })
     }
 }

@@ -17,7 +17,7 @@
 mod goroutine;
 mod resource;
 
-use crate::descriptors::{LIMIT_PARAMETER, LimitWatch, LoweredLimit};
+use crate::descriptors::LimitWatch;
 use crate::retained::{boxed, counted, size_class};
 use crate::{
     Description, Document, Drain, Expected, Gauge, Load, Meter, Parameter, ParameterKind,
@@ -51,7 +51,6 @@ const PARAMETERS: &[Parameter] = &[
             options: &["stays", "returns"],
         },
     },
-    LIMIT_PARAMETER,
 ];
 
 /// What one turn of `function-scope` leaves on the goroutine.
@@ -88,7 +87,7 @@ object of 48. Measured in Go 1.27: 48 + 16 + 24 = 88 bytes, in Go 1.19: 80 + 16 
 The record's list is the runtime's in either; records that have run are pooled, at most 32.
 Go puts the one record of `iteration-scope` on the stack; here it comes from that pool.
 
-Descriptors run out before memory does. With `--set descriptor-limit=100`, or a rate that
+Descriptors run out before memory does. With `--descriptor-limit 100`, or a rate that
 meets the limit the process has, opening fails from then on: the instant is marked
 `descriptor-limit`, each failure is counted in `failed` and not as an operation, and memory
 goes flat because nothing is deferred any more, not because anything has been cured.",
@@ -160,7 +159,6 @@ impl Scenario for DeferInLoop {
             deferred,
             failed,
             limit_watch: LimitWatch::new(Arc::clone(&setup.meter)),
-            _limit: LoweredLimit::of(setup.parameters.count("descriptor-limit"))?,
             meter: setup.meter,
         }))
     }
@@ -217,7 +215,6 @@ struct DeferWorkload {
     deferred: Gauge,
     failed: Gauge,
     limit_watch: LimitWatch,
-    _limit: Option<LoweredLimit>,
     meter: Arc<dyn Meter>,
 }
 

@@ -6,46 +6,102 @@ use leaklab_scenarios::{
     Drain, Gauge, Load, LoadPlan, Meter, Parameters, Scenario, Setup, StopFlag, Workload,
 };
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Runs the body of a test in a process of its own, one at a time.
+/// Set in a process that runs one test alone; its value is the case.
+const INSIDE: &str = "LEAKLAB_TEST_ALONE";
+
+/// Runs the body of a test in a process of its own, one test at a time.
 ///
 /// Threads of other tests move the heap when they end, because their caches count as
-/// allocated until then; limits on descriptors belong to the process too. The test runs its
-/// own binary again, filtered to itself, and passes if that does.
+/// allocated until then; descriptors belong to the process too. The test runs its own
+/// binary again, filtered to itself, and passes if that does.
 pub fn alone<F: FnOnce()>(body: F) {
-    const INSIDE: &str = "LEAKLAB_TEST_ALONE";
+    run_alone::<F>(&["alone"], None, |_case| body());
+}
+
+/// As [`alone`], with at most so many descriptors.
+pub fn alone_under_limit<F: FnOnce()>(descriptors: usize, body: F) {
+    run_alone::<F>(&["alone"], Some(descriptors), |_case| body());
+}
+
+/// As [`alone`] for several cases, each in a process of its own, all at the same time.
+pub fn each_alone<F: FnOnce(&str)>(cases: &[&str], body: F) {
+    run_alone::<F>(cases, None, body);
+}
+
+/// `Body` is the closure written in the test, which has the test's name in its own.
+fn run_alone<Body>(cases: &[&str], limit: Option<usize>, body: impl FnOnce(&str)) {
     static TURN: Mutex<()> = Mutex::new(());
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
+    if let Ok(case) = std::env::var(INSIDE) {
+        return body(&case);
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = std::any::type_name::<F>().trim_end_matches("::{{closure}}");
+    let path = std::any::type_name::<Body>().trim_end_matches("::{{closure}}");
     let (_crate, name) = path
         .split_once("::")
         .expect("a test is in its file's crate");
-    let own = std::env::current_exe().expect("a test knows its binary");
-    let output = std::process::Command::new(own)
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("the test's binary runs again");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
-    assert!(
-        stdout.contains("1 passed"),
-        "`{name}` was not run: {stdout}"
-    );
+    let children: Vec<_> = cases
+        .iter()
+        .map(|case| {
+            again(name, case, limit)
+                .spawn()
+                .expect("the test runs again")
+        })
+        .collect();
+    for (case, child) in cases.iter().zip(children) {
+        let output = child.wait_with_output().expect("the test ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{case}: {stdout}{stderr}");
+        assert!(
+            stdout.contains("1 passed"),
+            "`{name}` was not run: {stdout}"
+        );
+    }
 }
 
-/// One look at the program, taken at a quiet point.
-#[derive(Debug, Clone, Copy, Default)]
+/// The command that runs one test of this binary.
+fn again(name: &str, case: &str, limit: Option<usize>) -> Command {
+    let own = std::env::current_exe().expect("a test knows its binary");
+    let mut command = match limit {
+        None => Command::new(own),
+        Some(descriptors) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]);
+            shell.arg(descriptors.to_string()).arg(own);
+            shell
+        }
+    };
+    command
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(INSIDE, case)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Most gauges that a scenario has.
+const MOST_GAUGES: usize = 8;
+
+/// One look at the program, taken at a quiet point. Of a fixed size, so that looking does
+/// not move what is looked at.
+#[derive(Debug, Clone, Copy)]
 pub struct Look {
     pub operations: u64,
     pub allocated_bytes: u64,
+    gauges: [(&'static str, i64); MOST_GAUGES],
+}
+
+impl Look {
+    /// The value of a gauge at that time.
+    pub fn gauge(&self, name: &str) -> f64 {
+        let found = self.gauges.iter().find(|(known, _)| *known == name);
+        found.expect("a declared gauge").1 as f64
+    }
 }
 
 /// A meter that keeps everything, and looks at the heap every so many operations.
@@ -90,9 +146,14 @@ impl Meter for Recorder {
         let mut looks = self.looks.lock().unwrap();
         let due = looks.last().map_or(0, |look| look.operations + self.every);
         if operations >= due {
+            let mut gauges = [("", 0); MOST_GAUGES];
+            for (place, (name, gauge)) in gauges.iter_mut().zip(&*self.gauges.lock().unwrap()) {
+                *place = (name, gauge.get());
+            }
             looks.push(Look {
                 operations,
                 allocated_bytes: leaklab_probe::allocated_bytes(),
+                gauges,
             });
         }
     }
@@ -151,7 +212,7 @@ impl Cell {
         self.workload.load(&load).expect("the load runs");
     }
 
-    /// Drains for a time.
+    /// Lets whatever turns without new operations turn, for a time.
     pub fn drain(&mut self, duration: Duration) {
         let drain = Drain::start(duration, self.stop.clone(), self.recorder.clone());
         self.workload.drain(&drain).expect("the drain runs");
@@ -178,30 +239,34 @@ impl Cell {
         (self.retained)(&self.parameters)
     }
 
-    /// Least-squares slope of live heap over operations, from operation `from` on.
-    pub fn slope(&self, from: u64) -> f64 {
+    /// Slope of live heap over `of` (operations, say), from operation `from` on: the median
+    /// of all pairwise slopes, so that stalls of a busy machine do not carry it away.
+    pub fn slope(&self, from: u64, of: impl Fn(&Look) -> f64) -> f64 {
         let looks = self.recorder.looks.lock().unwrap();
         let points: Vec<(f64, f64)> = looks
             .iter()
             .filter(|look| look.operations >= from)
-            .map(|look| (look.operations as f64, look.allocated_bytes as f64))
+            .map(|look| (of(look), look.allocated_bytes as f64))
             .collect();
-        let count = points.len() as f64;
         assert!(points.len() >= 10, "{} looks are too few", points.len());
-        let mean_x = points.iter().map(|p| p.0).sum::<f64>() / count;
-        let mean_y = points.iter().map(|p| p.1).sum::<f64>() / count;
-        let xy: f64 = points.iter().map(|p| (p.0 - mean_x) * (p.1 - mean_y)).sum();
-        let xx: f64 = points.iter().map(|p| (p.0 - mean_x).powi(2)).sum();
-        xy / xx
+        let mut slopes = Vec::new();
+        for (index, (x, y)) in points.iter().enumerate() {
+            for (later_x, later_y) in &points[index + 1..] {
+                if later_x > x {
+                    slopes.push((later_y - y) / (later_x - x));
+                }
+            }
+        }
+        slopes.sort_by(f64::total_cmp);
+        slopes[slopes.len() / 2]
     }
 
-    /// Asserts the bound: within 10 % of the formula, or 16 bytes of zero.
-    pub fn assert_slope_is_the_formula(&self, from: u64) {
-        let (measured, stated) = (self.slope(from), self.retained());
-        let allowed = (stated * 0.1).max(16.0);
-        assert!(
-            (measured - stated).abs() <= allowed,
-            "measured {measured:.1} bytes per operation, the formula says {stated:.1}"
-        );
+    /// Drains until `done`, for ten seconds at most.
+    pub fn drain_until(&mut self, done: impl Fn(&Self) -> bool) {
+        let began = std::time::Instant::now();
+        while !done(self) {
+            assert!(began.elapsed() < Duration::from_secs(10), "drained in vain");
+            self.drain(Duration::from_millis(20));
+        }
     }
 }
