@@ -83,11 +83,20 @@ pub fn start_before_ready() -> bool {
     if SAMPLER.set(sampler).is_err() {
         return true;
     }
-    std::thread::Builder::new()
+    let (started, has_started) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new()
         .name("leaklab-probe".to_owned())
         .stack_size(256 << 10)
-        .spawn(|| sample_for_ever(interval()))
-        .is_ok()
+        .spawn(move || {
+            // A thread's first allocation makes its cache, some 40 KiB of heap: before the
+            // first sample, or it would look like growth of the program.
+            drop(std::hint::black_box(Box::new(0_u64)));
+            // Nobody listens only if the starting thread is gone already.
+            let _ = started.send(());
+            sample_for_ever(interval());
+        });
+    // Waits until it runs; if it could not be started, the sender is gone.
+    has_started.recv().is_ok() && thread.is_ok()
 }
 
 /// Says that the program is ready: its clock starts.
