@@ -215,3 +215,19 @@ fn a_stop_ends_the_load_at_once() {
     // 50 ms for what is under way; the rest is for a machine that has other work.
     assert!(stopped.elapsed() < Duration::from_millis(500));
 }
+
+#[test]
+fn a_collector_has_ever_more_to_do_the_fuller_its_heap() {
+    let _alone = alone();
+    // 2 KiB are allocated per operation; 1.2 KiB stay, so that the heap is full after some
+    // 430 of them, or never.
+    for (name, least, most) in [("await-on-parent", 400, 1_000), ("child-scope", 1, 10)] {
+        let (mut fanout, notes) = start(name, &["heap=512KiB"]);
+        perform(&mut fanout, 1_000, Some(4_000.0));
+        let collections = notes.gauge("collections");
+        assert!(
+            (least..=most).contains(&collections),
+            "{name}: {collections}"
+        );
+    }
+}

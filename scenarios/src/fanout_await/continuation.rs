@@ -287,6 +287,15 @@ impl CancellableContinuation {
         self.cancel();
     }
 
+    /// Marks the continuation and what its state holds; see [`Job::mark`].
+    pub fn mark(&self) -> usize {
+        let held = match &lock(&self.inner).state {
+            State::Completed(Ok(Value::Outcome(Some(response)))) => response.mark(),
+            _ => 0,
+        };
+        continuation_bytes() + held
+    }
+
     fn is_reusable(&self) -> bool {
         self.delegate.is_reusable(self)
     }

@@ -203,6 +203,26 @@ impl Job {
         }
     }
 
+    /// Walks everything that hangs on the job and on its child jobs, down to the results
+    /// in the states of continuations, as a collector does that marks what is live. Gives
+    /// back the bytes of that.
+    pub fn mark(&self) -> usize {
+        let mut live_bytes = 0;
+        let mut children = Vec::new();
+        let mut next = lock(&self.state).first.clone();
+        while let Some(node) = next {
+            live_bytes += node_bytes();
+            match &node.handler {
+                Handler::Continuation(continuation) | Handler::Join(continuation) => {
+                    live_bytes += continuation.mark();
+                }
+                Handler::Child(job) => children.push(Arc::clone(job)),
+            }
+            next = lock(&node.links).next.clone();
+        }
+        live_bytes + children.iter().map(|job| job.mark()).sum::<usize>()
+    }
+
     /// Whether it runs: neither cancelled nor at its end.
     pub fn is_active(&self) -> bool {
         lock(&self.state).phase == Phase::Active

@@ -19,10 +19,12 @@
 //! body, so its bookkeeping stays and only the value goes: [`response`].
 //!
 //! [`store`] is a real object store on loopback, [`client`] a real asynchronous client,
-//! [`worker`] the loop in each form, [`join_set`] Rust's own form of the mistake.
+//! [`worker`] the loop in each form, [`join_set`] Rust's own form of the mistake,
+//! [`collector`] what the leak costs a managed heap.
 
 pub mod channel;
 pub mod client;
+pub mod collector;
 pub mod continuation;
 pub mod job;
 pub mod join_set;
@@ -79,6 +81,16 @@ const PARAMETERS: &[Parameter] = &[
             default: 4096,
         },
     },
+    Parameter {
+        name: "heap",
+        help: "size of a modelled JVM heap, whose collector walks what the coroutines keep \
+               whenever it is full; 0: no collector",
+        kind: ParameterKind::Bytes {
+            min: 0,
+            max: 1 << 40,
+            default: 0,
+        },
+    },
 ];
 
 const EXPLANATION: &str = "\
@@ -113,7 +125,11 @@ value). `join-set-drained` takes them out.
 
 The object store is an HTTP server on a thread of its own; it keeps the latest object under each
 of 64 keys. --rate is the rate of offers; what does not fit the channel is dropped and counted.
-With --memory-limit, latency and dropped offers show how such a service ends.";
+
+The report's service slowed down long before its memory was gone, because each full collection
+walks all that is live. Rust has no collector; --set heap=16MiB models one that does this walk
+whenever a heap of that size is full. Throughput, latency and dropped offers then show how such a
+service ends (gauge collections); with --memory-limit alone it is at its best until it is killed.";
 
 /// Bytes of the node and the continuation of one await.
 fn bookkeeping() -> usize {
@@ -200,12 +216,13 @@ const DESCRIPTION: Description = Description {
         "objects_stored",
         "offers_dropped",
         "responses_alive",
+        "collections",
     ],
     variants: VARIANTS,
     tour: &["await-on-parent", "child-scope"],
     budget_bytes_per_operation: 16.0,
     default_duration_s: 10.0,
-    default_rate: Some(1500.0),
+    default_rate: Some(2500.0),
     quiet_points: false,
 };
 

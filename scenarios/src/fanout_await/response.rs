@@ -26,6 +26,11 @@ impl PutObjectResponse {
         alive.add(1);
         Arc::new(PutObjectResponse { etag, body, alive })
     }
+
+    /// Marks the response and its body; see [`Job::mark`].
+    pub fn mark(&self) -> usize {
+        response_bytes(self.body.len())
+    }
 }
 
 impl Drop for PutObjectResponse {

@@ -2,6 +2,7 @@
 
 use super::channel::Channel;
 use super::client::ObjectClient;
+use super::collector::Collector;
 use super::continuation::{Cancelled, DispatchedContinuation};
 use super::response::Outcome;
 use super::scope::coroutine_scope;
@@ -30,6 +31,8 @@ pub struct Tools {
     pub objects_stored: Gauge,
     /// Objects that the store did not take.
     pub failures: AtomicU64,
+    /// The collector of the modelled heap, if there is one.
+    pub collector: Option<Collector>,
 }
 
 impl Tools {
@@ -42,6 +45,14 @@ impl Tools {
         self.objects_stored.add(1);
         self.meter.record_latency(offered.elapsed());
         self.meter.count_operations(1);
+    }
+
+    /// Tells the collector what one operation has allocated: the object and the answer.
+    fn allocate(&self, object_bytes: usize, outcome: &Outcome) {
+        if let Some(collector) = &self.collector {
+            let answer_bytes = outcome.as_ref().map_or(0, |answer| answer.body.len());
+            collector.allocate(object_bytes + answer_bytes, &*self.meter);
+        }
     }
 }
 
@@ -74,6 +85,7 @@ pub async fn worker(
         let Some(message) = messages.take() else {
             continue;
         };
+        let object_bytes = message.object.len();
         let future = tools.client.put(message.number, message.object);
         let outcome = match wait {
             Wait::Await => future.await_outcome(&caller).await?,
@@ -91,6 +103,7 @@ pub async fn worker(
             }
         };
         tools.finish(message.offered, &outcome);
+        tools.allocate(object_bytes, &outcome);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::channel::Channel;
 use super::client::ObjectClient;
+use super::collector::Collector;
 use super::continuation::DisposeTest;
 use super::job::Job;
 use super::join_set;
@@ -67,6 +68,9 @@ impl Fanout {
         let store = ObjectStore::start(setup.parameters.bytes("response"), worker_count)?;
         let gauge = |name| setup.meter.new_gauge(name);
         let parent_nodes = gauge("parent_nodes");
+        let collections = gauge("collections");
+        let scope = Job::root();
+        let heap_bytes = setup.parameters.bytes("heap");
         let tools = Arc::new(Tools {
             objects_stored: gauge("objects_stored"),
             client: ObjectClient::new(
@@ -77,11 +81,13 @@ impl Fanout {
             ),
             meter: Arc::clone(&setup.meter),
             failures: AtomicU64::new(0),
+            collector: (heap_bytes > 0)
+                .then(|| Collector::new(heap_bytes, Arc::clone(&scope), collections)),
         });
         let mut fanout = Fanout {
             object_bytes: setup.parameters.bytes("object"),
             intake: Intake::Tokio(None),
-            scope: Job::root(),
+            scope,
             workers: Vec::new(),
             tools,
             offers_dropped: gauge("offers_dropped"),
