@@ -25,9 +25,9 @@ pub(super) enum Departure {
 }
 
 impl Departure {
-    /// Every other one fails.
+    /// The receivers of every other pair of channels fail.
     pub(super) fn of(index: usize) -> Self {
-        if index.is_multiple_of(2) {
+        if (index / 2).is_multiple_of(2) {
             Departure::Returned
         } else {
             Departure::Failed
@@ -43,7 +43,7 @@ impl Departure {
     }
 }
 
-/// Which channels lose their receiver for good: the last `gone` of `channels`.
+/// Which channels lose their receiver for good: `gone` of `channels`, evenly among them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) channels: usize,
@@ -53,7 +53,9 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether nobody takes the place of this channel's receiver.
     pub(super) fn loses_receiver(self, index: usize) -> bool {
-        index >= self.channels - self.gone.min(self.channels)
+        let gone = self.gone.min(self.channels);
+        let lost_before = |index| index * gone / self.channels;
+        lost_before(index + 1) > lost_before(index)
     }
 
     /// Messages that the first receiver of a channel reads.
@@ -157,6 +159,25 @@ impl Drop for Subscribers {
         self.scheduler.abandon();
         for channel in &self.channels {
             channel.abandon();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_channels_stand_evenly_among_the_others() {
+        for (channels, gone, lost) in [
+            (8, 4, vec![1, 3, 5, 7]),
+            (8, 0, vec![]),
+            (5, 1, vec![4]),
+            (3, 7, vec![0, 1, 2]),
+        ] {
+            let plan = Plan { channels, gone };
+            let found = (0..channels).filter(|index| plan.loses_receiver(*index));
+            assert_eq!(found.collect::<Vec<_>>(), lost, "{gone} of {channels}");
         }
     }
 }
