@@ -36,9 +36,15 @@ pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
         return None;
     }
     // Where a curve is steepest, at its beginning, the mean of a group is not on the curve.
-    let skipped = if grouped.len() < track.len() { grouped.len() / 50 } else { 0 };
-    let base: Vec<Vec<f64>> =
-        columns(&grouped.x, extras).into_iter().map(|column| column[skipped..].to_vec()).collect();
+    let skipped = if grouped.len() < track.len() {
+        grouped.len() / 50
+    } else {
+        0
+    };
+    let base: Vec<Vec<f64>> = columns(&grouped.x, extras)
+        .into_iter()
+        .map(|column| column[skipped..].to_vec())
+        .collect();
     let span = grouped.span();
     let track = grouped.slice(skipped..grouped.len());
     let u = base[1].clone();
@@ -58,13 +64,24 @@ pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
         })
         .min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))?;
     let (fitted, model) = lasting;
-    let lasting_slope = (fitted.coefficients[1] + closing_slope(&fitted.coefficients, &model, &base)) / span;
+    let lasting_slope =
+        (fitted.coefficients[1] + closing_slope(&fitted.coefficients, &model, &base)) / span;
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), model.len());
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
-    let fading =
-        FADING.iter().map(|family| family.best(|scale| rss_of(&level, family.curve(&u, scale))).1).fold(f64::INFINITY, f64::min);
+    let fading = FADING
+        .iter()
+        .map(|family| {
+            family
+                .best(|scale| rss_of(&level, family.curve(&u, scale)))
+                .1
+        })
+        .fold(f64::INFINITY, f64::min);
     let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
-    Some(Comparison { advantage: against(fitted.rss()), advantage_of_line: against(line_rss), lasting_slope })
+    Some(Comparison {
+        advantage: against(fitted.rss()),
+        advantage_of_line: against(line_rss),
+        lasting_slope,
+    })
 }
 
 /// A family of curves over 0..1 with one scale to be found.
@@ -90,17 +107,45 @@ enum Form {
 
 /// Warm-ups after which growth may last.
 const WARM_UPS: [Family; 2] = [
-    Family { form: Form::Exponential, from: 0.003, to: 0.3 },
-    Family { form: Form::Bend, from: 0.02, to: 0.8 },
+    Family {
+        form: Form::Exponential,
+        from: 0.003,
+        to: 0.3,
+    },
+    Family {
+        form: Form::Bend,
+        from: 0.02,
+        to: 0.8,
+    },
 ];
 
 /// Curves that flatten out.
 const FADING: [Family; 5] = [
-    Family { form: Form::Exponential, from: 0.05, to: 1.5 },
-    Family { form: Form::Stretched(0.5), from: 0.01, to: 1.0 },
-    Family { form: Form::Stretched(0.7), from: 0.01, to: 1.0 },
-    Family { form: Form::Logarithm, from: 0.0002, to: 2.0 },
-    Family { form: Form::Power, from: 0.1, to: 0.85 },
+    Family {
+        form: Form::Exponential,
+        from: 0.05,
+        to: 1.5,
+    },
+    Family {
+        form: Form::Stretched(0.5),
+        from: 0.01,
+        to: 1.0,
+    },
+    Family {
+        form: Form::Stretched(0.7),
+        from: 0.01,
+        to: 1.0,
+    },
+    Family {
+        form: Form::Logarithm,
+        from: 0.0002,
+        to: 2.0,
+    },
+    Family {
+        form: Form::Power,
+        from: 0.1,
+        to: 0.85,
+    },
 ];
 
 impl Family {
@@ -128,7 +173,10 @@ impl Family {
                 (best, least) = (i, value);
             }
         }
-        let (mut low, mut high) = (f64::from((best - 1).max(0)), f64::from((best + 1).min(GRID)));
+        let (mut low, mut high) = (
+            f64::from((best - 1).max(0)),
+            f64::from((best + 1).min(GRID)),
+        );
         let golden = 0.618_033_988_75;
         let mut result = (at(f64::from(best)), least);
         for _ in 0..14 {

@@ -11,8 +11,9 @@ const STARTS: [f64; 20] = [
 ];
 
 /// Shares of the settled part at which its slope is tested for a change.
-const PLACES: [f64; 15] =
-    [0.25, 0.54, 0.08, 0.75, 0.4, 0.04, 0.12, 0.18, 0.33, 0.47, 0.61, 0.68, 0.82, 0.88, 0.93];
+const PLACES: [f64; 15] = [
+    0.25, 0.54, 0.08, 0.75, 0.4, 0.04, 0.12, 0.18, 0.33, 0.47, 0.61, 0.68, 0.82, 0.88, 0.93,
+];
 
 /// Fewest points of a settled part.
 pub(super) const FEWEST: usize = 8;

@@ -58,7 +58,11 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
         return None;
     }
     let (fall, rise) = (median(&falls)?, median(&rises)?);
-    if rise < 4.0 || fall > 0.35 * rise || !rises_are_smooth(track, &rise_points) || fullness(track, &rise_points) > 0.8 {
+    if rise < 4.0
+        || fall > 0.35 * rise
+        || !rises_are_smooth(track, &rise_points)
+        || fullness(track, &rise_points) > 0.8
+    {
         return None;
     }
     let floor = Track {
@@ -72,12 +76,18 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     let period = median(&gaps).unwrap_or_else(|| track.span() / 2.0);
     let longest = gaps.iter().copied().fold(0.0, f64::max);
     let shortest = gaps.iter().copied().fold(f64::INFINITY, f64::min);
-    let period_spread = if gaps.is_empty() { 1.0 } else { longest / shortest.max(f64::MIN_POSITIVE) };
+    let period_spread = if gaps.is_empty() {
+        1.0
+    } else {
+        longest / shortest.max(f64::MIN_POSITIVE)
+    };
     Some(Sawtooth {
         floor,
         height,
         period,
-        height_spread: highest / lowest.max(f64::MIN_POSITIVE), period_spread, points_per_rise: rise,
+        height_spread: highest / lowest.max(f64::MIN_POSITIVE),
+        period_spread,
+        points_per_rise: rise,
     })
 }
 
