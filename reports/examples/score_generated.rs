@@ -23,7 +23,8 @@ fn main() {
         "{:<16} {:>6} {:>6} {:>6} {:>9} {:>10} {:>9}",
         "family", "series", "easy", "wrong", "wrong-easy", "abstained", "hard-abst"
     );
-    for family in FAMILIES {
+    let wanted = |family: &str| listed.is_none_or(|l| l == family || l == "all" || l == "wrong");
+    for family in FAMILIES.into_iter().filter(|family| wanted(family)) {
         let mut row = [0_usize; 6];
         for seed in first..first + count {
             let labelled = generate(family, seed);

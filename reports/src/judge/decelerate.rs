@@ -31,11 +31,22 @@ impl Comparison {
 /// Compares, over the whole `track`, a warm-up followed by a line with curves whose growth
 /// fades: saturation, logarithm, powers below one.
 pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Comparison> {
-    let track = coarse(track, POINTS, &extras.steps);
-    if track.len() < 12 {
+    let grouped = coarse(track, POINTS, &extras.steps);
+    if grouped.len() < 12 {
         return None;
     }
-    let base = columns(&track.x, extras);
+    // Where a curve is steepest, at its beginning, the mean of a group is not on the curve.
+    let skipped = if grouped.len() < track.len() {
+        grouped.len() / 50
+    } else {
+        0
+    };
+    let base: Vec<Vec<f64>> = columns(&grouped.x, extras)
+        .into_iter()
+        .map(|column| column[skipped..].to_vec())
+        .collect();
+    let span = grouped.span();
+    let track = grouped.slice(skipped..grouped.len());
     let u = base[1].clone();
     let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
     let range = spread(&track.y);
@@ -53,9 +64,8 @@ pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
         })
         .min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))?;
     let (fitted, model) = lasting;
-    let lasting_slope = (fitted.coefficients[1]
-        + closing_slope(&fitted.coefficients, &model, &base))
-        / track.span();
+    let lasting_slope =
+        (fitted.coefficients[1] + closing_slope(&fitted.coefficients, &model, &base)) / span;
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), model.len());
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
     let fading = FADING

@@ -25,6 +25,9 @@ const TREND_POINTS: usize = 400;
 /// passes for straight, to veto a leak.
 const LINE_MARGIN: f64 = 6.0;
 
+/// How many times as large as another a tooth may be and still be like it.
+const UNLIKE: f64 = 2.0;
+
 /// How much the floor of a sawtooth varies before anything is known, in heights.
 const FLOOR_SHARE: f64 = 0.015;
 
@@ -173,14 +176,20 @@ fn examine_sawtooth(
         level,
         stretch: whole,
     };
-    if teeth < 3 {
+    // A few teeth of very different size may as well be restarts of a program that leaks.
+    let alike = sawtooth.height_spread < UNLIKE && sawtooth.period_spread < UNLIKE;
+    if teeth < 3 || (teeth < 8 && !alike) {
         return finding;
     }
     let coarse_floor = coarse(floor, TREND_POINTS, &[]);
     let settled = settle::find(&coarse_floor, &Extras::default(), budget, frame.quantum);
     let few = coarse_floor.len() < settle::FEWEST;
     let part = coarse_floor.slice(settled.start..coarse_floor.len());
-    let line = fit_line(&part, &Extras::default(), frame.quantum).or_else(|| fit_few(&part));
+    let line = if part.len() < 10 {
+        fit_few(&part)
+    } else {
+        fit_line(&part, &Extras::default(), frame.quantum)
+    };
     let Some(line) = line.map(|line| widen_for_few_teeth(line, &part, sawtooth)) else {
         return finding;
     };

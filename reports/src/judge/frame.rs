@@ -104,7 +104,7 @@ pub(super) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Fra
         y: used.iter().map(|&i| series.value[i] - base).collect(),
     };
     let span = track.span();
-    let quantum = grain(&track.y);
+    let quantum = grain(&track.y, base);
     let fine = if track.len() > FINE_POINTS {
         let grouped = bins::by_time(&track.x, &track.y, FINE_POINTS / 2);
         without_bursts(
@@ -181,12 +181,18 @@ fn check(series: &Series<'_>) -> Result<(), JudgeError> {
 }
 
 /// The smallest difference between values, where values repeat so often that it is a grain.
-fn grain(values: &[f64]) -> f64 {
+///
+/// A series that never moves shows no grain; the power of two that its value is a multiple of
+/// stands in for it (pages, arenas), so that standing still proves no more than it can.
+fn grain(values: &[f64], base: f64) -> f64 {
     let stride = values.len().div_ceil(20_000).max(1);
     let mut sorted: Vec<f64> = values.iter().copied().step_by(stride).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let total = sorted.len();
     sorted.dedup();
+    if sorted.len() == 1 && base >= 1.0 && base.fract() == 0.0 && base < 9e15 {
+        return (1_u64 << (base as u64).trailing_zeros().min(21)) as f64;
+    }
     if sorted.len() < 2 || sorted.len() * 10 > total * 7 {
         return 0.0;
     }

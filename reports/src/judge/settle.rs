@@ -11,7 +11,9 @@ const STARTS: [f64; 20] = [
 ];
 
 /// Shares of the settled part at which its slope is tested for a change.
-const PLACES: [f64; 7] = [0.08, 0.18, 0.33, 0.5, 0.67, 0.82, 0.92];
+const PLACES: [f64; 15] = [
+    0.25, 0.54, 0.08, 0.75, 0.4, 0.04, 0.12, 0.18, 0.33, 0.47, 0.61, 0.68, 0.82, 0.88, 0.93,
+];
 
 /// Fewest points of a settled part.
 pub(super) const FEWEST: usize = 8;
@@ -68,17 +70,19 @@ pub(super) fn is_harmless(bend: &Bend, budget: f64) -> bool {
     before * after > 0.0 && (before - after).abs() < 0.15 * before.abs().min(after.abs())
 }
 
-/// The bend with the largest `t` that is not harmless, or else the largest.
+/// The first bend that is not harmless, or else the one with the largest `t`.
 fn worst_bend(part: &Track, extras: &Extras, budget: f64, quantum: f64) -> Option<Bend> {
-    let bends: Vec<Bend> = PLACES
-        .iter()
-        .filter_map(|&place| bend_at(part, extras, place, quantum))
-        .collect();
-    let largest = |bends: &mut dyn Iterator<Item = &Bend>| {
-        bends
-            .max_by(|a, b| a.t.abs().total_cmp(&b.t.abs()))
-            .copied()
-    };
-    largest(&mut bends.iter().filter(|bend| !is_harmless(bend, budget)))
-        .or_else(|| largest(&mut bends.iter()))
+    let mut worst: Option<Bend> = None;
+    for place in PLACES {
+        let Some(bend) = bend_at(part, extras, place, quantum) else {
+            continue;
+        };
+        if !is_harmless(&bend, budget) {
+            return Some(bend);
+        }
+        if worst.is_none_or(|other| bend.t.abs() > other.t.abs()) {
+            worst = Some(bend);
+        }
+    }
+    worst
 }

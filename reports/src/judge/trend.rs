@@ -192,7 +192,9 @@ fn newey_west(fitted: &Fit, rho: f64, span: f64) -> Precision {
 
 /// The same estimate from few group means: slow noise shows there that hides between points.
 fn coarse_precision(track: &Track, extras: &Extras) -> Option<Precision> {
-    if track.len() < 3 * COARSE_POINTS {
+    // Six groups to a cycle, or the groups would see it as noise.
+    let cycles = extras.period.map_or(0.0, |period| track.span() / period);
+    if track.len() < 3 * COARSE_POINTS || 6.0 * cycles > COARSE_POINTS as f64 {
         return None;
     }
     let grouped = super::frame::coarse(track, COARSE_POINTS, &extras.steps);

@@ -1,7 +1,8 @@
 //! Ups and downs: a sawtooth is judged on its floor.
 
-use super::frame::Track;
+use super::frame::{Track, coarse};
 use super::trend::{Extras, columns, fit, waves_of};
+use crate::stats::autoregression::lag_one_correlation;
 use crate::stats::quantile::{median, quantile};
 use crate::stats::turning_points::turning_points;
 
@@ -16,6 +17,8 @@ pub(super) struct Sawtooth {
     pub period: f64,
     /// Highest tooth divided by the lowest.
     pub height_spread: f64,
+    /// Longest distance between floors divided by the shortest.
+    pub period_spread: f64,
     /// Points from the floor to the top of a usual tooth.
     pub points_per_rise: f64,
 }
@@ -71,14 +74,25 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     let lowest = heights.iter().copied().fold(f64::MAX, f64::min);
     let gaps: Vec<f64> = floor.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let period = median(&gaps).unwrap_or_else(|| track.span() / 2.0);
+    let longest = gaps.iter().copied().fold(0.0, f64::max);
+    let shortest = gaps.iter().copied().fold(f64::INFINITY, f64::min);
+    let period_spread = if gaps.is_empty() {
+        1.0
+    } else {
+        longest / shortest.max(f64::MIN_POSITIVE)
+    };
     Some(Sawtooth {
         floor,
         height,
         period,
         height_spread: highest / lowest.max(f64::MIN_POSITIVE),
+        period_spread,
         points_per_rise: rise,
     })
 }
+
+/// Points that a cycle is looked for in.
+const CYCLE_POINTS: usize = 200;
 
 /// Share of the variance about a line that a cycle must explain to be taken for one.
 const CYCLE_SHARE: f64 = 0.7;
@@ -94,9 +108,12 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
     if track.len() < 24 {
         return None;
     }
+    let track = &coarse(track, CYCLE_POINTS, &extras.steps);
     let base = columns(&track.x, extras);
-    let line_rss = fit(&base, &track.y)?.rss();
-    if line_rss <= 0.0 {
+    let line = fit(&base, &track.y)?;
+    let line_rss = line.rss();
+    // Readings that do not resemble their neighbours make no cycle that could be resolved.
+    if line_rss <= 0.0 || lag_one_correlation(&line.residuals, &vec![1.0; track.len()]) < 0.4 {
         return None;
     }
     let share = |period: f64| {
@@ -107,7 +124,7 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
     if let Some(day) = day.filter(|day| span >= FEWEST_DAYS * day && share(*day) > CYCLE_SHARE) {
         return Some(day);
     }
-    let most = (track.len() as f64 / 8.0).min(60.0);
+    let most = (track.len() as f64 / 8.0).min(30.0);
     let (mut best, mut best_cycles) = (0.0, 0.0);
     let mut cycles = FEWEST_CYCLES;
     while cycles <= most {
@@ -115,13 +132,13 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
         if explained > best {
             (best, best_cycles) = (explained, cycles);
         }
-        cycles += 0.1;
+        cycles += 0.15;
     }
     if best < 0.8 * CYCLE_SHARE {
         return None;
     }
-    for i in -9..=9 {
-        let near = best_cycles + 0.01 * f64::from(i);
+    for i in -7..=7 {
+        let near = best_cycles + 0.02 * f64::from(i);
         let explained = share(span / near);
         if explained > best {
             (best, best_cycles) = (explained, near);
