@@ -13,6 +13,17 @@ fn page(cells: &[CellSpec]) -> String {
     render_run(&run, &PageOptions::default()).expect("a page")
 }
 
+/// The page of cells whose verdicts do not matter: judging takes most of the time.
+fn page_unjudged(cells: &[CellSpec]) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = pages::write(folder.path(), cells);
+    let options = PageOptions {
+        judge_missing: false,
+        ..PageOptions::default()
+    };
+    render_run(&run, &options).expect("a page")
+}
+
 /// The JSON that the page's scripts read.
 fn data_of(page: &str) -> Value {
     let begin = "<script type=\"application/json\" id=\"data\">";
@@ -86,6 +97,7 @@ fn a_run_that_died_half_way_is_shown_with_what_there_is() {
         "it still runs, or its harness died without a word",
         "samples.csv ends in the middle of a row",
         "1 variant has not started",
+        " so far</em>",
     ] {
         assert!(page.contains(text), "no `{text}`");
     }
@@ -140,7 +152,7 @@ fn a_day_of_seconds_with_ten_series_is_under_two_mebibytes_and_keeps_its_extreme
     // One second of a spike and one of a dip, at places that no grid prefers.
     cell.rows[51_337].0.rss_bytes = Some(987_654_321);
     cell.rows[71_111].0.rss_bytes = Some(1);
-    let page = page(&[cell]);
+    let page = page_unjudged(&[cell]);
     let lines = data_of(&page)["cells"][0]["lines"]
         .as_array()
         .expect("lines")
@@ -169,7 +181,7 @@ fn twenty_four_cells_of_an_hour_stay_under_two_mebibytes() {
                 .sampled(3_600, |t| t as f64 * 777.0)
         })
         .collect();
-    let page = page(&cells);
+    let page = page_unjudged(&cells);
     assert!(page.len() < 2 << 20, "{} bytes", page.len());
 }
 

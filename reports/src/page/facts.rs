@@ -1,7 +1,8 @@
 //! What the page says about one cell beside its charts: figures, remarks, files.
 
+use super::RunLife;
 use super::gather::Entry;
-use super::judgement::Estimate;
+use super::judgement::{Estimate, Judgement};
 use super::series::memory_name;
 use super::standing::{Standing, outcome_words, verdict_words};
 use super::words;
@@ -42,6 +43,17 @@ pub(super) struct Facts {
     pub summary: String,
     pub figures: Vec<Pair>,
     pub remarks: Vec<String>,
+    pub metrics: Vec<MetricRow>,
+}
+
+/// A metric that was judged beside the one that decided.
+#[derive(Debug, Serialize)]
+pub(super) struct MetricRow {
+    pub name: String,
+    pub verdict: String,
+    pub shape: String,
+    pub per_operation: String,
+    pub per_hour: String,
 }
 
 /// The facts of a cell.
@@ -57,11 +69,30 @@ pub(super) fn facts(entry: &Entry<'_>) -> Facts {
         summary: entry.cell.plan.summary.clone(),
         figures: pairs(entry),
         remarks: remarks(entry),
+        metrics: entry
+            .judgement
+            .as_ref()
+            .map(metric_rows)
+            .unwrap_or_default(),
     }
 }
 
-/// An estimate with its interval: `+1.00 MiB per hour (95 %: +0.99 to +1.01)`.
-pub(super) fn estimate_words(estimate: &Estimate, unit: &str) -> String {
+/// An estimate with its interval: `+1.00 MiB per hour (95 % interval +0.99 MiB to …)`.
+pub(super) fn estimate_words(estimate: &Estimate, counts: bool, unit: &str) -> String {
+    if counts {
+        let words = words::signed_number;
+        let value = words(estimate.value);
+        return match (estimate.low, estimate.high) {
+            (Some(low), Some(high)) => {
+                format!(
+                    "{value} per {unit} (95 % interval {} to {})",
+                    words(low),
+                    words(high)
+                )
+            }
+            _ => format!("{value} per {unit}"),
+        };
+    }
     let value = words::signed_bytes(estimate.value);
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => {
@@ -72,6 +103,32 @@ pub(super) fn estimate_words(estimate: &Estimate, unit: &str) -> String {
     }
 }
 
+/// Every metric on its own, if there are several.
+fn metric_rows(judgement: &Judgement) -> Vec<MetricRow> {
+    if judgement.metrics.len() < 2 {
+        return Vec::new();
+    }
+    judgement
+        .metrics
+        .iter()
+        .map(|metric| {
+            let growth = |estimate: &Option<Estimate>, unit| {
+                estimate.as_ref().map_or_else(
+                    || "–".to_owned(),
+                    |e| estimate_words(e, metric.counts(), unit),
+                )
+            };
+            MetricRow {
+                name: memory_name(&metric.metric).to_owned(),
+                verdict: metric.verdict.clone(),
+                shape: metric.shape.clone().unwrap_or_default(),
+                per_operation: growth(&metric.per_operation, "operation"),
+                per_hour: growth(&metric.per_hour, "hour"),
+            }
+        })
+        .collect()
+}
+
 fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let mut push = |name: &str, value: Option<String>| {
@@ -80,28 +137,32 @@ fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
     let plan = &entry.cell.plan;
     if let Some(judgement) = &entry.judgement {
         push("Growth sits in", judgement.kind.clone());
-        push("Shape", judgement.shape.clone());
-        let per_operation = judgement.per_operation_bytes.as_ref();
+        let deciding = &judgement.deciding;
+        push("Shape", deciding.shape.clone());
+        let counts = deciding.counts();
+        push("Decided by", Some(memory_name(&deciding.metric).to_owned()));
+        let growth = |estimate: &Option<Estimate>, unit| {
+            let estimate = estimate.as_ref()?;
+            Some(estimate_words(estimate, counts, unit))
+        };
         push(
             "Growth per operation",
-            per_operation.map(|e| estimate_words(e, "operation")),
+            growth(&deciding.per_operation, "operation"),
         );
-        let per_hour = judgement.per_hour_bytes.as_ref();
-        push(
-            "Growth per hour",
-            per_hour.map(|e| estimate_words(e, "hour")),
-        );
+        push("Growth per hour", growth(&deciding.per_hour, "hour"));
+        let words = if counts { words::number } else { words::bytes };
         let accepted = judgement
-            .budget_bytes_per_operation
-            .map(|b| format!("{} per operation", words::bytes(b)))
+            .budget_per_operation
+            .map(|b| format!("{} per operation", words(b)))
             .or(judgement
-                .budget_bytes_per_hour
-                .map(|b| format!("{} per hour", words::bytes(b))));
+                .budget_per_hour
+                .map(|b| format!("{} per hour", words(b))));
         push("Accepted growth", accepted);
-        let resolution = judgement.resolution_bytes_per_hour;
         push(
             "Smallest growth it would have shown",
-            resolution.map(|b| format!("{} per hour", words::bytes(b))),
+            judgement
+                .resolution_per_hour
+                .map(|b| format!("{} per hour", words(b))),
         );
         push(
             "Settled after",
@@ -246,10 +307,14 @@ fn running_remark(entry: &Entry<'_>) -> String {
         let age = words::seconds(age.as_secs_f64());
         format!(" Its last row was written {age} before this page was made.")
     });
-    format!(
-        "This cell has not ended: it still runs, or its harness died without a word.{}",
-        age.unwrap_or_default()
-    )
+    let state = match entry.life {
+        Some(RunLife::Running) => "This cell is running.",
+        Some(RunLife::Gone) => {
+            "This cell never ended: its harness died without a word. What it wrote is shown."
+        }
+        _ => "This cell has not ended: it still runs, or its harness died without a word.",
+    };
+    format!("{state}{}", age.unwrap_or_default())
 }
 
 /// The files of a cell that exist, beside the page.
@@ -311,10 +376,17 @@ mod tests {
             high: Some(2560.0),
         };
         assert_eq!(
-            estimate_words(&estimate, "hour"),
+            estimate_words(&estimate, false, "hour"),
             "+1.00 KiB per hour (95 % interval -512 B to +2.50 KiB)"
         );
         estimate.low = None;
-        assert_eq!(estimate_words(&estimate, "hour"), "+1.00 KiB per hour");
+        assert_eq!(
+            estimate_words(&estimate, false, "hour"),
+            "+1.00 KiB per hour"
+        );
+        assert_eq!(
+            estimate_words(&estimate, true, "operation"),
+            "+1,024 per operation"
+        );
     }
 }

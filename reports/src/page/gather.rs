@@ -5,12 +5,14 @@ use super::judgement::Judgement;
 use super::remedies::Remedy;
 use super::series::CellSeries;
 use super::standing::Standing;
-use super::{PageError, PageOptions};
-use crate::run::{Cell, Run, SampleTable, TableError};
+use super::{PageError, PageOptions, RunLife};
+use crate::run::{Cell, Run, SampleTable, State, TableError};
 
 /// A cell with what the page says about it.
 pub(super) struct Entry<'a> {
     pub cell: &'a Cell,
+    /// What is known of the run's life, beyond its folder.
+    pub life: Option<RunLife>,
     pub judgement: Option<Judgement>,
     pub standing: Standing,
     pub figures: Figures,
@@ -30,6 +32,11 @@ pub(super) struct Gathered<'a> {
     pub series: Vec<CellSeries>,
 }
 
+/// The standing of a cell by the verdict that is stored for it.
+pub(super) fn judged_standing(cell: &Cell) -> Standing {
+    Standing::of(cell, Judgement::stored(cell).as_ref())
+}
+
 /// Up to so many cells, a table in the order of the record can be overlooked.
 const ORDERED_CELLS: usize = 50;
 
@@ -41,7 +48,10 @@ impl<'a> Gathered<'a> {
             .iter()
             .enumerate()
             .map(|(i, cell)| {
-                let judgement = Judgement::of(cell);
+                let judgement = Judgement::stored(cell).or_else(|| {
+                    let wanted = options.judge_missing && cell.status.state != State::Planned;
+                    wanted.then(|| Judgement::of_samples(cell)).flatten()
+                });
                 let standing = Standing::of(cell, judgement.as_ref());
                 (i, cell, judgement, standing)
             })
@@ -76,6 +86,7 @@ impl<'a> Gathered<'a> {
             let figures = Figures::of(cell, &table);
             let mut entry = Entry {
                 cell,
+                life: options.life,
                 judgement,
                 standing,
                 figures,

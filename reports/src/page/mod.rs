@@ -16,6 +16,7 @@ mod facts;
 mod figures;
 mod gather;
 mod judgement;
+mod list;
 mod picture;
 mod remedies;
 mod render;
@@ -24,6 +25,8 @@ mod standing;
 mod thin;
 mod view;
 mod words;
+
+pub use list::{RunLife, RunSummary, render_list};
 
 use crate::run::{Run, TableError, write_atomically};
 use std::path::PathBuf;
@@ -41,6 +44,12 @@ pub struct PageOptions {
     /// Where the page asks for fresh figures while the run goes on ([`render_live`]); only
     /// `leaklab serve` sets it. The page then may ask its own server, and nobody else.
     pub live_url: Option<String>,
+    /// Where the list of runs is, for a page that is served.
+    pub home_url: Option<String>,
+    /// What is known of the run's life, beyond its folder.
+    pub life: Option<RunLife>,
+    /// Whether cells without a `verdict.json` are judged by their samples as they stand.
+    pub judge_missing: bool,
 }
 
 impl Default for PageOptions {
@@ -49,6 +58,9 @@ impl Default for PageOptions {
             charted_cells: 24,
             chart_values: 120_000,
             live_url: None,
+            home_url: None,
+            life: None,
+            judge_missing: true,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::digest::{policy_source, sha256};
 use super::facts::{self, Link, Pair};
 use super::gather::Gathered;
+use super::list::ListContext;
 use super::view::{self, Row};
 use super::{PageError, PageOptions, remedies};
 use crate::run::Run;
@@ -10,7 +11,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use serde::Serialize;
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("report.html", include_str!("templates/report.html")),
     ("verdicts.html", include_str!("templates/verdicts.html")),
     ("rows.html", include_str!("templates/rows.html")),
@@ -18,6 +19,7 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("facts.html", include_str!("templates/facts.html")),
     ("scenario.html", include_str!("templates/scenario.html")),
     ("reading.html", include_str!("templates/reading.html")),
+    ("list.html", include_str!("templates/list.html")),
 ];
 
 const STYLE: &str = concat!(
@@ -39,6 +41,15 @@ const SCRIPT: &str = concat!(
     include_str!("script/table.js"),
     include_str!("script/live.js"),
     include_str!("script/main.js"),
+    "})();\n",
+);
+
+/// The script of the list of runs.
+const LIST_SCRIPT: &str = concat!(
+    "(() => {\n\"use strict\";\n",
+    include_str!("script/base.js"),
+    include_str!("script/theme.js"),
+    include_str!("script/list.js"),
     "})();\n",
 );
 
@@ -76,6 +87,7 @@ struct PageContext<'a> {
     script: &'static str,
     data: String,
     live: bool,
+    home_url: Option<&'a str>,
     run_id: &'a str,
     started: &'a str,
     noun: &'static str,
@@ -142,6 +154,7 @@ pub(super) fn page(
         script: SCRIPT,
         data: script_json(&data)?,
         live: options.live_url.is_some(),
+        home_url: options.home_url.as_deref(),
         run_id: &run.record.id,
         started: &run.record.started_utc,
         noun,
@@ -210,6 +223,28 @@ pub(super) fn live(run: &Run, gathered: &Gathered<'_>, running: bool) -> Result<
     })?)
 }
 
+/// The page of the list of runs.
+pub(super) fn render_list_page(context: ListContext<'_>) -> Result<String, PageError> {
+    #[derive(Serialize)]
+    struct WithAssets<'a> {
+        style: &'static str,
+        script: &'static str,
+        #[serde(flatten)]
+        context: ListContext<'a>,
+    }
+    let context = Value::from(Serde(WithAssets {
+        style: STYLE,
+        script: LIST_SCRIPT,
+        context,
+    }));
+    Ok(environment()?.get_template("list.html")?.render(context)?)
+}
+
+/// What the list of runs may do: its own script and style, and ask its own server.
+pub(super) fn list_policy() -> String {
+    policy_of(LIST_SCRIPT, true)
+}
+
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     // The names end in .html, for which minijinja escapes every value.
@@ -221,14 +256,19 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
 
 /// What the page may do: run the one script and the one style it came with.
 fn policy(options: &PageOptions) -> String {
-    let connect = match options.live_url {
-        Some(_) => "; connect-src 'self'",
-        None => "",
+    policy_of(SCRIPT, options.live_url.is_some())
+}
+
+fn policy_of(script: &str, asks_its_server: bool) -> String {
+    let connect = if asks_its_server {
+        "; connect-src 'self'"
+    } else {
+        ""
     };
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; \
          form-action 'none'{connect}",
-        policy_source(SCRIPT),
+        policy_source(script),
         policy_source(STYLE)
     )
 }
@@ -311,7 +351,9 @@ mod tests {
 
     #[test]
     fn the_scripts_and_styles_do_not_end_their_elements() {
-        assert!(!SCRIPT.to_lowercase().contains("</script") && !SCRIPT.contains("<!--"));
+        for script in [SCRIPT, LIST_SCRIPT] {
+            assert!(!script.to_lowercase().contains("</script") && !script.contains("<!--"));
+        }
         assert!(!STYLE.to_lowercase().contains("</style"));
         assert!(
             !SCRIPT.contains('\r') && !STYLE.contains('\r'),

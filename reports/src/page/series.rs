@@ -135,7 +135,7 @@ impl CellSeries {
             phases: phases(table),
             marks: marks(&events),
             limit_bytes: memory_limit_bytes.map(|bytes| bytes as f64),
-            settled_s: judgement.and_then(|j| j.settled_after_s),
+            settled_s: judgement.and_then(|j| j.fitted.map(|f| f.start_s).or(j.settled_after_s)),
             fitted: fitted(judgement, figures),
             thinned: thinned.thinned,
         }
@@ -301,11 +301,13 @@ fn marks(events: &[Event]) -> Vec<Span> {
 fn fitted(judgement: Option<&Judgement>, figures: &Figures) -> Option<FittedLine> {
     let judgement = judgement?;
     let fitted = judgement.fitted?;
-    let key = judgement
-        .metric
-        .clone()
-        .filter(|metric| MEMORY.iter().any(|(column, _)| column == metric))
-        .or_else(|| figures.heap_column.clone())?;
+    let metric = &judgement.deciding.metric;
+    // The judge names the heap by its first column, also where a managed runtime's was read.
+    let stands_in = metric.is_empty() || metric == columns::ALLOCATED_BYTES;
+    let key = match figures.heap_column.as_ref() {
+        Some(heap) if stands_in => heap.clone(),
+        _ => metric.clone(),
+    };
     Some(FittedLine {
         key,
         from: fitted.start_s,
@@ -318,14 +320,20 @@ fn fitted(judgement: Option<&Judgement>, figures: &Figures) -> Option<FittedLine
 
 /// `floor: +1.00 MiB/op`, `fit: -3 B/h`.
 fn fit_words(judgement: &Judgement) -> String {
-    let sawtooth = judgement
+    let deciding = &judgement.deciding;
+    let words: fn(f64) -> String = if deciding.counts() {
+        words::signed_number
+    } else {
+        words::signed_bytes
+    };
+    let sawtooth = deciding
         .shape
         .as_deref()
         .is_some_and(|shape| shape.starts_with("sawtooth"));
     let what = if sawtooth { "floor" } else { "fit" };
-    match (judgement.per_operation_bytes, judgement.per_hour_bytes) {
-        (Some(slope), _) => format!("{what}: {}/op", words::signed_bytes(slope.value)),
-        (None, Some(slope)) => format!("{what}: {}/h", words::signed_bytes(slope.value)),
+    match (deciding.per_operation, deciding.per_hour) {
+        (Some(slope), _) => format!("{what}: {}/op", words(slope.value)),
+        (None, Some(slope)) => format!("{what}: {}/h", words(slope.value)),
         (None, None) => what.to_owned(),
     }
 }

@@ -52,7 +52,7 @@ impl Standing {
             return Standing::Unjudged;
         };
         let expected = cell.plan.expected.as_deref().unwrap_or("no-leak");
-        match judgement.verdict.as_str() {
+        match judgement.deciding.verdict.as_str() {
             verdict if verdict == expected => Standing::Good,
             "leak" | "no-leak" => Standing::Unexpected,
             _ => Standing::Undecided,
@@ -109,7 +109,7 @@ pub(super) fn verdict_words(
     judgement: Option<&Judgement>,
     standing: Standing,
 ) -> String {
-    let found = judgement.map_or("no verdict", |j| match j.verdict.as_str() {
+    let found = judgement.map_or("no verdict", |j| match j.deciding.verdict.as_str() {
         "leak" => "leaks",
         "no-leak" => "does not leak",
         "inconclusive" => "inconclusive",
@@ -169,9 +169,10 @@ mod tests {
                 ..CellStatus::default()
             },
         };
-        let judgement = verdict.map(|verdict| Judgement {
-            verdict: verdict.to_owned(),
-            ..Judgement::default()
+        let judgement = verdict.map(|verdict| {
+            let mut judgement = Judgement::default();
+            judgement.deciding.verdict = verdict.to_owned();
+            judgement
         });
         Standing::of(&cell, judgement.as_ref())
     }

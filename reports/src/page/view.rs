@@ -132,7 +132,11 @@ fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static 
         .entries
         .iter()
         .filter(|e| e.standing == standing)
-        .map(|e| e.judgement.as_ref().is_some_and(|j| j.verdict == "leak"));
+        .map(|e| {
+            e.judgement
+                .as_ref()
+                .is_some_and(|j| j.deciding.verdict == "leak")
+        });
     match (leaks.clone().all(|leak| leak), leaks.any(|leak| leak), one) {
         (true, _, true) => "leaks and should not",
         (true, _, false) => "leak and should not",
@@ -199,7 +203,7 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
         .map(|entry| {
             let figures = &entry.figures;
             let mut measured = figure(per_operation(entry), words::bytes);
-            let estimate = entry.judgement.as_ref().and_then(|j| j.per_operation_bytes);
+            let estimate = entry.judgement.as_ref().and_then(|j| j.heap_per_operation);
             if let Some((low, high)) = estimate.and_then(|e| Some((e.low?, e.high?))) {
                 let (low, high) = words::interval(low, high, false);
                 measured.more = format!("{low} to {high}");
@@ -225,7 +229,7 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
 
 /// Growth per operation: the judge's, or from end to end of the load where it has none.
 pub(super) fn per_operation(entry: &Entry<'_>) -> Option<f64> {
-    let judged = entry.judgement.as_ref().and_then(|j| j.per_operation_bytes);
+    let judged = entry.judgement.as_ref().and_then(|j| j.heap_per_operation);
     judged
         .map(|estimate| estimate.value)
         .or(entry.figures.bytes_per_operation)
@@ -370,7 +374,10 @@ fn cell_picture(entry: &Entry<'_>, cell: &CellSeries) -> Option<PictureView> {
         lines,
         phases: &cell.phases,
         marks: &cell.marks,
-        fitted: cell.fitted.as_ref(),
+        fitted: cell
+            .fitted
+            .as_ref()
+            .filter(|fit| shown.iter().any(|line| line.key == fit.key)),
     };
     finished(&picture, "memory".to_owned(), legend)
 }

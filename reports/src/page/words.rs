@@ -56,6 +56,12 @@ fn digits(value: f64, significant: usize) -> String {
     format!("{value:.*}", significant.saturating_sub(whole))
 }
 
+/// As [`number`], with a plus before growth.
+pub(super) fn signed_number(value: f64) -> String {
+    let plus = if value > 0.0 { "+" } else { "" };
+    format!("{plus}{}", number(value))
+}
+
 /// A number as a person writes it: thousands parted, at most three digits behind small ones.
 pub(super) fn number(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 1000.0 {

@@ -115,7 +115,7 @@ class Chart {
       },
       hooks: {
         drawAxes: [(u) => annotate && !this.byOperations && drawBelow(u, annotate)],
-        draw: [(u) => annotate && !this.byOperations && drawAbove(u, annotate, withMemory)],
+        draw: [(u) => annotate && !this.byOperations && drawAbove(u, annotate, withMemory, this.lines.map((line) => line.key))],
         setCursor: [(u) => this.showValues(u)],
         setScale: [(u, key) => key === "x" && this.group.zoomed(this, u.scales.x)],
       },

@@ -76,8 +76,8 @@ function drawBelow(u, cell) {
   }
 }
 
-/** Above the lines: marks, and on the memory chart the fit and the limit. */
-function drawAbove(u, cell, withMemory) {
+/** Above the lines: marks, the fit on the chart that has its line, the limit on that of memory. */
+function drawAbove(u, cell, withMemory, keys) {
   const { left, top, width, height } = u.bbox;
   const ratio = devicePixelRatio;
   let occupied = -Infinity;
@@ -92,9 +92,8 @@ function drawAbove(u, cell, withMemory) {
     word(u, name, flip ? x - 3 * ratio : x + 3 * ratio, top + height - 16 * ratio, themeColour("--mark"), flip ? "right" : "left");
     occupied = x + room + 8 * ratio;
   }
-  if (!withMemory) return;
   const fit = cell.fitted;
-  if (fit) {
+  if (fit && keys.includes(fit.key)) {
     const at = (time, value) => [u.valToPos(time, "x", true), u.valToPos(value, "y", true)];
     // Thin and parted: the line that it lies on stays in sight.
     stroke(u, [at(fit.from, fit.start), at(fit.to, fit.end)], themeColour("--text"), 1.5, [5, 9]);
@@ -103,7 +102,7 @@ function drawAbove(u, cell, withMemory) {
       word(u, fit.words, x + 6 * ratio, y + 6 * ratio, themeColour("--text"));
     }
   }
-  if (cell.limit_bytes) {
+  if (withMemory && cell.limit_bytes) {
     const y = u.valToPos(cell.limit_bytes, "y", true);
     if (y >= top) {
       stroke(u, [[left, y], [left + width, y]], themeColour("--bad"), 2, [12, 4]);

@@ -15,8 +15,11 @@ function setUpLive(url, structure, refresh) {
     }
     for (const [id, html] of Object.entries(fresh.parts)) {
       const place = byId(id);
-      if (place && shown.get(id) !== html) place.innerHTML = html;
+      if (!place || shown.get(id) === html) continue;
       shown.set(id, html);
+      const opened = [...place.querySelectorAll("details")].map((details) => details.open);
+      place.innerHTML = html;
+      place.querySelectorAll("details").forEach((details, i) => (details.open = opened[i] ?? false));
     }
     refresh(fresh.data);
   };
