@@ -40,7 +40,7 @@ pub use heap::{HeapFigures, HeapReader, allocated_bytes, flush_thread_cache, pur
 pub use registry::{IntegerGauge, register_gauge, set_gauge};
 pub use sampler::{
     mark, on_quiet_points, phase, quiet_point, ready, record_latency, sample_now, start,
-    start_before_ready,
+    start_before_ready, stop,
 };
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -28,6 +28,8 @@ static LATENCIES: LatencyHistogram = LatencyHistogram::new();
 static WAITS_FOR_QUIET: AtomicBool = AtomicBool::new(false);
 /// Whether a sample is due at the next quiet point.
 static DUE: AtomicBool = AtomicBool::new(false);
+/// Whether nothing more is to be said.
+static STOPPED: AtomicBool = AtomicBool::new(false);
 
 struct Sampler {
     reader: HeapReader,
@@ -143,6 +145,11 @@ pub fn sample_now() {
     }
 }
 
+/// Ends the samples: what is torn down from here on is not shown as memory coming back.
+pub fn stop() {
+    STOPPED.store(true, Ordering::Relaxed);
+}
+
 impl Sampler {
     fn output(&self) -> MutexGuard<'_, Output> {
         // A panic while writing leaves at worst a torn line, which readers tolerate.
@@ -214,6 +221,9 @@ impl Output {
 
     /// Writes the line that was built; drops it when the pipe is full.
     fn write_line(&mut self) {
+        if STOPPED.load(Ordering::Relaxed) {
+            return;
+        }
         self.write_backlog();
         let bytes = self.line.finish();
         if self.closed || !self.backlog.is_empty() {

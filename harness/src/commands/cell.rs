@@ -108,6 +108,8 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         leaklab_probe::purge();
         leaklab_probe::sample_now();
     }
+    // Before the workload is dropped: that is not memory that came back by itself.
+    leaklab_probe::stop();
     Ok(Exit::Good)
 }
 

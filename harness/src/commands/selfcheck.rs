@@ -16,6 +16,8 @@ use std::time::Duration;
 /// Load of each canary: two thousand operations at the shapes' own rate, some teeth of the
 /// sawtooth and some fillings of the cache.
 const CANARY_LOAD: Duration = Duration::from_secs(8);
+/// Twenty samples in each tooth, so that its floor is seen.
+const CANARY_INTERVAL: Duration = Duration::from_millis(20);
 const CANARY_DRAIN: Duration = Duration::from_millis(200);
 
 /// Check the instrument: programs with a known answer, from child process to verdict.
@@ -41,6 +43,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let common = Common {
         flags: PerCell {
             duration: Some(CANARY_LOAD),
+            interval: Some(CANARY_INTERVAL),
             drain: Some(CANARY_DRAIN),
             ..PerCell::default()
         },

@@ -27,7 +27,7 @@ const PARAMETERS: &[Parameter] = &[
         kind: ParameterKind::Bytes {
             min: 1,
             max: 16 << 20,
-            default: 16 << 10,
+            default: 1 << 10,
         },
     },
     Parameter {
