@@ -197,9 +197,14 @@ fn title(context: &Context<'_>, columns: &[Column]) -> String {
         .iter()
         .any(|c| matches!(c.heading, "dropped" | "refused"));
     let mut text = format!(
-        "{}: {} of {count} variants hold their memory",
+        "{}: {} of {count} variants {}",
         context.scenario,
-        ended.len()
+        ended.len(),
+        if ended.len() == 1 {
+            "holds its memory"
+        } else {
+            "hold their memory"
+        }
     );
     if has_losses && !ended.is_empty() {
         text += &match (lossless, ended.len()) {

@@ -5,7 +5,7 @@ use super::kinds::{self, Context};
 use super::metric::{DEFAULT_COLUMNS, Metric};
 use super::overlay::{self, Overlay};
 use super::palette::{Palette, Theme};
-use super::scale::{bytes, duration};
+use super::scale::{bytes, duration, grouped};
 use super::series::{Loaded, Phases, Series};
 use super::{ChartError, ChartOptions, Kind, Picture, file_name, font, panels, remedies};
 use crate::run::{Cell, Run, columns};
@@ -181,8 +181,8 @@ fn pictures(
     let note = if loaded.len() < cells.len() {
         format!(
             "{} of {} cells drawn; the others have no samples or are left out to keep the lines apart.",
-            loaded.len(),
-            cells.len()
+            grouped(loaded.len() as f64),
+            grouped(cells.len() as f64)
         )
     } else {
         String::new()
