@@ -1,6 +1,6 @@
 //! The command line: which commands there are.
 
-use crate::commands::{cell, list, run, selfcheck};
+use crate::commands::{cell, chart, compare, list, run, selfcheck};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 
@@ -28,6 +28,8 @@ enum Command {
     Run(Box<run::Arguments>),
     List(list::Arguments),
     Selfcheck(selfcheck::Arguments),
+    Chart(chart::Arguments),
+    Compare(compare::Arguments),
     #[command(hide = true)]
     Cell(cell::Arguments),
     /// Outlives a harness that is killed and ends what it left behind.
@@ -46,6 +48,8 @@ impl Cli {
             Command::Run(arguments) => run::execute(*arguments),
             Command::List(arguments) => list::execute(&arguments),
             Command::Selfcheck(arguments) => selfcheck::execute(&arguments),
+            Command::Chart(arguments) => chart::execute(&arguments),
+            Command::Compare(arguments) => compare::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),
             Command::Guard => {
                 crate::supervisor::guard::keep_guard(std::io::stdin().lock());

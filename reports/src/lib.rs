@@ -5,6 +5,7 @@
 //! calls the operating system beyond reading and writing files.
 
 pub mod chart;
+pub mod compare;
 pub mod input;
 pub mod judge;
 pub mod page;

@@ -129,3 +129,55 @@ fn sizes_that_cannot_be_drawn_are_refused() {
     let error = draw_run(&run, &folder.join("charts"), &options).expect_err("too wide");
     assert!(matches!(error, ChartError::Size { .. }), "{error}");
 }
+
+#[test]
+fn of_ten_thousand_cells_some_are_drawn_and_the_picture_says_so() {
+    let (_guard, folder) = workplace("ten-thousand");
+    let cells: Vec<support::CellSpec> = (0..10_000)
+        .map(|number| {
+            let slope = f64::from(number % 7) * 20_000.0;
+            let name = format!("variant-{}", number / 100);
+            let mut one = cell("many", &name, "").with_heap(15, false, |t| 4.0 * MIB + slope * t);
+            one.plan.repetition = number as u64 % 100 + 1;
+            one.plan.id = format!("many::{name}#{}", one.plan.repetition);
+            one.plan.folder = format!("many--{number}");
+            one
+        })
+        .collect();
+    let run = write_run(&folder, &cells);
+    let start = std::time::Instant::now();
+    let paths = draw_run(&run, &folder.join("charts"), &ChartOptions::default()).expect("pictures");
+    println!("10,000 cells drawn in {:?}", start.elapsed());
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    let svg = std::fs::read_to_string(&paths[1]).expect("the SVG");
+    assert!(svg.contains("12 of 10,000 cells drawn"), "{svg}");
+    // The first repetition of twelve variants rather than twelve repetitions of one.
+    assert!(
+        svg.contains("variant-11 #1") && !svg.contains("variant-0 #2"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn a_gauge_with_an_odd_name_cannot_leave_the_folder_or_the_svg() {
+    let (_guard, folder) = workplace("odd-names");
+    let odd = cell("odd", "one", "buggy")
+        .with_heap(30, false, |t| MIB + t)
+        .with_gauge("../../<b>&\"depth", |t| t);
+    let run = write_run(&folder, &[odd]);
+    let options = ChartOptions {
+        metrics: vec![Metric::named("gauge:../../<b>&\"depth")],
+        ..ChartOptions::default()
+    };
+    let charts = folder.join("charts");
+    let paths = draw_run(&run, &charts, &options).expect("a picture");
+    assert!(
+        paths.iter().all(|path| path.parent() == Some(&charts)),
+        "{paths:?}"
+    );
+    let svg = std::fs::read_to_string(&paths[1]).expect("the SVG");
+    assert!(
+        svg.contains("&lt;b&gt;&amp;&quot;depth") && !svg.contains("<b>"),
+        "{svg}"
+    );
+}

@@ -1,6 +1,8 @@
 //! One file per command, named by its verb.
 
 pub mod cell;
+pub mod chart;
+pub mod compare;
 pub mod list;
 pub mod run;
 pub mod selfcheck;

@@ -133,7 +133,6 @@ fn judged(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
 
 /// A title that says what the picture shows: the largest growth first, then who has none.
 pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> String {
-    let plain = || format!("{scenario}: {}", metric.label);
     let mut growing: Vec<(&str, &Growth)> = Vec::new();
     let mut still: Vec<&Series> = Vec::new();
     for one in series {
@@ -168,6 +167,7 @@ pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> Strin
             growth.per(),
             first.name
         ),
+        (None, None) => undecided(scenario, metric, series),
         (None, Some(_)) if still.len() == series.len() => {
             let subject = match series {
                 [one] => format!("{scenario}::{}", one.name),
@@ -176,7 +176,25 @@ pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> Strin
             };
             format!("no growth of {} in {subject}", metric.label)
         }
-        _ => plain(),
+        (None, Some(first)) => format!("no growth of {} in {}", metric.label, first.name),
+    }
+}
+
+/// A title where no series is decided: the largest growth that was measured.
+fn undecided(scenario: &str, metric: &Metric, series: &[Series]) -> String {
+    let measured = series
+        .iter()
+        .filter_map(|one| Some((one, one.growth.as_ref()?)))
+        .filter(|(_, growth)| growth.low > 0.0)
+        .max_by(|a, b| a.1.rate.total_cmp(&b.1.rate));
+    match measured {
+        Some((one, growth)) => format!(
+            "{} gains {} {} so far, inconclusive",
+            one.name,
+            with_noun(growth, metric),
+            growth.per()
+        ),
+        None => format!("{scenario}: {}", metric.label),
     }
 }
 

@@ -100,7 +100,9 @@ impl Frame {
             .iter()
             .map(|(_, label)| font::width(label, lettering))
             .fold(0.0, f64::max);
-        let left = left + labels + lettering.em * 0.6;
+        // Whole pixels: the columns that a series is thinned to are those of the picture.
+        let left = (left + labels + lettering.em * 0.6).ceil();
+        let right = right.floor().max(left + 1.0);
         let wanted = ((right - left) / (lettering.em * 6.5)).clamp(2.0, 10.0) as usize;
         let x_ticks = match horizontal {
             Horizontal::Time => time_ticks(extent.from_x, extent.to_x, wanted),
@@ -274,5 +276,52 @@ impl Frame {
             }
             scene.line(piece, stroke);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::Theme;
+
+    /// Lowest and highest drawn y of each pixel column, in tenths of a pixel as painted.
+    fn columns(frame: &Frame, points: impl Iterator<Item = Point>) -> Vec<(i64, i64)> {
+        let mut columns = vec![(i64::MAX, i64::MIN); frame.columns() + 1];
+        for (x, y) in points {
+            let (low, high) = &mut columns[(x - frame.left).floor() as usize];
+            let y = (y * 10.0).round() as i64;
+            *low = (*low).min(y);
+            *high = (*high).max(y);
+        }
+        columns
+    }
+
+    #[test]
+    fn the_thinned_line_reaches_as_far_up_and_down_in_every_pixel_column() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let xs: Vec<f64> = (0..200_000).map(|t| f64::from(t) * 3.024).collect();
+        let ys: Vec<f64> = xs
+            .iter()
+            .map(|x| 1e9 + 900.0 * x + 4e8 * random.f64().powi(8))
+            .collect();
+        let extent = Extent::around(std::iter::once((&xs[..], &ys[..])), Unit::Bytes);
+        let palette = Palette::new(Theme::Light);
+        let outer = [24.0, 90.3, 1280.7, 860.2];
+        let frame = Frame::new(
+            outer,
+            extent,
+            Horizontal::Time,
+            Sizes::new(1600, 900),
+            &palette,
+        );
+        let all = xs.iter().zip(&ys).map(|(x, y)| (frame.x(*x), frame.y(*y)));
+        let full = columns(&frame, all);
+        let pieces = frame.pieces(&xs, &ys);
+        assert!(
+            pieces[0].len() < 3_000,
+            "{} points are drawn",
+            pieces[0].len()
+        );
+        assert_eq!(columns(&frame, pieces.concat().into_iter()), full);
     }
 }

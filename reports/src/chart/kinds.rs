@@ -373,8 +373,40 @@ pub(super) fn performance(context: &Context<'_>) -> Option<Panels> {
             first,
         ));
     }
-    let title = format!("{}: latency and throughput", context.scenario);
+    let title = format!("{}: {}", context.scenario, performance_finding(context));
     context.panels(title, panels, context.keys(&all))
+}
+
+/// Which variant is slowest and which fastest, by the median latency.
+fn performance_finding(context: &Context<'_>) -> String {
+    let mut usual: Vec<(f64, String)> = context
+        .loaded
+        .iter()
+        .filter_map(|of| {
+            let values = of.table.filled_column(columns::LATENCY_P50_US)?;
+            let of_load: Vec<f64> = values
+                .iter()
+                .zip(&of.table.phase)
+                .filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
+                .map(|(value, _)| *value)
+                .collect();
+            Some((crate::stats::quantile::median(&of_load)?, of.name()))
+        })
+        .collect();
+    usual.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let shown = |us: f64| super::scale::value_with_unit(us, Unit::Microseconds);
+    match &usual[..] {
+        [] => "throughput".to_owned(),
+        [(us, _)] => format!("median latency {}", shown(*us)),
+        [(low, _), .., (high, _)] if *high <= 1.1 * low => {
+            format!("median latency about {} in all variants", shown(*high))
+        }
+        [(low, fastest), .., (high, slowest)] => format!(
+            "median latency {} in {slowest}, {} in {fastest}",
+            shown(*high),
+            shown(*low)
+        ),
+    }
 }
 
 /// Operations per second in windows long enough to be steady.
@@ -386,10 +418,15 @@ fn throughput(of: &Loaded) -> Option<(Vec<f64>, Vec<f64>)> {
     let window = rows.len().div_ceil(RATE_WINDOWS).max(1);
     let ends: Vec<usize> = rows.iter().copied().step_by(window).collect();
     let (mut xs, mut ys) = (Vec::new(), Vec::new());
+    let steps = ends
+        .windows(2)
+        .map(|pair| of.table.elapsed_ms[pair[1]] - of.table.elapsed_ms[pair[0]]);
+    let usual_s = crate::stats::quantile::median(&steps.collect::<Vec<f64>>())? / 1000.0;
     for pair in ends.windows(2) {
         let (from, to) = (pair[0], pair[1]);
         let seconds = (of.table.elapsed_ms[to] - of.table.elapsed_ms[from]) / 1000.0;
-        if seconds > 0.0 {
+        // Two ticks close together say little: one operation more or less is a spike.
+        if seconds > 0.5 * usual_s {
             xs.push((of.table.elapsed_ms[from] + of.table.elapsed_ms[to]) / 2000.0);
             ys.push(((operations[to] - operations[from]) / seconds).max(0.0));
         }

@@ -211,6 +211,26 @@ impl Picture {
         paint::svg(&self.scene)
     }
 
+    /// Writes like [`Picture::write`], but never over another picture: where there is one,
+    /// `-2`, `-3` and so on are put behind the stem.
+    ///
+    /// # Errors
+    ///
+    /// As [`Picture::write`].
+    pub fn write_new(&self, folder: &Path, stem: &str) -> Result<[PathBuf; 2], ChartError> {
+        let svg = self.svg()?;
+        let same_or_free = |stem: &str| {
+            let path = folder.join(format!("{stem}.svg"));
+            std::fs::read(&path).map_or(!path.exists(), |old| old == svg.as_bytes())
+        };
+        let numbered = |number: u32| match number {
+            1 => stem.to_owned(),
+            number => format!("{stem}-{number}"),
+        };
+        let free = (1..).map(numbered).find(|stem| same_or_free(stem));
+        self.write(folder, &free.unwrap_or_else(|| stem.to_owned()))
+    }
+
     /// Writes `<stem>.png` and `<stem>.svg` into a folder, which is made if it is missing.
     ///
     /// # Errors
@@ -235,7 +255,7 @@ impl Picture {
 }
 
 /// A name as part of a file's: letters, digits, `-`, `_` and `.` stay.
-fn file_name(text: &str) -> String {
+pub(crate) fn file_name(text: &str) -> String {
     let name: String = text
         .chars()
         .map(|c| {

@@ -209,3 +209,98 @@ impl Sizes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linear light of a colour: red, green, blue.
+    fn linear(colour: Colour) -> [f64; 3] {
+        [colour.0, colour.1, colour.2].map(|channel| {
+            let c = f64::from(channel) / 255.0;
+            if c <= 0.040_45 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        })
+    }
+
+    fn luminance(colour: Colour) -> f64 {
+        let [r, g, b] = linear(colour);
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+
+    /// Contrast as WCAG 2.1 defines it.
+    fn contrast(a: Colour, b: Colour) -> f64 {
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    #[test]
+    fn text_has_contrast_aa_and_lines_stand_out() {
+        for theme in [Theme::Light, Theme::Dark] {
+            let palette = Palette::new(theme);
+            assert!(contrast(palette.text, palette.background) >= 4.5);
+            assert!(contrast(palette.quiet_text, palette.background) >= 4.5);
+            for number in 0..COLOURS.len() {
+                let found = contrast(palette.style(number).colour, palette.background);
+                assert!(found >= 2.9, "{theme:?} {number}: {found:.2}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_of_sixteen_lines_share_colour_and_dashes() {
+        let palette = Palette::new(Theme::Light);
+        let styles: Vec<LineStyle> = (0..16).map(|number| palette.style(number)).collect();
+        for (index, style) in styles.iter().enumerate() {
+            assert!(!styles[..index].contains(style), "{index}");
+        }
+    }
+
+    #[test]
+    fn the_fix_is_told_from_the_leak_under_every_colour_blindness() {
+        // Severe protanopia, deuteranopia, tritanopia in linear light: G. M. Machado,
+        // M. M. Oliveira, L. A. F. Fernandes, IEEE TVCG 15 (2009), 1291-1298, table 1.
+        const SEEN: [[[f64; 3]; 3]; 3] = [
+            [
+                [0.152_286, 1.052_583, -0.204_868],
+                [0.114_503, 0.786_281, 0.099_216],
+                [-0.003_882, -0.048_116, 1.051_998],
+            ],
+            [
+                [0.367_322, 0.860_646, -0.227_968],
+                [0.280_085, 0.672_501, 0.047_413],
+                [-0.011_820, 0.042_940, 0.968_881],
+            ],
+            [
+                [1.255_528, -0.076_749, -0.178_779],
+                [-0.078_411, 0.930_809, 0.147_602],
+                [0.004_733, 0.691_367, 0.303_900],
+            ],
+        ];
+        for theme in [Theme::Light, Theme::Dark] {
+            let palette = Palette::new(theme);
+            let (leak, fix) = (
+                linear(palette.style(VERMILLION).colour),
+                linear(palette.style(BLUE).colour),
+            );
+            for matrix in SEEN {
+                let seen = |colour: [f64; 3]| {
+                    matrix.map(|row| {
+                        let light: f64 = row.iter().zip(colour).map(|(weight, c)| weight * c).sum();
+                        light.clamp(0.0, 1.0).powf(1.0 / 2.4)
+                    })
+                };
+                let distance: f64 = seen(leak)
+                    .iter()
+                    .zip(seen(fix))
+                    .map(|(a, b)| (a - b).powi(2))
+                    .sum::<f64>()
+                    .sqrt();
+                assert!(distance > 0.3, "{theme:?}: {distance:.2}");
+            }
+        }
+    }
+}

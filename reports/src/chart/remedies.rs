@@ -109,7 +109,8 @@ pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
         growth.words[row] = match found.verdict {
             Verdict::Leak => None,
             Verdict::NoLeak => Some(HELD.to_owned()),
-            Verdict::Inconclusive => Some("inconclusive".to_owned()),
+            Verdict::Inconclusive if found.low <= 0.0 => Some("inconclusive".to_owned()),
+            Verdict::Inconclusive => Some(format!("{} (inconclusive)", bytes(found.rate))),
         };
     }
     let done = if context
@@ -196,9 +197,14 @@ fn title(context: &Context<'_>, columns: &[Column]) -> String {
         .iter()
         .any(|c| matches!(c.heading, "dropped" | "refused"));
     let mut text = format!(
-        "{}: {} of {count} variants hold their memory",
+        "{}: {} of {count} variants {}",
         context.scenario,
-        ended.len()
+        ended.len(),
+        if ended.len() == 1 {
+            "holds its memory"
+        } else {
+            "hold their memory"
+        }
     );
     if has_losses && !ended.is_empty() {
         text += &match (lossless, ended.len()) {
@@ -276,8 +282,8 @@ pub(super) fn scene(table: &Table, options: &ChartOptions) -> Scene {
         );
         for (index, column) in table.columns.iter().enumerate() {
             let left = margin + names + index as f64 * column_wide + gap;
-            let shown = column.shown(row);
             let value_style = sizes.label(&palette);
+            let shown = font::fitted(&column.shown(row), column_wide - gap * 0.5, value_style);
             let at = (left, middle + value_style.em * 0.1);
             scene.text(&shown, at, Anchor::Start, value_style);
             let full = column_wide - gap * 1.5;

@@ -4,8 +4,8 @@ use super::finding;
 use super::kinds::{self, Context};
 use super::metric::{DEFAULT_COLUMNS, Metric};
 use super::overlay::{self, Overlay};
-use super::palette::Palette;
-use super::scale::{bytes, duration};
+use super::palette::{Palette, Theme};
+use super::scale::{bytes, duration, grouped};
 use super::series::{Loaded, Phases, Series};
 use super::{ChartError, ChartOptions, Kind, Picture, file_name, font, panels, remedies};
 use crate::run::{Cell, Run, columns};
@@ -65,14 +65,37 @@ pub fn draw_cells(
             .collect();
         let pictures = pictures(run, scenario, &of_scenario, options);
         drawn += usize::from(!pictures.is_empty());
+        let ending = ending(run, scenario, &of_scenario, options);
         for (stem, picture) in pictures {
-            paths.extend(picture.write(folder, &stem)?);
+            paths.extend(picture.write(folder, &format!("{stem}{ending}"))?);
         }
     }
     if paths.is_empty() {
         return Err(nothing(run, cells.len(), options));
     }
     Ok(paths)
+}
+
+/// What a picture that is not drawn by default has at the end of its name, so that it does
+/// not replace another one: some of the cells, another size, another theme.
+fn ending(run: &Run, scenario: &str, cells: &[&Cell], options: &ChartOptions) -> String {
+    let mut ending = String::new();
+    let all = run.cells.iter().filter(|c| c.plan.scenario == scenario);
+    if cells.len() < all.count() {
+        let names: Vec<String> = cells
+            .iter()
+            .map(|cell| cell.plan.id.replacen(&format!("{scenario}::"), "", 1))
+            .collect();
+        ending += &format!("-{}", file_name(&names.join("-")));
+    }
+    let usual = ChartOptions::default();
+    if (options.width, options.height) != (usual.width, usual.height) {
+        ending += &format!("-{}x{}", options.width, options.height);
+    }
+    if options.theme == Theme::Dark {
+        ending += "-dark";
+    }
+    ending
 }
 
 fn nothing(run: &Run, cells: usize, options: &ChartOptions) -> ChartError {
@@ -158,8 +181,8 @@ fn pictures(
     let note = if loaded.len() < cells.len() {
         format!(
             "{} of {} cells drawn; the others have no samples or are left out to keep the lines apart.",
-            loaded.len(),
-            cells.len()
+            grouped(loaded.len() as f64),
+            grouped(cells.len() as f64)
         )
     } else {
         String::new()

@@ -77,7 +77,8 @@ fn three_figures(value: f64) -> String {
 
 /// A whole number as such, another one with a decimal.
 fn plain(value: f64) -> String {
-    if value.abs() >= 10.0 || value == value.round() {
+    // Never "-0.0".
+    if value.abs() >= 10.0 || value == value.round() || value.abs() < 0.05 {
         grouped(value.round())
     } else {
         format!("{value:.1}")
@@ -235,6 +236,7 @@ mod tests {
     fn bytes_are_shown_in_binary_units_with_three_figures() {
         for (value, text) in [
             (0.0, "0 B"),
+            (-0.001, "0 B"),
             (2.5, "2.5 B"),
             (212.4, "212 B"),
             (1023.0, "1,023 B"),

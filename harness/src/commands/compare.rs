@@ -1,0 +1,268 @@
+//! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
+
+use crate::commands::chart::{parse_size, parse_theme};
+use crate::commands::print;
+use crate::exit::{Exit, usage};
+use leaklab_reports::chart::{ChartOptions, Picture, Theme};
+use leaklab_reports::compare::{
+    Comparison, FileColumns, Format, Outcome, Ranking, Side, matched, ranking_text, text,
+};
+use leaklab_reports::judge::Budget;
+use leaklab_reports::run::{Address, Cell, Run};
+use leaklab_reports::verdict::VerdictOptions;
+use std::path::{Path, PathBuf};
+
+/// Compare two cells, runs or sample files before and after a change, or rank several.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab compare RUN::alts-timeout::unpatched RUN::alts-timeout::cleared
+  leaklab compare OLD-RUN NEW-RUN                 every cell with the one of the same address
+  leaklab compare before/samples.csv after/samples.csv
+  leaklab compare RUN::alts-timeout               the variants in the order of their growth
+
+Exit codes: 0 the second is not worse · 1 it is worse beyond the budget · 2 usage ·
+3 it cannot be said.")]
+pub struct Arguments {
+    /// Before and after; or one run, or three and more, to rank.
+    #[arg(required = true, value_name = "RUN|CELL|CSV")]
+    sides: Vec<String>,
+    /// Growth that is accepted: 64KiB/h, 16B/op, 0.5%/h [default: the one they ran with].
+    #[arg(long, env = "LEAKLAB_BUDGET")]
+    budget: Option<String>,
+    /// Column of the time in a file that leaklab did not write [default: found by its name].
+    #[arg(long)]
+    time: Option<String>,
+    /// Column of the value in such a file [default: the live heap, or the first other one].
+    #[arg(long)]
+    value: Option<String>,
+    /// How the result is printed: text, markdown or json (an object per line).
+    #[arg(long, default_value = "text")]
+    format: OutputFormat,
+    /// Folder for the overlaid pictures.
+    #[arg(
+        long,
+        default_value = "leaklab-out/compare",
+        env = "LEAKLAB_COMPARE_OUT"
+    )]
+    out: PathBuf,
+    /// Draw no picture.
+    #[arg(long)]
+    no_chart: bool,
+    /// Size of the picture in pixels.
+    #[arg(long, default_value = "1600x900", value_parser = parse_size)]
+    size: (u32, u32),
+    /// Light or dark background.
+    #[arg(long, default_value = "light", value_parser = parse_theme)]
+    theme: Theme,
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OutputFormat {
+    Text,
+    Markdown,
+    Json,
+}
+
+/// What one argument names.
+enum Given {
+    Cells(Box<Run>, Vec<Cell>),
+    File(PathBuf),
+}
+
+/// Compares or ranks, prints, draws.
+///
+/// # Errors
+///
+/// A usage error for what does not exist, has no samples or has no partner; otherwise what
+/// kept the pictures from being written.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let given = arguments
+        .sides
+        .iter()
+        .map(|side| Given::open(side))
+        .collect::<anyhow::Result<Vec<Given>>>()?;
+    let budget = arguments.budget.as_deref().map(str::parse::<Budget>);
+    let options = VerdictOptions {
+        budget: budget
+            .transpose()
+            .map_err(|error| usage(error.to_string()))?,
+        ..VerdictOptions::default()
+    };
+    match &given[..] {
+        [before, after] => compare(before, after, &options, arguments),
+        several => rank(several, &options, arguments),
+    }
+}
+
+impl Given {
+    fn open(text: &str) -> anyhow::Result<Self> {
+        let path = Path::new(text);
+        if path.is_file() {
+            // Samples inside their run know more than the file alone.
+            let folder = path.parent().filter(|_| path.ends_with("samples.csv"));
+            let cell =
+                folder.and_then(|folder| Address::parse(&folder.to_string_lossy()).resolve().ok());
+            return Ok(match cell {
+                Some((run, cells)) => Given::Cells(Box::new(run), cells),
+                None => Given::File(path.to_owned()),
+            });
+        }
+        let (run, cells) = Address::parse(text)
+            .resolve()
+            .map_err(|error| usage(error.to_string()))?;
+        Ok(Given::Cells(Box::new(run), cells))
+    }
+
+    /// Address and side of everything that the argument names.
+    fn sides(&self, arguments: &Arguments, options: &VerdictOptions) -> Vec<Named> {
+        match self {
+            Given::Cells(run, cells) => cells
+                .iter()
+                .map(|cell| Named {
+                    id: cell.plan.id.clone(),
+                    side: Side::from_cell(run, cell, options)
+                        .map_err(|error| usage(error.to_string())),
+                })
+                .collect(),
+            Given::File(path) => {
+                let columns = FileColumns {
+                    time: arguments.time.clone(),
+                    value: arguments.value.clone(),
+                };
+                vec![Named {
+                    id: path.display().to_string(),
+                    side: Side::from_file(path, &columns, options)
+                        .map_err(|error| usage(error.to_string())),
+                }]
+            }
+        }
+    }
+
+    /// The name of the run, to tell cells of several apart.
+    fn source(&self) -> String {
+        match self {
+            Given::Cells(run, _) => run.record.id.clone(),
+            Given::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// A side under its address, or why it is none.
+struct Named {
+    id: String,
+    side: anyhow::Result<Side>,
+}
+
+fn compare(
+    before: &Given,
+    after: &Given,
+    options: &VerdictOptions,
+    arguments: &Arguments,
+) -> anyhow::Result<Exit> {
+    let before = before.sides(arguments, options);
+    let after = after.sides(arguments, options);
+    let ids = |sides: &[Named]| {
+        sides
+            .iter()
+            .map(|named| named.id.clone())
+            .collect::<Vec<_>>()
+    };
+    let matched = matched(&ids(&before), &ids(&after));
+    if matched.pairs.is_empty() {
+        return Err(usage(format!(
+            "no cell is in both: the first has {}; the second has {}",
+            matched.only_before.join(", "),
+            matched.only_after.join(", ")
+        )));
+    }
+    for (which, alone) in [
+        ("first", &matched.only_before),
+        ("second", &matched.only_after),
+    ] {
+        if !alone.is_empty() {
+            eprintln!("only in the {which}, not compared: {}", alone.join(", "));
+        }
+    }
+    let mut before: Vec<Option<Named>> = before.into_iter().map(Some).collect();
+    let mut after: Vec<Option<Named>> = after.into_iter().map(Some).collect();
+    let mut outcome = Outcome::NotWorse;
+    for (count, (first, second)) in matched.pairs.into_iter().enumerate() {
+        let (Some(first), Some(second)) = (before[first].take(), after[second].take()) else {
+            continue;
+        };
+        let comparison = Comparison::new(first.side?, second.side?);
+        outcome = outcome.or_graver(comparison.outcome);
+        if count > 0 && arguments.format != OutputFormat::Json {
+            print("\n")?;
+        }
+        show(&comparison, arguments)?;
+    }
+    Ok(match outcome {
+        Outcome::NotWorse => Exit::Good,
+        Outcome::Worse => Exit::Bad,
+        Outcome::CannotSay => Exit::Inconclusive,
+    })
+}
+
+fn show(comparison: &Comparison, arguments: &Arguments) -> anyhow::Result<()> {
+    print(&match arguments.format {
+        OutputFormat::Text => text(comparison, Format::Text),
+        OutputFormat::Markdown => text(comparison, Format::Markdown),
+        OutputFormat::Json => format!("{}\n", serde_json::to_string(comparison)?),
+    })?;
+    if arguments.no_chart {
+        return Ok(());
+    }
+    draw(comparison, arguments)
+}
+
+fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut sides = Vec::new();
+    for one in given {
+        for named in one.sides(arguments, options) {
+            match named.side {
+                Ok(mut side) => {
+                    if given.len() > 1 {
+                        side.name = format!("{} of {}", side.name, one.source());
+                    }
+                    sides.push(side);
+                }
+                Err(error) => eprintln!("left out: {error}"),
+            }
+        }
+    }
+    if sides.len() < 2 {
+        return Err(usage(
+            "there is nothing to compare: name two cells, two runs, or a run with several cells",
+        ));
+    }
+    let ranking = Ranking::new(sides);
+    print(&match arguments.format {
+        OutputFormat::Text => ranking_text(&ranking, Format::Text),
+        OutputFormat::Markdown => ranking_text(&ranking, Format::Markdown),
+        OutputFormat::Json => format!("{}\n", serde_json::to_string(&ranking)?),
+    })?;
+    Ok(Exit::Good)
+}
+
+/// Draws both sides over each other and tells the paths: behind text, or beside JSON.
+fn draw(comparison: &Comparison, arguments: &Arguments) -> anyhow::Result<()> {
+    let options = ChartOptions {
+        width: arguments.size.0,
+        height: arguments.size.1,
+        theme: arguments.theme,
+        ..ChartOptions::default()
+    };
+    let picture = Picture::overlay(&comparison.overlay(), &options)?;
+    let paths = picture.write_new(&arguments.out, &comparison.file_stem())?;
+    let lines: Vec<String> = paths
+        .iter()
+        .map(|path| format!("chart   {}\n", path.display()))
+        .collect();
+    if arguments.format == OutputFormat::Json {
+        eprint!("{}", lines.concat());
+        return Ok(());
+    }
+    print(&lines.concat()).map_err(Into::into)
+}

@@ -1,0 +1,161 @@
+//! `leaklab compare` on a real run.
+
+mod support;
+
+use std::sync::OnceLock;
+use support::Lab;
+
+/// A short run of a leak and of a flat shape, made once for all tests here.
+fn lab() -> (&'static Lab, String, String, String) {
+    static LAB: OnceLock<Lab> = OnceLock::new();
+    let lab = LAB.get_or_init(|| {
+        let lab = Lab::new();
+        let variants = "shape::{steady-leak,flat}";
+        lab.call(&[
+            "run",
+            variants,
+            "--duration",
+            "3s",
+            "--interval",
+            "20ms",
+            "--drain",
+            "0s",
+        ]);
+        lab
+    });
+    let run = lab.newest_run().expect("a run").display().to_string();
+    let (leak, flat) = (
+        format!("{run}::shape::steady-leak"),
+        format!("{run}::shape::flat"),
+    );
+    (lab, run, leak, flat)
+}
+
+#[test]
+fn a_fix_is_certified_in_one_sentence_with_a_picture() {
+    let (lab, _, leak, flat) = lab();
+    let called = lab.call(&["compare", &leak, &flat]).expect_code(0);
+    let sentence = called.stdout.lines().next().expect("a sentence");
+    assert!(
+        sentence.starts_with("the fix removes all of the growth of 4.0"),
+        "{sentence}"
+    );
+    for words in [
+        "growth per operation",
+        "CPU per operation",
+        "two one-sided tests",
+    ] {
+        assert!(called.stdout.contains(words), "{}", called.stdout);
+    }
+    let pictures: Vec<&str> = called
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("chart   "))
+        .collect();
+    assert_eq!(pictures.len(), 2, "{}", called.stdout);
+    for picture in pictures {
+        assert!(lab.path().join(picture).is_file(), "{picture}");
+    }
+}
+
+#[test]
+fn a_regression_beyond_the_budget_exits_with_1() {
+    let (lab, _, leak, flat) = lab();
+    let called = lab
+        .call(&[
+            "compare",
+            &flat,
+            &leak,
+            "--no-chart",
+            "--format",
+            "markdown",
+        ])
+        .expect_code(1);
+    assert!(
+        called
+            .stdout
+            .starts_with("**the change brings growth beyond the budget"),
+        "{}",
+        called.stdout
+    );
+    lab.call(&[
+        "compare",
+        &flat,
+        &leak,
+        "--no-chart",
+        "--budget",
+        "10KiB/op",
+    ])
+    .expect_code(0);
+}
+
+#[test]
+fn json_is_one_object_per_pair_with_the_same_figures() {
+    let (lab, run, leak, flat) = lab();
+    let called = lab
+        .call(&["compare", &leak, &flat, "--format", "json"])
+        .expect_code(0);
+    let object: serde_json::Value = serde_json::from_str(&called.stdout).expect("one object");
+    assert_eq!(object["outcome"], "not-worse");
+    let removed = object["removed_percent"]["value"]
+        .as_f64()
+        .expect("a share");
+    assert!((99.0..=101.0).contains(&removed), "{removed}");
+    let twice = lab
+        .call(&["compare", &run, &run, "--format", "json", "--no-chart"])
+        .expect_code(0);
+    assert_eq!(twice.stdout.lines().count(), 2, "{}", twice.stdout);
+}
+
+#[test]
+fn several_cells_are_ranked_by_their_growth() {
+    let (lab, run, ..) = lab();
+    let called = lab.call(&["compare", &run]).expect_code(0);
+    let flat = called.stdout.find("shape::flat").expect("the flat one");
+    let leak = called.stdout.find("shape::steady-leak").expect("the leak");
+    assert!(flat < leak, "{}", called.stdout);
+}
+
+#[test]
+fn files_outside_a_run_are_compared_by_their_columns() {
+    let (lab, ..) = lab();
+    let write = |name: &str, per_second: u64| {
+        let rows: String = (0..900)
+            .map(|t| format!("{t},{}\n", 50_000_000 + per_second * t))
+            .collect();
+        std::fs::write(lab.path().join(name), format!("seconds,bytes\n{rows}")).expect("a file");
+    };
+    write("before.csv", 10_000);
+    write("after.csv", 0);
+    let called = lab
+        .call(&["compare", "before.csv", "after.csv", "--no-chart"])
+        .expect_code(0);
+    assert!(
+        called.stdout.contains("growth per hour"),
+        "{}",
+        called.stdout
+    );
+    lab.call(&["compare", "after.csv", "before.csv", "--no-chart"])
+        .expect_code(1);
+    lab.call(&["compare", "before.csv", "after.csv", "--value", "heap"])
+        .expect_code(2)
+        .expect_stderr(&["no column `heap`; it has seconds, bytes"]);
+}
+
+#[test]
+fn what_cannot_be_compared_is_a_usage_error() {
+    let (lab, _, leak, _) = lab();
+    for (arguments, words) in [
+        (
+            vec!["compare", "nowhere", "elsewhere"],
+            "`nowhere` is not a run folder",
+        ),
+        (vec!["compare", &leak], "there is nothing to compare"),
+        (
+            vec!["compare", &leak, &leak, "--budget", "lots"],
+            "budget `lots`",
+        ),
+    ] {
+        lab.call(&arguments).expect_code(2).expect_stderr(&[words]);
+    }
+}

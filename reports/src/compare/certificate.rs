@@ -1,0 +1,452 @@
+//! The fix certificate: two sides against each other.
+
+use super::side::Side;
+use super::statistics::{Equivalence, Estimate, difference, equivalence, ratio};
+use crate::chart::scale::{bytes, duration, value_with_unit};
+use crate::chart::{Metric, Overlay, Series, scale::Unit};
+use crate::judge::Verdict;
+
+/// What the growth of a comparison is counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Bytes per operation: does not depend on the machine.
+    PerOperation,
+    /// Bytes per hour, where one side counts no operations.
+    PerHour,
+}
+
+impl Basis {
+    /// The words behind an amount.
+    pub fn words(self) -> &'static str {
+        match self {
+            Basis::PerOperation => "per operation",
+            Basis::PerHour => "per hour",
+        }
+    }
+}
+
+/// Whether the second side is worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Its growth is not larger by more than the budget.
+    NotWorse,
+    /// Its growth is larger by more than the budget.
+    Worse,
+    /// The series do not say.
+    CannotSay,
+}
+
+/// A figure of both sides.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Change {
+    /// What it is.
+    pub what: &'static str,
+    /// Its value before, in the unit that the name of the figure implies.
+    pub before: Option<f64>,
+    /// Its value after.
+    pub after: Option<f64>,
+    /// Change in percent of the value before.
+    pub percent: Option<f64>,
+    #[serde(skip)]
+    pub(super) unit: Unit,
+}
+
+/// A circumstance in which the sides differ.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// What differs.
+    pub what: String,
+    /// Before; absent if it was not recorded.
+    pub before: Option<String>,
+    /// After.
+    pub after: Option<String>,
+}
+
+/// Two sides compared.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Comparison {
+    /// The sentence to quote.
+    pub sentence: String,
+    /// Whether the second side is worse.
+    pub outcome: Outcome,
+    /// What growth is counted by.
+    pub basis: Option<Basis>,
+    /// The growth that is accepted, on that basis, in bytes.
+    pub budget: Option<f64>,
+    /// Share of the growth that is gone, in percent, with its interval; absent if there was no
+    /// growth that could be told from none.
+    pub removed_percent: Option<Estimate>,
+    /// Growth after less growth before, with its interval.
+    pub growth_difference: Option<Estimate>,
+    /// Whether what remains is within the budget.
+    pub remaining: Option<Equivalence>,
+    /// Peak, level, CPU, latency, throughput.
+    pub changes: Vec<Change>,
+    /// Seeds, parameters, hosts, versions in which the sides differ.
+    pub differences: Vec<Difference>,
+    /// The first side.
+    pub before: Side,
+    /// The second side.
+    pub after: Side,
+}
+
+impl Comparison {
+    /// Compares two sides. The budget is the second side's, or else the first's.
+    pub fn new(before: Side, after: Side) -> Self {
+        let per_operation = before.per_operation.zip(after.per_operation);
+        let per_hour = before.per_hour.zip(after.per_hour);
+        let (basis, growth) = match (per_operation, per_hour) {
+            (Some(growth), _) => (Some(Basis::PerOperation), Some(growth)),
+            (None, Some(growth)) => (Some(Basis::PerHour), Some(growth)),
+            (None, None) => (None, None),
+        };
+        let budget_of = |side: &Side| match basis {
+            Some(Basis::PerOperation) => side.budget_per_operation_or_converted(),
+            _ => side.budget_per_hour,
+        };
+        let budget = budget_of(&after).or_else(|| budget_of(&before));
+        let growth_difference = growth.map(|(b, a)| difference(&b, &a));
+        let removed_percent = growth
+            .filter(|(b, _)| b.low > 0.0)
+            .and_then(|(b, a)| ratio(&a, &b))
+            .map(|kept| Estimate {
+                value: 100.0 * (1.0 - kept.value),
+                low: 100.0 * (1.0 - kept.high),
+                high: 100.0 * (1.0 - kept.low),
+            });
+        let remaining = growth
+            .zip(budget)
+            .map(|((_, after), budget)| equivalence(&after, budget));
+        let mut comparison = Comparison {
+            sentence: String::new(),
+            outcome: outcome(growth_difference, budget),
+            basis,
+            budget,
+            removed_percent,
+            growth_difference,
+            remaining,
+            changes: changes(&before, &after),
+            differences: differences(&before, &after),
+            before,
+            after,
+        };
+        comparison.sentence = comparison.phrase();
+        comparison
+    }
+
+    /// The growth of a side on the basis of the comparison.
+    pub fn growth<'a>(&self, side: &'a Side) -> Option<&'a Estimate> {
+        match self.basis? {
+            Basis::PerOperation => side.per_operation.as_ref(),
+            Basis::PerHour => side.per_hour.as_ref(),
+        }
+    }
+
+    /// The picture of both: the title is the sentence.
+    pub fn overlay(&self) -> Overlay {
+        let series = |side: &Side, when: &str| Series {
+            name: format!("{when}: {}", short_name(side)),
+            variant: when.to_owned(),
+            // The first is drawn as what is wrong, the second as its remedy.
+            role: side.role.clone(),
+            times_s: side.times_s.clone(),
+            values: side.values.clone(),
+            load_end: side
+                .values
+                .iter()
+                .rev()
+                .find(|v| !v.is_nan())
+                .copied()
+                .unwrap_or(0.0),
+            trouble: side.trouble.clone(),
+            growth: None,
+        };
+        Overlay {
+            title: self.sentence.clone(),
+            subtitle: format!(
+                "{} before and after: {} and {}",
+                Metric::named(&self.before.metric).label,
+                self.before.name,
+                self.after.name
+            ),
+            metric: Metric::named(&self.before.metric),
+            series: vec![series(&self.before, "before"), series(&self.after, "after")],
+            phases: self.before.phases.common(self.after.phases),
+            marks: Vec::new(),
+            note: self.difference_note(),
+        }
+    }
+
+    /// A name for files: the addresses of both sides, as far as a file's name can hold them.
+    pub fn file_stem(&self) -> String {
+        let (before, after) = (&self.before.name, &self.after.name);
+        crate::chart::file_name(&format!("{before}-to-{after}").replace("::", "-"))
+    }
+
+    fn difference_note(&self) -> String {
+        if self.differences.is_empty() {
+            return String::new();
+        }
+        let names: Vec<&str> = self.differences.iter().map(|d| d.what.as_str()).collect();
+        format!("The sides also differ in {}.", names.join(", "))
+    }
+
+    /// The sentence to quote.
+    fn phrase(&self) -> String {
+        let growth = self.growth(&self.before).zip(self.growth(&self.after));
+        let (Some((before, after)), Some(basis)) = (growth, self.basis) else {
+            return format!(
+                "cannot be compared: {}",
+                if self.growth(&self.before).is_none() {
+                    &self.before.reason
+                } else {
+                    &self.after.reason
+                }
+            );
+        };
+        let rate = |value: f64| format!("{} {}", bytes(value), basis.words());
+        let remains = self.remains(after, basis);
+        if self.before.verdict == Verdict::NoLeak {
+            let both = format!(
+                "{} before, {} after",
+                bytes(before.value),
+                rate(after.value)
+            );
+            return match self.outcome {
+                Outcome::Worse => {
+                    format!("the change brings growth beyond the budget: {both}")
+                }
+                Outcome::NotWorse if self.after.verdict == Verdict::NoLeak => {
+                    format!("neither grows beyond its budget: {both}")
+                }
+                _ => format!("there was no growth beyond the budget before: {both}"),
+            };
+        }
+        match &self.removed_percent {
+            Some(removed) if removed.low > 0.0 && self.is_whole(after) => format!(
+                "the fix removes all of the growth of {}: {remains}",
+                rate(before.value)
+            ),
+            Some(removed) if removed.low > 0.0 => format!(
+                "the fix removes {} % of the growth; {remains}",
+                with_error(removed)
+            ),
+            Some(removed) if removed.high < 0.0 => format!(
+                "the change adds {} % to the growth: from {} to {}",
+                with_error(&removed.scaled(-1.0)),
+                bytes(before.value),
+                rate(after.value)
+            ),
+            Some(removed) => format!(
+                "no change of the growth can be told: {} before, {} after ({} % removed)",
+                bytes(before.value),
+                rate(after.value),
+                with_error(removed)
+            ),
+            None if self.outcome == Outcome::Worse => format!(
+                "the change brings growth of {}; before there was none that could be told",
+                rate(after.value)
+            ),
+            None => format!("there was no growth before that could be told; {remains}"),
+        }
+    }
+
+    /// Whether what remains may be nothing and is within the budget for sure.
+    fn is_whole(&self, after: &Estimate) -> bool {
+        self.after.verdict == Verdict::NoLeak
+            && after.low <= 0.0
+            && self.remaining.as_ref().is_some_and(|test| test.within)
+    }
+
+    /// What of the growth is left.
+    fn remains(&self, after: &Estimate, basis: Basis) -> String {
+        let amount = format!("{} {}", bytes(after.value), basis.words());
+        if self.after.verdict == Verdict::Inconclusive {
+            // Steps, slowing growth: an interval that is narrow need not be the whole truth.
+            return format!("{amount} remains, which is inconclusive yet");
+        }
+        match &self.remaining {
+            Some(test) if test.within && after.low <= 0.0 => format!(
+                "at most {} {} remains, within the budget of {}",
+                bytes(after.high.max(0.0)),
+                basis.words(),
+                bytes(test.budget)
+            ),
+            Some(test) if test.within => format!(
+                "{amount} remains, within the budget of {}",
+                bytes(test.budget)
+            ),
+            Some(test) if test.beyond => format!("{amount} remains"),
+            _ if after.low <= 0.0 => format!(
+                "between {} and {} {} remains",
+                bytes(after.low.max(0.0)),
+                bytes(after.high),
+                basis.words()
+            ),
+            _ => format!("{amount} remains"),
+        }
+    }
+}
+
+/// The name in a legend: the variant, or the address where there is none.
+fn short_name(side: &Side) -> &str {
+    if side.variant.is_empty() {
+        &side.name
+    } else {
+        &side.variant
+    }
+}
+
+/// `99.4 ± 0.3`, with as many decimals as the error has; `99.4 (80.1 to 99.9)` if lopsided.
+pub(super) fn with_error(estimate: &Estimate) -> String {
+    let half = estimate.half_width();
+    let middle = (estimate.high + estimate.low) / 2.0;
+    let decimals = decimals_for(half);
+    if (middle - estimate.value).abs() > 0.1 * half && half > 0.05 {
+        return format!(
+            "{:.decimals$} ({:.decimals$} to {:.decimals$})",
+            estimate.value, estimate.low, estimate.high
+        );
+    }
+    // An error that rounds to nothing is given as the last digit that is shown.
+    let shown = half.max(10f64.powi(-(decimals as i32)));
+    format!("{:.decimals$} ± {shown:.decimals$}", estimate.value)
+}
+
+/// Decimals that show the first digit of an error, from none to three.
+fn decimals_for(error: f64) -> usize {
+    if error <= 0.0 {
+        return 3;
+    }
+    (-error.log10().floor()).clamp(0.0, 3.0) as usize
+}
+
+fn outcome(difference: Option<Estimate>, budget: Option<f64>) -> Outcome {
+    match difference.zip(budget) {
+        Some((difference, budget)) if difference.low > budget => Outcome::Worse,
+        Some((difference, budget)) if difference.high <= budget => Outcome::NotWorse,
+        _ => Outcome::CannotSay,
+    }
+}
+
+fn changes(before: &Side, after: &Side) -> Vec<Change> {
+    let change = |what, unit, value: fn(&Side) -> Option<f64>| {
+        let (b, a) = (value(before), value(after));
+        let percent = b
+            .zip(a)
+            .filter(|(b, _)| *b > 0.0)
+            .map(|(b, a)| 100.0 * (a - b) / b);
+        Change {
+            what,
+            before: b,
+            after: a,
+            percent,
+            unit,
+        }
+    };
+    let mut changes = vec![
+        change("peak_bytes", Unit::Bytes, |side| side.peak_bytes),
+        change("settled_bytes", Unit::Bytes, |side| side.settled_bytes),
+        change("cpu_us_per_operation", Unit::Microseconds, |side| {
+            side.cpu_us_per_operation
+        }),
+        change("latency_p50_us", Unit::Microseconds, |side| {
+            side.latency_p50_us
+        }),
+        change("latency_p99_us", Unit::Microseconds, |side| {
+            side.latency_p99_us
+        }),
+        change("operations_per_second", Unit::PerSecond, |side| {
+            side.operations_per_second
+        }),
+    ];
+    changes.retain(|change| change.before.is_some() || change.after.is_some());
+    changes
+}
+
+fn differences(before: &Side, after: &Side) -> Vec<Difference> {
+    let mut names: Vec<&String> = before.circumstances.keys().collect();
+    for name in after.circumstances.keys() {
+        if !before.circumstances.contains_key(name) {
+            names.push(name);
+        }
+    }
+    let of = |side: &Side, name: &str| side.circumstances.get(name).cloned();
+    let mut found: Vec<Difference> = names
+        .into_iter()
+        .map(|name| Difference {
+            what: name.clone(),
+            before: of(before, name),
+            after: of(after, name),
+        })
+        .filter(|difference| difference.before != difference.after)
+        .collect();
+    if before.metric != after.metric {
+        found.push(Difference {
+            what: "metric".to_owned(),
+            before: Some(before.metric.clone()),
+            after: Some(after.metric.clone()),
+        });
+    }
+    for (name, trouble) in [("end", [&before.trouble, &after.trouble])] {
+        if trouble[0] != trouble[1] {
+            let [b, a] = trouble.map(|t| Some(t.clone().unwrap_or_else(|| "completed".to_owned())));
+            found.push(Difference {
+                what: name.to_owned(),
+                before: b,
+                after: a,
+            });
+        }
+    }
+    let lengths = [before, after].map(|side| side.times_s.last().copied().unwrap_or(0.0));
+    if (lengths[0] - lengths[1]).abs() > 0.1 * lengths[0].max(lengths[1]) {
+        found.push(Difference {
+            what: "length".to_owned(),
+            before: Some(duration(lengths[0])),
+            after: Some(duration(lengths[1])),
+        });
+    }
+    found
+}
+
+impl Change {
+    /// The figure's name for people.
+    pub fn label(&self) -> &'static str {
+        match self.what {
+            "peak_bytes" => "peak",
+            "settled_bytes" => "settled level",
+            "cpu_us_per_operation" => "CPU per operation",
+            "latency_p50_us" => "median latency",
+            "latency_p99_us" => "99th percentile of latency",
+            _ => "operations",
+        }
+    }
+
+    /// A value of this figure for people.
+    pub fn shown(&self, value: Option<f64>) -> String {
+        value.map_or("-".to_owned(), |value| value_with_unit(value, self.unit))
+    }
+}
+
+impl Outcome {
+    /// Whether this outcome outweighs another in an exit code: worse, cannot say, not worse.
+    pub fn or_graver(self, other: Outcome) -> Outcome {
+        match (self, other) {
+            (Outcome::Worse, _) | (_, Outcome::Worse) => Outcome::Worse,
+            (Outcome::CannotSay, _) | (_, Outcome::CannotSay) => Outcome::CannotSay,
+            _ => Outcome::NotWorse,
+        }
+    }
+}
+
+impl Side {
+    /// `leak`, `no-leak` or `inconclusive`, and where the growth sits.
+    pub fn verdict_words(&self) -> String {
+        match (self.verdict, self.kind) {
+            (Verdict::Leak, Some(kind)) => format!("leak ({kind})"),
+            (verdict, _) => verdict.to_string(),
+        }
+    }
+}

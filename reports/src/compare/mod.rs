@@ -1,0 +1,68 @@
+//! Comparison of two cells, two runs or two files: the fix certificate; and the ranking of
+//! several cells.
+//!
+//! Growth is the judge's, with the judge's intervals. The share of growth removed has
+//! Fieller's interval; what remains is tested for equivalence with none within the budget
+//! (two one-sided tests), because a difference that was not found proves nothing. Intervals
+//! are taken as normal and the sides as independent, which two child processes are.
+
+mod certificate;
+mod file;
+mod ranking;
+mod side;
+pub mod statistics;
+mod text;
+
+pub use certificate::{Basis, Change, Comparison, Difference, Outcome};
+pub use file::{FileColumns, FileError};
+pub use ranking::{Ranked, Ranking};
+pub use side::{Side, SideError};
+pub use text::{Format, ranking_text, text};
+
+use crate::run::{Cell, Run};
+use crate::verdict::VerdictOptions;
+
+/// The cells of two runs that belong together, and those that have no partner.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Matched {
+    /// Positions before and after.
+    pub pairs: Vec<(usize, usize)>,
+    /// Addresses that only the first has.
+    pub only_before: Vec<String>,
+    /// Addresses that only the second has.
+    pub only_after: Vec<String>,
+}
+
+/// Pairs cells by their addresses; one cell on each side is a pair whatever it is called.
+pub fn matched(before: &[String], after: &[String]) -> Matched {
+    let mut matched = Matched::default();
+    if before.len() == 1 && after.len() == 1 {
+        matched.pairs.push((0, 0));
+        return matched;
+    }
+    for (index, id) in before.iter().enumerate() {
+        match after.iter().position(|other| other == id) {
+            Some(partner) => matched.pairs.push((index, partner)),
+            None => matched.only_before.push(id.clone()),
+        }
+    }
+    let alone = after.iter().filter(|id| !before.contains(id));
+    matched.only_after = alone.cloned().collect();
+    matched
+}
+
+/// Compares two cells on disk.
+///
+/// # Errors
+///
+/// [`SideError`] if one of them has no samples.
+pub fn compare_cells(
+    before: (&Run, &Cell),
+    after: (&Run, &Cell),
+    options: &VerdictOptions,
+) -> Result<Comparison, SideError> {
+    Ok(Comparison::new(
+        Side::from_cell(before.0, before.1, options)?,
+        Side::from_cell(after.0, after.1, options)?,
+    ))
+}

@@ -1,0 +1,315 @@
+//! One side of a comparison: a cell or a sample file, judged and summarised.
+
+use super::statistics::Estimate;
+use crate::judge::{CellJudgement, Judgement, Kind, Verdict};
+use crate::run::{Cell, Outcome, Phase, Run, SampleTable, State, TableError, columns};
+use crate::stats::quantile::median;
+use crate::verdict::{VerdictError, VerdictOptions, judge_stored};
+use std::collections::BTreeMap;
+
+/// What is compared.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Side {
+    /// Address of the cell, or name of the file.
+    pub name: String,
+    /// The run that it is from, or the file.
+    pub source: String,
+    /// The variant; empty for a file.
+    pub variant: String,
+    /// `buggy`, `partial`, `fixed`, `control` or nothing.
+    pub role: String,
+    /// How the cell ended, if not as it should have.
+    pub trouble: Option<String>,
+    /// The judge's verdict; inconclusive if there was nothing to judge.
+    pub verdict: Verdict,
+    /// Where growth sits, if it leaks.
+    pub kind: Option<Kind>,
+    /// The metric that the growth is of, as in `samples.csv`.
+    pub metric: String,
+    /// The judge's sentence, or why there is none.
+    pub reason: String,
+    /// Growth per operation, in bytes, where operations are counted.
+    pub per_operation: Option<Estimate>,
+    /// Growth per hour, in bytes.
+    pub per_hour: Option<Estimate>,
+    /// The budget per operation that the judge applied, if it was given so.
+    pub budget_per_operation: Option<f64>,
+    /// The budget per hour that the judge applied.
+    pub budget_per_hour: Option<f64>,
+    /// Largest value of the metric, in bytes.
+    pub peak_bytes: Option<f64>,
+    /// Level of the settled part of the metric, in bytes; absent for a leak, which never
+    /// settles.
+    pub settled_bytes: Option<f64>,
+    /// CPU time per operation during the load, in microseconds.
+    pub cpu_us_per_operation: Option<f64>,
+    /// Median over the load of the median latency per tick, in microseconds.
+    pub latency_p50_us: Option<f64>,
+    /// Median over the load of the 99th percentile per tick, in microseconds.
+    pub latency_p99_us: Option<f64>,
+    /// Operations per second during the load.
+    pub operations_per_second: Option<f64>,
+    /// What must be equal for a fair comparison: name and value.
+    pub circumstances: BTreeMap<String, String>,
+    /// Time of each value of the metric, in seconds; for the picture.
+    #[serde(skip)]
+    pub times_s: Vec<f64>,
+    /// The metric; for the picture.
+    #[serde(skip)]
+    pub values: Vec<f64>,
+    /// Where warm-up and drain lie; for the picture.
+    #[serde(skip)]
+    pub phases: crate::chart::Phases,
+}
+
+/// Why something cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum SideError {
+    /// Its samples could not be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// There is nothing in it.
+    #[error("`{name}` has no samples to compare: {reason}")]
+    Empty {
+        /// Address of the cell, or the file.
+        name: String,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+/// Columns that a comparison reads.
+const COMPARED: [&str; 8] = [
+    columns::OPS_TOTAL,
+    columns::ALLOCATED_BYTES,
+    columns::USED_BYTES,
+    columns::RSS_BYTES,
+    columns::CPU_MS,
+    columns::LATENCY_P50_US,
+    columns::LATENCY_P99_US,
+    columns::RESIDENT_BYTES,
+];
+
+impl Side {
+    /// Reads a cell of a run.
+    ///
+    /// The verdict is that of `verdict.json`, unless `options` asks for another budget or the
+    /// run died before it was judged; the cell is judged then.
+    ///
+    /// # Errors
+    ///
+    /// [`SideError`] if there are no samples.
+    pub fn from_cell(run: &Run, cell: &Cell, options: &VerdictOptions) -> Result<Self, SideError> {
+        let table = cell.samples(|name| COMPARED.contains(&name))?;
+        let stored = cell
+            .verdict::<CellJudgement>()
+            .filter(|_| options.budget.is_none());
+        let judged = match stored {
+            Some(judged) => Ok(judged),
+            None => judge_stored(cell, options),
+        };
+        let mut side = Side::new(&cell.plan.id, &table, judged)?;
+        side.source = run.folder.display().to_string();
+        side.variant = cell.plan.variant.clone();
+        side.role = cell.plan.role.clone();
+        side.trouble = match (cell.status.state, cell.status.outcome) {
+            (State::Finished, None | Some(Outcome::Completed)) => None,
+            (State::Finished, Some(outcome)) => Some(outcome.name().to_owned()),
+            _ => Some("unfinished".to_owned()),
+        };
+        side.circumstances = circumstances(run, cell);
+        Ok(side)
+    }
+
+    /// A side from samples and a judgement of them.
+    ///
+    /// # Errors
+    ///
+    /// [`SideError::Empty`] if there is no row, or no column of memory with a value.
+    pub fn new(
+        name: &str,
+        table: &SampleTable,
+        judged: Result<CellJudgement, VerdictError>,
+    ) -> Result<Self, SideError> {
+        match memory(table) {
+            Some((metric, _)) => Side::of_metric(name, table, metric, judged),
+            None if table.is_empty() => Err(empty(name, "the file has no row")),
+            None => Err(empty(
+                name,
+                "no row has `allocated_bytes`, `used_bytes` or `rss_bytes`",
+            )),
+        }
+    }
+
+    /// A side whose growth is that of a named column.
+    pub(super) fn of_metric(
+        name: &str,
+        table: &SampleTable,
+        metric: &str,
+        judged: Result<CellJudgement, VerdictError>,
+    ) -> Result<Self, SideError> {
+        let values = table
+            .filled_column(metric)
+            .ok_or_else(|| empty(name, &format!("no row has a number in `{metric}`")))?;
+        let (judgement, verdict, kind, reason) = match judged {
+            Ok(judged) => {
+                let of_metric = judged
+                    .metrics
+                    .iter()
+                    // A managed heap in use is judged as what is allocated.
+                    .find(|one| one.metric == metric || one.metric == columns::ALLOCATED_BYTES)
+                    .map(|one| one.judgement.clone());
+                (of_metric, judged.verdict, judged.kind, judged.reason)
+            }
+            Err(error) => (None, Verdict::Inconclusive, None, error.to_string()),
+        };
+        let slope = |value: fn(&Judgement) -> [Option<f64>; 3]| {
+            let [value, low, high] = value(judgement.as_ref()?);
+            Some(Estimate {
+                value: value?,
+                low: low?,
+                high: high?,
+            })
+        };
+        Ok(Side {
+            name: name.to_owned(),
+            source: name.to_owned(),
+            variant: String::new(),
+            role: String::new(),
+            trouble: None,
+            verdict,
+            kind,
+            metric: metric.to_owned(),
+            reason,
+            per_operation: slope(|j| {
+                [
+                    j.slope_bytes_per_op,
+                    j.slope_low_bytes_per_op,
+                    j.slope_high_bytes_per_op,
+                ]
+            }),
+            per_hour: slope(|j| {
+                [
+                    j.slope_bytes_per_hour,
+                    j.slope_low_bytes_per_hour,
+                    j.slope_high_bytes_per_hour,
+                ]
+            }),
+            budget_per_operation: judgement.as_ref().and_then(|j| j.budget_bytes_per_op),
+            budget_per_hour: judgement.as_ref().and_then(|j| j.budget_bytes_per_hour),
+            peak_bytes: known(values).reduce(f64::max),
+            settled_bytes: judgement
+                .as_ref()
+                .filter(|j| j.verdict != Verdict::Leak)
+                .and_then(|j| j.level),
+            cpu_us_per_operation: rise(table, columns::CPU_MS)
+                .zip(rise(table, columns::OPS_TOTAL))
+                .filter(|(_, operations)| operations.0 > 0.0)
+                .map(|(cpu, operations)| 1000.0 * cpu.0 / operations.0),
+            latency_p50_us: usual(table, columns::LATENCY_P50_US),
+            latency_p99_us: usual(table, columns::LATENCY_P99_US),
+            operations_per_second: rise(table, columns::OPS_TOTAL)
+                .filter(|(_, seconds)| *seconds > 0.0)
+                .map(|(operations, seconds)| operations / seconds),
+            circumstances: BTreeMap::new(),
+            times_s: table.elapsed_s(),
+            values: values.to_vec(),
+            phases: crate::chart::Phases::of(table),
+        })
+    }
+
+    /// The budget per operation, from one per hour if need be.
+    pub(super) fn budget_per_operation_or_converted(&self) -> Option<f64> {
+        self.budget_per_operation.or_else(|| {
+            let per_hour = self.operations_per_second.filter(|rate| *rate > 0.0)? * 3600.0;
+            Some(self.budget_per_hour? / per_hour)
+        })
+    }
+}
+
+fn empty(name: &str, reason: &str) -> SideError {
+    SideError::Empty {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// The live heap, or what comes closest to it.
+fn memory(table: &SampleTable) -> Option<(&'static str, &[f64])> {
+    [
+        columns::ALLOCATED_BYTES,
+        columns::USED_BYTES,
+        columns::RSS_BYTES,
+    ]
+    .into_iter()
+    .find_map(|name| Some((name, table.filled_column(name)?)))
+}
+
+fn known(values: &[f64]) -> impl Iterator<Item = f64> + '_ {
+    values.iter().copied().filter(|value| !value.is_nan())
+}
+
+/// How much a total rises during the load, and in how many seconds.
+fn rise(table: &SampleTable, column: &str) -> Option<(f64, f64)> {
+    let values = table.filled_column(column)?;
+    let mut rows =
+        (0..values.len()).filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan());
+    let first = rows.next()?;
+    let last = rows.next_back()?;
+    let seconds = (table.elapsed_ms[last] - table.elapsed_ms[first]) / 1000.0;
+    Some((values[last] - values[first], seconds))
+}
+
+/// The median of a column over the load.
+fn usual(table: &SampleTable, column: &str) -> Option<f64> {
+    let values = table.filled_column(column)?;
+    let of_load: Vec<f64> = values
+        .iter()
+        .zip(&table.phase)
+        .filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
+        .map(|(value, _)| *value)
+        .collect();
+    median(&of_load)
+}
+
+/// Seed, parameters, host and versions by name.
+fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
+    let record = &run.record;
+    let (plan, host) = (&cell.plan, &record.host);
+    let seconds = |seconds: Option<f64>| seconds.map_or("none".to_owned(), |s| format!("{s} s"));
+    let mut all = BTreeMap::from([
+        ("seed".to_owned(), record.configuration.seed.to_string()),
+        ("leaklab version".to_owned(), record.leaklab.version.clone()),
+        (
+            "leaklab revision".to_owned(),
+            record.leaklab.revision.clone(),
+        ),
+        ("kernel".to_owned(), host.kernel.clone()),
+        ("operating system".to_owned(), host.os.clone()),
+        ("processor".to_owned(), host.cpu.clone()),
+        ("processors".to_owned(), host.cpu_count.to_string()),
+        (
+            "memory".to_owned(),
+            crate::chart::scale::bytes(host.memory_bytes as f64),
+        ),
+        ("duration".to_owned(), seconds(plan.duration_s)),
+        (
+            "warm-up".to_owned(),
+            seconds(Some(record.configuration.warmup_s)),
+        ),
+        ("interval".to_owned(), format!("{} ms", plan.interval_ms)),
+        (
+            "rate".to_owned(),
+            plan.rate
+                .map_or("as fast as it goes".to_owned(), |rate| format!("{rate}/s")),
+        ),
+        ("jobs".to_owned(), record.configuration.jobs.to_string()),
+    ]);
+    for (name, value) in &plan.parameters {
+        all.insert(format!("parameter {name}"), value.clone());
+    }
+    if !plan.command.is_empty() {
+        all.insert("command".to_owned(), plan.command.join(" "));
+    }
+    all
+}

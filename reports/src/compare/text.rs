@@ -1,0 +1,259 @@
+//! A comparison for people: plain text and Markdown.
+
+use super::certificate::{Basis, Comparison, Difference, Outcome, with_error};
+use super::ranking::Ranking;
+use super::side::Side;
+use super::statistics::Estimate;
+use crate::chart::scale::{bytes, grouped};
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Columns of spaces.
+    Text,
+    /// A table for tickets.
+    Markdown,
+}
+
+/// The certificate as text.
+pub fn text(comparison: &Comparison, format: Format) -> String {
+    let mut out = String::new();
+    let sentence = &comparison.sentence;
+    match format {
+        Format::Text => out += &format!("{sentence}\n\n"),
+        Format::Markdown => out += &format!("**{}**\n\n", escaped(sentence)),
+    }
+    out += &table(&rows(comparison), format);
+    out += "\n";
+    for line in notes(comparison) {
+        out += &match format {
+            Format::Text => format!("{line}\n"),
+            Format::Markdown => format!("- {}\n", escaped(&line)),
+        };
+    }
+    out
+}
+
+/// A name or sentence inside Markdown: what came from a program cannot format it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if "\\`*_[]<>|#~".contains(character) {
+            escaped.push('\\');
+        }
+        escaped.push(if character.is_control() {
+            ' '
+        } else {
+            character
+        });
+    }
+    escaped
+}
+
+fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
+    let (before, after) = (&comparison.before, &comparison.after);
+    let mut rows = vec![
+        ["", "before", "after", "change"].map(str::to_owned),
+        [
+            "cell".to_owned(),
+            before.name.clone(),
+            after.name.clone(),
+            String::new(),
+        ],
+        [
+            "verdict".to_owned(),
+            before.verdict_words(),
+            after.verdict_words(),
+            String::new(),
+        ],
+    ];
+    let growth = [
+        (
+            "growth per operation",
+            before.per_operation,
+            after.per_operation,
+        ),
+        ("growth per hour", before.per_hour, after.per_hour),
+    ];
+    for (name, b, a) in growth {
+        if b.is_none() && a.is_none() {
+            continue;
+        }
+        let change = b.zip(a).map(|(b, a)| signed_bytes(a.value - b.value));
+        rows.push([
+            name.to_owned(),
+            interval(b.as_ref()),
+            interval(a.as_ref()),
+            change.unwrap_or_default(),
+        ]);
+    }
+    for change in &comparison.changes {
+        rows.push([
+            change.label().to_owned(),
+            change.shown(change.before),
+            change.shown(change.after),
+            change.percent.map_or(String::new(), percent),
+        ]);
+    }
+    rows
+}
+
+/// `+12.5 %`, and `× 1,397` where percent would be unreadable.
+fn percent(percent: f64) -> String {
+    match percent {
+        p if p >= 1000.0 => format!("× {}", grouped(1.0 + p / 100.0)),
+        p if p.abs() < 0.05 => "0 %".to_owned(),
+        p => format!("{p:+.1} %"),
+    }
+}
+
+fn signed_bytes(value: f64) -> String {
+    if value > 0.0 {
+        format!("+{}", bytes(value))
+    } else {
+        bytes(value)
+    }
+}
+
+/// `1.00 MiB (0.99 to 1.01 MiB)`.
+fn interval(estimate: Option<&Estimate>) -> String {
+    estimate.map_or("-".to_owned(), |estimate| {
+        format!(
+            "{} ({} to {})",
+            bytes(estimate.value),
+            bytes(estimate.low),
+            bytes(estimate.high)
+        )
+    })
+}
+
+/// What stands below the table.
+fn notes(comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    let basis = comparison.basis.map_or("", Basis::words);
+    if let Some(removed) = &comparison.removed_percent {
+        notes.push(format!(
+            "share of the growth removed: {} % at 95 % confidence",
+            with_error(removed)
+        ));
+    }
+    if let Some(test) = &comparison.remaining {
+        let word = if test.within {
+            "within"
+        } else if test.beyond {
+            "beyond"
+        } else {
+            "not shown to be within"
+        };
+        notes.push(format!(
+            "what remains is {word} the budget of {} {basis} (equivalence by two one-sided tests, p {})",
+            bytes(test.budget),
+            p_value(test.p_value)
+        ));
+    }
+    notes.push(match comparison.outcome {
+        Outcome::Worse => "the second is worse beyond the budget".to_owned(),
+        Outcome::NotWorse => "the second is not worse beyond the budget".to_owned(),
+        Outcome::CannotSay => {
+            "whether the second is worse cannot be said: run both longer, or give a budget that these series can show"
+                .to_owned()
+        }
+    });
+    for (when, side) in [("before", &comparison.before), ("after", &comparison.after)] {
+        if let Some(trouble) = &side.trouble {
+            notes.push(format!("{when} did not complete: {trouble}"));
+        }
+        notes.push(format!("{when}: {}", side.reason));
+    }
+    notes.extend(comparison.differences.iter().map(differing));
+    notes
+}
+
+fn differing(difference: &Difference) -> String {
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not recorded".to_owned());
+    format!(
+        "differs: {} is {} before and {} after",
+        difference.what,
+        value(&difference.before),
+        value(&difference.after)
+    )
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.0001 {
+        "< 0.0001".to_owned()
+    } else {
+        format!("= {p:.4}")
+    }
+}
+
+/// Rows of equal length, the first of them the header.
+fn table<const N: usize>(rows: &[[String; N]], format: Format) -> String {
+    if format == Format::Markdown {
+        let mut out = String::new();
+        for (index, row) in rows.iter().enumerate() {
+            let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+            out += &format!("| {} |\n", cells.join(" | "));
+            if index == 0 {
+                out += &format!("|{}\n", " --- |".repeat(N));
+            }
+        }
+        return out;
+    }
+    let width = |column: usize| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0)
+    };
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let padding = width(column) - cell.chars().count();
+            line += &format!("{cell}{}  ", " ".repeat(padding));
+        }
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// The ranking as text.
+pub fn ranking_text(ranking: &Ranking, format: Format) -> String {
+    let mut rows = vec![[
+        "rank".to_owned(),
+        "cell".to_owned(),
+        "role".to_owned(),
+        "verdict".to_owned(),
+        format!("growth {}", ranking.basis.words()),
+        "peak".to_owned(),
+        "operations".to_owned(),
+    ]];
+    for cell in &ranking.cells {
+        let Side {
+            name,
+            role,
+            peak_bytes,
+            operations_per_second,
+            ..
+        } = &cell.side;
+        rows.push([
+            if cell.growth.is_none() {
+                "-".to_owned()
+            } else if cell.best == cell.worst {
+                cell.best.to_string()
+            } else {
+                format!("{}–{}", cell.best, cell.worst)
+            },
+            name.clone(),
+            role.clone(),
+            cell.side.verdict_words(),
+            interval(cell.growth.as_ref()),
+            peak_bytes.map_or("-".to_owned(), bytes),
+            operations_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}/s")),
+        ]);
+    }
+    let mut out = table(&rows, format);
+    out += "\n";
+    out += "ranks span the places that the 95 % intervals allow (all pairs together)\n";
+    out
+}

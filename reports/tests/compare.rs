@@ -1,0 +1,319 @@
+//! Comparisons of cells with fixed data.
+
+mod support;
+
+use leaklab_reports::chart::{ChartOptions, Picture};
+use leaklab_reports::compare::{
+    Comparison, FileColumns, Format, Outcome, Ranking, Side, SideError, compare_cells, matched,
+    ranking_text, text,
+};
+use leaklab_reports::run::Run;
+use leaklab_reports::verdict::VerdictOptions;
+use std::path::Path;
+use support::{CellSpec, MIB, alts_timeout, cell, wobble, workplace, write_run};
+
+fn run_of(folder: &Path, cells: &[CellSpec]) -> Run {
+    write_run(folder, cells)
+}
+
+fn compared(run: &Run, before: usize, after: usize) -> Comparison {
+    let pick = |index: usize| (run, &run.cells[index]);
+    compare_cells(pick(before), pick(after), &VerdictOptions::default()).expect("a comparison")
+}
+
+/// Leaks of so many bytes per operation on a noisy level of 6 MiB.
+fn leak(variant: &str, role: &str, bytes_per_operation: f64) -> CellSpec {
+    cell("leak", variant, role).with_heap_every(2, 600, false, |t| {
+        6.0 * MIB + 0.1 * MIB * wobble(t) + t * 10.0 * bytes_per_operation
+    })
+}
+
+#[test]
+fn a_partial_fix_is_certified_with_its_share_and_what_remains() {
+    let (_guard, folder) = workplace("compare-partial");
+    let run = run_of(
+        &folder,
+        &[
+            leak("before", "buggy", 100_000.0),
+            leak("after", "partial", 1_200.0),
+        ],
+    );
+    let comparison = compared(&run, 0, 1);
+    let removed = comparison.removed_percent.expect("growth before");
+    // By construction 1 - 1200 / 100000.
+    assert!(removed.low <= 98.8 && 98.8 <= removed.high, "{removed:?}");
+    assert!(removed.half_width() < 0.1, "{removed:?}");
+    assert!(
+        comparison.sentence.starts_with("the fix removes 98.8"),
+        "{}",
+        comparison.sentence
+    );
+    assert!(
+        comparison.sentence.contains("KiB per operation remains"),
+        "{}",
+        comparison.sentence
+    );
+    assert!(comparison.remaining.expect("a budget").beyond);
+    assert_eq!(comparison.outcome, Outcome::NotWorse);
+}
+
+#[test]
+fn a_whole_fix_is_within_the_budget_by_a_test_that_can_fail() {
+    let (_guard, folder) = workplace("compare-whole");
+    let run = run_of(
+        &folder,
+        &[
+            leak("before", "buggy", 100_000.0),
+            leak("after", "fixed", 0.0),
+        ],
+    );
+    let comparison = compared(&run, 0, 1);
+    assert!(comparison.remaining.expect("a budget").within);
+    assert!(
+        comparison
+            .sentence
+            .contains("remains, within the budget of 256 B"),
+        "{}",
+        comparison.sentence
+    );
+    let options = VerdictOptions {
+        budget: Some("1B/op".parse().expect("a budget")),
+        ..VerdictOptions::default()
+    };
+    let strict = compare_cells((&run, &run.cells[0]), (&run, &run.cells[1]), &options)
+        .expect("a comparison");
+    assert!(
+        !strict.remaining.expect("a budget").within,
+        "{}",
+        strict.sentence
+    );
+}
+
+#[test]
+fn a_regression_beyond_the_budget_is_worse_and_one_inside_is_not() {
+    let (_guard, folder) = workplace("compare-worse");
+    let run = run_of(
+        &folder,
+        &[
+            leak("flat", "", 0.0),
+            leak("little", "", 50.0),
+            leak("much", "", 5_000.0),
+        ],
+    );
+    assert_eq!(compared(&run, 0, 2).outcome, Outcome::Worse);
+    assert_eq!(compared(&run, 0, 1).outcome, Outcome::NotWorse);
+    assert_eq!(compared(&run, 2, 0).outcome, Outcome::NotWorse);
+    let worse = compared(&run, 0, 2);
+    assert!(
+        worse.sentence.contains("growth beyond the budget"),
+        "{}",
+        worse.sentence
+    );
+}
+
+#[test]
+fn series_too_short_to_say_are_not_called_equal() {
+    let (_guard, folder) = workplace("compare-short");
+    let short = |name: &str| {
+        let mut cell = leak(name, "", 0.0);
+        cell.rows.truncate(5);
+        cell
+    };
+    let run = run_of(&folder, &[short("a"), short("b")]);
+    assert_eq!(compared(&run, 0, 1).outcome, Outcome::CannotSay);
+}
+
+#[test]
+fn differing_seeds_parameters_hosts_and_ends_are_named() {
+    let (_guard, folder) = workplace("compare-differences");
+    let mut after = leak("same", "fixed", 0.0);
+    after
+        .plan
+        .parameters
+        .insert("payload".to_owned(), "4KiB".to_owned());
+    let first = run_of(&folder.join("a"), &[leak("same", "buggy", 100_000.0)]);
+    let mut second = run_of(&folder.join("b"), &[after.crashed_after(200)]);
+    second.record.configuration.seed = 8;
+    second.record.host.kernel = "7.0.0".to_owned();
+    let comparison = compare_cells(
+        (&first, &first.cells[0]),
+        (&second, &second.cells[0]),
+        &VerdictOptions::default(),
+    )
+    .expect("a comparison");
+    let names: Vec<&str> = comparison
+        .differences
+        .iter()
+        .map(|d| d.what.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["kernel", "seed", "parameter payload", "end", "length"]
+    );
+    let shown = text(&comparison, Format::Text);
+    assert!(
+        shown.contains("differs: seed is 7 before and 8 after"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("after did not complete: unfinished"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn peak_level_cpu_latency_and_throughput_change_as_the_samples_do() {
+    let (_guard, folder) = workplace("compare-changes");
+    let slower = leak("after", "", 0.0).each_row(|row| {
+        row.cpu_ms = row.cpu_ms.map(|ms| ms * 2);
+        row.latency_p99_us = row.latency_p99_us.map(|us| us * 3);
+        row.ops_total = row.ops_total.map(|ops| ops / 2);
+    });
+    let run = run_of(&folder, &[leak("before", "", 0.0), slower]);
+    let comparison = compared(&run, 0, 1);
+    let percent = |what: &str| {
+        let change = comparison.changes.iter().find(|change| change.what == what);
+        change.and_then(|change| change.percent).expect("a change")
+    };
+    assert!((percent("cpu_us_per_operation") - 300.0).abs() < 0.5);
+    assert!((percent("latency_p99_us") - 200.0).abs() < 0.5);
+    assert!((percent("operations_per_second") + 50.0).abs() < 0.5);
+    assert!(percent("peak_bytes").abs() < 0.5);
+    assert!(percent("settled_bytes").abs() < 0.5);
+}
+
+#[test]
+fn runs_are_matched_by_address_and_single_cells_whatever_they_are_called() {
+    let ids = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let found = matched(&ids(&["leak::x", "leak::y"]), &ids(&["leak::y", "leak::z"]));
+    assert_eq!(found.pairs, [(1, 0)]);
+    assert_eq!(
+        (found.only_before, found.only_after),
+        (ids(&["leak::x"]), ids(&["leak::z"]))
+    );
+    assert_eq!(matched(&ids(&["a"]), &ids(&["b"])).pairs, [(0, 0)]);
+}
+
+#[test]
+fn files_are_compared_with_and_without_the_columns_of_leaklab() {
+    let (_guard, folder) = workplace("compare-files");
+    let run = run_of(
+        &folder,
+        &[leak("before", "", 100_000.0), leak("after", "", 0.0)],
+    );
+    let options = VerdictOptions::default();
+    let side = |path: &Path, columns: &FileColumns| Side::from_file(path, columns, &options);
+    let own = |index: usize| run.cells[index].folder.join("samples.csv");
+    let comparison = Comparison::new(
+        side(&own(0), &FileColumns::default()).expect("a side"),
+        side(&own(1), &FileColumns::default()).expect("a side"),
+    );
+    assert!(
+        comparison.sentence.starts_with("the fix removes"),
+        "{}",
+        comparison.sentence
+    );
+    assert!(comparison.before.per_operation.is_some());
+    let foreign = folder.join("foreign.csv");
+    let rows: String = (0..600)
+        .map(|t| format!("{t},{}\n", 1_000_000 + 500 * t))
+        .collect();
+    std::fs::write(&foreign, format!("Time,RSS\n{rows}600,13")).expect("a file");
+    let found = side(&foreign, &FileColumns::default()).expect("a side");
+    let per_hour = found.per_hour.expect("a slope");
+    assert!(
+        (per_hour.value - 1_800_000.0).abs() < 20_000.0,
+        "{per_hour:?}"
+    );
+    assert_eq!(found.metric, "RSS");
+    let missing = FileColumns {
+        value: Some("heap".to_owned()),
+        ..FileColumns::default()
+    };
+    let error = side(&foreign, &missing)
+        .expect_err("no such column")
+        .to_string();
+    assert!(
+        error.contains("no column `heap`; it has Time, RSS"),
+        "{error}"
+    );
+}
+
+#[test]
+fn cells_whose_growth_cannot_be_told_apart_share_their_places() {
+    let (_guard, folder) = workplace("compare-ranking");
+    let cells = [
+        leak("big", "", 9_000.0),
+        leak("same-1", "", 500.0),
+        leak("same-2", "", 500.0),
+        leak("none", "", 0.0),
+    ];
+    let run = run_of(&folder, &cells);
+    let sides = run
+        .cells
+        .iter()
+        .map(|cell| Side::from_cell(&run, cell, &VerdictOptions::default()).expect("a side"));
+    let ranking = Ranking::new(sides.collect());
+    let places: Vec<_> = ranking
+        .cells
+        .iter()
+        .map(|cell| (cell.side.variant.as_str(), cell.best, cell.worst))
+        .collect();
+    assert_eq!(places[0], ("none", 1, 1));
+    assert_eq!((places[1].1, places[1].2), (2, 3));
+    assert_eq!((places[2].1, places[2].2), (2, 3));
+    assert_eq!(places[3], ("big", 4, 4));
+    let shown = ranking_text(&ranking, Format::Text);
+    assert!(shown.contains("2–3"), "{shown}");
+}
+
+#[test]
+fn names_from_a_program_cannot_format_markdown() {
+    let (_guard, folder) = workplace("compare-markdown");
+    let mut odd = leak("after", "", 0.0);
+    odd.plan.id = "a|b`c*".to_owned();
+    let run = run_of(&folder, &[leak("before", "buggy", 9_000.0), odd]);
+    let shown = text(&compared(&run, 0, 1), Format::Markdown);
+    assert!(shown.contains(r"a\|b\`c\*"), "{shown}");
+    assert!(shown.starts_with("**the fix removes"), "{shown}");
+}
+
+#[test]
+fn a_cell_without_samples_is_an_error_that_names_it() {
+    let (_guard, folder) = workplace("compare-empty");
+    let run = run_of(&folder, &[leak("full", "", 0.0), cell("leak", "empty", "")]);
+    let error = compare_cells(
+        (&run, &run.cells[0]),
+        (&run, &run.cells[1]),
+        &VerdictOptions::default(),
+    )
+    .expect_err("nothing to compare");
+    assert!(
+        matches!(&error, SideError::Empty { name, .. } if name == "leak::empty"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_picture_says_the_sentence_and_shows_both() {
+    let (_guard, folder) = workplace("compare-picture");
+    let run = run_of(&folder, &alts_timeout());
+    let comparison = compared(&run, 0, 3);
+    let picture =
+        Picture::overlay(&comparison.overlay(), &ChartOptions::default()).expect("a picture");
+    picture.write(&folder, "compare").expect("files");
+    let svg = picture.svg().expect("an SVG");
+    for text in ["the fix removes", "before: unpatched", "after: timeout2"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    println!("{}", text(&comparison, Format::Text));
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&comparison).expect("JSON")
+    );
+}
