@@ -1,6 +1,6 @@
 //! The command line: which commands there are.
 
-use crate::commands::{cell, list, run};
+use crate::commands::{cell, list, report, run, serve, watch};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 
@@ -27,6 +27,9 @@ pub struct Cli {
 enum Command {
     Run(Box<run::Arguments>),
     List(list::Arguments),
+    Report(report::Arguments),
+    Watch(watch::Arguments),
+    Serve(serve::Arguments),
     #[command(hide = true)]
     Cell(cell::Arguments),
     /// Outlives a harness that is killed and ends what it left behind.
@@ -44,6 +47,9 @@ impl Cli {
         match self.command {
             Command::Run(arguments) => run::execute(*arguments),
             Command::List(arguments) => list::execute(&arguments),
+            Command::Report(arguments) => report::execute(&arguments),
+            Command::Watch(arguments) => watch::execute(&arguments),
+            Command::Serve(arguments) => serve::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),
             Command::Guard => {
                 crate::supervisor::guard::keep_guard(std::io::stdin().lock());

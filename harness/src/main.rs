@@ -7,11 +7,14 @@ mod exit;
 mod host;
 mod judging;
 mod live;
+mod liveness;
 mod outside;
 mod planning;
 mod recorder;
+mod server;
 mod supervisor;
 mod system;
+mod tail;
 mod text;
 mod time;
 

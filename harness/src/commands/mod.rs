@@ -2,7 +2,10 @@
 
 pub mod cell;
 pub mod list;
+pub mod report;
 pub mod run;
+pub mod serve;
+pub mod watch;
 
 use comfy_table::{ContentArrangement, Table};
 use std::io::Write;
