@@ -45,6 +45,8 @@ pub struct Arguments {
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
 /// Cells that are shown at once; of more, those that run and the latest.
 const SHOWN_CELLS: usize = 8;
+/// Characters of the line of blocks behind a cell that has ended.
+const SKETCH_WIDTH: usize = 24;
 /// Lines of the small chart.
 const CHART_LINES: usize = 4;
 
@@ -167,12 +169,12 @@ impl Watch {
             .filter(|cell| cell_life(cell, now) == CellLife::Ended)
             .count();
         let state = match life {
-            RunLife::Running => "running",
-            RunLife::Ended => "ended",
-            RunLife::Gone => "died without a word: no process of it is left here",
+            RunLife::Running => ", running",
+            RunLife::Ended => "",
+            RunLife::Gone => ", died without a word: no process of it is left here",
         };
         let mut text = format!(
-            "{}  {ended} of {} cells ended, {state}\n",
+            "{}  {ended} of {} cells ended{state}\n",
             clean(&run.record.id),
             run.cells.len()
         );
@@ -204,7 +206,6 @@ impl WatchedCell {
         let id = clean(&cell.plan.id);
         let values = self.history.values();
         let frame = Frame::from_zero(&values);
-        let sketch = frame.map_or_else(String::new, |frame| sparkline(&values, 24, frame));
         let state = state_words(cell, life, self.last.as_ref());
         let Some(sample) = &self.last else {
             return vec![format!("{id}  {state}")];
@@ -221,6 +222,10 @@ impl WatchedCell {
         let metric = self.history.metric();
         let line = format!("{id}  {state}  {time}{operations}  {metric} {heap}{growth}");
         if matches!(life, CellLife::Ended | CellLife::Planned) {
+            let room = width
+                .saturating_sub(line.chars().count() + 2)
+                .min(SKETCH_WIDTH);
+            let sketch = frame.map_or_else(String::new, |frame| sparkline(&values, room, frame));
             return vec![format!("{line}  {sketch}")];
         }
         let mut lines = vec![line];
