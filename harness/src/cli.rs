@@ -1,6 +1,6 @@
 //! The command line: which commands there are.
 
-use crate::commands::{cell, chart, compare, list, run, selfcheck};
+use crate::commands::{cell, chart, compare, list, report, run, selfcheck, serve, watch};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 
@@ -30,6 +30,9 @@ enum Command {
     Selfcheck(selfcheck::Arguments),
     Chart(chart::Arguments),
     Compare(compare::Arguments),
+    Report(report::Arguments),
+    Watch(watch::Arguments),
+    Serve(serve::Arguments),
     #[command(hide = true)]
     Cell(cell::Arguments),
     /// Outlives a harness that is killed and ends what it left behind.
@@ -50,6 +53,9 @@ impl Cli {
             Command::Selfcheck(arguments) => selfcheck::execute(&arguments),
             Command::Chart(arguments) => chart::execute(&arguments),
             Command::Compare(arguments) => compare::execute(&arguments),
+            Command::Report(arguments) => report::execute(&arguments),
+            Command::Watch(arguments) => watch::execute(&arguments),
+            Command::Serve(arguments) => serve::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),
             Command::Guard => {
                 crate::supervisor::guard::keep_guard(std::io::stdin().lock());

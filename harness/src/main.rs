@@ -8,12 +8,15 @@ mod exit;
 mod host;
 mod judging;
 mod live;
+mod liveness;
 mod outside;
 mod planning;
 mod recorder;
 mod recording;
+mod server;
 mod supervisor;
 mod system;
+mod tail;
 mod text;
 mod time;
 

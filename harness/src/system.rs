@@ -103,6 +103,19 @@ pub fn descriptor_limit() -> Option<u64> {
     (answer == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
+/// Columns of the terminal behind a descriptor; `None` if it is none or does not say.
+pub fn terminal_columns(terminal: BorrowedFd<'_>) -> Option<u16> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes a winsize, which `size` is.
+    let answer = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
+    (answer == 0 && size.ws_col > 0).then_some(size.ws_col)
+}
+
 /// Sets the soft limit of open descriptors of the children that `command` starts.
 pub fn limit_descriptors(command: &mut Command, soft_limit: u64) {
     // SAFETY: the closure runs between fork and exec and calls only getrlimit and setrlimit,

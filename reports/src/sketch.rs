@@ -107,21 +107,33 @@ pub fn braille(
     dots.lines()
 }
 
-/// The smallest and the largest value in each column of dots.
+/// The smallest and the largest value in each column of dots, straight lines between samples
+/// included; a NaN between two samples leaves their line out.
 fn column_ranges(times: &[f64], values: &[f64], columns: usize) -> Vec<Option<Frame>> {
     let mut ranges: Vec<Option<Frame>> = vec![None; columns];
     let Some(span) = Frame::around(times) else {
         return ranges;
     };
+    let mut widen = |column: usize, value: f64| {
+        let range: &mut Option<Frame> = &mut ranges[column];
+        let (low, high) = range.map_or((value, value), |r| (r.low.min(value), r.high.max(value)));
+        *range = Some(Frame { low, high });
+    };
+    let mut before: Option<(usize, f64)> = None;
     for (time, value) in times.iter().zip(values) {
         if !time.is_finite() || !value.is_finite() {
+            before = None;
             continue;
         }
-        let range = &mut ranges[span.step(*time, columns)];
-        let (low, high) = range.map_or((*value, *value), |r| {
-            (r.low.min(*value), r.high.max(*value))
-        });
-        *range = Some(Frame { low, high });
+        let column = span.step(*time, columns);
+        if let Some((from, start)) = before {
+            for between in from + 1..column {
+                let share = (between - from) as f64 / (column - from) as f64;
+                widen(between, start + (value - start) * share);
+            }
+        }
+        widen(column, *value);
+        before = Some((column, *value));
     }
     ranges
 }
@@ -231,9 +243,21 @@ mod tests {
 
     #[test]
     fn time_places_the_dots_not_the_row_number() {
-        // Two samples at the start and one at the end: the middle stays empty.
-        let field = braille(&[0.0, 1.0, 100.0], &[0.0, 0.0, 0.0], 5, 1, UNIT);
-        assert_eq!(field, ["⡀⠀⠀⠀⢀"]);
+        // Half of the rise is over after a hundredth of the time.
+        let field = braille(&[0.0, 1.0, 100.0], &[0.0, 0.5, 1.0], 5, 1, UNIT);
+        assert_eq!(field, ["⡖⠒⠒⠉⠉"]);
+    }
+
+    #[test]
+    fn a_reading_that_failed_leaves_a_gap() {
+        let field = braille(
+            &[0.0, 1.0, 2.0, 3.0],
+            &[0.0, f64::NAN, 0.0, 0.0],
+            4,
+            1,
+            UNIT,
+        );
+        assert_eq!(field, ["⡀⠀⢀⣀"]);
     }
 
     #[test]

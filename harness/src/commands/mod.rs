@@ -4,8 +4,11 @@ pub mod cell;
 pub mod chart;
 pub mod compare;
 pub mod list;
+pub mod report;
 pub mod run;
 pub mod selfcheck;
+pub mod serve;
+pub mod watch;
 
 use comfy_table::{ContentArrangement, Table};
 use std::io::Write;

@@ -3,10 +3,11 @@
 mod history;
 mod verdict;
 
+pub use history::History;
+
 use crate::supervisor::cell::{CellEvent, Observer};
 use crate::text::{bytes_text, count_text};
 use crate::time::duration_text;
-use history::History;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use leaklab_reports::run::{CellPlan, CellStatus, Outcome, Sample};
 use leaklab_reports::sketch::{Frame, sparkline};

@@ -46,6 +46,14 @@ impl Standing {
                 return Standing::Broken;
             }
             (_, Some(Outcome::Died)) => return Standing::Died,
+            // A leak that was expected has shown itself; anything else has grown too much.
+            (_, Some(Outcome::MemoryLimit)) => {
+                let found = judgement.map(|j| j.deciding.verdict.as_str());
+                return match cell.plan.expected.as_deref() {
+                    Some(expected) if found == Some(expected) => Standing::Good,
+                    _ => Standing::Unexpected,
+                };
+            }
             _ => {}
         }
         let Some(judgement) = judgement else {
@@ -206,10 +214,9 @@ mod tests {
             standing(Some(Outcome::NeverReady), leak, None),
             Standing::Broken
         );
-        assert_eq!(
-            standing(Some(Outcome::MemoryLimit), leak, leak),
-            Standing::Good
-        );
+        let limit = Some(Outcome::MemoryLimit);
+        assert_eq!(standing(limit, leak, leak), Standing::Good);
+        assert_eq!(standing(limit, None, Some("no-leak")), Standing::Unexpected);
         assert!(Standing::Broken < Standing::Died && Standing::Died < Standing::Unexpected);
         assert!(Standing::ALL.is_sorted());
     }

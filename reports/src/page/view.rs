@@ -7,7 +7,7 @@ use super::remedies::RemedyRow;
 use super::series::{CellSeries, label};
 use super::standing::{Standing, verdict_words};
 use super::words;
-use crate::run::Run;
+use crate::run::{Outcome, Run};
 use serde::Serialize;
 
 /// Cells of one standing, as the verdicts name them.
@@ -133,9 +133,9 @@ fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static 
         .iter()
         .filter(|e| e.standing == standing)
         .map(|e| {
-            e.judgement
-                .as_ref()
-                .is_some_and(|j| j.deciding.verdict == "leak")
+            let judged = e.judgement.as_ref();
+            e.cell.status.outcome == Some(Outcome::MemoryLimit)
+                || judged.is_some_and(|j| j.deciding.verdict == "leak")
         });
     match (leaks.clone().all(|leak| leak), leaks.any(|leak| leak), one) {
         (true, _, true) => "leaks and should not",

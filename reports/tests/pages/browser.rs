@@ -4,6 +4,8 @@
 //! that the test is skipped, but fails under `CI=true`. With `LEAKLAB_SCREENSHOTS=FOLDER`,
 //! [`Browser::screenshot`] writes pictures of what the tests see.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};

@@ -31,7 +31,7 @@ function setUpLive(url, structure, refresh) {
       const fresh = await answer.json();
       take(fresh);
       if (!fresh.running) {
-        say("The run has ended; this page is complete.", "done");
+        say("The run goes on no more; this page is complete.", "done");
         return;
       }
       say(`Live: updated ${new Date().toLocaleTimeString()}`, "fresh");
