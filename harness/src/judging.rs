@@ -32,6 +32,22 @@ impl<'a> JudgedCell<'a> {
         Some(self.verdict().to_string() == expected)
     }
 
+    /// Seconds of load after which it did no more work, if it stopped before the load did.
+    pub fn stopped_working_after_s(&self) -> Option<f64> {
+        self.judgement.as_ref().ok()?.stopped_working_after_s
+    }
+
+    /// The verdict for a table, and whether it stopped working.
+    pub fn verdict_text(&self) -> String {
+        match (&self.judgement, self.stopped_working_after_s()) {
+            (Err(_), _) => "not judged".to_owned(),
+            (Ok(judgement), None) => judgement.verdict.to_string(),
+            (Ok(judgement), Some(after_s)) => {
+                format!("{}, dead after {after_s:.1} s", judgement.verdict)
+            }
+        }
+    }
+
     /// What this cell adds to the exit code of the run.
     pub fn exit(&self) -> Exit {
         let by_verdict = match (self.is_as_expected(), self.verdict()) {
@@ -40,6 +56,14 @@ impl<'a> JudgedCell<'a> {
             _ => Exit::Bad,
         };
         match self.cell.status.outcome {
+            // It lived on and did nothing: no better than an end. A leak that was expected
+            // has shown itself before.
+            Some(Outcome::Completed)
+                if self.stopped_working_after_s().is_some()
+                    && self.is_as_expected() != Some(true) =>
+            {
+                Exit::Died
+            }
             Some(Outcome::Completed) => by_verdict,
             // A leak that was expected has shown itself; anything else that reached the
             // limit has grown too much.

@@ -10,4 +10,5 @@ pub mod page;
 pub mod run;
 pub mod sketch;
 pub mod stats;
+mod stopped;
 pub mod verdict;

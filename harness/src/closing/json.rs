@@ -29,6 +29,7 @@ fn object(judged: &JudgedCell<'_>) -> Value {
             Ok(judgement) => &judgement.reason,
             Err(error) => error,
         },
+        "stopped_working_after_s": judged.stopped_working_after_s(),
         "operations": cell.status.ops_total,
         "elapsed_ms": cell.status.elapsed_ms,
         "retained_bytes_per_operation": cell.plan.retained_bytes_per_operation,

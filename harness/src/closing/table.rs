@@ -18,16 +18,13 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         "expected",
         "verdict",
     ]);
-    for JudgedCell { cell, judgement } in judged {
+    for one in judged {
+        let JudgedCell { cell, judgement } = one;
         let shown = judgement.as_ref().ok().and_then(memory_judgement);
         let growth = match shown.map(|d| (d.slope_bytes_per_op, d.slope_bytes_per_hour)) {
             Some((Some(per_op), _)) => bytes_text(per_op),
             Some((None, Some(per_hour))) => format!("{}/h", bytes_text(per_hour)),
             _ => "-".to_owned(),
-        };
-        let verdict = match judgement {
-            Ok(judgement) => judgement.verdict.to_string(),
-            Err(_) => "not judged".to_owned(),
         };
         table.add_row([
             cell.plan.id.clone(),
@@ -39,13 +36,16 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
                 .retained_bytes_per_operation
                 .map_or("-".to_owned(), bytes_text),
             cell.plan.expected.clone().unwrap_or_else(|| "-".to_owned()),
-            verdict,
+            one.verdict_text(),
         ]);
     }
     let mut text = format!("{table}\n");
     for cell in judged {
         match &cell.judgement {
-            Ok(judgement) if cell.is_as_expected() != Some(true) => {
+            Ok(judgement)
+                if cell.is_as_expected() != Some(true)
+                    || cell.stopped_working_after_s().is_some() =>
+            {
                 text.push_str(&format!("\n{}: {}\n", cell.cell.plan.id, judgement.reason));
             }
             Ok(_) => {}
