@@ -1,8 +1,8 @@
 //! From verdicts to exit codes, and to words in tables.
 
 use crate::exit::Exit;
-use leaklab_reports::judge::{CellJudgement, Verdict};
-use leaklab_reports::run::{Cell, Outcome};
+use leaklab_reports::judge::{CellJudgement, Judgement, Verdict};
+use leaklab_reports::run::{Cell, Outcome, columns};
 use leaklab_reports::verdict::{VerdictOptions, judge_stored};
 
 /// A cell with what the judge said of it.
@@ -24,6 +24,20 @@ impl<'a> JudgedCell<'a> {
         self.judgement
             .as_ref()
             .map_or(Verdict::Inconclusive, |judgement| judgement.verdict)
+    }
+
+    /// What was judged of the memory: the live heap, or what comes closest to it. Another
+    /// metric (descriptors) may have decided.
+    pub fn memory(&self) -> Option<&Judgement> {
+        let judgement = self.judgement.as_ref().ok()?;
+        let of = |name: &str| {
+            let mut metrics = judgement.metrics.iter();
+            metrics.find(|metric| metric.metric == name)
+        };
+        of(columns::ALLOCATED_BYTES)
+            .or_else(|| of(columns::RSS_BYTES))
+            .map(|metric| &metric.judgement)
+            .or_else(|| judgement.deciding())
     }
 
     /// Whether the verdict is the one that the variant declares; `None` if it declares none.

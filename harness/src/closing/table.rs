@@ -3,7 +3,6 @@
 use crate::commands::plain_table;
 use crate::judging::JudgedCell;
 use crate::text::{bytes_text, count_text};
-use leaklab_reports::judge::{CellJudgement, Judgement};
 use leaklab_reports::run::{Cell, Phase, columns};
 
 /// A row per cell: what it did, what it retained and should retain, and the verdict.
@@ -19,8 +18,8 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         "verdict",
     ]);
     for one in judged {
-        let JudgedCell { cell, judgement } = one;
-        let shown = judgement.as_ref().ok().and_then(memory_judgement);
+        let cell = one.cell;
+        let shown = one.memory();
         let growth = match shown.map(|d| (d.slope_bytes_per_op, d.slope_bytes_per_hour)) {
             Some((Some(per_op), _)) => bytes_text(per_op),
             Some((None, Some(per_hour))) => format!("{}/h", bytes_text(per_hour)),
@@ -53,19 +52,6 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         }
     }
     text
-}
-
-/// What was judged of the memory: the live heap, or what comes closest to it. Where another
-/// metric decided (descriptors), the table still speaks of bytes.
-fn memory_judgement(judgement: &CellJudgement) -> Option<&Judgement> {
-    let of = |name: &str| {
-        let mut metrics = judgement.metrics.iter();
-        metrics.find(|metric| metric.metric == name)
-    };
-    of(columns::ALLOCATED_BYTES)
-        .or_else(|| of(columns::RSS_BYTES))
-        .map(|metric| &metric.judgement)
-        .or_else(|| judgement.deciding())
 }
 
 /// The live heap, or what comes closest to it, when the load began and when it ended.
