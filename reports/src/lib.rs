@@ -12,4 +12,5 @@ pub mod page;
 pub mod run;
 pub mod sketch;
 pub mod stats;
+mod stopped;
 pub mod verdict;

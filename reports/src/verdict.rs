@@ -4,10 +4,11 @@
 //! trends, and the budget that the cell was run with.
 
 use crate::judge::{
-    Budget, BudgetError, CellJudgement, CellSeries, JudgeError, JudgeOptions, Unit, Window,
-    judge_cell,
+    Budget, BudgetError, CellJudgement, CellSeries, JudgeError, JudgeOptions, Unit, Verdict,
+    Window, judge_cell,
 };
-use crate::run::{Cell, EventKind, Phase, TableError, columns, write_atomically};
+use crate::run::{Cell, Event, EventKind, Phase, TableError, columns, write_atomically};
+use crate::stopped::{Stopped, is_work};
 
 /// What may be asked of a verdict beyond what the cell's record says.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +53,7 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
         columns::DESCRIPTORS,
         columns::THREADS,
     ];
-    let table = cell.samples(|name| JUDGED.contains(&name))?;
+    let table = cell.samples(|name| JUDGED.contains(&name) || is_work(name))?;
     let time_s = table.elapsed_s();
     let load = table
         .phase_span_ms(Phase::Load)
@@ -60,20 +61,8 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
             start_s: start_ms / 1000.0,
             end_s: end_ms / 1000.0,
         });
-    let excluded: Vec<Window> = cell
-        .events()?
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::Mark {
-                duration_ms: Some(duration_ms),
-                ..
-            } => Some(Window {
-                start_s: event.elapsed_ms / 1000.0,
-                end_s: (event.elapsed_ms + duration_ms) / 1000.0,
-            }),
-            _ => None,
-        })
-        .collect();
+    let events = cell.events()?;
+    let excluded = marked_windows(&events);
     let operations = table
         .filled_column(columns::OPS_TOTAL)
         .filter(|ops| ops.iter().any(|count| *count > 0.0));
@@ -111,7 +100,37 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
         load,
         ..JudgeOptions::default()
     };
-    Ok(judge_cell(&series, &options)?)
+    let mut judgement = judge_cell(&series, &options)?;
+    if let Some(stopped) = Stopped::find(&table, &events, &excluded) {
+        // What it did while it worked may be clear where the whole is not.
+        let working = JudgeOptions {
+            load: Some(stopped.working_part()),
+            ..options
+        };
+        let leaks = |judgement: &CellJudgement| judgement.verdict == Verdict::Leak;
+        if !leaks(&judgement)
+            && let Some(worked) = judge_cell(&series, &working).ok().filter(leaks)
+        {
+            judgement = worked;
+        }
+        stopped.mark(&mut judgement);
+    }
+    Ok(judgement)
+}
+
+/// The marks with a length: windows that are left out of trends.
+fn marked_windows(events: &[Event]) -> Vec<Window> {
+    let windows = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Mark {
+            duration_ms: Some(duration_ms),
+            ..
+        } => Some(Window {
+            start_s: event.elapsed_ms / 1000.0,
+            end_s: (event.elapsed_ms + duration_ms) / 1000.0,
+        }),
+        _ => None,
+    });
+    windows.collect()
 }
 
 /// Writes `verdict.json` of a cell; a verdict that is there already is kept.

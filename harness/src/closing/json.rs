@@ -29,9 +29,11 @@ fn object(judged: &JudgedCell<'_>) -> Value {
             Ok(judgement) => &judgement.reason,
             Err(error) => error,
         },
+        "stopped_working_after_s": judged.stopped_working_after_s(),
         "operations": cell.status.ops_total,
         "elapsed_ms": cell.status.elapsed_ms,
         "retained_bytes_per_operation": cell.plan.retained_bytes_per_operation,
+        "bytes_per_operation": judged.memory().and_then(|memory| memory.slope_bytes_per_op),
         "judgement": deciding,
     })
 }

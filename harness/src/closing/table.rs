@@ -3,7 +3,6 @@
 use crate::commands::plain_table;
 use crate::judging::JudgedCell;
 use crate::text::{bytes_text, count_text};
-use leaklab_reports::judge::{CellJudgement, Judgement};
 use leaklab_reports::run::{Cell, Phase, columns};
 
 /// A row per cell: what it did, what it retained and should retain, and the verdict.
@@ -18,16 +17,13 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         "expected",
         "verdict",
     ]);
-    for JudgedCell { cell, judgement } in judged {
-        let shown = judgement.as_ref().ok().and_then(memory_judgement);
+    for one in judged {
+        let cell = one.cell;
+        let shown = one.memory();
         let growth = match shown.map(|d| (d.slope_bytes_per_op, d.slope_bytes_per_hour)) {
             Some((Some(per_op), _)) => bytes_text(per_op),
             Some((None, Some(per_hour))) => format!("{}/h", bytes_text(per_hour)),
             _ => "-".to_owned(),
-        };
-        let verdict = match judgement {
-            Ok(judgement) => judgement.verdict.to_string(),
-            Err(_) => "not judged".to_owned(),
         };
         table.add_row([
             cell.plan.id.clone(),
@@ -39,13 +35,16 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
                 .retained_bytes_per_operation
                 .map_or("-".to_owned(), bytes_text),
             cell.plan.expected.clone().unwrap_or_else(|| "-".to_owned()),
-            verdict,
+            one.verdict_text(),
         ]);
     }
     let mut text = format!("{table}\n");
     for cell in judged {
         match &cell.judgement {
-            Ok(judgement) if cell.is_as_expected() != Some(true) => {
+            Ok(judgement)
+                if cell.is_as_expected() != Some(true)
+                    || cell.stopped_working_after_s().is_some() =>
+            {
                 text.push_str(&format!("\n{}: {}\n", cell.cell.plan.id, judgement.reason));
             }
             Ok(_) => {}
@@ -53,19 +52,6 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         }
     }
     text
-}
-
-/// What was judged of the memory: the live heap, or what comes closest to it. Where another
-/// metric decided (descriptors), the table still speaks of bytes.
-fn memory_judgement(judgement: &CellJudgement) -> Option<&Judgement> {
-    let of = |name: &str| {
-        let mut metrics = judgement.metrics.iter();
-        metrics.find(|metric| metric.metric == name)
-    };
-    of(columns::ALLOCATED_BYTES)
-        .or_else(|| of(columns::RSS_BYTES))
-        .map(|metric| &metric.judgement)
-        .or_else(|| judgement.deciding())
 }
 
 /// The live heap, or what comes closest to it, when the load began and when it ended.

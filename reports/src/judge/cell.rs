@@ -52,6 +52,11 @@ pub struct CellJudgement {
     pub metric: String,
     /// One plain sentence.
     pub reason: String,
+    /// Seconds from the start of the load to the last work that was done, where work stopped
+    /// long before the load did. Memory is flat after that, and says nothing: the verdict is
+    /// never `no-leak`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_working_after_s: Option<f64>,
     /// Every metric on its own, the deciding one first.
     pub metrics: Vec<MetricJudgement>,
 }
@@ -207,6 +212,7 @@ fn assemble(mut metrics: Vec<MetricJudgement>, decider: &str, kind: Option<Kind>
         kind,
         metric: decider.to_owned(),
         reason,
+        stopped_working_after_s: None,
         metrics,
     }
 }

@@ -1,0 +1,278 @@
+//! Whether a cell stopped working while its load went on: death must not pass for health.
+//!
+//! A service that has died holds its memory: it takes nothing, gives nothing back, and every
+//! curve is flat. What tells it from a healthy one is its work. Work is what `ops_total`
+//! counts, and what gauges count whose names say so and that never fall during the load
+//! (`delivered`, `objects_stored`, see [`is_work`]).
+//!
+//! The work has stopped when the last increase lies further back from the end of the load
+//! than each of: a quarter of the load, ten times the mean gap between increases, twice the
+//! longest gap, and twenty samples. So a rate that is slow, bursty, or sampled coarsely is
+//! not taken for death, and a stop in the last quarter of a load is not seen.
+
+use crate::judge::{CellJudgement, Verdict, Window};
+use crate::run::{Event, EventKind, Phase, SampleTable, columns};
+
+/// Part of the load that must pass without work.
+const SILENT_PART: f64 = 0.25;
+/// Mean gaps between increases that must pass without another.
+const MEAN_GAPS: f64 = 10.0;
+/// Longest gaps that must pass.
+const LONGEST_GAPS: f64 = 2.0;
+/// Samples that must pass.
+const TICKS: f64 = 20.0;
+/// Increases that make a rate; with fewer, nothing is said.
+const FEWEST_INCREASES: usize = 5;
+
+/// Words of gauges that count work done. Gauges that count losses are not among them: a
+/// service that stops dropping is well.
+const WORK_WORDS: [&str; 10] = [
+    "completed",
+    "delivered",
+    "finished",
+    "handled",
+    "processed",
+    "received",
+    "sent",
+    "served",
+    "stored",
+    "succeeded",
+];
+
+/// Marks that say why work stopped, and how the reason puts it.
+const CAUSES: [(&str, &str); 2] = [
+    ("descriptor-limit", "at the descriptor limit"),
+    ("receiver-gone", "after the receiver had gone"),
+];
+
+/// Work that stopped during the load.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stopped {
+    /// What stood still: `operations`, or the name of a gauge.
+    what: String,
+    /// Seconds of the series at the last increase.
+    at_s: f64,
+    /// Seconds of the series at which the load began.
+    load_start_s: f64,
+    /// Seconds of the load after it.
+    silent_s: f64,
+    cause: Option<&'static str>,
+}
+
+/// Whether a column counts work that was done.
+pub(crate) fn is_work(column: &str) -> bool {
+    column == columns::OPS_TOTAL
+        || column
+            .strip_prefix(columns::GAUGE_PREFIX)
+            .is_some_and(|name| {
+                let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+                words.any(|word| WORK_WORDS.contains(&word))
+            })
+}
+
+impl Stopped {
+    /// The work that stopped first, if any did. Time within `excluded` counts for
+    /// nothing.
+    pub(crate) fn find(table: &SampleTable, events: &[Event], excluded: &[Window]) -> Option<Self> {
+        let cause = || {
+            let marked = |name: &str| {
+                events.iter().any(
+                    |event| matches!(&event.kind, EventKind::Mark { name: mark, .. } if mark == name),
+                )
+            };
+            let (_, words) = CAUSES.iter().find(|(name, _)| marked(name))?;
+            Some(*words)
+        };
+        let work = table.names.iter().filter(|name| is_work(name));
+        work.filter_map(|name| stop_of(table, name, excluded))
+            .min_by(|a, b| a.at_s.total_cmp(&b.at_s))
+            .map(|stopped| Stopped {
+                cause: cause(),
+                ..stopped
+            })
+    }
+
+    /// The part of the load in which there was work.
+    pub(crate) fn working_part(&self) -> Window {
+        Window {
+            start_s: self.load_start_s,
+            end_s: self.at_s,
+        }
+    }
+
+    /// Puts it into a judgement: what stopped is never `no-leak`.
+    pub(crate) fn mark(&self, judgement: &mut CellJudgement) {
+        judgement.stopped_working_after_s = Some(self.at_s - self.load_start_s);
+        let words = self.words();
+        if judgement.verdict == Verdict::Leak {
+            judgement.reason = format!("{}; then {words}", judgement.reason);
+        } else {
+            judgement.verdict = Verdict::Inconclusive;
+            judgement.reason = format!("{words}: flat memory is not health");
+        }
+    }
+
+    /// `delivered fell to nothing after 1.1 s, at the descriptor limit`.
+    fn words(&self) -> String {
+        let Stopped { what, silent_s, .. } = self;
+        let after_s = self.at_s - self.load_start_s;
+        let cause = self
+            .cause
+            .map_or(String::new(), |cause| format!(", {cause}"));
+        format!(
+            "{what} fell to nothing after {} s{cause}, and stayed there for the other {} s of \
+             the load",
+            rounded(after_s),
+            rounded(*silent_s)
+        )
+    }
+}
+
+fn rounded(seconds: f64) -> String {
+    if seconds < 100.0 {
+        format!("{seconds:.1}")
+    } else {
+        format!("{seconds:.0}")
+    }
+}
+
+/// The stop of one column, if it stopped.
+fn stop_of(table: &SampleTable, column: &str, excluded: &[Window]) -> Option<Stopped> {
+    let values = table.column(column)?;
+    let readings: Vec<(f64, f64)> = (0..table.len())
+        .filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan())
+        .map(|row| (table.elapsed_ms[row] / 1000.0, values[row]))
+        .collect();
+    let ((load_start_s, _), (load_end_s, _)) = (*readings.first()?, *readings.last()?);
+    let counts_operations = column == columns::OPS_TOTAL;
+    let (mut last_s, mut increases, mut longest_gap_s) = (load_start_s, 0usize, 0.0_f64);
+    for pair in readings.windows(2) {
+        let ((_, before), (time_s, value)) = (pair[0], pair[1]);
+        if value < before && !counts_operations {
+            return None;
+        }
+        if value > before {
+            longest_gap_s = longest_gap_s.max(time_s - last_s);
+            (last_s, increases) = (time_s, increases + 1);
+        }
+    }
+    if increases < FEWEST_INCREASES {
+        return None;
+    }
+    let load_s = load_end_s - load_start_s;
+    let mean_gap_s = (last_s - load_start_s) / increases as f64;
+    let tick_s = load_s / (readings.len() - 1) as f64;
+    let silent_s = load_end_s - last_s;
+    let enough_s = [
+        load_s * SILENT_PART,
+        mean_gap_s * MEAN_GAPS,
+        longest_gap_s * LONGEST_GAPS,
+        tick_s * TICKS,
+    ];
+    let enough_s = enough_s.into_iter().fold(0.0, f64::max);
+    let unjudged_s: f64 = excluded
+        .iter()
+        .map(|window| (window.end_s.min(load_end_s) - window.start_s.max(last_s)).max(0.0))
+        .sum();
+    let what = match column.strip_prefix(columns::GAUGE_PREFIX) {
+        Some(gauge) => gauge.to_owned(),
+        None => "operations".to_owned(),
+    };
+    (silent_s - unjudged_s > enough_s).then_some(Stopped {
+        what,
+        at_s: last_s,
+        load_start_s,
+        silent_s,
+        cause: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A load of 10 s with a sample each 100 ms.
+    fn table(column: &str, value: impl Fn(f64) -> f64) -> SampleTable {
+        let elapsed_ms: Vec<f64> = (0..=100).map(|row| f64::from(row) * 100.0).collect();
+        SampleTable {
+            phase: vec![Phase::Load; elapsed_ms.len()],
+            names: vec![column.to_owned()],
+            values: vec![elapsed_ms.iter().map(|ms| value(ms / 1000.0)).collect()],
+            elapsed_ms,
+            ..SampleTable::default()
+        }
+    }
+
+    fn stop(column: &str, value: impl Fn(f64) -> f64) -> Option<f64> {
+        let found = Stopped::find(&table(column, value), &[], &[]);
+        found.map(|stopped| stopped.at_s)
+    }
+
+    #[test]
+    fn work_that_stands_still_has_stopped_and_work_that_goes_on_has_not() {
+        let until = |end_s: f64| move |s: f64| (s.min(end_s) * 25.0).floor();
+        for column in ["ops_total", "gauge:delivered", "gauge:objects_stored"] {
+            assert_eq!(stop(column, until(1.1)), Some(1.1), "{column}");
+            assert_eq!(stop(column, until(7.0)), Some(7.0), "{column}");
+            assert_eq!(stop(column, until(10.0)), None, "{column}");
+        }
+        // Within the last quarter, it is too soon to tell.
+        assert_eq!(stop("ops_total", until(7.6)), None);
+    }
+
+    #[test]
+    fn gauges_that_do_not_count_work_may_stand_still() {
+        let filled = |s: f64| (s.min(2.0) * 25.0).floor();
+        for column in [
+            "gauge:blocks_held",
+            "gauge:refused",
+            "gauge:dropped",
+            "threads",
+        ] {
+            assert_eq!(stop(column, filled), None, "{column}");
+        }
+        // Falls, so it is a level and no total, whatever its name.
+        let level = |s: f64| if s < 1.0 { s * 10.0 } else { 5.0 };
+        assert_eq!(stop("gauge:sent", level), None);
+    }
+
+    #[test]
+    fn slow_and_bursty_work_has_not_stopped() {
+        // One operation a second, the last at 7 s: ten mean gaps are more than is left.
+        assert_eq!(stop("ops_total", |s| s.min(7.0).floor()), None);
+        // A burst, a pause of 3 s, a burst: the next pause may take as long.
+        let bursts = |s: f64| (s.min(1.0) + (s - 4.0).clamp(0.0, 1.0)) * 25.0;
+        assert_eq!(stop("ops_total", bursts), None);
+        assert_eq!(stop("ops_total", |_| 7.0), None);
+        assert_eq!(stop("ops_total", |s| s.min(2.0).floor()), None);
+    }
+
+    #[test]
+    fn a_window_that_is_left_out_is_no_silence() {
+        let table = table("ops_total", |s| (s.min(5.0) * 25.0).floor());
+        let maintenance = Window {
+            start_s: 5.0,
+            end_s: 9.0,
+        };
+        assert!(Stopped::find(&table, &[], &[]).is_some());
+        assert_eq!(Stopped::find(&table, &[], &[maintenance]), None);
+    }
+
+    #[test]
+    fn the_reason_names_what_stopped_and_the_limit_it_met() {
+        let table = table("gauge:delivered", |s| (s.min(1.1) * 25.0).floor());
+        let event = Event {
+            elapsed_ms: 400.0,
+            kind: EventKind::Mark {
+                name: "descriptor-limit".to_owned(),
+                duration_ms: None,
+            },
+        };
+        let found = Stopped::find(&table, &[event], &[]).expect("a stop");
+        assert_eq!(
+            found.words(),
+            "delivered fell to nothing after 1.1 s, at the descriptor limit, and stayed there \
+             for the other 8.9 s of the load"
+        );
+    }
+}
