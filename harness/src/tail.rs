@@ -139,7 +139,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("samples.csv");
         let mut tail = SampleTail::new(path.clone());
-        let mut rows = |tail: &mut SampleTail| {
+        let rows = |tail: &mut SampleTail| {
             let mut seen = Vec::new();
             tail.poll(|sample| seen.push((sample.elapsed_ms, sample.rss_bytes)))
                 .expect("readable");

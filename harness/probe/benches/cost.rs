@@ -76,7 +76,9 @@ fn compare_sample(threads: usize) {
     let mut bare = Vec::new();
     let mut whole = Vec::new();
     for _ in 0..ROUNDS {
-        bare.push(time(&|| drop(std::hint::black_box(reader.read()))));
+        bare.push(time(&|| {
+            let _ = std::hint::black_box(reader.read());
+        }));
         whole.push(time(&leaklab_probe::sample_now));
     }
     let (bare, whole) = (median(bare), median(whole));

@@ -78,6 +78,7 @@ impl Side {
         };
         let judged = judge(&Series::new(&time_s, series), &judge_options)
             .map(|judgement| CellJudgement {
+                stopped_working_after_s: None,
                 verdict: judgement.verdict,
                 kind: None,
                 metric: value.clone(),
