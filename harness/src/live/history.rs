@@ -48,7 +48,11 @@ impl History {
             (None, None, Some(bytes)) if self.metric != "live heap" => (bytes, "RSS"),
             _ => return,
         };
-        self.metric = metric;
+        if self.metric != metric {
+            // A program that was seen from outside first begins to say what its heap holds.
+            *self = History::new();
+            self.metric = metric;
+        }
         self.last = Some(value as f64);
         if self.seen.is_multiple_of(self.stride) {
             if self.points.len() == CAPACITY {
