@@ -1,6 +1,6 @@
 //! The command line: which commands there are.
 
-use crate::commands::{cell, list, run, selfcheck};
+use crate::commands::{calibrate, cell, judge, list, plan, run, selfcheck};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 
@@ -26,6 +26,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Arguments>),
+    Judge(judge::Arguments),
+    Plan(plan::Arguments),
+    Calibrate(calibrate::Arguments),
     List(list::Arguments),
     Selfcheck(selfcheck::Arguments),
     #[command(hide = true)]
@@ -44,6 +47,9 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Run(arguments) => run::execute(*arguments),
+            Command::Judge(arguments) => judge::execute(&arguments),
+            Command::Plan(arguments) => plan::execute(&arguments),
+            Command::Calibrate(arguments) => calibrate::execute(&arguments),
             Command::List(arguments) => list::execute(&arguments),
             Command::Selfcheck(arguments) => selfcheck::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),

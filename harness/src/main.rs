@@ -12,6 +12,7 @@ mod outside;
 mod planning;
 mod recorder;
 mod recording;
+mod sources;
 mod supervisor;
 mod system;
 mod text;

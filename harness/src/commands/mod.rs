@@ -1,7 +1,10 @@
 //! One file per command, named by its verb.
 
+pub mod calibrate;
 pub mod cell;
+pub mod judge;
 pub mod list;
+pub mod plan;
 pub mod run;
 pub mod selfcheck;
 
