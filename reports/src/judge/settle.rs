@@ -38,7 +38,8 @@ pub(super) fn find(track: &Track, extras: &Extras, budget: f64, quantum: f64) ->
         straight: false,
     };
     for share in STARTS {
-        let edge = track.x[0] + share * span;
+        // A hair's breadth less, so that rounding does not decide for a time on the edge.
+        let edge = track.x[0] + (share - 1e-6) * span;
         let start = track.x.partition_point(|&x| x < edge);
         if track.len() - start < FEWEST {
             break;
