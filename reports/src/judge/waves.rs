@@ -59,7 +59,7 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     if rise < 4.0
         || fall > 0.35 * rise
         || !rises_are_smooth(track, &rise_points)
-        || fullness(track, &rise_points) > 0.8
+        || !(0.25..=0.8).contains(&fullness(track, &rise_points))
     {
         return None;
     }
@@ -150,7 +150,7 @@ fn detrend(track: &Track) -> Vec<f64> {
 }
 
 /// How full the rises are: 0.5 for straight ones, near 1 where a fast beginning is followed by
-/// a level stretch, as after a restart.
+/// a level stretch, as after a restart, near 0 where a level stretch ends in a burst.
 fn fullness(track: &Track, rises: &[(usize, usize)]) -> f64 {
     let shares: Vec<f64> = rises
         .iter()

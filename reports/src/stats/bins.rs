@@ -31,7 +31,9 @@ pub fn by_time(x: &[f64], y: &[f64], count: usize) -> Bins {
     let group_of = |time: f64| (((time - first) / width + 1e-6) as usize).min(count - 1);
     while start < x.len() {
         let group = group_of(x[start]);
-        let length = x[start..].partition_point(|&time| group_of(time) <= group).max(1);
+        let length = x[start..]
+            .partition_point(|&time| group_of(time) <= group)
+            .max(1);
         let end = start + length;
         bins.x
             .push(x[start..end].iter().sum::<f64>() / length as f64);
