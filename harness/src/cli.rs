@@ -1,6 +1,8 @@
 //! The command line: which commands there are.
 
-use crate::commands::{cell, chart, compare, list, report, run, selfcheck, serve, watch};
+use crate::commands::{
+    calibrate, cell, chart, compare, judge, list, plan, report, run, selfcheck, serve, watch,
+};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 
@@ -26,6 +28,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Arguments>),
+    Judge(judge::Arguments),
+    Plan(plan::Arguments),
+    Calibrate(calibrate::Arguments),
     List(list::Arguments),
     Selfcheck(selfcheck::Arguments),
     Chart(chart::Arguments),
@@ -49,6 +54,9 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Run(arguments) => run::execute(*arguments),
+            Command::Judge(arguments) => judge::execute(&arguments),
+            Command::Plan(arguments) => plan::execute(&arguments),
+            Command::Calibrate(arguments) => calibrate::execute(&arguments),
             Command::List(arguments) => list::execute(&arguments),
             Command::Selfcheck(arguments) => selfcheck::execute(&arguments),
             Command::Chart(arguments) => chart::execute(&arguments),

@@ -14,6 +14,7 @@ mod planning;
 mod recorder;
 mod recording;
 mod server;
+mod sources;
 mod supervisor;
 mod system;
 mod tail;

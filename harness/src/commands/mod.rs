@@ -1,9 +1,12 @@
 //! One file per command, named by its verb.
 
+pub mod calibrate;
 pub mod cell;
 pub mod chart;
 pub mod compare;
+pub mod judge;
 pub mod list;
+pub mod plan;
 pub mod report;
 pub mod run;
 pub mod selfcheck;

@@ -20,9 +20,6 @@ pub enum Budget {
     PercentOfSettledLevelPerHour(f64),
 }
 
-/// A budget as it applies to one series.
-pub type PerHour = f64;
-
 /// Why a budget cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
@@ -94,6 +91,16 @@ impl FromStr for Budget {
             (Amount::Bytes(factor), None) => Ok(Self::BytesPerOperation(number * factor)),
             (Amount::Bytes(factor), Some(hours)) => Ok(Self::BytesPerHour(number * factor * hours)),
         }
+    }
+}
+
+/// Bytes of an amount as people write it (`64KiB`, `2GB`, `1000`); `None` if it is none.
+pub fn parse_amount(text: &str) -> Option<f64> {
+    match split_amount(text.trim())? {
+        (number, Amount::Bytes(factor)) => {
+            Some(number.replace('_', "").parse::<f64>().ok()? * factor)
+        }
+        (_, Amount::Percent) => None,
     }
 }
 

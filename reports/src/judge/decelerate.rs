@@ -66,7 +66,7 @@ pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
     let (fitted, model) = lasting;
     let lasting_slope =
         (fitted.coefficients[1] + closing_slope(&fitted.coefficients, &model, &base)) / span;
-    let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), model.len());
+    let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
     let fading = FADING
         .iter()

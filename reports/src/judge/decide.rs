@@ -108,9 +108,36 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
     let findings: Vec<Finding> = edges
         .windows(2)
         .filter(|edge| edge[1] - edge[0] >= FEWEST_READINGS)
-        .map(|edge| examine_stretch(frame, &track.slice(edge[0]..edge[1]), options, deciding))
+        .map(|edge| {
+            let part = track.slice(edge[0]..edge[1]);
+            let mut finding = examine_stretch(frame, &part, options, deciding);
+            doubt_one_tooth(&mut finding, deepest_fall(track, &edges));
+            finding
+        })
         .collect();
     combine_restarts(findings, frame, options)
+}
+
+/// The deepest fall at the cuts between stretches.
+fn deepest_fall(track: &Track, edges: &[usize]) -> f64 {
+    edges[1..edges.len() - 1]
+        .iter()
+        .map(|&cut| track.y[cut - 1] - track.y[cut])
+        .fold(0.0, f64::max)
+}
+
+/// A rise that a fall of the same size has taken back before may be a tooth of a sawtooth
+/// rather than a leak.
+fn doubt_one_tooth(finding: &mut Finding, fall: f64) {
+    let Some(line) = &finding.line else {
+        return;
+    };
+    let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
+    if finding.verdict == Verdict::Leak && rise > 0.5 * fall && rise < 1.5 * fall {
+        finding.verdict = Verdict::Inconclusive;
+        finding.shape = Shape::Sawtooth;
+        finding.why = Why::FewTeeth { teeth: 1 };
+    }
 }
 
 /// The stretches between restarts: the longest that decides, unless another contradicts it.
@@ -306,10 +333,20 @@ fn examine_between(
     deciding: f64,
 ) -> Finding {
     let whole = (fine.x[0], fine.x[fine.len() - 1]);
-    let fine = frame::without_edges(fine, places);
-    let track = coarse(&fine, TREND_POINTS, places);
+    let mut fine = frame::without_edges(fine, places);
+    let mut places = places.to_vec();
+    // After early steps there is enough left to do without what came before.
+    if let Some(&last) = places.last()
+        && last - whole.0 < 0.5 * (whole.1 - whole.0)
+    {
+        let start = fine.x.partition_point(|&x| x < last);
+        fine = fine.slice(start..fine.len());
+        places.clear();
+    }
+
+    let track = coarse(&fine, TREND_POINTS, &places);
     let mut extras = Extras {
-        steps: places.to_vec(),
+        steps: places,
         period: None,
     };
     let day = (!frame.by_operation).then_some(86_400.0);

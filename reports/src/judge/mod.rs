@@ -31,7 +31,7 @@ mod trend;
 mod types;
 mod waves;
 
-pub use budget::{Budget, BudgetError, PerHour};
+pub use budget::{Budget, BudgetError, parse_amount};
 pub use cell::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
 pub use decide::judge;
 pub use types::{

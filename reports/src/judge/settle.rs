@@ -28,8 +28,6 @@ pub(super) struct Settled {
     pub start: usize,
     /// Whether the part from there on is straight; otherwise no part was.
     pub straight: bool,
-    /// The worst change of slope left in the part.
-    pub worst: Option<Bend>,
 }
 
 /// Finds the settled part of `track`; `budget` is in its units.
@@ -38,10 +36,10 @@ pub(super) fn find(track: &Track, extras: &Extras, budget: f64, quantum: f64) ->
     let mut last = Settled {
         start: 0,
         straight: false,
-        worst: None,
     };
     for share in STARTS {
-        let edge = track.x[0] + share * span;
+        // A hair's breadth less, so that rounding does not decide for a time on the edge.
+        let edge = track.x[0] + (share - 1e-6) * span;
         let start = track.x.partition_point(|&x| x < edge);
         if track.len() - start < FEWEST {
             break;
@@ -49,11 +47,7 @@ pub(super) fn find(track: &Track, extras: &Extras, budget: f64, quantum: f64) ->
         let part = track.slice(start..track.len());
         let worst = worst_bend(&part, extras, budget, quantum);
         let straight = worst.is_none_or(|bend| is_harmless(&bend, budget));
-        last = Settled {
-            start,
-            straight,
-            worst,
-        };
+        last = Settled { start, straight };
         if straight {
             break;
         }

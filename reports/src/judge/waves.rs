@@ -13,8 +13,6 @@ pub(super) struct Sawtooth {
     pub floor: Track,
     /// Usual height of a tooth.
     pub height: f64,
-    /// Usual length of a tooth.
-    pub period: f64,
     /// Highest tooth divided by the lowest.
     pub height_spread: f64,
     /// Longest distance between floors divided by the shortest.
@@ -61,7 +59,7 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     if rise < 4.0
         || fall > 0.35 * rise
         || !rises_are_smooth(track, &rise_points)
-        || fullness(track, &rise_points) > 0.8
+        || !(0.25..=0.8).contains(&fullness(track, &rise_points))
     {
         return None;
     }
@@ -73,7 +71,6 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     let highest = heights.iter().copied().fold(f64::MIN, f64::max);
     let lowest = heights.iter().copied().fold(f64::MAX, f64::min);
     let gaps: Vec<f64> = floor.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let period = median(&gaps).unwrap_or_else(|| track.span() / 2.0);
     let longest = gaps.iter().copied().fold(0.0, f64::max);
     let shortest = gaps.iter().copied().fold(f64::INFINITY, f64::min);
     let period_spread = if gaps.is_empty() {
@@ -84,7 +81,6 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     Some(Sawtooth {
         floor,
         height,
-        period,
         height_spread: highest / lowest.max(f64::MIN_POSITIVE),
         period_spread,
         points_per_rise: rise,
@@ -154,7 +150,7 @@ fn detrend(track: &Track) -> Vec<f64> {
 }
 
 /// How full the rises are: 0.5 for straight ones, near 1 where a fast beginning is followed by
-/// a level stretch, as after a restart.
+/// a level stretch, as after a restart, near 0 where a level stretch ends in a burst.
 fn fullness(track: &Track, rises: &[(usize, usize)]) -> f64 {
     let shares: Vec<f64> = rises
         .iter()

@@ -27,17 +27,12 @@ pub fn by_time(x: &[f64], y: &[f64], count: usize) -> Bins {
     }
     let mut work = Vec::new();
     let mut start = 0;
+    // A hair's breadth more, so that rounding does not decide for a time on an edge.
+    let group_of = |time: f64| (((time - first) / width + 1e-6) as usize).min(count - 1);
     while start < x.len() {
-        let index = (((x[start] - first) / width) as usize).min(count - 1);
-        let edge = if index + 1 == count {
-            f64::INFINITY
-        } else {
-            first + (index + 1) as f64 * width
-        };
+        let group = group_of(x[start]);
         let length = x[start..]
-            .iter()
-            .take_while(|&&time| time < edge)
-            .count()
+            .partition_point(|&time| group_of(time) <= group)
             .max(1);
         let end = start + length;
         bins.x

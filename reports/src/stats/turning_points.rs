@@ -10,7 +10,7 @@ pub struct Turn {
 }
 
 /// Peaks and troughs in alternation: from each to the next the values move by at least
-/// `threshold`. The first and the last value are never reported as turns. Time O(n).
+/// `threshold`, and so they do before the first. Time O(n).
 pub fn turning_points(values: &[f64], threshold: f64) -> Vec<Turn> {
     let mut turns = Vec::new();
     if values.is_empty() {
@@ -29,20 +29,8 @@ pub fn turning_points(values: &[f64], threshold: f64) -> Vec<Turn> {
         match rising {
             None => {
                 if value - values[low] >= threshold {
-                    if low > 0 {
-                        turns.push(Turn {
-                            index: low,
-                            peak: false,
-                        });
-                    }
                     (rising, high) = (Some(true), index);
                 } else if values[high] - value >= threshold {
-                    if high > 0 {
-                        turns.push(Turn {
-                            index: high,
-                            peak: true,
-                        });
-                    }
                     (rising, low) = (Some(false), index);
                 }
             }

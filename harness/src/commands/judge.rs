@@ -1,0 +1,314 @@
+//! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
+
+use crate::commands::{print, run::Format};
+use crate::exit::{Exit, usage};
+use crate::judging::JudgedCell;
+use crate::sources::{Source, TableArguments, open, unit_of};
+use crate::text::bytes_text;
+use crate::time::duration_text;
+use leaklab_reports::input::Table;
+use leaklab_reports::judge::{
+    Budget, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, judge, parse_amount,
+};
+use leaklab_reports::run::Cell;
+use leaklab_reports::sketch;
+use leaklab_reports::verdict::VerdictOptions;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// Say whether recorded memory leaks: runs, cells, or any CSV.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      every cell and metric of a run
+  leaklab judge RUN::alts-timeout::unpatched                one cell
+  leaklab judge memory.csv --time elapsed_s --value bytes --budget 200KB/h
+  kubectl … | leaklab judge - --time-unit ms --format json")]
+pub struct Arguments {
+    /// Run folders, cells (RUN::scenario::variant), CSV files, or - for standard input.
+    #[arg(required = true)]
+    sources: Vec<String>,
+    /// Growth that is accepted: 200KB/h, 5MiB/d, 16B/op, 0.5%/h [default: the cell's own, or
+    /// 0.5 % of the settled level per hour, at least 64 KiB].
+    #[arg(long)]
+    budget: Option<Budget>,
+    /// A level that must not be reached; its time is foretold: 2GiB.
+    #[arg(long, value_parser = parse_limit)]
+    limit: Option<f64>,
+    /// Words, or a JSON object per metric and line.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    #[command(flatten)]
+    tables: TableArguments,
+}
+
+fn parse_limit(text: &str) -> Result<f64, String> {
+    parse_amount(text).ok_or_else(|| format!("`{text}` is not a size; write 2GiB or 500MB"))
+}
+
+/// One metric with what is needed to show it.
+struct Shown {
+    file: String,
+    metric: String,
+    judgement: Judgement,
+    time_s: Vec<f64>,
+    value: Vec<f64>,
+}
+
+/// Judges every source; the gravest result is the exit code.
+///
+/// # Errors
+///
+/// A usage error for a source that cannot be read.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Good;
+    for name in &arguments.sources {
+        match open(name, &arguments.tables)? {
+            Source::Table(table) => {
+                for note in &table.notes {
+                    eprintln!("note: {name}: {note}");
+                }
+                for shown in judge_table(name, table, arguments)? {
+                    exit = exit.or_graver(exit_of(shown.judgement.verdict));
+                    show(&shown, arguments.format)?;
+                }
+            }
+            Source::Cells(cells) => {
+                for cell in &cells {
+                    exit = exit.or_graver(judge_cell(cell, arguments)?);
+                }
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn exit_of(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Leak => Exit::Bad,
+        Verdict::NoLeak => Exit::Good,
+        Verdict::Inconclusive => Exit::Inconclusive,
+    }
+}
+
+fn judge_table(name: &str, table: Table, arguments: &Arguments) -> anyhow::Result<Vec<Shown>> {
+    let mut all = Vec::new();
+    for (metric, value) in table.metrics {
+        let unit = unit_of(&metric);
+        let options = JudgeOptions {
+            budget: arguments.budget.unwrap_or_default(),
+            unit,
+            limit: arguments.limit,
+            ..JudgeOptions::default()
+        };
+        let series = Series {
+            time_s: &table.time_s,
+            value: &value,
+            operations: table.operations.as_deref(),
+            excluded: &[],
+        };
+        let judgement = judge(&series, &options)
+            .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;
+        all.push(Shown {
+            file: name.to_owned(),
+            metric,
+            judgement,
+            time_s: table.time_s.clone(),
+            value,
+        });
+    }
+    Ok(all)
+}
+
+fn judge_cell(cell: &Cell, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let options = VerdictOptions {
+        budget: arguments.budget,
+        limit_bytes: arguments.limit,
+    };
+    let judged = JudgedCell::from_folder(cell, &options);
+    let file = cell.folder.join("samples.csv").display().to_string();
+    match &judged.judgement {
+        Ok(judgement) => {
+            let names: Vec<&str> = judgement
+                .metrics
+                .iter()
+                .map(|m| m.metric.as_str())
+                .collect();
+            let table = cell.samples(|name| names.contains(&name)).ok();
+            if arguments.format == Format::Human {
+                let expected = match judged.is_as_expected() {
+                    Some(true) => ", as expected",
+                    Some(false) => ", which is not the verdict it declares",
+                    None => "",
+                };
+                print(&format!(
+                    "{}: {}{expected}\n",
+                    cell.plan.id, judgement.verdict
+                ))?;
+            }
+            for MetricJudgement { metric, judgement } in &judgement.metrics {
+                let column = table.as_ref().and_then(|table| table.column(metric));
+                let shown = Shown {
+                    file: file.clone(),
+                    metric: metric.clone(),
+                    judgement: judgement.clone(),
+                    time_s: table
+                        .as_ref()
+                        .map_or_else(Vec::new, |table| table.elapsed_s()),
+                    value: column.map_or_else(Vec::new, <[f64]>::to_vec),
+                };
+                show(&shown, arguments.format)?;
+            }
+        }
+        Err(error) => eprintln!("note: {file}: {error}"),
+    }
+    Ok(judged.exit())
+}
+
+fn show(shown: &Shown, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => print(&format!("{}\n", json(shown)?))?,
+        Format::Human => print(&explained(shown, std::io::stdout().is_terminal()))?,
+    }
+    Ok(())
+}
+
+/// One object, flat: file and metric before what the judge says.
+fn json(shown: &Shown) -> anyhow::Result<serde_json::Value> {
+    let mut object = serde_json::Map::new();
+    object.insert("file".to_owned(), shown.file.clone().into());
+    object.insert("metric".to_owned(), shown.metric.clone().into());
+    if let serde_json::Value::Object(judgement) = serde_json::to_value(&shown.judgement)? {
+        object.extend(judgement);
+    }
+    Ok(object.into())
+}
+
+fn explained(shown: &Shown, with_sketch: bool) -> String {
+    let Shown {
+        file,
+        metric,
+        judgement,
+        ..
+    } = shown;
+    let unit = unit_of(metric);
+    let mut text = format!(
+        "{file}: {metric}\n  {}, {}",
+        judgement.verdict, judgement.shape
+    );
+    if let Some(kind) = judgement.kind {
+        let _ = write!(text, ", {kind}");
+    }
+    text.push('\n');
+    if with_sketch {
+        text.push_str(&sketched(shown));
+    }
+    for (name, words) in figures(judgement, unit) {
+        let _ = writeln!(text, "  {name:<11} {words}");
+    }
+    let _ = writeln!(text, "  {}\n", judgement.reason);
+    text
+}
+
+/// An amount with its unit.
+fn amount(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Bytes => bytes_text(value),
+        Unit::Count => format!("{value:.3}"),
+    }
+}
+
+fn seconds(value: f64) -> String {
+    // Beyond ten thousand years nobody waits.
+    duration_text(Duration::try_from_secs_f64(value.clamp(0.0, 3e11)).unwrap_or_default())
+}
+
+/// The figures, a line each.
+fn figures(judgement: &Judgement, unit: Unit) -> Vec<(&'static str, String)> {
+    let amount = |value: f64| amount(value, unit);
+    let mut lines = Vec::new();
+    let growth = [
+        (
+            judgement.slope_bytes_per_hour,
+            judgement.slope_low_bytes_per_hour,
+            judgement.slope_high_bytes_per_hour,
+            "hour",
+        ),
+        (
+            judgement.slope_bytes_per_op,
+            judgement.slope_low_bytes_per_op,
+            judgement.slope_high_bytes_per_op,
+            "operation",
+        ),
+    ];
+    for (slope, low, high, per) in growth {
+        if let (Some(slope), Some(low), Some(high)) = (slope, low, high) {
+            let interval = format!(
+                "{:.0} % interval {} to {}",
+                100.0 * judgement.confidence,
+                amount(low),
+                amount(high)
+            );
+            lines.push((
+                "growth",
+                format!("{} per {per} ({interval})", amount(slope)),
+            ));
+        }
+    }
+    let budget = match (
+        judgement.budget_bytes_per_hour,
+        judgement.budget_bytes_per_op,
+    ) {
+        (Some(hour), Some(op)) => {
+            format!("{} per hour, {} per operation", amount(hour), amount(op))
+        }
+        (Some(hour), None) => format!("{} per hour", amount(hour)),
+        (None, Some(op)) => format!("{} per operation", amount(op)),
+        (None, None) => "none".to_owned(),
+    };
+    lines.push(("budget", budget));
+    if let Some(resolution) = judgement.resolution_bytes_per_hour {
+        lines.push((
+            "resolution",
+            format!("{} per hour would have shown", amount(resolution)),
+        ));
+    }
+    if let (Some(settled), Some(level)) = (judgement.settled_after_s, judgement.level) {
+        lines.push((
+            "settled",
+            format!("after {}, at {}", seconds(settled), amount(level)),
+        ));
+    }
+    if let Some(needs) = judgement.needs_s {
+        lines.push(("needs", format!("about {} more", seconds(needs))));
+    }
+    if let Some(left) = judgement.time_to_limit_s {
+        lines.push((
+            "limit",
+            format!("reached in {} at this rate", seconds(left)),
+        ));
+    }
+    lines
+}
+
+/// The series as a field of dots with the fitted part bracketed below.
+fn sketched(shown: &Shown) -> String {
+    const WIDTH: usize = 64;
+    let Some(frame) = sketch::Frame::around(&shown.value) else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for line in sketch::braille(&shown.time_s, &shown.value, WIDTH, 6, frame) {
+        let _ = writeln!(text, "  {line}");
+    }
+    if let (Some(fitted), Some(first), Some(last)) = (
+        shown.judgement.fitted,
+        shown.time_s.first(),
+        shown.time_s.last(),
+    ) {
+        let share = |time: f64| (time - first) / (last - first);
+        let bracket = sketch::bracket(WIDTH, share(fitted.start_s), share(fitted.end_s));
+        let _ = writeln!(text, "  {bracket} fitted");
+    }
+    text
+}
