@@ -5,7 +5,7 @@ mod support;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::compare::{
     Comparison, FileColumns, Format, Outcome, Ranking, Side, SideError, compare_cells, matched,
-    ranking_text, text,
+    pooled, ranking_text, text,
 };
 use leaklab_reports::run::Run;
 use leaklab_reports::verdict::VerdictOptions;
@@ -315,5 +315,40 @@ fn the_picture_says_the_sentence_and_shows_both() {
     println!(
         "{}",
         serde_json::to_string_pretty(&comparison).expect("JSON")
+    );
+}
+
+#[test]
+fn repetitions_are_taken_together_and_their_scatter_counts() {
+    let (_guard, folder) = workplace("compare-repetitions");
+    let repeated = |variant: &str, slopes: [f64; 3]| -> Vec<CellSpec> {
+        let of = |(index, slope): (usize, f64)| {
+            let mut cell = leak(variant, "", slope);
+            cell.plan.id = format!("leak::{variant}#{}", index + 1);
+            cell.plan.folder = format!("leak--{variant}-{}", index + 1);
+            cell.plan.repetition = index as u64 + 1;
+            cell
+        };
+        slopes.into_iter().enumerate().map(of).collect()
+    };
+    let mut cells = repeated("before", [100_000.0, 101_000.0, 99_000.0]);
+    cells.extend(repeated("after", [1_000.0, 2_000.0, 3_000.0]));
+    let run = run_of(&folder, &cells);
+    let sides = run
+        .cells
+        .iter()
+        .map(|cell| Side::from_cell(&run, cell, &VerdictOptions::default()).expect("a side"));
+    let both = pooled(sides.collect());
+    let names: Vec<&str> = both.iter().map(|side| side.name.as_str()).collect();
+    assert_eq!(names, ["leak::before", "leak::after"]);
+    let after = both[1].per_operation.expect("a slope");
+    assert!((after.value - 2_000.0).abs() < 50.0, "{after:?}");
+    // t quantile 4.3027 of 2 degrees times the standard error 1000 / sqrt(3).
+    assert!((after.half_width() - 2_484.0).abs() < 60.0, "{after:?}");
+    let comparison = Comparison::new(both[0].clone(), both[1].clone());
+    assert!(
+        comparison.sentence.starts_with("the fix removes 98"),
+        "{}",
+        comparison.sentence
     );
 }

@@ -5,7 +5,7 @@ use crate::commands::print;
 use crate::exit::{Exit, usage};
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
-    Comparison, FileColumns, Format, Outcome, Ranking, Side, matched, ranking_text, text,
+    Comparison, FileColumns, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
 };
 use leaklab_reports::judge::Budget;
 use leaklab_reports::run::{Address, Cell, Run};
@@ -114,29 +114,36 @@ impl Given {
         Ok(Given::Cells(Box::new(run), cells))
     }
 
-    /// Address and side of everything that the argument names.
-    fn sides(&self, arguments: &Arguments, options: &VerdictOptions) -> Vec<Named> {
-        match self {
+    /// Everything that the argument names, repetitions taken together. What has no samples
+    /// is left out and told, unless nothing else is there.
+    fn sides(&self, arguments: &Arguments, options: &VerdictOptions) -> anyhow::Result<Vec<Side>> {
+        let found: Vec<Result<Side, String>> = match self {
             Given::Cells(run, cells) => cells
                 .iter()
-                .map(|cell| Named {
-                    id: cell.plan.id.clone(),
-                    side: Side::from_cell(run, cell, options)
-                        .map_err(|error| usage(error.to_string())),
-                })
+                .map(|cell| Side::from_cell(run, cell, options).map_err(|e| e.to_string()))
                 .collect(),
             Given::File(path) => {
                 let columns = FileColumns {
                     time: arguments.time.clone(),
                     value: arguments.value.clone(),
                 };
-                vec![Named {
-                    id: path.display().to_string(),
-                    side: Side::from_file(path, &columns, options)
-                        .map_err(|error| usage(error.to_string())),
-                }]
+                vec![Side::from_file(path, &columns, options).map_err(|e| e.to_string())]
+            }
+        };
+        let (mut sides, mut failures) = (Vec::new(), Vec::new());
+        for one in found {
+            match one {
+                Ok(side) => sides.push(side),
+                Err(failure) => failures.push(failure),
             }
         }
+        if sides.is_empty() {
+            return Err(usage(failures.join("; ")));
+        }
+        for failure in failures {
+            eprintln!("left out: {failure}");
+        }
+        Ok(pooled(sides))
     }
 
     /// The name of the run, to tell cells of several apart.
@@ -148,24 +155,18 @@ impl Given {
     }
 }
 
-/// A side under its address, or why it is none.
-struct Named {
-    id: String,
-    side: anyhow::Result<Side>,
-}
-
 fn compare(
     before: &Given,
     after: &Given,
     options: &VerdictOptions,
     arguments: &Arguments,
 ) -> anyhow::Result<Exit> {
-    let before = before.sides(arguments, options);
-    let after = after.sides(arguments, options);
-    let ids = |sides: &[Named]| {
+    let before = before.sides(arguments, options)?;
+    let after = after.sides(arguments, options)?;
+    let ids = |sides: &[Side]| {
         sides
             .iter()
-            .map(|named| named.id.clone())
+            .map(|side| side.name.clone())
             .collect::<Vec<_>>()
     };
     let matched = matched(&ids(&before), &ids(&after));
@@ -184,14 +185,9 @@ fn compare(
             eprintln!("only in the {which}, not compared: {}", alone.join(", "));
         }
     }
-    let mut before: Vec<Option<Named>> = before.into_iter().map(Some).collect();
-    let mut after: Vec<Option<Named>> = after.into_iter().map(Some).collect();
     let mut outcome = Outcome::NotWorse;
     for (count, (first, second)) in matched.pairs.into_iter().enumerate() {
-        let (Some(first), Some(second)) = (before[first].take(), after[second].take()) else {
-            continue;
-        };
-        let comparison = Comparison::new(first.side?, second.side?);
+        let comparison = Comparison::new(before[first].clone(), after[second].clone());
         outcome = outcome.or_graver(comparison.outcome);
         if count > 0 && arguments.format != OutputFormat::Json {
             print("\n")?;
@@ -220,16 +216,11 @@ fn show(comparison: &Comparison, arguments: &Arguments) -> anyhow::Result<()> {
 fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut sides = Vec::new();
     for one in given {
-        for named in one.sides(arguments, options) {
-            match named.side {
-                Ok(mut side) => {
-                    if given.len() > 1 {
-                        side.name = format!("{} of {}", side.name, one.source());
-                    }
-                    sides.push(side);
-                }
-                Err(error) => eprintln!("left out: {error}"),
+        for mut side in one.sides(arguments, options)? {
+            if given.len() > 1 {
+                side.name = format!("{} of {}", side.name, one.source());
             }
+            sides.push(side);
         }
     }
     if sides.len() < 2 {

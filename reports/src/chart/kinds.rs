@@ -168,7 +168,12 @@ fn layers(of: &Loaded) -> Vec<Curve> {
         };
         let below = curves.last().map(|curve| curve.ys.clone());
         let ys = match below {
-            Some(below) => values.iter().zip(below).map(|(v, b)| v.max(b)).collect(),
+            // What was not measured is a gap, not the layer below.
+            Some(below) => values
+                .iter()
+                .zip(below)
+                .map(|(v, b)| if v.is_nan() { *v } else { v.max(b) })
+                .collect(),
             None => values.to_vec(),
         };
         curves.push(Curve {

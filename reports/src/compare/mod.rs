@@ -8,6 +8,7 @@
 
 mod certificate;
 mod file;
+mod pool;
 mod ranking;
 mod side;
 pub mod statistics;
@@ -15,6 +16,7 @@ mod text;
 
 pub use certificate::{Basis, Change, Comparison, Difference, Outcome};
 pub use file::{FileColumns, FileError};
+pub use pool::pooled;
 pub use ranking::{Ranked, Ranking};
 pub use side::{Side, SideError};
 pub use text::{Format, ranking_text, text};

@@ -114,6 +114,43 @@ impl CellSpec {
         self
     }
 
+    /// A verdict as the judge leaves it, so that a picture does not depend on the judge: of
+    /// `metric`, growing by so much per operation.
+    pub fn with_verdict(mut self, metric: &str, verdict: &str, per_operation: f64) -> Self {
+        let error = 0.01 * per_operation.abs() + 0.001;
+        let judgement = serde_json::json!({
+            "verdict": verdict,
+            "kind": null,
+            "shape": "linear",
+            "slope_bytes_per_hour": per_operation * 36_000.0,
+            "slope_low_bytes_per_hour": (per_operation - error) * 36_000.0,
+            "slope_high_bytes_per_hour": (per_operation + error) * 36_000.0,
+            "slope_bytes_per_op": per_operation,
+            "slope_low_bytes_per_op": per_operation - error,
+            "slope_high_bytes_per_op": per_operation + error,
+            "budget_bytes_per_hour": null,
+            "budget_bytes_per_op": 256.0,
+            "resolution_bytes_per_hour": null,
+            "settled_after_s": null,
+            "needs_s": null,
+            "time_to_limit_s": null,
+            "reason": "written for a test",
+            "fitted": null,
+            "points": self.rows.len(),
+            "level": null,
+            "confidence": 0.95,
+        });
+        let cell = serde_json::json!({
+            "verdict": verdict,
+            "kind": null,
+            "metric": metric,
+            "reason": "written for a test",
+            "metrics": [{ "metric": metric, "judgement": judgement }],
+        });
+        self.verdict = Some(cell.to_string());
+        self
+    }
+
     /// Leaves the cell as a crash of the harness does: running, with a torn last row.
     pub fn crashed_after(mut self, rows: usize) -> Self {
         self.rows.truncate(rows);
