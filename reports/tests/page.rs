@@ -39,7 +39,7 @@ fn verdicts_come_first_and_in_words() {
     assert!(place("1 of 4 variants leaks and should not") < place("id=\"comparison\""));
     assert!(place("leaks, expected no leak") < place("id=\"charts\""));
     place("alts-timeout::unpatched</a> <em>leaks, as expected");
-    place("unpatched retains 128 KiB per operation, timeout2 0.40 B.");
+    place("unpatched retains 128 KiB per operation, timeout2 nothing.");
     place(
         "leaklab run alts-timeout --duration 20s --set &#x27;note=it&#x27;\\&#x27;&#x27;s a test&#x27;",
     );

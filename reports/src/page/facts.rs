@@ -6,7 +6,7 @@ use super::judgement::{Estimate, Judgement};
 use super::series::memory_name;
 use super::standing::{Standing, outcome_words, verdict_words};
 use super::words;
-use crate::run::{Cell, EventKind};
+use crate::run::{Cell, EventKind, Outcome};
 use serde::Serialize;
 
 /// A name and its value.
@@ -224,17 +224,19 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
     if entry.standing == Standing::Running {
         remarks.push(running_remark(entry));
     }
-    if let Some(outcome) = status
-        .outcome
-        .filter(|o| *o != crate::run::Outcome::Completed)
-    {
+    if let Some(outcome) = status.outcome.filter(|o| *o != Outcome::Completed) {
         remarks.push(format!(
             "This cell {}.",
             outcome_sentence(outcome, status.signal, status.exit_code)
         ));
     }
+    // Of a cell that did what was asked, the message says how long; the figures do as well.
+    let message = match status.outcome {
+        Some(Outcome::Completed) => String::new(),
+        _ => status.message.clone(),
+    };
     remarks.extend(
-        [status.message.clone(), status.hint.clone()]
+        [message, status.hint.clone()]
             .into_iter()
             .filter(|s| !s.is_empty()),
     );
@@ -285,11 +287,7 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
     remarks
 }
 
-fn outcome_sentence(
-    outcome: crate::run::Outcome,
-    signal: Option<i32>,
-    code: Option<i32>,
-) -> String {
+fn outcome_sentence(outcome: Outcome, signal: Option<i32>, code: Option<i32>) -> String {
     let words = outcome_words(outcome);
     match (signal, code) {
         (Some(signal), _) => format!("{words} (signal {signal})"),

@@ -208,9 +208,10 @@ fn ticks(low: f64, high: f64, step: f64) -> impl Iterator<Item = f64> {
 
 /// A step of bytes that is round in its unit and gives four to ten ticks.
 fn byte_step(span: f64) -> f64 {
-    const STEPS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+    // 256 and 512 are round in the unit above: a quarter and a half.
+    const STEPS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 256.0, 512.0];
     let unit = 1024f64.powi((span.max(1.0).log2() / 10.0).floor() as i32);
-    // Half the unit comes before its first step: 1.2 GiB is parted by 200 MiB.
+    // 1.2 GiB is parted by a step of the unit below: 256 MiB.
     STEPS
         .iter()
         .map(|step| step * unit / 1024.0)
@@ -289,7 +290,7 @@ mod tests {
         for (span, step) in [
             (100.0, 20.0),
             (10.0 * KIB, 2.0 * KIB),
-            (1.2 * KIB * KIB, 200.0 * KIB),
+            (1.2 * KIB * KIB, 256.0 * KIB),
             (30.0 * KIB * KIB, 5.0 * KIB * KIB),
             (600.0 * KIB * KIB, 100.0 * KIB * KIB),
         ] {

@@ -303,13 +303,17 @@ fn finding(entries: &[&Entry<'_>]) -> String {
         .filter_map(|e| Some((per_operation(e)?, label(e.cell))))
         .collect();
     grown.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let retains = |bytes: f64| match bytes.abs() {
+        size if size < 0.5 => "nothing".to_owned(),
+        _ => words::bytes(bytes),
+    };
     match grown.as_slice() {
         [] => String::new(),
-        [(bytes, name)] => format!("{name} retains {} per operation.", words::bytes(*bytes)),
+        [(bytes, name)] => format!("{name} retains {} per operation.", retains(*bytes)),
         [(most, worst), .., (least, best)] => format!(
             "{worst} retains {} per operation, {best} {}.",
-            words::bytes(*most),
-            words::bytes(*least)
+            retains(*most),
+            retains(*least)
         ),
     }
 }

@@ -1,7 +1,8 @@
 // Units of the axes: steps that are round in the unit, and the words beside them.
 const BYTE_STEPS = [];
 for (let unit = 1; unit <= 2 ** 50; unit *= 1024) {
-  for (const step of [1, 2, 5, 10, 20, 50, 100, 200, 500]) BYTE_STEPS.push(step * unit);
+  // 256 and 512 are round in the unit above: a quarter and a half.
+  for (const step of [1, 2, 5, 10, 20, 50, 100, 256, 512]) BYTE_STEPS.push(step * unit);
 }
 const NUMBER_STEPS = [];
 for (let power = -6; power < 15; power += 1) {
