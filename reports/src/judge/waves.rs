@@ -3,7 +3,7 @@
 use super::frame::{Track, coarse};
 use super::trend::{Extras, columns, fit, waves_of};
 use crate::stats::autoregression::lag_one_correlation;
-use crate::stats::quantile::{median, quantile};
+use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::stats::turning_points::turning_points;
 
 /// A sawtooth: slow rises, fast falls.
@@ -15,6 +15,8 @@ pub(super) struct Sawtooth {
     pub height: f64,
     /// Highest tooth divided by the lowest.
     pub height_spread: f64,
+    /// Noise of single readings, the teeth aside.
+    pub noise: f64,
     /// Longest distance between floors divided by the shortest.
     pub period_spread: f64,
     /// Points from the floor to the top of a usual tooth.
@@ -83,6 +85,7 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
         height,
         height_spread: highest / lowest.max(f64::MIN_POSITIVE),
         period_spread,
+        noise: noise_of(track),
         points_per_rise: rise,
     })
 }
@@ -147,6 +150,16 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
 fn detrend(track: &Track) -> Vec<f64> {
     let columns = columns(&track.x, &Extras::default());
     fit(&columns, &track.y).map_or_else(|| track.y.clone(), |fit| fit.residuals)
+}
+
+/// Standard deviation of single readings, from how they change along the rises.
+fn noise_of(track: &Track) -> f64 {
+    let bends: Vec<f64> = track
+        .y
+        .windows(3)
+        .map(|three| three[2] - 2.0 * three[1] + three[0])
+        .collect();
+    robust_sigma(&bends) / 6.0_f64.sqrt()
 }
 
 /// How full the rises are: 0.5 for straight ones, near 1 where a fast beginning is followed by
