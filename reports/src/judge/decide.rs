@@ -115,7 +115,7 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
         .map(|edge| {
             let part = track.slice(edge[0]..edge[1]);
             let mut finding = examine_stretch(frame, &part, options, deciding);
-            doubt_one_tooth(&mut finding, deepest_fall(track, &edges));
+            doubt_one_tooth(&mut finding, &part, deepest_fall(track, &edges));
             finding
         })
         .collect();
@@ -142,12 +142,16 @@ fn deepest_fall(track: &Track, edges: &[usize]) -> f64 {
 
 /// A rise that a fall of the same size has taken back before may be a tooth of a sawtooth
 /// rather than a leak.
-fn doubt_one_tooth(finding: &mut Finding, fall: f64) {
+fn doubt_one_tooth(finding: &mut Finding, part: &Track, fall: f64) {
     let Some(line) = &finding.line else {
         return;
     };
     let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
-    if finding.verdict == Verdict::Leak && rise > 0.5 * fall && rise < 1.5 * fall {
+    // After a restart most of the rise is the warm-up; in a tooth it is the line.
+    let (low, high) = part.y.iter().fold((f64::MAX, f64::MIN), |(low, high), &y| {
+        (low.min(y), high.max(y))
+    });
+    if finding.verdict == Verdict::Leak && rise > 0.5 * (high - low) && rise < 1.5 * fall {
         finding.verdict = Verdict::Inconclusive;
         finding.shape = Shape::Sawtooth;
         finding.why = Why::FewTeeth { teeth: 1 };
@@ -164,9 +168,11 @@ fn combine_restarts(mut findings: Vec<Finding>, frame: &Frame, options: &JudgeOp
         .filter(|verdict| *verdict != Verdict::Inconclusive)
         .collect();
     let contradiction = decided.windows(2).any(|pair| pair[0] != pair[1]);
+    // A short stretch does not speak for the run.
+    let total: f64 = findings.iter().map(|f| f.stretch.1 - f.stretch.0).sum();
     let Some(best) = findings
         .iter()
-        .find(|f| f.verdict != Verdict::Inconclusive)
+        .find(|f| f.verdict != Verdict::Inconclusive && f.stretch.1 - f.stretch.0 > 0.2 * total)
         .or(findings.first())
     else {
         return examine_stretch(frame, &frame.fine, options, DECIDING_CONFIDENCE);

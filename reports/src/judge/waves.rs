@@ -23,6 +23,9 @@ pub(super) struct Sawtooth {
     pub points_per_rise: f64,
 }
 
+/// Share of a rise that counts as its beginning.
+const EARLY: f64 = 0.12;
+
 /// Share of the range by which a tooth must rise and fall.
 const TOOTH: f64 = 0.4;
 
@@ -60,7 +63,7 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     let (fall, rise) = (median(&falls)?, median(&rises)?);
     if rise < 4.0
         || fall > 0.35 * rise
-        || !rises_are_smooth(track, &rise_points)
+        || !rises_are_steady(track, &rise_points)
         || !(0.25..=0.8).contains(&fullness(track, &rise_points))
     {
         return None;
@@ -176,18 +179,21 @@ fn fullness(track: &Track, rises: &[(usize, usize)]) -> f64 {
     median(&shares).unwrap_or(0.5)
 }
 
-/// Whether most of the rises go up steadily: their steps down are few and small.
-fn rises_are_smooth(track: &Track, rises: &[(usize, usize)]) -> bool {
-    let smooth = rises
+/// Whether most of the rises go up steadily: no large part of one is taken back, or made, in
+/// a single reading, nor is much of it made at once at its beginning, as after a restart.
+fn rises_are_steady(track: &Track, rises: &[(usize, usize)]) -> bool {
+    let steady = rises
         .iter()
         .filter(|&&(from, to)| {
             let climb = track.y[to] - track.y[from];
-            let back: f64 = track.y[from..=to]
-                .windows(2)
-                .map(|pair| (pair[0] - pair[1]).max(0.0))
-                .fold(0.0, f64::max);
-            back < 0.35 * climb
+            let changes = || track.y[from..=to].windows(2).map(|pair| pair[1] - pair[0]);
+            let back = changes().fold(0.0, f64::min);
+            let leap = changes().fold(0.0, f64::max);
+            let early = from + ((to - from) as f64 * EARLY).ceil() as usize;
+            let at_once = (track.y[early] - track.y[from]) / climb - EARLY;
+            let long = to - from >= 8;
+            -back < 0.35 * climb && !(long && (leap > 0.5 * climb || at_once > 0.15))
         })
         .count();
-    smooth * 4 >= rises.len() * 3
+    steady * 4 >= rises.len() * 3
 }
