@@ -9,6 +9,7 @@ use super::settle;
 use super::trend::{self, Extras, Line, Precision, fit_line};
 use super::types::{Fitted, JudgeError, JudgeOptions, Judgement, Series, Shape, Unit, Verdict};
 use super::waves::{self, Sawtooth};
+use super::windows;
 use crate::stats::autoregression::Memory;
 use crate::stats::quantile::median;
 
@@ -25,11 +26,14 @@ const TREND_POINTS: usize = 400;
 /// passes for straight, to veto a leak.
 const LINE_MARGIN: f64 = 6.0;
 
+/// A warm-up shorter than this share of the run is over at once.
+const AT_ONCE: f64 = 0.05;
+
 /// How many times as large as another a tooth may be and still be like it.
 const UNLIKE: f64 = 2.0;
 
 /// How much the floor of a sawtooth varies before anything is known, in heights.
-const FLOOR_SHARE: f64 = 0.015;
+const FLOOR_SHARE: f64 = 0.008;
 
 /// Fewest readings for a verdict.
 const FEWEST_READINGS: usize = 10;
@@ -111,7 +115,7 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
         .map(|edge| {
             let part = track.slice(edge[0]..edge[1]);
             let mut finding = examine_stretch(frame, &part, options, deciding);
-            doubt_one_tooth(&mut finding, deepest_fall(track, &edges));
+            doubt_one_tooth(&mut finding, &part, deepest_fall(track, &edges));
             finding
         })
         .collect();
@@ -122,18 +126,32 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
 fn deepest_fall(track: &Track, edges: &[usize]) -> f64 {
     edges[1..edges.len() - 1]
         .iter()
-        .map(|&cut| track.y[cut - 1] - track.y[cut])
+        .map(|&cut| {
+            let before = track.y[cut.saturating_sub(3)..cut]
+                .iter()
+                .copied()
+                .fold(f64::MIN, f64::max);
+            let after = track.y[cut..(cut + 3).min(track.len())]
+                .iter()
+                .copied()
+                .fold(f64::MAX, f64::min);
+            before - after
+        })
         .fold(0.0, f64::max)
 }
 
 /// A rise that a fall of the same size has taken back before may be a tooth of a sawtooth
 /// rather than a leak.
-fn doubt_one_tooth(finding: &mut Finding, fall: f64) {
+fn doubt_one_tooth(finding: &mut Finding, part: &Track, fall: f64) {
     let Some(line) = &finding.line else {
         return;
     };
     let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
-    if finding.verdict == Verdict::Leak && rise > 0.5 * fall && rise < 1.5 * fall {
+    // After a restart most of the rise is the warm-up; in a tooth it is the line.
+    let (low, high) = part.y.iter().fold((f64::MAX, f64::MIN), |(low, high), &y| {
+        (low.min(y), high.max(y))
+    });
+    if finding.verdict == Verdict::Leak && rise > 0.5 * (high - low) && rise < 1.5 * fall {
         finding.verdict = Verdict::Inconclusive;
         finding.shape = Shape::Sawtooth;
         finding.why = Why::FewTeeth { teeth: 1 };
@@ -150,9 +168,11 @@ fn combine_restarts(mut findings: Vec<Finding>, frame: &Frame, options: &JudgeOp
         .filter(|verdict| *verdict != Verdict::Inconclusive)
         .collect();
     let contradiction = decided.windows(2).any(|pair| pair[0] != pair[1]);
+    // A short stretch does not speak for the run.
+    let total: f64 = findings.iter().map(|f| f.stretch.1 - f.stretch.0).sum();
     let Some(best) = findings
         .iter()
-        .find(|f| f.verdict != Verdict::Inconclusive)
+        .find(|f| f.verdict != Verdict::Inconclusive && f.stretch.1 - f.stretch.0 > 0.2 * total)
         .or(findings.first())
     else {
         return examine_stretch(frame, &frame.fine, options, DECIDING_CONFIDENCE);
@@ -276,7 +296,7 @@ fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Li
     let freedom = (n - 2.0).max(0.0);
     let prior = 4.0;
     let missed = 1.0 / (12.0_f64.sqrt() * sawtooth.points_per_rise);
-    let expected = FLOOR_SHARE.hypot(missed) * sawtooth.height;
+    let expected = (FLOOR_SHARE.hypot(missed) * sawtooth.height).hypot(sawtooth.noise);
     let variance = (freedom * line.sigma.powi(2) + prior * expected.powi(2)) / (freedom + prior);
     line.precision.push(Precision {
         standard_error: (variance / spread.max(f64::MIN_POSITIVE)).sqrt(),
@@ -375,6 +395,7 @@ fn examine_between(
         return finding;
     };
     decide(&mut finding, line, settled.straight, deciding);
+    ask_windows(&mut finding, &track, &extras, deciding, frame.quantum);
     veto_slowing(&mut finding, &track, &extras, settled.start, frame.quantum);
     finding
 }
@@ -405,25 +426,47 @@ fn decide(finding: &mut Finding, line: Line, straight: bool, deciding: f64) {
 
 /// Growth that slows down is no proof of a leak.
 fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: usize, quantum: f64) {
-    let unsettled = finding.why == Why::Unsettled;
-    if finding.verdict != Verdict::Leak && !unsettled {
+    if finding.verdict != Verdict::Leak && finding.why != Why::Unsettled {
         return;
     }
-    let Some(comparison) = decelerate::compare(track, extras, quantum) else {
+    // A warm-up that is over at once has no course that could be compared.
+    let begin = track.x[start] - track.x[0];
+    let at_once = start > 0 && begin < AT_ONCE * track.span();
+    let rest = if at_once {
+        track.slice(start..track.len())
+    } else {
+        track.clone()
+    };
+    let Some(comparison) = decelerate::compare(&rest, extras, quantum) else {
         return;
     };
     let slowing = !comparison.favours_lasting_growth();
-    let vetoed = if unsettled {
-        slowing && finding.line.as_ref().is_some_and(|line| line.slope > 0.0)
-    } else if start > 0 {
-        slowing || comparison.lasting_slope < finding.budget
-    } else {
+    let rising = finding.line.as_ref().is_some_and(|line| line.slope > 0.0);
+    let vetoed = if finding.why == Why::Unsettled {
+        slowing && rising
+    } else if finding.why == Why::WindowsAgree || start == 0 || at_once {
         comparison.advantage_of_line < -LINE_MARGIN
+    } else {
+        slowing || comparison.lasting_slope < finding.budget
     };
     if vetoed {
         finding.verdict = Verdict::Inconclusive;
         finding.shape = Shape::Decelerating;
         finding.why = Why::Decelerating;
+    }
+}
+
+/// Where no part is straight, windows may still agree.
+fn ask_windows(finding: &mut Finding, track: &Track, extras: &Extras, deciding: f64, quantum: f64) {
+    if finding.why != Why::Unsettled {
+        return;
+    }
+    if let Some((verdict, line)) =
+        windows::agreement(track, extras, finding.budget, deciding, quantum)
+    {
+        finding.verdict = verdict;
+        finding.why = Why::WindowsAgree;
+        finding.line = Some(line);
     }
 }
 

@@ -30,6 +30,7 @@ mod settle;
 mod trend;
 mod types;
 mod waves;
+mod windows;
 
 pub use budget::{Budget, BudgetError, parse_amount};
 pub use cell::{CellJudgement, CellSeries, MetricJudgement, judge_cell};

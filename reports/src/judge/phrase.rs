@@ -10,6 +10,7 @@ pub(super) enum Why {
     BelowBudget,
     TooWide,
     Unsettled,
+    WindowsAgree,
     Decelerating,
     FewTeeth { teeth: usize },
     FewSteps { steps: usize },
@@ -82,7 +83,7 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
     });
     match why {
         Why::TooFewReadings { readings } => {
-            format!("{readings} readings are too few for a verdict{longer}")
+            format!("too few readings ({readings}) for a verdict{longer}")
         }
         Why::AboveBudget => {
             format!("sustained growth of {interval} lies above the budget of {budget}")
@@ -92,6 +93,14 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         }
         Why::BelowBudget | Why::TooWide => {
             format!("growth of {interval} cannot be told from the budget of {budget}{longer}")
+        }
+        Why::WindowsAgree if judgement.verdict == Verdict::NoLeak => {
+            format!(
+                "the series is not straight, but every window of it grows less than the budget of {budget}"
+            )
+        }
+        Why::WindowsAgree => {
+            format!("growth is uneven, but in every window it lies above the budget of {budget}")
         }
         Why::Unsettled => {
             format!("the series has not settled: no part up to its end is straight{longer}")

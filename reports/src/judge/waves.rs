@@ -3,7 +3,7 @@
 use super::frame::{Track, coarse};
 use super::trend::{Extras, columns, fit, waves_of};
 use crate::stats::autoregression::lag_one_correlation;
-use crate::stats::quantile::{median, quantile};
+use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::stats::turning_points::turning_points;
 
 /// A sawtooth: slow rises, fast falls.
@@ -15,11 +15,16 @@ pub(super) struct Sawtooth {
     pub height: f64,
     /// Highest tooth divided by the lowest.
     pub height_spread: f64,
+    /// Noise of single readings, the teeth aside.
+    pub noise: f64,
     /// Longest distance between floors divided by the shortest.
     pub period_spread: f64,
     /// Points from the floor to the top of a usual tooth.
     pub points_per_rise: f64,
 }
+
+/// Share of a rise that counts as its beginning.
+const EARLY: f64 = 0.12;
 
 /// Share of the range by which a tooth must rise and fall.
 const TOOTH: f64 = 0.4;
@@ -58,7 +63,7 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     let (fall, rise) = (median(&falls)?, median(&rises)?);
     if rise < 4.0
         || fall > 0.35 * rise
-        || !rises_are_smooth(track, &rise_points)
+        || !rises_are_steady(track, &rise_points)
         || !(0.25..=0.8).contains(&fullness(track, &rise_points))
     {
         return None;
@@ -83,6 +88,7 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
         height,
         height_spread: highest / lowest.max(f64::MIN_POSITIVE),
         period_spread,
+        noise: noise_of(track),
         points_per_rise: rise,
     })
 }
@@ -149,6 +155,16 @@ fn detrend(track: &Track) -> Vec<f64> {
     fit(&columns, &track.y).map_or_else(|| track.y.clone(), |fit| fit.residuals)
 }
 
+/// Standard deviation of single readings, from how they change along the rises.
+fn noise_of(track: &Track) -> f64 {
+    let bends: Vec<f64> = track
+        .y
+        .windows(3)
+        .map(|three| three[2] - 2.0 * three[1] + three[0])
+        .collect();
+    robust_sigma(&bends) / 6.0_f64.sqrt()
+}
+
 /// How full the rises are: 0.5 for straight ones, near 1 where a fast beginning is followed by
 /// a level stretch, as after a restart, near 0 where a level stretch ends in a burst.
 fn fullness(track: &Track, rises: &[(usize, usize)]) -> f64 {
@@ -163,18 +179,21 @@ fn fullness(track: &Track, rises: &[(usize, usize)]) -> f64 {
     median(&shares).unwrap_or(0.5)
 }
 
-/// Whether most of the rises go up steadily: their steps down are few and small.
-fn rises_are_smooth(track: &Track, rises: &[(usize, usize)]) -> bool {
-    let smooth = rises
+/// Whether most of the rises go up steadily: no large part of one is taken back, or made, in
+/// a single reading, nor is much of it made at once at its beginning, as after a restart.
+fn rises_are_steady(track: &Track, rises: &[(usize, usize)]) -> bool {
+    let steady = rises
         .iter()
         .filter(|&&(from, to)| {
             let climb = track.y[to] - track.y[from];
-            let back: f64 = track.y[from..=to]
-                .windows(2)
-                .map(|pair| (pair[0] - pair[1]).max(0.0))
-                .fold(0.0, f64::max);
-            back < 0.35 * climb
+            let changes = || track.y[from..=to].windows(2).map(|pair| pair[1] - pair[0]);
+            let back = changes().fold(0.0, f64::min);
+            let leap = changes().fold(0.0, f64::max);
+            let early = from + ((to - from) as f64 * EARLY).ceil() as usize;
+            let at_once = (track.y[early] - track.y[from]) / climb - EARLY;
+            let long = to - from >= 8;
+            -back < 0.35 * climb && !(long && (leap > 0.5 * climb || at_once > 0.15))
         })
         .count();
-    smooth * 4 >= rises.len() * 3
+    steady * 4 >= rises.len() * 3
 }

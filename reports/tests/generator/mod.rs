@@ -443,7 +443,7 @@ fn disturb(random: &mut Rng, family: &str, course: &mut Course, level: f64, sigm
                     .value
                     .iter_mut()
                     .skip(at)
-                    .take(random.usize(2..8).min(n / 60 + 1))
+                    .take(random.usize(2..8).min(n / 120 + 1))
                 {
                     *v += height * between(random, 0.5, 1.0);
                 }

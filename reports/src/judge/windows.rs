@@ -1,0 +1,76 @@
+//! A series that is nowhere straight can still be clear: where every window of its later part
+//! lies on the same side of the budget.
+
+use super::frame::Track;
+use super::trend::{Extras, Line, Precision, fit_line};
+use super::types::Verdict;
+use crate::stats::quantile::median;
+
+/// Windows that must agree.
+const WINDOWS: usize = 5;
+
+/// Share of the run that is left out at its beginning.
+const LEFT_OUT: f64 = 0.3;
+
+/// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
+const MANY: f64 = 1e9;
+
+/// The verdict that all windows share, with a line whose interval spans their slopes.
+///
+/// A leak is not said where each window rises less than the one before: such growth may end.
+pub(super) fn agreement(
+    track: &Track,
+    extras: &Extras,
+    budget: f64,
+    confidence: f64,
+    quantum: f64,
+) -> Option<(Verdict, Line)> {
+    if extras.period.is_some() || track.len() < 8 * WINDOWS {
+        return None;
+    }
+    let begin = track.x[0] + LEFT_OUT * track.span();
+    let end = track.x[track.len() - 1];
+    let edge = |window: usize| begin + (end - begin) * window as f64 / WINDOWS as f64;
+    let mut lines = Vec::new();
+    for window in 0..WINDOWS {
+        let from = track.x.partition_point(|&x| x < edge(window));
+        let to = if window + 1 == WINDOWS {
+            track.len()
+        } else {
+            track.x.partition_point(|&x| x < edge(window + 1))
+        };
+        lines.push(fit_line(&track.slice(from..to), extras, quantum)?);
+    }
+    let slopes: Vec<f64> = lines.iter().map(|line| line.slope).collect();
+    let above = lines
+        .iter()
+        .all(|line| line.slope - line.half_width(confidence) > budget);
+    let below = lines
+        .iter()
+        .all(|line| line.slope + line.half_width(confidence) < budget);
+    let fading = slopes.is_sorted_by(|a, b| a >= b) || slopes[WINDOWS - 1] < 0.6 * median(&slopes)?;
+    let verdict = match (above, below) {
+        (true, _) if !fading => Verdict::Leak,
+        (_, true) => Verdict::NoLeak,
+        _ => return None,
+    };
+    let low = lines
+        .iter()
+        .map(|l| l.slope - l.standard_error())
+        .fold(f64::INFINITY, f64::min);
+    let high = lines
+        .iter()
+        .map(|l| l.slope + l.standard_error())
+        .fold(f64::MIN, f64::max);
+    let part = track.slice(track.x.partition_point(|&x| x < begin)..track.len());
+    let mut line = fit_line(&part, extras, quantum)?;
+    line.slope = 0.5 * (low + high);
+    line.grain_error = 0.0;
+    // Half of the span at any usual confidence: 1.96 standard errors.
+    let precision = Precision {
+        standard_error: 0.5 * (high - low) / 1.96,
+        degrees: MANY,
+    };
+    line.precision = vec![precision];
+    Some((verdict, line))
+}
