@@ -5,8 +5,9 @@ use crate::commands::print;
 use crate::exit::{Exit, usage};
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
-    Comparison, FileColumns, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
+    Comparison, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
 };
+use leaklab_reports::input::ReadOptions;
 use leaklab_reports::judge::Budget;
 use leaklab_reports::run::{Address, Cell, Run};
 use leaklab_reports::verdict::VerdictOptions;
@@ -123,9 +124,10 @@ impl Given {
                 .map(|cell| Side::from_cell(run, cell, options).map_err(|e| e.to_string()))
                 .collect(),
             Given::File(path) => {
-                let columns = FileColumns {
+                let columns = ReadOptions {
                     time: arguments.time.clone(),
-                    value: arguments.value.clone(),
+                    values: arguments.value.clone().into_iter().collect(),
+                    ..ReadOptions::default()
                 };
                 vec![Side::from_file(path, &columns, options).map_err(|e| e.to_string())]
             }

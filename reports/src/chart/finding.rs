@@ -81,11 +81,14 @@ fn stored(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
         columns::USED_BYTES => columns::ALLOCATED_BYTES,
         name => name,
     };
-    verdict
-        .metrics
-        .into_iter()
-        .find(|one| one.metric == name)
-        .map(|one| one.judgement)
+    let stopped_working = verdict.stopped_working_after_s.is_some();
+    let found = verdict.metrics.into_iter().find(|one| one.metric == name);
+    let mut judgement = found?.judgement;
+    // Who does nothing grows nothing; that is no finding.
+    if stopped_working && judgement.verdict == Verdict::NoLeak {
+        judgement.verdict = Verdict::Inconclusive;
+    }
+    Some(judgement)
 }
 
 /// Judges the metric now: for gauges, and for runs that died before they were judged.

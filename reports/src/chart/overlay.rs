@@ -156,7 +156,7 @@ fn legend(
     sizes: Sizes,
     palette: &Palette,
 ) {
-    let (name_style, detail_style) = (sizes.strong_label(palette), sizes.small(palette));
+    let (mut name_style, detail_style) = (sizes.strong_label(palette), sizes.small(palette));
     let entry = name_style.em * 2.75;
     let mut order: Vec<(f64, usize)> = series
         .iter()
@@ -177,6 +177,8 @@ fn legend(
     let text_left = left + swatch_width(sizes) + 10.0 * sizes.unit;
     let limit = f64::from(scene.width) - text_left - 8.0 * sizes.unit;
     let roomy = step > entry * 0.9;
+    // Many lines: smaller names rather than names over each other.
+    name_style.em = name_style.em.min(step * 0.85);
     for ((_, index), middle) in order.iter().zip(middles) {
         let one = &series[*index];
         let baseline = if roomy {

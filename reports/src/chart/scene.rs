@@ -99,9 +99,11 @@ impl Scene {
         });
     }
 
+    /// A line of text; what XML cannot hold and what would not be seen becomes a space.
     pub(super) fn text(&mut self, text: &str, at: Point, anchor: Anchor, lettering: Lettering) {
+        let unfit = |c: char| c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}');
         self.shapes.push(Shape::Text {
-            text: text.to_owned(),
+            text: text.replace(unfit, " "),
             at,
             anchor,
             lettering,

@@ -15,7 +15,7 @@ pub mod statistics;
 mod text;
 
 pub use certificate::{Basis, Change, Comparison, Difference, Outcome};
-pub use file::{FileColumns, FileError};
+pub use file::FileError;
 pub use pool::pooled;
 pub use ranking::{Ranked, Ranking};
 pub use side::{Side, SideError};

@@ -19,6 +19,8 @@ pub struct CellSpec {
     pub rows: Vec<(Sample, Vec<Option<f64>>)>,
     pub events: Vec<String>,
     pub verdict: Option<String>,
+    /// Whether it never started, and has no folder.
+    pub planned: bool,
     /// Appended to the samples as it is.
     pub tail: String,
 }
@@ -59,6 +61,7 @@ pub fn cell(scenario: &str, variant: &str, role: &str) -> CellSpec {
         rows: Vec::new(),
         events: Vec::new(),
         verdict: None,
+        planned: false,
         tail: String::new(),
     }
 }
@@ -161,6 +164,9 @@ impl CellSpec {
     }
 
     fn write(&self, run: &Path) {
+        if self.planned {
+            return;
+        }
         let folder = run.join(&self.plan.folder);
         std::fs::create_dir(&folder).expect("a new folder");
         let mut text = Vec::new();
