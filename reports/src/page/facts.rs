@@ -325,19 +325,29 @@ pub(super) fn files(cell: &Cell) -> Vec<Link> {
         "stdout.log",
         "stderr.log",
     ];
-    let folder = cell
-        .folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
-    FILES
+    const MAX_PROFILES: usize = 50;
+    let folder = cell.folder.file_name().unwrap_or_default();
+    let folder = percent_encoded(&folder.to_string_lossy());
+    let mut links: Vec<Link> = FILES
         .into_iter()
         .filter(|name| cell.folder.join(name).is_file())
         .map(|name| Link {
-            href: format!("./{}/{name}", percent_encoded(&folder)),
+            href: format!("./{folder}/{name}"),
             name: name.to_owned(),
         })
-        .collect()
+        .collect();
+    let mut profiles: Vec<String> = std::fs::read_dir(cell.folder.join("heap"))
+        .into_iter()
+        .flatten()
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".heap"))
+        .collect();
+    profiles.sort();
+    links.extend(profiles.into_iter().take(MAX_PROFILES).map(|name| Link {
+        href: format!("./{folder}/heap/{}", percent_encoded(&name)),
+        name: format!("heap/{name}"),
+    }));
+    links
 }
 
 /// A path segment of a URL: all but unreserved characters encoded.

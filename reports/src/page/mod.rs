@@ -6,9 +6,10 @@
 //! Everything that came from a program is escaped, and the page's content security policy
 //! names the digests of its own scripts and allows nothing else: no request leaves the page.
 //!
-//! - [`gather`]: reads the cells, one at a time, and thins what the charts draw
-//! - [`view`], [`facts`], [`remedies`]: what the templates show
-//! - [`picture`]: the static picture for print and for readers without JavaScript
+//! - `gather`: reads the cells, one at a time, and thins what the charts draw
+//! - `standing`, `judgement`, `figures`: what a cell has come to
+//! - `view`, `facts`, `remedies`, `list`: what the templates show
+//! - `picture`: the static picture for print and for readers without JavaScript
 //! - `templates/`, `script/`, and uPlot in `vendor/`: the page itself
 
 mod digest;

@@ -1,8 +1,8 @@
 //! The table of remedies: what each variant that sheds load bounds, and what it costs.
 //!
 //! It appears when the cells count what they deliver, drop or refuse, as those of
-//! `channel-io` do. The gauges are totals; what stands in the table is their last value in
-//! the load phase.
+//! `channel-io` do. Totals are those at the end of the load phase; of levels, the highest
+//! stands in the table.
 
 use super::figures::{Figures, rows_of};
 use super::words;
@@ -33,14 +33,14 @@ pub(super) struct RemedyRow {
 /// Heads of the columns behind the variant.
 pub(super) const HEADS: [&str; 9] = [
     "Peak memory",
-    "Handlers alive",
-    "Open descriptors",
-    "Queued",
+    "Handlers alive, most",
+    "Open descriptors, most",
+    "Queued, most",
     "Delivered",
     "Delivered per second",
     "Dropped",
     "Refused",
-    "Latency, 99th percentile",
+    "Latency at the end, 99th percentile",
 ];
 
 impl Remedy {
@@ -54,16 +54,23 @@ impl Remedy {
                 .copied()
                 .find(|v| v.is_finite())
         };
-        let gauge = |words: &[&str]| {
-            let name = table.names.iter().find(|name| {
-                let name = name.strip_prefix(columns::GAUGE_PREFIX).unwrap_or("");
-                words.iter().any(|word| name.contains(word))
-            })?;
-            last(table.column(name)?)
+        let most = |values: &[f64]| {
+            let finite = values.iter().copied().filter(|v| v.is_finite());
+            finite.reduce(f64::max)
         };
-        let delivered = gauge(&["delivered"]);
-        let dropped = gauge(&["dropped", "aborted"]);
-        let refused = gauge(&["refused", "rejected"]);
+        // The first of the words wins, whatever the order of the columns.
+        let gauge = |words: &[&str]| {
+            let named = |word: &&str| {
+                table.names.iter().find(|name| {
+                    let gauge = name.strip_prefix(columns::GAUGE_PREFIX);
+                    gauge.is_some_and(|gauge| gauge.contains(*word))
+                })
+            };
+            table.column(words.iter().find_map(named)?)
+        };
+        let delivered = gauge(&["delivered"]).and_then(last);
+        let dropped = gauge(&["dropped", "aborted"]).and_then(last);
+        let refused = gauge(&["refused", "rejected"]).and_then(last);
         if delivered.is_none() && dropped.is_none() && refused.is_none() {
             return None;
         }
@@ -73,9 +80,9 @@ impl Remedy {
             .filter(|seconds| *seconds > 0.0);
         Some(Remedy {
             peak_heap_bytes: figures.heap_peak_bytes,
-            handlers: gauge(&["handlers_alive", "handlers"]),
-            descriptors: table.column(columns::DESCRIPTORS).and_then(last),
-            queued: gauge(&["queue"]),
+            handlers: gauge(&["handlers_alive", "handlers"]).and_then(most),
+            descriptors: table.column(columns::DESCRIPTORS).and_then(most),
+            queued: gauge(&["queue"]).and_then(most),
             delivered,
             delivered_per_s: delivered.zip(seconds).map(|(total, s)| total / s),
             dropped,

@@ -296,25 +296,37 @@ fn scenario(name: &str, entries: &[&Entry<'_>], series: &[CellSeries]) -> Scenar
     }
 }
 
-/// Who retains most per operation and who least.
+/// Who retains most per operation and who least. What cannot be told from nothing is nothing.
 fn finding(entries: &[&Entry<'_>]) -> String {
-    let mut grown: Vec<(f64, String)> = entries
+    let grown: Vec<(f64, String)> = entries
         .iter()
-        .filter_map(|e| Some((per_operation(e)?, label(e.cell))))
+        .filter_map(|e| {
+            let bytes = per_operation(e)?;
+            let estimate = e.judgement.as_ref().and_then(|j| j.heap_per_operation);
+            let nothing = bytes.abs() < 0.5
+                || estimate.is_some_and(|e| e.low <= Some(0.0) && e.high >= Some(0.0));
+            Some((if nothing { 0.0 } else { bytes }, label(e.cell)))
+        })
         .collect();
-    grown.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let retains = |bytes: f64| match bytes.abs() {
-        size if size < 0.5 => "nothing".to_owned(),
+    let retains = |bytes: f64| match bytes {
+        0.0 => "nothing".to_owned(),
         _ => words::bytes(bytes),
     };
-    match grown.as_slice() {
-        [] => String::new(),
-        [(bytes, name)] => format!("{name} retains {} per operation.", retains(*bytes)),
-        [(most, worst), .., (least, best)] => format!(
+    let most = grown.iter().map(|(bytes, _)| *bytes).fold(0.0, f64::max);
+    // Of several that are all but equal, the first of the record speaks for them.
+    let worst = grown.iter().find(|(bytes, _)| *bytes >= most * 0.98);
+    let best = grown.iter().min_by(|a, b| a.0.total_cmp(&b.0));
+    match (worst, best) {
+        (Some((bytes, worst)), _) if grown.len() == 1 => {
+            format!("{worst} retains {} per operation.", retains(*bytes))
+        }
+        (Some((most, worst)), Some((least, best))) if most != least => format!(
             "{worst} retains {} per operation, {best} {}.",
             retains(*most),
             retains(*least)
         ),
+        (Some((bytes, _)), _) => format!("All retain {} per operation.", retains(*bytes)),
+        (None, _) => String::new(),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn signed_number(value: f64) -> String {
 
 /// A number as a person writes it: thousands parted, at most three digits behind small ones.
 pub(super) fn number(value: f64) -> String {
-    if value.fract() == 0.0 || value.abs() >= 1000.0 {
+    if value.fract() == 0.0 || value.abs() >= 999.5 {
         return count(value);
     }
     let text = if value.abs() >= 0.01 {

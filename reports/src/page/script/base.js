@@ -52,6 +52,7 @@ function microseconds(value) {
 function clock(seconds) {
   const sign = seconds < 0 ? "-" : "";
   const size = Math.abs(seconds);
+  if (size === 0) return "0 s";
   if (size < 1) return `${sign}${(size * 1000).toFixed(size < 0.01 ? 2 : 0)} ms`;
   if (size < 60) return `${sign}${Number(size.toFixed(2))} s`;
   const whole = Math.round(size);

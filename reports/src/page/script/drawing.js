@@ -78,6 +78,7 @@ function drawBelow(u, cell) {
 
 /** Above the lines: marks, the fit on the chart that has its line, the limit on that of memory. */
 function drawAbove(u, cell, withMemory, keys) {
+  const logarithmic = u.scales.y.distr === 3;
   const { left, top, width, height } = u.bbox;
   const ratio = devicePixelRatio;
   let occupied = -Infinity;
@@ -95,8 +96,13 @@ function drawAbove(u, cell, withMemory, keys) {
   const fit = cell.fitted;
   if (fit && keys.includes(fit.key)) {
     const at = (time, value) => [u.valToPos(time, "x", true), u.valToPos(value, "y", true)];
+    // Through many points: on a logarithmic scale a straight growth is a curve.
+    const points = Array.from({ length: 65 }, (_, i) => i / 64)
+      .map((share) => [fit.from + (fit.to - fit.from) * share, fit.start + (fit.end - fit.start) * share])
+      .filter(([, value]) => !logarithmic || value > 0)
+      .map(([time, value]) => at(time, value));
     // Thin and parted: the line that it lies on stays in sight.
-    stroke(u, [at(fit.from, fit.start), at(fit.to, fit.end)], themeColour("--text"), 1.5, [5, 9]);
+    if (points.length) stroke(u, points, themeColour("--text"), 1.5, [5, 9]);
     const [x, y] = at((fit.from + fit.to) / 2, (fit.start + fit.end) / 2);
     if (x > left && x < left + width && y > top && y < top + height) {
       word(u, fit.words, x + 6 * ratio, y + 6 * ratio, themeColour("--text"));
