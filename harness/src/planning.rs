@@ -244,7 +244,12 @@ impl Common {
             .drain
             .unwrap_or(Duration::from_secs(2).min(load.unwrap_or(Duration::from_secs(2))));
         let warmup = own.warmup.unwrap_or_default();
-        let interval = interval_for(own.interval, load);
+        let by_count = own.operations.zip(rate);
+        let length = load.or_else(|| {
+            let (operations, rate) = by_count?;
+            Duration::try_from_secs_f64(operations as f64 / rate).ok()
+        });
+        let interval = interval_for(own.interval, length);
         let seed = self.seed + repetition - 1;
         let address = address_of(scenario, variant);
         let mut arguments: Vec<OsString> = vec!["cell".into(), address.clone().into()];
