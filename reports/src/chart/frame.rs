@@ -271,6 +271,7 @@ impl Frame {
                     },
                     width: stroke.width * 0.4,
                     dashes: &[],
+                    ..stroke
                 };
                 scene.line(piece.clone(), under);
             }

@@ -71,13 +71,13 @@ pub(super) fn svg(scene: &Scene) -> Result<String, ChartError> {
 }
 
 /// Writes the dashes, which plotters does not know, into each polyline of an SVG.
-fn with_patterns(text: &str, patterns: &[&[f64]]) -> String {
+fn with_patterns(text: &str, patterns: &[Vec<f64>]) -> String {
     const OPENING: &str = "<polyline ";
     let mut pieces = text.split(OPENING);
     let mut result = pieces.next().unwrap_or_default().to_owned();
     for (index, piece) in pieces.enumerate() {
         result += OPENING;
-        let pattern = patterns.get(index).copied().unwrap_or_default();
+        let pattern = patterns.get(index).map_or(&[][..], Vec::as_slice);
         if !pattern.is_empty() {
             let lengths: Vec<String> = pattern
                 .iter()
@@ -100,7 +100,7 @@ fn paint<B: DrawingBackend>(
     scene: &Scene,
     area: &DrawingArea<B, Shift>,
     text_model: TextModel,
-    mut patterns: Option<&mut Vec<&'static [f64]>>,
+    mut patterns: Option<&mut Vec<Vec<f64>>>,
 ) -> Result<(), ChartError> {
     let scale = f64::from(GRID);
     let pixel = |(x, y): Point| ((x * scale).round() as i32, (y * scale).round() as i32);
@@ -114,10 +114,11 @@ fn paint<B: DrawingBackend>(
             }
             Shape::Line { points, stroke } => {
                 let whole = patterns.is_some() && !is_zigzag(points);
-                let pieces = dashed(points, if whole { &[] } else { stroke.dashes });
+                let pattern = stroke.pattern();
+                let pieces = dashed(points, if whole { &[] } else { &pattern });
                 for piece in pieces {
                     if let Some(patterns) = &mut patterns {
-                        patterns.push(if whole { stroke.dashes } else { &[] });
+                        patterns.push(if whole { pattern.clone() } else { Vec::new() });
                     }
                     let style = line_style(stroke, scale);
                     let piece: Vec<(i32, i32)> = piece.into_iter().map(pixel).collect();

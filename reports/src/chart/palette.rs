@@ -195,8 +195,9 @@ impl Sizes {
     pub(super) fn series(self, style: LineStyle) -> Stroke {
         Stroke {
             colour: style.colour,
-            width: (2.6 * self.unit).max(1.0),
+            width: (2.6 * self.unit).max(1.4),
             dashes: style.dashes,
+            dash_scale: self.unit,
         }
     }
 
@@ -206,6 +207,7 @@ impl Sizes {
             colour,
             width: (1.0 * self.unit).max(0.5),
             dashes: &[],
+            dash_scale: self.unit,
         }
     }
 }

@@ -29,12 +29,22 @@ pub(super) struct Lettering {
     pub(super) colour: Colour,
 }
 
-/// How a line looks; the dashes are lengths of line and gap in logical pixels.
+/// How a line looks; the dashes are lengths of line and gap in logical pixels, before they are
+/// scaled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Stroke {
     pub(super) colour: Colour,
     pub(super) width: f64,
     pub(super) dashes: &'static [f64],
+    pub(super) dash_scale: f64,
+}
+
+impl Stroke {
+    /// The lengths of line and gap that are drawn.
+    pub(super) fn pattern(&self) -> Vec<f64> {
+        let scaled = self.dashes.iter().map(|length| length * self.dash_scale);
+        scaled.collect()
+    }
 }
 
 /// One thing that is drawn.
