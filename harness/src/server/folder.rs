@@ -160,7 +160,7 @@ fn inside(root: &Path, path: &[&str]) -> Option<PathBuf> {
     let plain = |name: &&str| {
         !name.is_empty() && *name != "." && *name != ".." && !name.contains(['/', '\0'])
     };
-    if !path.iter().all(|name| plain(name)) {
+    if !path.iter().all(plain) {
         return None;
     }
     let spelled = path
