@@ -96,6 +96,9 @@ fn variants_table(description: &Description) -> Table {
     table
 }
 
+/// Columns of text where no terminal says how wide it is.
+const WIDTH_WITHOUT_TERMINAL: u16 = 140;
+
 /// What each remedy of the scenario's document bounds, and what it costs.
 fn remedies_table(remedies: &[Remedy]) -> Table {
     let mut table = crate::commands::plain_table(&[
@@ -106,6 +109,10 @@ fn remedies_table(remedies: &[Remedy]) -> Table {
         "loss",
         "throughput",
     ]);
+    // Long texts: wrapped to the terminal, and where there is none to a readable width.
+    if table.width().is_none() {
+        table.set_width(WIDTH_WITHOUT_TERMINAL);
+    }
     for remedy in remedies {
         let leaves = match remedy.leaves {
             "" => "nothing",
