@@ -9,6 +9,7 @@ pub mod compare;
 pub mod input;
 pub mod judge;
 pub mod page;
+pub mod remedies;
 pub mod run;
 pub mod sketch;
 pub mod stats;

@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::planning::{find_scenario, select};
 use crate::text::bytes_text;
 use comfy_table::Table;
-use leaklab_scenarios::{Description, Parameters, catalogue};
+use leaklab_scenarios::{Description, Parameters, Remedy, Scenario, catalogue};
 use std::fmt::Write;
 
 /// Show the catalogue, or explain one scenario.
@@ -26,13 +26,15 @@ pub struct Arguments {
 ///
 /// A usage error for a scenario that does not exist.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let descriptions: Vec<&Description> = match &arguments.scenario {
-        Some(name) => vec![find_scenario(name)?.description()],
+    let chosen = arguments.scenario.as_deref().map(find_scenario);
+    let chosen = chosen.transpose()?;
+    let descriptions: Vec<&Description> = match chosen {
+        Some(scenario) => vec![scenario.description()],
         None => catalogue::all().iter().map(|s| s.description()).collect(),
     };
-    let text = match (&arguments.scenario, arguments.json) {
+    let text = match (chosen, arguments.json) {
         (_, true) => json(&descriptions)?,
-        (Some(_), false) => explained(descriptions[0]),
+        (Some(scenario), false) => explained(scenario),
         (None, false) => overview(&descriptions),
     };
     crate::commands::print(&text)?;
@@ -94,7 +96,42 @@ fn variants_table(description: &Description) -> Table {
     table
 }
 
-fn explained(description: &Description) -> String {
+/// Columns of text where no terminal says how wide it is.
+const WIDTH_WITHOUT_TERMINAL: u16 = 140;
+
+/// What each remedy of the scenario's document bounds, and what it costs.
+fn remedies_table(remedies: &[Remedy]) -> Table {
+    let mut table = crate::commands::plain_table(&[
+        "remedy",
+        "bounds",
+        "leaves",
+        "memory",
+        "loss",
+        "throughput",
+    ]);
+    // Long texts: wrapped to the terminal, and where there is none to a readable width.
+    if table.width().is_none() {
+        table.set_width(WIDTH_WITHOUT_TERMINAL);
+    }
+    for remedy in remedies {
+        let leaves = match remedy.leaves {
+            "" => "nothing",
+            leaves => leaves,
+        };
+        table.add_row([
+            remedy.variant,
+            remedy.bounds,
+            leaves,
+            remedy.memory,
+            remedy.loss,
+            remedy.throughput,
+        ]);
+    }
+    table
+}
+
+fn explained(scenario: &dyn Scenario) -> String {
+    let description = scenario.description();
     let defaults = Parameters::defaults(description.parameters);
     let mut text = format!(
         "{}: {}\nfrom {} ({})\n\n{}\n\none operation: {}\n\n",
@@ -121,6 +158,14 @@ fn explained(description: &Description) -> String {
         "{retained}\nup to {} per operation counts as not leaking\n",
         bytes_text(description.budget_bytes_per_operation)
     );
+    if !scenario.remedies().is_empty() {
+        let _ = writeln!(
+            text,
+            "{}\n\n`leaklab run {}` measures them.\n",
+            remedies_table(scenario.remedies()),
+            description.name
+        );
+    }
     if !description.parameters.is_empty() {
         let mut parameters =
             crate::commands::plain_table(&["--set", "default", "takes", "what it changes"]);

@@ -1,6 +1,6 @@
 //! `leaklab run`: runs cells, records them, judges them, draws them.
 
-use crate::closing::{closing_table, json_lines, junit_xml};
+use crate::closing::{closing_table, json_lines, junit_xml, remedies_table};
 use crate::commands::print;
 use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
@@ -237,6 +237,9 @@ fn conclude(folder: &Path, format: Format, junit: Option<&Path>) -> anyhow::Resu
         Format::Json => print(&json_lines(&judged))?,
         Format::Human => {
             print(&format!("{}\n", closing_table(&judged)))?;
+            if let Some(table) = remedies_table(&judged) {
+                print(&format!("{table}\n"))?;
+            }
             for (what, path) in paths {
                 print(&format!("{what:8}{}\n", path.display()))?;
             }

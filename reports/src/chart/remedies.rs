@@ -13,7 +13,8 @@ use super::scale::{Unit, bytes, grouped, value_with_unit};
 use super::scene::{Anchor, Lettering, Scene};
 use super::series::Loaded;
 use crate::judge::Verdict;
-use crate::run::{Phase, columns};
+use crate::remedies::{RemedyFigures, rise_per_s};
+use crate::run::columns;
 
 /// What stands in place of a growth that is none.
 const HELD: &str = "none";
@@ -38,31 +39,10 @@ pub(super) struct Table {
     columns: Vec<Column>,
 }
 
-/// The last value of a column before the drain.
-fn total(of: &Loaded, column: &str) -> Option<f64> {
-    let values = of.table.filled_column(column)?;
-    let rows = of.table.phase.iter().zip(values).rev();
-    let mut known = rows.filter(|(_, value)| !value.is_nan());
-    known
-        .find(|(phase, _)| **phase != Phase::Drain)
-        .map(|(_, value)| *value)
-}
-
 fn peak(of: &Loaded, column: &str) -> Option<f64> {
     let values = of.table.filled_column(column)?;
     let known = values.iter().copied().filter(|value| !value.is_nan());
     known.reduce(f64::max)
-}
-
-/// How fast a total rose over the load, per second.
-fn rate(of: &Loaded, column: &str) -> Option<f64> {
-    let values = of.table.filled_column(column)?;
-    let mut rows = (0..values.len())
-        .filter(|row| of.table.phase[*row] == Phase::Load && !values[*row].is_nan());
-    let first = rows.next()?;
-    let last = rows.next_back()?;
-    let seconds = (of.table.elapsed_ms[last] - of.table.elapsed_ms[first]) / 1000.0;
-    (seconds > 0.0).then(|| (values[last] - values[first]) / seconds)
 }
 
 fn column(
@@ -82,9 +62,11 @@ fn column(
 
 /// Gathers the table.
 pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
-    let gauge = |name: &str| columns::gauge(name);
-    let gauge_column =
-        |heading, name: &str| column(context, heading, Unit::Count, |of| total(of, &gauge(name)));
+    let figure = |heading, figure: fn(RemedyFigures) -> Option<f64>| {
+        column(context, heading, Unit::Count, |of| {
+            figure(RemedyFigures::of_any(&of.table))
+        })
+    };
     let growths: Vec<_> = context
         .loaded
         .iter()
@@ -113,35 +95,23 @@ pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
             Verdict::Inconclusive => Some(format!("{} (inconclusive)", bytes(found.rate))),
         };
     }
-    let done = if context
-        .loaded
-        .iter()
-        .any(|of| of.table.filled_column(&gauge("delivered")).is_some())
-    {
-        column(context, "delivered per second", Unit::Count, |of| {
-            rate(of, &gauge("delivered"))
-        })
+    let delivered = figure("delivered", |figures| figures.delivered);
+    let done = if delivered.values.iter().any(Option::is_some) {
+        figure("delivered per second", |figures| figures.delivered_per_s)
     } else {
         column(context, "operations per second", Unit::Count, |of| {
-            rate(of, columns::OPS_TOTAL)
+            rise_per_s(&of.table, columns::OPS_TOTAL)
         })
     };
-    let descriptors = column(context, "descriptors, peak", Unit::Count, |of| {
-        let gauge = peak(of, &gauge("descriptors"));
-        peak(of, columns::DESCRIPTORS)
-            .into_iter()
-            .chain(gauge)
-            .reduce(f64::max)
-    });
     let mut columns = vec![
         growth,
         column(context, "memory, peak", Unit::Bytes, |of| {
             peak(of, &metric.column)
         }),
-        gauge_column("delivered", "delivered"),
-        gauge_column("dropped", "dropped"),
-        gauge_column("refused", "refused"),
-        descriptors,
+        delivered,
+        figure("dropped", |figures| figures.dropped),
+        figure("refused", |figures| figures.refused),
+        figure("descriptors, peak", |figures| figures.descriptors_peak),
         done,
     ];
     columns.retain(|column| column.values.iter().any(Option::is_some));

@@ -2,10 +2,10 @@
 
 use super::figures::{self, Figures};
 use super::judgement::Judgement;
-use super::remedies::Remedy;
 use super::series::CellSeries;
 use super::standing::Standing;
 use super::{PageError, PageOptions, RunLife};
+use crate::remedies::RemedyFigures;
 use crate::run::{Cell, Run, SampleTable, State, TableError};
 
 /// A cell with what the page says about it.
@@ -19,7 +19,7 @@ pub(super) struct Entry<'a> {
     /// Whether `samples.csv` ended in the middle of a row.
     pub torn: bool,
     pub damaged_rows: usize,
-    pub remedy: Option<Remedy>,
+    pub remedy: Option<RemedyFigures>,
     /// Place in [`Gathered::series`], for a cell with charts.
     pub chart: Option<usize>,
 }
@@ -98,7 +98,7 @@ impl<'a> Gathered<'a> {
             if charted {
                 let lines = table.names.len() + 1;
                 let points = (options.chart_values / charts / lines).clamp(60, 4_000);
-                entry.remedy = Remedy::of(&table, &entry.figures);
+                entry.remedy = RemedyFigures::of(&table);
                 entry.chart = Some(gathered.series.len());
                 gathered.series.push(CellSeries::of(
                     cell,

@@ -239,7 +239,7 @@ pub(super) fn per_operation(entry: &Entry<'_>) -> Option<f64> {
 pub(super) fn remedies(gathered: &Gathered<'_>) -> Vec<RemedyRow> {
     let remedied = gathered.entries.iter().filter_map(|entry| {
         let remedy = entry.remedy.as_ref()?;
-        Some(remedy.row(entry.cell.plan.id.clone()))
+        Some(RemedyRow::of(entry.cell.plan.id.clone(), remedy))
     });
     remedied.collect()
 }
