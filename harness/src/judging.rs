@@ -83,8 +83,8 @@ impl<'a> JudgedCell<'a> {
             // limit has grown too much.
             Some(Outcome::MemoryLimit) if self.is_as_expected() == Some(true) => Exit::Good,
             Some(Outcome::MemoryLimit) => Exit::Bad,
-            Some(Outcome::Died | Outcome::NeverReady | Outcome::SpawnFailed) => Exit::Died,
-            Some(Outcome::HarnessFailed) => Exit::Harness,
+            Some(Outcome::Died | Outcome::NeverReady) => Exit::Died,
+            Some(Outcome::HarnessFailed | Outcome::SpawnFailed) => Exit::Harness,
             Some(Outcome::Stopped) | None => Exit::Inconclusive,
         }
     }

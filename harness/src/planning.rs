@@ -293,6 +293,8 @@ impl Common {
             budget: Some(budget),
             rate,
             duration_s: load.map(|load| load.as_secs_f64()),
+            warmup_s: warmup.as_secs_f64(),
+            drain_s: drain.as_secs_f64(),
             interval_ms: interval.as_secs_f64() * 1000.0,
             command: Vec::new(),
             repetition,
@@ -328,6 +330,13 @@ impl Common {
         let Some((program, arguments)) = command.split_first() else {
             return Err(usage("there is no program after `--`"));
         };
+        if !can_be_started(program.as_ref()) {
+            return Err(usage(format!(
+                "`{}` could not be started: there is no such program\n\
+                 (hint: a program in this folder is written ./{0})",
+                Path::new(program).display()
+            )));
+        }
         for (is_set, flag) in [
             (!self.flags.settings.is_empty(), "--set"),
             (self.flags.rate.is_some(), "--rate"),
@@ -370,6 +379,7 @@ impl Common {
                 variant: name.clone(),
                 budget: budget.clone(),
                 duration_s: Some(load.as_secs_f64()),
+                warmup_s: warmup.as_secs_f64(),
                 interval_ms: interval.as_secs_f64() * 1000.0,
                 command: command
                     .iter()
@@ -447,10 +457,10 @@ impl Common {
     pub fn configuration(&self) -> Configuration {
         let given = self.flags.or(self.profile.clone());
         Configuration {
-            interval_ms: given.interval.map_or(0.0, |i| i.as_secs_f64() * 1000.0),
+            interval_ms: given.interval.map(|i| i.as_secs_f64() * 1000.0),
             duration_s: given.duration.map(|d| d.as_secs_f64()),
-            warmup_s: given.warmup.map_or(0.0, |d| d.as_secs_f64()),
-            drain_s: given.drain.map_or(0.0, |d| d.as_secs_f64()),
+            warmup_s: given.warmup.map(|d| d.as_secs_f64()),
+            drain_s: given.drain.map(|d| d.as_secs_f64()),
             rate: given.rate,
             operations: given.operations,
             repeat: self.repeat,
@@ -470,6 +480,15 @@ fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
         load.map_or(LONGEST_DEFAULT_INTERVAL, |load| load.div_f64(FEWEST_ROWS))
             .clamp(SHORTEST_DEFAULT_INTERVAL, LONGEST_DEFAULT_INTERVAL)
     })
+}
+
+/// Whether there is a file for a program: at its path, or by its name in a folder of `PATH`.
+fn can_be_started(program: &Path) -> bool {
+    if program.components().count() > 1 {
+        return program.is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// A duration in the form that the child's flags take.

@@ -3,6 +3,8 @@
 /// Bytes with a binary unit and three significant digits: `0 B`, `604 B`, `1.50 KiB`.
 pub fn bytes_text(bytes: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    // What rounds to nothing is nothing, and has no sign.
+    let bytes = if bytes.abs() < 0.005 { 0.0 } else { bytes };
     let sign = if bytes < 0.0 { "-" } else { "" };
     let mut value = bytes.abs();
     let mut unit = 0;
@@ -39,11 +41,15 @@ pub fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{ending}", count_text(count))
 }
 
-/// The nearest of `known` to a name that is not among them, if one is near.
+/// The nearest of `known` to a name that is not among them, if one is near or begins with it.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |candidate: &str| match candidate.starts_with(name) && !name.is_empty() {
+        true => 0,
+        false => strsim::damerau_levenshtein(name, candidate),
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .map(|candidate| (distance(candidate), candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 2)
         .map(|(_, candidate)| candidate)
@@ -81,6 +87,7 @@ mod tests {
     fn the_nearest_name_is_offered_only_if_it_is_near() {
         let known = ["alts-timeout", "channel-io"];
         assert_eq!(nearest("alt-timeout", known), Some("alts-timeout"));
+        assert_eq!(nearest("alts", known), Some("alts-timeout"));
         assert_eq!(nearest("zebra", known), None);
     }
 }

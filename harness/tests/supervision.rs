@@ -186,10 +186,17 @@ fn a_child_that_crashes_keeps_its_samples() {
 
 #[test]
 fn a_program_that_does_not_exist_is_told() {
-    Lab::new()
-        .call(&["run", "--", "./no-such-program"])
-        .expect_code(5)
-        .expect_stderr(&["`./no-such-program` could not be started"]);
+    let lab = Lab::new();
+    for program in ["./no-such-program", "no-such-program"] {
+        lab.call(&["run", "--", program])
+            .expect_code(2)
+            .expect_stderr(&[program, "could not be started"]);
+    }
+    assert_eq!(lab.newest_run(), None, "nothing was created");
+    std::fs::write(lab.path().join("not-executable"), "").expect("a file");
+    lab.call(&["run", "--", "./not-executable"])
+        .expect_code(4)
+        .expect_stderr(&["`./not-executable` could not be started"]);
 }
 
 #[test]

@@ -115,7 +115,31 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
         }
         stopped.mark(&mut judgement);
     }
+    if table.filled_column(columns::ALLOCATED_BYTES).is_none() {
+        // The judge knows one live heap; here it was a managed runtime's.
+        rename(
+            &mut judgement,
+            columns::ALLOCATED_BYTES,
+            columns::USED_BYTES,
+        );
+    }
     Ok(judgement)
+}
+
+/// Calls a metric by the name of the column that it came from.
+fn rename(judgement: &mut CellJudgement, from: &str, to: &str) {
+    let names = judgement
+        .metrics
+        .iter_mut()
+        .map(|metric| &mut metric.metric);
+    for name in names.chain([&mut judgement.metric]) {
+        if name == from {
+            to.clone_into(name);
+        }
+    }
+    if let Some(rest) = judgement.reason.strip_prefix(from) {
+        judgement.reason = format!("{to}{rest}");
+    }
 }
 
 /// The marks with a length: windows that are left out of trends.

@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::judging::JudgedCell;
-use leaklab_reports::run::Run;
+use leaklab_reports::run::{Outcome, Run};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
@@ -37,7 +37,11 @@ fn test_case(judged: &JudgedCell<'_>) -> TestCase {
                 Ok(judgement) => judgement.reason.as_str(),
                 Err(error) => error.as_str(),
             };
-            status.set_type(judged.verdict().to_string());
+            status.set_type(match cell.status.outcome {
+                Some(Outcome::Completed) => judged.verdict().to_string(),
+                Some(outcome) => outcome.name().to_owned(),
+                None => "not-started".to_owned(),
+            });
             status.set_message(format!("{}; {reason}", cell.status.message));
             status
         }

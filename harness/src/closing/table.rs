@@ -3,7 +3,7 @@
 use crate::commands::plain_table;
 use crate::judging::JudgedCell;
 use crate::text::{bytes_text, count_text};
-use leaklab_reports::run::{Cell, Phase, columns};
+use leaklab_reports::run::{Cell, Phase, State, columns};
 
 /// A row per cell: what it did, what it retained and should retain, and the verdict.
 pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
@@ -48,6 +48,11 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
                 text.push_str(&format!("\n{}: {}\n", cell.cell.plan.id, judgement.reason));
             }
             Ok(_) => {}
+            Err(_) if cell.cell.status.state == State::Planned => {
+                text.push_str(&format!("\n{}: not started\n", cell.cell.plan.id));
+            }
+            // How it ended was said when it ended.
+            Err(_) if cell.cell.status.samples == 0 => {}
             Err(error) => text.push_str(&format!("\n{}: {error}\n", cell.cell.plan.id)),
         }
     }

@@ -9,11 +9,12 @@ use crate::supervisor::cell::{CellEvent, Observer};
 use crate::text::{bytes_text, count_text};
 use crate::time::duration_text;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use leaklab_reports::run::{CellPlan, CellStatus, Outcome, Sample};
+use leaklab_reports::run::{CellPlan, CellStatus, Outcome, Phase, Sample};
 use leaklab_reports::sketch::{Frame, sparkline};
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,6 +24,15 @@ use verdict::RunningVerdict;
 const LINE_INTERVAL: Duration = Duration::from_secs(60);
 /// Characters of the small chart.
 const SKETCH_WIDTH: usize = 24;
+
+/// Columns of the bar and the space behind it.
+const BAR_WIDTH: usize = 9;
+
+/// Columns that are left for the words beside a bar.
+fn message_width() -> usize {
+    let columns = crate::system::terminal_columns(std::io::stderr().as_fd()).unwrap_or(80);
+    usize::from(columns).saturating_sub(BAR_WIDTH)
+}
 
 /// Shows all cells of a run on stderr.
 pub struct LiveView {
@@ -72,7 +82,7 @@ impl LiveView {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let mut cells = self.cells();
         let bar = self.bars.as_ref().map(|bars| {
-            let style = ProgressStyle::with_template("{bar:12} {wide_msg}");
+            let style = ProgressStyle::with_template("{bar:8} {wide_msg}");
             let bar = bars.add(ProgressBar::new(1000));
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
@@ -102,14 +112,14 @@ impl LiveView {
                 .planned_ms
                 .map_or(0.0, |planned| sample.elapsed_ms / planned);
             bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
-            bar.set_message(view.line(plan, sample));
+            bar.set_message(view.line(plan, sample, message_width()));
         } else if view.last_line.elapsed() >= LINE_INTERVAL {
             view.last_line = Instant::now();
             eprintln!(
                 "[{}/{}] {}",
                 view.number,
                 self.total,
-                view.line(plan, sample)
+                view.line(plan, sample, usize::MAX)
             );
         }
         match certain {
@@ -165,8 +175,9 @@ impl History {
 }
 
 impl CellView {
-    /// Time, operations, live heap, growth, verdict so far and a small chart, on one line.
-    fn line(&self, plan: &CellPlan, sample: &Sample) -> String {
+    /// Time, live heap, growth, verdict so far, operations and a small chart, as far as they
+    /// fit; the most telling first.
+    fn line(&self, plan: &CellPlan, sample: &Sample, width: usize) -> String {
         let time = duration_text(Duration::from_secs_f64(sample.elapsed_ms.max(0.0) / 1e3));
         let heap = self.history.last().map_or("-".to_owned(), bytes_text);
         let growth = match self.history.growth() {
@@ -174,14 +185,29 @@ impl CellView {
             Some(growth) => bytes_text(growth),
             None => "-".to_owned(),
         };
-        format!(
-            "{} {} {time}  {} ops  {} {heap} ({growth})  {}  {}",
-            plan.id,
-            sample.phase.name(),
-            count_text(sample.ops_total.unwrap_or(0)),
-            self.history.metric(),
-            self.history.sketch(),
+        let phase = match sample.phase {
+            Phase::Load => "",
+            other => other.name(),
+        };
+        let parts = [
+            format!("{} {time}", plan.variant),
+            format!("{} {heap} ({growth})", self.history.metric()),
             self.verdict.word(),
-        )
+            phase.to_owned(),
+            format!("{} ops", count_text(sample.ops_total.unwrap_or(0))),
+            self.history.sketch(),
+        ];
+        let mut line = String::new();
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            let wanted = line.chars().count() + part.chars().count() + 2;
+            if !line.is_empty() && wanted > width {
+                break;
+            }
+            if !line.is_empty() {
+                line.push_str("  ");
+            }
+            line.push_str(part);
+        }
+        line
     }
 }

@@ -293,10 +293,7 @@ fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
             crate::chart::scale::bytes(host.memory_bytes as f64),
         ),
         ("duration".to_owned(), seconds(plan.duration_s)),
-        (
-            "warm-up".to_owned(),
-            seconds(Some(record.configuration.warmup_s)),
-        ),
+        ("warm-up".to_owned(), seconds(Some(plan.warmup_s))),
         ("interval".to_owned(), format!("{} ms", plan.interval_ms)),
         (
             "rate".to_owned(),

@@ -214,8 +214,10 @@ impl Rows {
             roles[operations] = 2;
         }
         roles[chosen.time] = 1;
-        let mut table = Table::default();
-        table.operations = chosen.operations.map(|_| Vec::new());
+        let mut table = Table {
+            operations: chosen.operations.map(|_| Vec::new()),
+            ..Table::default()
+        };
         for (position, factor) in &chosen.values {
             table.metrics.push((names[*position].clone(), Vec::new()));
             if *factor != 1.0 {

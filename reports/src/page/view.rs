@@ -419,10 +419,13 @@ pub(super) fn configuration(run: &Run) -> Vec<Pair> {
     let mut push = |name: &str, value: Option<String>| {
         pairs.extend(value.map(|value| Pair::new(name, value)));
     };
-    push("interval", Some(words::seconds(c.interval_ms / 1000.0)));
+    push(
+        "interval",
+        c.interval_ms.map(|ms| words::seconds(ms / 1000.0)),
+    );
     push("duration", c.duration_s.map(words::seconds));
-    push("warm-up", Some(words::seconds(c.warmup_s)));
-    push("drain", Some(words::seconds(c.drain_s)));
+    push("warm-up", c.warmup_s.map(words::seconds));
+    push("drain", c.drain_s.map(words::seconds));
     push(
         "rate",
         c.rate

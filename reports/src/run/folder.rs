@@ -32,7 +32,10 @@ pub struct Cell {
 /// Why a run could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// There is no such folder, or nothing of a run in it.
+    /// There is no such folder.
+    #[error("`{}` does not exist", .0.display())]
+    Missing(PathBuf),
+    /// There is nothing of a run in it.
     #[error("`{}` is not a run folder: it has no run.json", .0.display())]
     NotARun(PathBuf),
     /// A file of it could not be read.
@@ -80,6 +83,9 @@ impl Run {
     /// makes its cell `running`, which is what a crash leaves behind.
     pub fn open(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join("run.json");
+        if !folder.exists() {
+            return Err(RunError::Missing(folder.to_owned()));
+        }
         if !path.is_file() {
             return Err(RunError::NotARun(folder.to_owned()));
         }

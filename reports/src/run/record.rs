@@ -62,14 +62,14 @@ pub struct Host {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Configuration {
-    /// Time between two samples.
-    pub interval_ms: f64,
-    /// Length of the load, warm-up not included; absent if only operations end it.
+    /// Time between two samples; absent if each cell has its own default.
+    pub interval_ms: Option<f64>,
+    /// Length of the load, warm-up not included; absent if each cell has its own default.
     pub duration_s: Option<f64>,
-    /// Length of the declared warm-up.
-    pub warmup_s: f64,
-    /// Length of the drain.
-    pub drain_s: f64,
+    /// Length of the declared warm-up; absent if none was asked for.
+    pub warmup_s: Option<f64>,
+    /// Length of the drain; absent if each cell has its own default.
+    pub drain_s: Option<f64>,
     /// Operations per second; absent if each scenario's own is used.
     pub rate: Option<f64>,
     /// Operations after which the load ends.
@@ -127,6 +127,10 @@ pub struct CellPlan {
     pub rate: Option<f64>,
     /// Length of the load.
     pub duration_s: Option<f64>,
+    /// Length of the declared warm-up.
+    pub warmup_s: f64,
+    /// Length of the drain.
+    pub drain_s: f64,
     /// Time between two samples.
     pub interval_ms: f64,
     /// Command line, for another program.

@@ -243,7 +243,7 @@ pub fn write_run(folder: &Path, cells: &[CellSpec]) -> Run {
             .map(str::to_owned)
             .to_vec(),
         configuration: Configuration {
-            interval_ms: 1000.0,
+            interval_ms: Some(1000.0),
             seed: 7,
             repeat: 1,
             jobs: 1,
