@@ -119,7 +119,15 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
             finding
         })
         .collect();
-    combine_restarts(findings, frame, options)
+    let mut finding = combine_restarts(findings, frame, options);
+    if finding.verdict == Verdict::Inconclusive
+        && let Some(line) = windows::standstill(track, finding.budget, frame.quantum)
+    {
+        finding.verdict = Verdict::NoLeak;
+        finding.why = Why::Standstill;
+        finding.line = Some(line);
+    }
+    finding
 }
 
 /// The deepest fall at the cuts between stretches.
@@ -456,16 +464,21 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
     }
 }
 
-/// Where no part is straight, windows may still agree.
+/// Where no part is straight, windows may still agree; and what has hardly moved has not grown.
 fn ask_windows(finding: &mut Finding, track: &Track, extras: &Extras, deciding: f64, quantum: f64) {
-    if finding.why != Why::Unsettled {
-        return;
-    }
-    if let Some((verdict, line)) =
-        windows::agreement(track, extras, finding.budget, deciding, quantum)
+    if finding.why == Why::Unsettled
+        && let Some((verdict, line)) =
+            windows::agreement(track, extras, finding.budget, deciding, quantum)
     {
         finding.verdict = verdict;
         finding.why = Why::WindowsAgree;
+        finding.line = Some(line);
+    }
+    if matches!(finding.why, Why::Unsettled | Why::TooWide)
+        && let Some(line) = windows::standstill(track, finding.budget, quantum)
+    {
+        finding.verdict = Verdict::NoLeak;
+        finding.why = Why::Standstill;
         finding.line = Some(line);
     }
 }
