@@ -83,6 +83,7 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
         allocated_bytes: table
             .filled_column(columns::ALLOCATED_BYTES)
             .or(table.filled_column(columns::USED_BYTES)),
+        allocated_is_exact: table.filled_column(columns::ALLOCATED_BYTES).is_some(),
         active_bytes: table.filled_column(columns::ACTIVE_BYTES),
         resident_bytes: table.filled_column(columns::RESIDENT_BYTES),
         rss_bytes: table.filled_column(columns::RSS_BYTES),

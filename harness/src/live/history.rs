@@ -5,6 +5,8 @@ use leaklab_reports::run::Sample;
 /// Points that are kept at most.
 const CAPACITY: usize = 1024;
 
+const LIVE_HEAP: &str = "live heap";
+
 /// A kept sample.
 #[derive(Debug, Clone, Copy)]
 pub struct Point {
@@ -43,9 +45,9 @@ impl History {
     pub fn add(&mut self, sample: &Sample) {
         let heap = sample.heap;
         let (value, metric) = match (heap.allocated_bytes, heap.used_bytes, sample.rss_bytes) {
-            (Some(bytes), _, _) => (bytes, "live heap"),
+            (Some(bytes), _, _) => (bytes, LIVE_HEAP),
             (None, Some(bytes), _) => (bytes, "heap used"),
-            (None, None, Some(bytes)) if self.metric != "live heap" => (bytes, "RSS"),
+            (None, None, Some(bytes)) if self.metric != LIVE_HEAP => (bytes, "RSS"),
             _ => return,
         };
         if self.metric != metric {
@@ -82,6 +84,11 @@ impl History {
     /// The newest value less the first.
     pub fn growth(&self) -> Option<f64> {
         Some(self.last? - self.points.first()?.bytes)
+    }
+
+    /// Whether the values are an allocator's count of live bytes.
+    pub fn is_allocators(&self) -> bool {
+        self.metric == LIVE_HEAP
     }
 
     /// What is shown: `live heap`, `heap used` or `RSS`.

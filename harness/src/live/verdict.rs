@@ -53,6 +53,7 @@ impl RunningVerdict {
         let mut series = Series::new(&time_s, &bytes);
         series.operations = counted.then_some(&operations[..]);
         let mut options = self.options.clone();
+        options.exact = self.load.is_allocators();
         if !counted && matches!(options.budget, Budget::BytesPerOperation(_)) {
             options.budget = Budget::Default;
         }

@@ -129,6 +129,7 @@ fn judge_table(
     let operations = column(columns::OPS_TOTAL);
     let budget = budget_for(options, operations.is_some());
     let series = CellSeries {
+        allocated_is_exact: table.filled_column(columns::ALLOCATED_BYTES).is_some(),
         time_s: &time_s,
         operations,
         allocated_bytes: column(columns::ALLOCATED_BYTES).or(column(columns::USED_BYTES)),

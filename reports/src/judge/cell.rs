@@ -16,6 +16,8 @@ pub struct CellSeries<'a> {
     pub operations: Option<&'a [f64]>,
     /// Bytes allocated and not freed (jemalloc `allocated`, or a managed heap's `used`).
     pub allocated_bytes: Option<&'a [f64]>,
+    /// Whether the allocated bytes are an allocator's count, exact to the byte.
+    pub allocated_is_exact: bool,
     /// Bytes in active pages.
     pub active_bytes: Option<&'a [f64]>,
     /// Bytes in pages that the allocator keeps resident.
@@ -124,6 +126,7 @@ fn push(
     };
     let mut options = JudgeOptions {
         unit,
+        exact: cell.allocated_is_exact && name == "allocated_bytes",
         ..options.clone()
     };
     if unit == Unit::Count {

@@ -104,7 +104,10 @@ pub(super) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Fra
         y: used.iter().map(|&i| series.value[i] - base).collect(),
     };
     let span = track.span();
-    let quantum = grain(&track.y, base);
+    let quantum = match options.exact {
+        true => 0.0,
+        false => grain(&track.y, base),
+    };
     let fine = if track.len() > FINE_POINTS {
         let grouped = bins::by_time(&track.x, &track.y, FINE_POINTS / 2);
         without_bursts(

@@ -70,6 +70,9 @@ pub struct JudgeOptions {
     pub confidence: Option<f64>,
     /// Only this stretch is judged: the load phase where the run declares one.
     pub load: Option<Window>,
+    /// Whether the values are counted and not rounded, as an allocator's are: a series of
+    /// such values that stands still has not grown by less than it can show.
+    pub exact: bool,
 }
 
 /// Whether the series leaks.
