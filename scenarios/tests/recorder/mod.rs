@@ -1,4 +1,5 @@
-//! Runs one variant in the test's own process and records what a harness would see.
+//! Runs tests alone in processes, and a variant in such a process; records what a harness
+//! would see of it.
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
@@ -106,7 +107,8 @@ impl Look {
 
 /// A meter that keeps everything, and looks at the heap every so many operations.
 pub struct Recorder {
-    every: u64,
+    /// Operations between two looks; `None` for looks on demand only.
+    every: Option<u64>,
     operations: AtomicU64,
     latencies: AtomicU64,
     gauges: Mutex<BTreeMap<&'static str, Gauge>>,
@@ -115,7 +117,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    fn new(every: u64) -> Arc<Self> {
+    fn new(every: Option<u64>) -> Arc<Self> {
         Arc::new(Recorder {
             every,
             operations: AtomicU64::new(0),
@@ -125,6 +127,18 @@ impl Recorder {
             // Room for all, so that looking does not move what is looked at.
             looks: Mutex::new(Vec::with_capacity(10_000)),
         })
+    }
+
+    fn look(&self, operations: u64) -> Look {
+        let mut gauges = [("", 0); MOST_GAUGES];
+        for (place, (name, gauge)) in gauges.iter_mut().zip(&*self.gauges.lock().unwrap()) {
+            *place = (name, gauge.get());
+        }
+        Look {
+            operations,
+            allocated_bytes: leaklab_probe::allocated_bytes(),
+            gauges,
+        }
     }
 }
 
@@ -142,19 +156,12 @@ impl Meter for Recorder {
     }
 
     fn quiet_point(&self) {
+        let Some(every) = self.every else { return };
         let operations = self.operations.load(Ordering::Relaxed);
         let mut looks = self.looks.lock().unwrap();
-        let due = looks.last().map_or(0, |look| look.operations + self.every);
+        let due = looks.last().map_or(0, |look| look.operations + every);
         if operations >= due {
-            let mut gauges = [("", 0); MOST_GAUGES];
-            for (place, (name, gauge)) in gauges.iter_mut().zip(&*self.gauges.lock().unwrap()) {
-                *place = (name, gauge.get());
-            }
-            looks.push(Look {
-                operations,
-                allocated_bytes: leaklab_probe::allocated_bytes(),
-                gauges,
-            });
+            looks.push(self.look(operations));
         }
     }
 
@@ -163,30 +170,69 @@ impl Meter for Recorder {
     }
 }
 
+/// Bytes by which the live heap has grown since it was `before_bytes`.
+pub fn growth(before_bytes: u64) -> f64 {
+    leaklab_probe::allocated_bytes() as f64 - before_bytes as f64
+}
+
+/// Gives back what this thread's cache holds, so that it does not go in the midst of the
+/// next cell.
+struct Flush;
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        leaklab_probe::flush_thread_cache();
+    }
+}
+
 /// A prepared variant and what is recorded of it.
-pub struct Cell {
-    pub workload: Box<dyn Workload>,
+pub struct Cell<W: ?Sized = dyn Workload> {
+    pub workload: Box<W>,
     pub parameters: Parameters,
     recorder: Arc<Recorder>,
-    stop: StopFlag,
+    pub stop: StopFlag,
     retained: fn(&Parameters) -> f64,
+    /// Dropped last.
+    _flush: Flush,
 }
 
 impl Cell {
     /// Prepares a variant; `every` is the number of operations between two looks.
     pub fn new(scenario: &dyn Scenario, variant: &str, settings: &[&str], every: u64) -> Self {
+        Cell::prepare(scenario, variant, settings, 1, Some(every), |setup| {
+            scenario.prepare(setup).expect("the workload is prepared")
+        })
+    }
+
+    /// Prepares a variant that works without being looked at.
+    pub fn unwatched(scenario: &dyn Scenario, variant: &str, settings: &[&str], seed: u64) -> Self {
+        Cell::prepare(scenario, variant, settings, seed, None, |setup| {
+            scenario.prepare(setup).expect("the workload is prepared")
+        })
+    }
+}
+
+impl<W: Workload + ?Sized> Cell<W> {
+    /// Prepares a variant by `prepare`; looks every so many operations, if at all.
+    pub fn prepare(
+        scenario: &dyn Scenario,
+        variant: &str,
+        settings: &[&str],
+        seed: u64,
+        every: Option<u64>,
+        prepare: impl FnOnce(Setup) -> Box<W>,
+    ) -> Self {
         let description = scenario.description();
         let variant = description.variant(variant).expect("a declared variant");
         let parameters = Parameters::parse(description.name, description.parameters, settings)
             .expect("valid settings");
         let recorder = Recorder::new(every);
-        let setup = Setup {
+        let workload = prepare(Setup {
             variant,
             parameters: parameters.clone(),
-            seed: 1,
+            seed,
             meter: recorder.clone(),
-        };
-        let workload = scenario.prepare(setup).expect("the workload is prepared");
+        });
         let registered: Vec<_> = recorder.gauges.lock().unwrap().keys().copied().collect();
         let mut declared = description.gauges.to_vec();
         declared.sort_unstable();
@@ -197,19 +243,38 @@ impl Cell {
             recorder,
             stop: StopFlag::default(),
             retained: variant.retained_bytes_per_operation,
+            _flush: Flush,
         }
     }
 
     /// Loads `operations` operations at `rate` a second.
     pub fn load(&mut self, rate: Option<f64>, operations: u64) {
-        let plan = LoadPlan {
+        self.load_by(LoadPlan {
             rate,
             operations: Some(operations),
             duration: None,
-            quiet_points: true,
-        };
+            quiet_points: self.recorder.every.is_some(),
+        });
+    }
+
+    /// Loads by a plan; [`Cell::stop`] ends it.
+    pub fn load_by(&mut self, plan: LoadPlan) {
         let load = Load::start(plan, self.stop.clone(), self.recorder.clone());
         self.workload.load(&load).expect("the load runs");
+    }
+
+    /// Live heap bytes that each of `operations` leaves, after as many as warm things up.
+    pub fn measured(&mut self, warm_up: u64, operations: u64) -> f64 {
+        self.load(None, warm_up);
+        let before = leaklab_probe::allocated_bytes();
+        self.load(None, operations);
+        growth(before) / operations as f64
+    }
+
+    /// Looks now, for [`Cell::slope`].
+    pub fn look(&self) {
+        let look = self.recorder.look(self.operations());
+        self.recorder.looks.lock().unwrap().push(look);
     }
 
     /// Lets whatever turns without new operations turn, for a time.
