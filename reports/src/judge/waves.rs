@@ -104,8 +104,11 @@ const CYCLE_POINTS: usize = 200;
 const CYCLE_SHARE: f64 = 0.7;
 
 /// Fewest cycles, of unknown and of known length, that are told from a wander.
-const FEWEST_CYCLES: f64 = 2.3;
+const FEWEST_CYCLES: f64 = 3.0;
 const FEWEST_DAYS: f64 = 1.4;
+
+/// The share that a daily course must explain where fewer than [`FEWEST_CYCLES`] were seen.
+const FEW_DAYS_SHARE: f64 = 0.85;
 
 /// The length of a cycle that dominates `track`, if there is one. `day` is the length of a
 /// day on the axis: a daily load needs no finding and is known with fewer cycles.
@@ -127,7 +130,18 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
         model.extend(waves_of(&track.x, period));
         fit(&model, &track.y).map_or(0.0, |fitted| 1.0 - fitted.rss() / line_rss)
     };
-    if let Some(day) = day.filter(|day| span >= FEWEST_DAYS * day && share(*day) > CYCLE_SHARE) {
+    let is_daily = |day: &f64| {
+        let days = span / day;
+        let explained = share(*day);
+        let wanted = if days < FEWEST_CYCLES {
+            FEW_DAYS_SHARE
+        } else {
+            CYCLE_SHARE
+        };
+        let bends_do_better = || bends_suffice(track, &base, line_rss, explained);
+        days >= FEWEST_DAYS && explained > wanted && (days >= 4.0 || !bends_do_better())
+    };
+    if let Some(day) = day.filter(is_daily) {
         return Some(day);
     }
     let most = (track.len() as f64 / 8.0).min(30.0);
@@ -150,7 +164,32 @@ pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<
             (best, best_cycles) = (explained, near);
         }
     }
-    (best > CYCLE_SHARE).then(|| span / best_cycles)
+    let bends_do_better = best_cycles < 4.0 && bends_suffice(track, &base, line_rss, best);
+    (best > CYCLE_SHARE && !bends_do_better).then(|| span / best_cycles)
+}
+
+/// Whether two bends explain about as much as the cycle does.
+fn bends_suffice(track: &Track, base: &[Vec<f64>], line_rss: f64, explained: f64) -> bool {
+    1.0 - bent_line_share(track, base, line_rss) < 1.3 * (1.0 - explained)
+}
+
+/// Share of the variance about a line that two bends explain: a rise between two levels, or
+/// down and up again, must not be taken for a cycle of which little was seen.
+fn bent_line_share(track: &Track, base: &[Vec<f64>], line_rss: f64) -> f64 {
+    const PLACES: u32 = 28;
+    let bend = |place: u32| -> Vec<f64> {
+        let share = f64::from(place) / f64::from(PLACES);
+        base[1].iter().map(|u| (u - share).max(0.0)).collect()
+    };
+    let bends: Vec<Vec<f64>> = (1..PLACES).map(bend).collect();
+    let mut least = line_rss;
+    for (index, first) in bends.iter().enumerate() {
+        for second in &bends[index + 1..] {
+            let model = [base, &[first.clone(), second.clone()]].concat();
+            least = fit(&model, &track.y).map_or(least, |fitted| fitted.rss().min(least));
+        }
+    }
+    1.0 - least / line_rss
 }
 
 /// Values less the least-squares line.

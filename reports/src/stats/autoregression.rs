@@ -74,7 +74,7 @@ pub fn estimate(residuals: &[f64], spacing: &[f64], parameters: usize) -> Memory
     Memory {
         rho,
         innovation_variance: squares / freedom,
-        degrees: degrees.max(3.0),
+        degrees: degrees.max(2.5),
     }
 }
 
