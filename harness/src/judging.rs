@@ -19,6 +19,18 @@ impl<'a> JudgedCell<'a> {
         JudgedCell { cell, judgement }
     }
 
+    /// Takes the verdict that was written when the cell ended, and judges only where there is
+    /// none: what a run of thousands of cells can afford.
+    pub fn as_recorded(cell: &'a Cell) -> Self {
+        match cell.verdict() {
+            Some(judgement) => JudgedCell {
+                cell,
+                judgement: Ok(judgement),
+            },
+            None => Self::from_folder(cell, &VerdictOptions::default()),
+        }
+    }
+
     /// The verdict; a cell that could not be judged is inconclusive.
     pub fn verdict(&self) -> Verdict {
         self.judgement

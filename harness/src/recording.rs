@@ -5,11 +5,37 @@ use crate::planning::Common;
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::run::run_cells;
 use anyhow::Context;
-use leaklab_reports::run::{Run, RunRecord, write_atomically};
+use leaklab_reports::run::{CellStatus, Run, RunError, RunRecord, write_atomically};
 use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A run that has ended.
+pub struct RecordedRun {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How each cell ended, as the supervisor knows it; `None` if it was not started.
+    statuses: Vec<Option<CellStatus>>,
+}
+
+impl RecordedRun {
+    /// Opens it. How cells ended is taken from memory: a disk that is full keeps the folder
+    /// from saying it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::open`].
+    pub fn open(&self) -> Result<Run, RunError> {
+        let mut run = Run::open(&self.folder)?;
+        for (cell, status) in run.cells.iter_mut().zip(&self.statuses) {
+            if let Some(status) = status {
+                cell.status = status.clone();
+            }
+        }
+        Ok(run)
+    }
+}
 
 /// Makes a folder below `runs`, runs the cells that `plan` gives for it, and returns it.
 ///
@@ -24,7 +50,7 @@ pub fn record_run(
     common: &Common,
     plan: &dyn Fn(&Path) -> anyhow::Result<Vec<CellSetup>>,
     until_verdict: bool,
-) -> anyhow::Result<PathBuf> {
+) -> anyhow::Result<RecordedRun> {
     plan(runs)?;
     let folder = create_run_folder(runs)?;
     let cells = plan(&folder)?;
@@ -32,7 +58,7 @@ pub fn record_run(
     let view = LiveView::new(cells.len(), until_verdict);
     let jobs = usize::try_from(common.jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
-    run_cells(&cells, jobs, &view, &|setup, _| {
+    let statuses = run_cells(&cells, jobs, &view, &|setup, _| {
         if let Err(error) = judge_ended(&folder, setup) {
             lock(&failed_verdicts).push(error);
         }
@@ -40,7 +66,7 @@ pub fn record_run(
     for error in lock(&failed_verdicts).iter() {
         eprintln!("warning: {error:#}");
     }
-    Ok(folder)
+    Ok(RecordedRun { folder, statuses })
 }
 
 /// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.

@@ -26,7 +26,7 @@ fn kill(pid: u32, signal: &str) {
 #[test]
 fn a_program_without_the_protocol_is_sampled_from_outside() {
     let called = Lab::new().run_script(
-        &["--duration", "600ms", "--interval", "50ms"],
+        &["--duration", "1500ms", "--interval", "50ms"],
         "exec sleep 30",
     );
     let cell = called.cell();
@@ -37,7 +37,7 @@ fn a_program_without_the_protocol_is_sampled_from_outside() {
         cell.status
     );
     let table = cell.samples(|_| true).expect("samples");
-    assert!(table.len() >= 8, "{} rows in 600 ms at 50 ms", table.len());
+    assert!(table.len() >= 8, "{} rows in 1500 ms at 50 ms", table.len());
     let rss = table.filled_column(columns::RSS_BYTES).expect("RSS");
     assert!(rss.iter().all(|bytes| *bytes > 0.0), "{rss:?}");
     assert_eq!(table.filled_column(columns::ALLOCATED_BYTES), None);

@@ -43,7 +43,7 @@ fn generated_series_of_every_family_are_hardly_ever_judged_wrong() {
             series += 1;
             easy += usize::from(labelled.easy && labelled.truth != Truth::Slowing);
             if contradicts(verdict, labelled.truth) {
-                wrong.push((family, seed, verdict));
+                wrong.push((labelled.family, seed, verdict, labelled.slope_per_hour));
             }
             let decidable = labelled.easy && labelled.truth != Truth::Slowing;
             open += usize::from(decidable && verdict == Verdict::Inconclusive);

@@ -15,6 +15,7 @@ pub mod watch;
 
 use comfy_table::{ContentArrangement, Table};
 use std::io::Write;
+use std::os::fd::AsFd;
 
 /// A table without frames: columns under their names.
 pub fn plain_table(columns: &[&str]) -> Table {
@@ -22,8 +23,18 @@ pub fn plain_table(columns: &[&str]) -> Table {
     table
         .load_style(comfy_table::presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(table_width())
         .set_header(columns.iter().copied());
     table
+}
+
+/// Columns that a table may take: the terminal's, but not so few that words break; or what
+/// fits a page elsewhere.
+fn table_width() -> u16 {
+    const NARROWEST: u16 = 100;
+    const PAGE: u16 = 140;
+    crate::system::terminal_columns(std::io::stdout().as_fd())
+        .map_or(PAGE, |columns| columns.max(NARROWEST))
 }
 
 /// Writes results to stdout; a reader that has gone (`| head`) is no failure.

@@ -6,7 +6,7 @@ use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::judging::JudgedCell;
 use crate::planning::{Common, PerCell, everything, find_scenario, select, tour};
-use crate::recording::record_run;
+use crate::recording::{RecordedRun, record_run};
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::interrupt;
 use crate::time::parse_duration;
@@ -14,11 +14,13 @@ use anyhow::Context;
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::judge::Budget;
 use leaklab_reports::page::{PageOptions, write_run};
-use leaklab_reports::run::{Run, write_atomically};
-use leaklab_reports::verdict::VerdictOptions;
+use leaklab_reports::run::write_atomically;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Longest load of a cell that is run until its verdict.
+const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(8 * 3600);
 
 /// Time between TERM and KILL.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -42,7 +44,7 @@ pub struct Arguments {
     #[arg(last = true, conflicts_with_all = ["selectors", "all"])]
     command: Vec<OsString>,
     /// Length of the load of each cell [default: the scenario's own; 60s for a program].
-    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DURATION")]
+    #[arg(long, value_parser = parse_positive, env = "LEAKLAB_DURATION")]
     duration: Option<Duration>,
     /// Length of a warm-up before it, drawn but not judged.
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_WARMUP")]
@@ -71,8 +73,8 @@ pub struct Arguments {
     /// Resident memory at which a cell is ended [default: 80 % of what is free, per job].
     #[arg(long, value_parser = parse_size, env = "LEAKLAB_MEMORY_LIMIT")]
     memory_limit: Option<u64>,
-    /// Soft limit of open descriptors for each cell.
-    #[arg(long, env = "LEAKLAB_DESCRIPTOR_LIMIT")]
+    /// Soft limit of open descriptors for each cell, 16 or more.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(16..), env = "LEAKLAB_DESCRIPTOR_LIMIT")]
     descriptor_limit: Option<u64>,
     /// A parameter of the scenario, as `key=value`; `leaklab list SCENARIO` shows them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -89,11 +91,11 @@ pub struct Arguments {
     /// How long a cell may take to say that it is ready [default: 30s; a program need not say].
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_READY_TIMEOUT")]
     ready_timeout: Option<Duration>,
-    /// Stop each cell as soon as its verdict is certain.
-    #[arg(long, requires = "max_duration", conflicts_with = "duration")]
+    /// Stop each cell as soon as its verdict is certain, at the latest after --max-duration.
+    #[arg(long, conflicts_with = "duration")]
     until_verdict: bool,
-    /// Longest load with --until-verdict.
-    #[arg(long, value_parser = parse_duration, requires = "until_verdict")]
+    /// Longest load with --until-verdict [default: 8h].
+    #[arg(long, value_parser = parse_positive, requires = "until_verdict")]
     max_duration: Option<Duration>,
     /// File with profiles and settings [default: leaklab.toml, if there is one].
     #[arg(long, value_name = "FILE", env = "LEAKLAB_CONFIG")]
@@ -135,8 +137,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     let runs = arguments.out.join("runs");
     let plan = |folder: &Path| arguments.cells(&common, folder);
     interrupt::listen().context("cannot listen for signals")?;
-    let folder = record_run(&runs, &common, &plan, arguments.until_verdict)?;
-    conclude(&folder, arguments.format, arguments.junit.as_deref())
+    let recorded = record_run(&runs, &common, &plan, arguments.until_verdict)?;
+    conclude(&recorded, arguments.format, arguments.junit.as_deref())
 }
 
 impl Arguments {
@@ -169,6 +171,12 @@ impl Arguments {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let config = Config::read(self.config.as_deref())?;
         for entry in &config.scenario {
+            if let Some((scenario, _)) = entry.name.split_once("::") {
+                return Err(usage(format!(
+                    "`[[scenario]]` names a whole scenario: write `{scenario}`, not `{}`",
+                    entry.name
+                )));
+            }
             find_scenario(&entry.name)?;
         }
         let profile = match &self.profile {
@@ -183,7 +191,10 @@ impl Arguments {
         Ok(Common {
             flags: PerCell {
                 interval: self.interval,
-                duration: self.duration.or(self.max_duration),
+                duration: self.duration.or_else(|| {
+                    self.until_verdict
+                        .then(|| self.max_duration.unwrap_or(DEFAULT_MAX_DURATION))
+                }),
                 warmup: self.warmup,
                 drain: self.drain,
                 rate: self.rate,
@@ -208,13 +219,10 @@ impl Arguments {
 }
 
 /// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.
-fn conclude(folder: &Path, format: Format, junit: Option<&Path>) -> anyhow::Result<Exit> {
-    let run = Run::open(folder)?;
-    let judged: Vec<JudgedCell<'_>> = run
-        .cells
-        .iter()
-        .map(|cell| JudgedCell::from_folder(cell, &VerdictOptions::default()))
-        .collect();
+fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> anyhow::Result<Exit> {
+    let folder = &recorded.folder;
+    let run = recorded.open()?;
+    let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
     if let Some(path) = junit {
         write_atomically(path, junit_xml(&run, &judged)?.as_bytes())
             .with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -249,6 +257,13 @@ fn conclude(folder: &Path, format: Format, junit: Option<&Path>) -> anyhow::Resu
         .iter()
         .fold(Exit::Good, |exit, cell| exit.or_graver(cell.exit()));
     Ok(interrupt::asked_by().map_or(exit, Exit::Signal))
+}
+
+fn parse_positive(text: &str) -> Result<Duration, String> {
+    parse_duration(text).and_then(|duration| {
+        let positive = (!duration.is_zero()).then_some(duration);
+        positive.ok_or_else(|| "the duration must be above 0".to_owned())
+    })
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {

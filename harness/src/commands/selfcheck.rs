@@ -8,8 +8,6 @@ use crate::planning::{Common, PerCell, select};
 use crate::recording::record_run;
 use crate::supervisor::interrupt;
 use anyhow::Context;
-use leaklab_reports::run::Run;
-use leaklab_reports::verdict::VerdictOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,16 +61,13 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let canaries = select(&["shape".to_owned()])?;
     let plan = |folder: &Path| common.scenario_cells(&canaries, folder);
     interrupt::listen().context("cannot listen for signals")?;
-    let folder = record_run(&arguments.out.join("selfcheck"), &common, &plan, false)?;
+    let recorded = record_run(&arguments.out.join("selfcheck"), &common, &plan, false)?;
     if let Some(signal) = interrupt::asked_by() {
         return Ok(Exit::Signal(signal));
     }
-    let run = Run::open(&folder)?;
-    let judged: Vec<_> = run
-        .cells
-        .iter()
-        .map(|cell| JudgedCell::from_folder(cell, &VerdictOptions::default()))
-        .collect();
+    let folder = &recorded.folder;
+    let run = recorded.open()?;
+    let judged: Vec<_> = run.cells.iter().map(JudgedCell::as_recorded).collect();
     print(&closing_table(&judged))?;
     let broken: Vec<_> = judged
         .iter()
@@ -80,7 +75,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         .map(|cell| cell.cell.plan.id.as_str())
         .collect();
     if broken.is_empty() {
-        std::fs::remove_dir_all(&folder)
+        std::fs::remove_dir_all(folder)
             .with_context(|| format!("cannot remove `{}`", folder.display()))?;
         print("\nthe instrument works: every canary got the verdict that it must get\n")?;
         return Ok(Exit::Good);

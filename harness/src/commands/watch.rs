@@ -12,7 +12,6 @@ use crate::time::{duration_text, parse_duration};
 use leaklab_reports::page::RunLife;
 use leaklab_reports::run::{Cell, Outcome, Run, Sample};
 use leaklab_reports::sketch::{Frame, braille, sparkline};
-use leaklab_reports::verdict::VerdictOptions;
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -79,7 +78,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 /// The exit code of the run itself.
 fn exit_of(run: &Run) -> Exit {
     run.cells.iter().fold(Exit::Good, |exit, cell| {
-        exit.or_graver(JudgedCell::from_folder(cell, &VerdictOptions::default()).exit())
+        exit.or_graver(JudgedCell::as_recorded(cell).exit())
     })
 }
 

@@ -132,10 +132,17 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     let basis = comparison.basis.map_or("", Basis::words);
     if let Some(removed) = &comparison.removed_percent {
-        notes.push(format!(
-            "share of the growth removed: {} % at 95 % confidence",
-            with_error(removed)
-        ));
+        notes.push(if removed.value < 0.0 {
+            format!(
+                "none of the growth is removed: it is {:.2} times as large",
+                1.0 - removed.value / 100.0
+            )
+        } else {
+            format!(
+                "share of the growth removed: {} % at 95 % confidence",
+                with_error(removed)
+            )
+        });
     }
     if let Some(test) = &comparison.remaining {
         let word = if test.within {

@@ -45,10 +45,13 @@ pub fn read_table(source: impl Read, options: &ReadOptions) -> Result<Table, Inp
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let (number, ended) = (lines.number, lines.ended);
+        let (number, ended, rows_before) = (lines.number, lines.ended, rows.table.time_s.len());
         match rows.add(&lines.buffer, number) {
             Ok(()) => {}
-            Err(error) if !ended => torn = Some(error),
+            Err(error) if !ended => {
+                rows.cut_to(rows_before);
+                torn = Some(error);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -56,7 +59,6 @@ pub fn read_table(source: impl Read, options: &ReadOptions) -> Result<Table, Inp
         rows.table.notes.push(format!(
             "the last line is cut off and was left out ({error})"
         ));
-        rows.even_out();
     }
     rows.finish()
 }
@@ -364,21 +366,13 @@ impl Rows {
     }
 
     /// Takes back what was read of a line that was cut off.
-    fn even_out(&mut self) {
-        let columns = self.table.metrics.iter().map(|(_, values)| values.len());
-        let operations = self.table.operations.iter().map(Vec::len);
-        let complete = columns
-            .chain(operations)
-            .chain([self.table.time_s.len()])
-            .min()
-            .unwrap_or(0);
-        self.table.time_s.truncate(complete);
-        self.table
-            .metrics
-            .iter_mut()
-            .for_each(|(_, values)| values.truncate(complete));
+    fn cut_to(&mut self, rows: usize) {
+        self.table.time_s.truncate(rows);
+        for (_, values) in &mut self.table.metrics {
+            values.truncate(rows);
+        }
         if let Some(operations) = &mut self.table.operations {
-            operations.truncate(complete);
+            operations.truncate(rows);
         }
     }
 

@@ -173,7 +173,8 @@ fn take_apart(run: &Series<'_>, options: &JudgeOptions) -> Result<Option<Healthy
     let n = rest.len();
     let per_point = (n as f64 / 400.0).max(1.0);
     let memory = per_point * 10.0 / (1.0 - line.memory.rho);
-    let block = (memory as usize).clamp((n as f64).cbrt() as usize + 1, (n / 20).max(2));
+    let most = (n / 20).max(2);
+    let block = (memory as usize).clamp(((n as f64).cbrt() as usize + 1).min(most), most);
     Ok(Some(Healthy {
         time_s: kept.iter().map(|&i| run.time_s[i]).collect(),
         operations: run

@@ -197,12 +197,11 @@ impl Family {
     }
 }
 
+/// The sum of squares that a model leaves when a curve is added to it.
+type ResidualOf<'a> = dyn Fn(&[Vec<f64>], Vec<f64>) -> f64 + 'a;
+
 /// The best warm-up of each kind: an exponential, a bend, two exponentials.
-fn lasting_curves(
-    base: &[Vec<f64>],
-    u: &[f64],
-    rss_of: &dyn Fn(&[Vec<f64>], Vec<f64>) -> f64,
-) -> Vec<Vec<Vec<f64>>> {
+fn lasting_curves(base: &[Vec<f64>], u: &[f64], rss_of: &ResidualOf<'_>) -> Vec<Vec<Vec<f64>>> {
     let mut all: Vec<Vec<Vec<f64>>> = WARM_UPS
         .iter()
         .map(|family| {

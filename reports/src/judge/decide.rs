@@ -119,7 +119,15 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
             finding
         })
         .collect();
-    combine_restarts(findings, frame, options)
+    let mut finding = combine_restarts(findings, frame, options);
+    if finding.verdict == Verdict::Inconclusive
+        && let Some(line) = windows::standstill(track, finding.budget, frame.quantum)
+    {
+        finding.verdict = Verdict::NoLeak;
+        finding.why = Why::Standstill;
+        finding.line = Some(line);
+    }
+    finding
 }
 
 /// The deepest fall at the cuts between stretches.
@@ -288,13 +296,17 @@ fn fit_few(floor: &Track) -> Option<Line> {
 
 /// A floor seen in few teeth is not as precise as it looks: before any tooth is seen, its
 /// floor is taken to vary by [`FLOOR_SHARE`] of the height and by what is missed between two
-/// readings, with the weight of four teeth.
+/// readings, with the weight of four teeth. From six teeth on that weight falls; ten speak for
+/// themselves.
 fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Line {
     let n = floor.len() as f64;
     let mean = floor.x.iter().sum::<f64>() / n;
     let spread: f64 = floor.x.iter().map(|x| (x - mean).powi(2)).sum();
     let freedom = (n - 2.0).max(0.0);
-    let prior = 4.0;
+    let prior = (10.0 - n).clamp(0.0, 4.0);
+    if prior == 0.0 {
+        return line;
+    }
     let missed = 1.0 / (12.0_f64.sqrt() * sawtooth.points_per_rise);
     let expected = (FLOOR_SHARE.hypot(missed) * sawtooth.height).hypot(sawtooth.noise);
     let variance = (freedom * line.sigma.powi(2) + prior * expected.powi(2)) / (freedom + prior);
@@ -456,16 +468,21 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
     }
 }
 
-/// Where no part is straight, windows may still agree.
+/// Where no part is straight, windows may still agree; and what has hardly moved has not grown.
 fn ask_windows(finding: &mut Finding, track: &Track, extras: &Extras, deciding: f64, quantum: f64) {
-    if finding.why != Why::Unsettled {
-        return;
-    }
-    if let Some((verdict, line)) =
-        windows::agreement(track, extras, finding.budget, deciding, quantum)
+    if finding.why == Why::Unsettled
+        && let Some((verdict, line)) =
+            windows::agreement(track, extras, finding.budget, deciding, quantum)
     {
         finding.verdict = verdict;
         finding.why = Why::WindowsAgree;
+        finding.line = Some(line);
+    }
+    if matches!(finding.why, Why::Unsettled | Why::TooWide)
+        && let Some(line) = windows::standstill(track, finding.budget, quantum)
+    {
+        finding.verdict = Verdict::NoLeak;
+        finding.why = Why::Standstill;
         finding.line = Some(line);
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn restarts(track: &Track) -> Vec<usize> {
     let changes: Vec<f64> = track.y.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let noise = robust_sigma(&changes);
     let n = track.len();
-    let reach = (n / 100).clamp(2, 12);
+    let reach = (n / 100).clamp(3, 12);
     let mut cuts: Vec<usize> = Vec::new();
     let mut index = 1;
     while index < n {

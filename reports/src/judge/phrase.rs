@@ -11,6 +11,7 @@ pub(super) enum Why {
     TooWide,
     Unsettled,
     WindowsAgree,
+    Standstill,
     Decelerating,
     FewTeeth { teeth: usize },
     FewSteps { steps: usize },
@@ -101,6 +102,9 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         }
         Why::WindowsAgree => {
             format!("growth is uneven, but in every window it lies above the budget of {budget}")
+        }
+        Why::Standstill => {
+            format!("the values moved far less in all than the budget of {budget} would allow")
         }
         Why::Unsettled => {
             format!("the series has not settled: no part up to its end is straight{longer}")

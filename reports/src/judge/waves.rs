@@ -68,6 +68,10 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     {
         return None;
     }
+    // Falls of what is left beside a line are none where the values themselves do not fall.
+    if median(&heights)? < 0.5 * TOOTH * range {
+        return None;
+    }
     let floor = Track {
         x: troughs.iter().map(|&i| track.x[i]).collect(),
         y: troughs.iter().map(|&i| track.y[i]).collect(),

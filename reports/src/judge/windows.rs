@@ -74,3 +74,28 @@ pub(super) fn agreement(
     line.precision = vec![precision];
     Some((verdict, line))
 }
+
+/// How small the range must be beside what the budget allows in the time.
+const STANDSTILL: f64 = 0.4;
+
+/// A line whose interval is bounded by how far the values moved at all, where that is far less
+/// than the budget allows over the same time: no growth above the budget hides in it.
+pub(super) fn standstill(track: &Track, budget: f64, quantum: f64) -> Option<Line> {
+    let begin = track.x[0] + LEFT_OUT * track.span();
+    let part = track.slice(track.x.partition_point(|&x| x < begin)..track.len());
+    let high = part.y.iter().copied().fold(f64::MIN, f64::max);
+    let low = part.y.iter().copied().fold(f64::MAX, f64::min);
+    let range = high - low;
+    if part.len() < 20 || range.max(quantum) >= STANDSTILL * budget * part.span() {
+        return None;
+    }
+    let mut line = fit_line(&part, &Extras::default(), quantum)?;
+    let bound = range / part.span();
+    line.slope = line.slope.clamp(-bound, bound);
+    line.grain_error = 0.0;
+    line.precision = vec![Precision {
+        standard_error: bound / 1.96,
+        degrees: MANY,
+    }];
+    Some(line)
+}

@@ -77,7 +77,17 @@ pub enum EventKind {
     Unknown,
 }
 
-/// Reads the events of a cell; lines that are torn or unreadable are left out.
+/// Most characters of a mark's name; a program can hand us one of any length.
+const LONGEST_NAME: usize = 200;
+
+fn shorten(name: &mut String) {
+    if let Some((cut, _)) = name.char_indices().nth(LONGEST_NAME) {
+        name.truncate(cut);
+        name.push('…');
+    }
+}
+
+/// Reads the events of a cell; names of marks are cut at 200 characters; lines that are torn or unreadable are left out.
 ///
 /// # Errors
 ///
@@ -90,7 +100,10 @@ pub fn read_events(path: &Path) -> std::io::Result<Vec<Event>> {
     };
     let mut events = Vec::new();
     for line in std::io::BufReader::new(file).split(b'\n') {
-        if let Ok(event) = serde_json::from_slice(&line?) {
+        if let Ok(mut event) = serde_json::from_slice::<Event>(&line?) {
+            if let EventKind::Mark { name, .. } = &mut event.kind {
+                shorten(name);
+            }
             events.push(event);
         }
     }
@@ -126,5 +139,15 @@ mod tests {
         };
         assert_eq!(kinds, [EventKind::Ready, mark, EventKind::Unknown]);
         assert_eq!(read_events(&folder.path().join("none")).expect("none"), []);
+    }
+
+    #[test]
+    fn a_name_without_end_is_cut() {
+        let mut name = "é".repeat(60_000);
+        shorten(&mut name);
+        assert_eq!(name.chars().count(), LONGEST_NAME + 1);
+        let mut short = "deploy".to_owned();
+        shorten(&mut short);
+        assert_eq!(short, "deploy");
     }
 }

@@ -19,6 +19,7 @@ pub enum Truth {
 
 /// One series with its label.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "the test and the example each read a part of it")]
 pub struct Labelled {
     pub family: &'static str,
     pub time_s: Vec<f64>,

@@ -174,10 +174,10 @@ pub fn write(folder: &Path, cells: &[CellSpec]) -> Run {
         .map(str::to_owned)
         .to_vec(),
         configuration: Configuration {
-            interval_ms: 1000.0,
+            interval_ms: Some(1000.0),
             duration_s: Some(20.0),
-            warmup_s: 2.0,
-            drain_s: 4.0,
+            warmup_s: Some(2.0),
+            drain_s: Some(4.0),
             repeat: 1,
             jobs: 1,
             seed: 7,

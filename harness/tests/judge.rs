@@ -1,0 +1,241 @@
+//! `leaklab judge`, `plan` and `calibrate` on tables and runs, as users call them.
+
+mod support;
+
+use std::fmt::Write;
+use support::Lab;
+
+/// A table of `rows` readings a second apart.
+fn table(rows: usize, value: impl Fn(f64) -> f64) -> String {
+    let mut text = String::from("elapsed_s,bytes\n");
+    for row in 0..rows {
+        let _ = writeln!(text, "{row},{}", value(row as f64).round());
+    }
+    text
+}
+
+/// Noise without memory that needs no generator: the fractions of multiples of a surd.
+fn noise(t: f64) -> f64 {
+    1e5 * ((t * 0.618_033_988_75).fract() - 0.5)
+}
+
+fn lab_with(name: &str, text: &str) -> Lab {
+    let lab = Lab::new();
+    std::fs::write(lab.path().join(name), text).expect("a table");
+    lab
+}
+
+fn objects(stdout: &str) -> Vec<serde_json::Value> {
+    stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect()
+}
+
+#[test]
+fn a_growing_table_is_a_leak_and_a_level_one_is_none() {
+    let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
+    std::fs::write(lab.path().join("level.csv"), table(600, |t| 1e8 + noise(t))).expect("a table");
+    let called = lab
+        .call(&[
+            "judge", "up.csv", "--budget", "1MB/h", "--limit", "200MB", "--format", "json",
+        ])
+        .expect_code(1);
+    let found = &objects(&called.stdout)[0];
+    assert_eq!(found["file"], "up.csv");
+    assert_eq!(found["metric"], "bytes");
+    assert_eq!(found["verdict"], "leak");
+    assert_eq!(found["shape"], "linear");
+    let slope = found["slope_bytes_per_hour"].as_f64().expect("a slope");
+    assert!((slope - 18e6).abs() < 1e5, "{slope}");
+    // 100 MB above the start at 5 kB/s: 20,000 s, less the 599 s that have passed.
+    let left = found["time_to_limit_s"].as_f64().expect("a time");
+    assert!((left - 19_401.0).abs() < 200.0, "{left}");
+    for key in [
+        "kind",
+        "slope_low_bytes_per_hour",
+        "slope_high_bytes_per_hour",
+        "slope_bytes_per_op",
+        "budget_bytes_per_hour",
+        "resolution_bytes_per_hour",
+        "settled_after_s",
+        "needs_s",
+        "reason",
+    ] {
+        assert!(found.get(key).is_some(), "{key}: {found}");
+    }
+    lab.call(&["judge", "level.csv", "--budget", "9MB/h"])
+        .expect_code(0);
+    let both = lab.call(&[
+        "judge",
+        "level.csv",
+        "up.csv",
+        "--budget",
+        "9MB/h",
+        "--format",
+        "json",
+    ]);
+    let both = both.expect_code(1);
+    assert_eq!(objects(&both.stdout).len(), 2, "an object for each file");
+}
+
+#[test]
+fn words_carry_the_figures_and_the_reason_and_no_sketch_into_a_pipe() {
+    let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
+    let called = lab
+        .call(&["judge", "up.csv", "--budget", "1MB/h"])
+        .expect_code(1);
+    for words in [
+        "leak, linear",
+        "growth",
+        "budget",
+        "resolution",
+        "settled",
+        "sustained growth of",
+    ] {
+        assert!(called.stdout.contains(words), "{words}: {}", called.stdout);
+    }
+    assert!(!called.stdout.contains('├'), "{}", called.stdout);
+}
+
+#[test]
+fn operations_give_growth_per_operation() {
+    let mut text = String::from("elapsed_ms,ops_total,heap_bytes\n");
+    for row in 0..200_u32 {
+        let ops = row * 25;
+        let _ = writeln!(text, "{},{ops},{}", row * 100, 1_000_000 + ops * 600);
+    }
+    let lab = lab_with("ops.csv", &text);
+    let called = lab
+        .call(&["judge", "ops.csv", "--budget", "16B/op", "--format", "json"])
+        .expect_code(1);
+    let found = &objects(&called.stdout)[0];
+    let slope = found["slope_bytes_per_op"]
+        .as_f64()
+        .expect("a slope per operation");
+    assert!((slope - 600.0).abs() < 0.5, "{slope}");
+    lab.call(&["judge", "ops.csv", "--budget", "1KiB/op"])
+        .expect_code(0);
+}
+
+#[test]
+fn too_little_is_inconclusive_and_says_what_it_needs() {
+    let lab = lab_with("short.csv", &table(6, |t| 1e8 + 1e6 * t));
+    let called = lab
+        .call(&["judge", "short.csv", "--format", "json"])
+        .expect_code(3);
+    let found = &objects(&called.stdout)[0];
+    assert_eq!(found["verdict"], "inconclusive");
+    assert!(
+        found["needs_s"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 0.0),
+        "{found}"
+    );
+}
+
+#[test]
+fn wrong_names_and_broken_tables_are_usage_errors() {
+    let lab = lab_with("memory.csv", "elapsed_s,bytes\n0,1\n1,x\n2,3\n");
+    for (arguments, words) in [
+        (
+            &["judge", "memory.csv"][..],
+            "line 3, column `bytes`: `x` is not a number",
+        ),
+        (
+            &["judge", "memory.csv", "--value", "byte"],
+            "did you mean `bytes`?",
+        ),
+        (&["judge", "nowhere.csv"], "there is no `nowhere.csv`"),
+        (&["judge", "memory.csv", "--budget", "lots"], "200KB/h"),
+        (
+            &["judge", "memory.csv", "--time-unit", "fortnight"],
+            "known are",
+        ),
+        (&["judge"], "SOURCES"),
+        (&["plan", "--like", "memory.csv"], "--min-leak"),
+    ] {
+        lab.call(arguments).expect_code(2).expect_stderr(&[words]);
+    }
+}
+
+#[test]
+fn a_run_is_judged_by_run_by_cell_and_by_address() {
+    let lab = Lab::new();
+    lab.call(&[
+        "run",
+        "shape::steady-leak",
+        "--duration",
+        "3s",
+        "--drain",
+        "0s",
+    ]);
+    let run = lab.newest_run().expect("a run").display().to_string();
+    let cell = format!("{run}::shape::steady-leak");
+    for source in [&run, &cell] {
+        // The variant declares a leak; finding it is what is expected.
+        let called = lab
+            .call(&["judge", source, "--format", "json"])
+            .expect_code(0);
+        let found = objects(&called.stdout);
+        assert_eq!(found[0]["verdict"], "leak", "{}", called.stdout);
+        assert_eq!(found[0]["kind"], "live-heap");
+        assert!(found.len() > 1, "every metric: {}", called.stdout);
+    }
+    lab.call(&["judge", &format!("{run}::nothing")])
+        .expect_code(2);
+}
+
+#[test]
+fn a_plan_needs_longer_for_a_smaller_leak() {
+    let lab = lab_with("level.csv", &table(900, |t| 1e8 + noise(t)));
+    let needed = |leak: &str| {
+        let called = lab
+            .call(&[
+                "plan",
+                "--min-leak",
+                leak,
+                "--like",
+                "level.csv",
+                "--format",
+                "json",
+            ])
+            .expect_code(0);
+        objects(&called.stdout)[0]["needs_s"]
+            .as_f64()
+            .expect("a time")
+    };
+    let (small, large) = (needed("100KB/h"), needed("10MB/h"));
+    // The length goes with the leak to the power of minus two thirds: 100^(2/3) = 21.5.
+    assert!((small / large - 21.5).abs() < 1.0, "{small} {large}");
+}
+
+#[test]
+fn calibration_on_a_healthy_table_finds_few_false_alarms() {
+    let lab = lab_with("level.csv", &table(600, |t| 1e8 + noise(t)));
+    let called = lab
+        .call(&[
+            "calibrate",
+            "level.csv",
+            "--budget",
+            "5MB/h",
+            "--resamples",
+            "20",
+            "--format",
+            "json",
+        ])
+        .expect_code(0);
+    let found = &objects(&called.stdout)[0]["calibration"];
+    assert!(
+        found["false_alarm_rate"]
+            .as_f64()
+            .is_some_and(|rate| rate <= 0.05),
+        "{found}"
+    );
+    assert!(
+        found["smallest_leak_per_hour"]
+            .as_f64()
+            .is_some_and(|leak| leak > 5e6),
+        "{found}"
+    );
+}

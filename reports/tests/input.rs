@@ -1,0 +1,130 @@
+//! Tables as they come: from tools, from spreadsheets, cut off, and wrong.
+
+use leaklab_reports::input::{ReadOptions, Table, TimeUnit, read_table};
+
+fn read(text: &str) -> Table {
+    read_table(text.as_bytes(), &ReadOptions::default()).expect("a table")
+}
+
+fn error(text: &str) -> String {
+    read_table(text.as_bytes(), &ReadOptions::default())
+        .expect_err("no table")
+        .to_string()
+}
+
+#[test]
+fn psrecord_is_read_with_its_unit() {
+    let table = read(
+        "# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n       0.000        0.000        1.500     10.0\n       0.010       99.000        2.000     10.0\n",
+    );
+    assert_eq!(table.time_s, [0.0, 0.01]);
+    assert_eq!(table.metrics.len(), 1);
+    assert_eq!(
+        table.metrics[0],
+        ("Real (MB)".to_owned(), vec![1_572_864.0, 2_097_152.0])
+    );
+    assert!(
+        table.notes[0].contains("converted to bytes"),
+        "{:?}",
+        table.notes
+    );
+}
+
+#[test]
+fn spreadsheets_with_semicolons_and_decimal_commas_are_read() {
+    let table = read("\u{feff}time;value\r\n0,5;1000,25\r\n1,5;1001\r\n");
+    assert_eq!(table.time_s, [0.0, 1.0]);
+    assert_eq!(table.metrics[0].1, [1_000.25, 1_001.0]);
+}
+
+#[test]
+fn stamps_and_dates_count_from_the_first_row() {
+    for text in [
+        "timestamp,value\n1795233600,5\n1795233660,6\n",
+        "timestamp,value\n1795233600000,5\n1795233660000,6\n",
+        "timestamp,value\n2026-11-21T04:00:00Z,5\n2026-11-21T04:01:00Z,6\n",
+        "Time,\"my, value\"\n2026-11-21 04:00:00,5\n2026-11-21 04:01:00,6\n",
+        "elapsed_ms,value\n0,5\n60000,6\n",
+    ] {
+        assert_eq!(read(text).time_s, [0.0, 60.0], "{text}");
+    }
+    let options = ReadOptions {
+        time_unit: Some(TimeUnit::Minutes),
+        ..ReadOptions::default()
+    };
+    let table = read_table(&b"t,v\n0,1\n1,2\n"[..], &options).expect("a table");
+    assert_eq!(table.time_s, [0.0, 60.0]);
+}
+
+#[test]
+fn a_table_without_header_has_numbered_columns() {
+    let table = read("0,100\n1,101\n");
+    assert_eq!(table.metrics[0], ("2".to_owned(), vec![100.0, 101.0]));
+}
+
+#[test]
+fn readings_that_were_not_taken_are_empty() {
+    let table = read("t,value\n0,1\n1,\n2,NaN\n3,null\n4,5\n");
+    assert_eq!(table.metrics[0].1.iter().filter(|v| v.is_nan()).count(), 3);
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_and_said_so() {
+    let table = read("t,rss_bytes,threads\n0,1,2\n1,2,2\n2,3");
+    assert_eq!(table.time_s, [0.0, 1.0]);
+    assert_eq!(table.metrics[0].1.len(), 2);
+    assert!(table.notes[0].contains("cut off"), "{:?}", table.notes);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_by_line_and_column() {
+    for (text, words) in [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        ("t,value\n", "a header, but no rows"),
+        (
+            "t,value\n0,1\n1,many\n2,3\n",
+            "line 3, column `value`: `many` is not a number",
+        ),
+        (
+            "t,value\n0,1\nsoon,2\n2,3\n",
+            "line 3, column `t`: `soon` is not a time",
+        ),
+        (
+            "t,value\n0,1\n,2\n2,3\n",
+            "line 3 has no time in column `t`",
+        ),
+        (
+            "t,value\n0,1\n1,-5\n2,3\n",
+            "line 3, column `value`: -5 is negative",
+        ),
+        (
+            "t,value\n0,1\n1,inf\n2,3\n",
+            "line 3, column `value`: `inf` is not a number",
+        ),
+        (
+            "t,value\n5,1\n9,2\n7,3\n",
+            "line 4: time goes backwards, from 9 to 7",
+        ),
+        (
+            "t,value\n0,1\n1\n2,3\n",
+            "line 3 has 1 fields, the header has 2",
+        ),
+        ("t\n0\n1\n", "no value beside the time `t`"),
+    ] {
+        let message = error(text);
+        assert!(message.contains(words), "{text:?}: {message}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_without_a_panic() {
+    for bytes in [
+        &b"\xff\xfe\x00\x01"[..],
+        b"t,value\n\xff,\xfe\n1,2\n",
+        b"\"\"\"\n",
+        b",,,\n,,,\n",
+    ] {
+        let _ = read_table(bytes, &ReadOptions::default()).map(|table| table.time_s.len());
+    }
+}
