@@ -97,4 +97,7 @@ fn week() {
         judge(&Series::new(&table.time_s, &table.metrics[0].1), &options).expect("a series")
     });
     println!("{WEEK} rows of CSV, read and judged: {whole:.3} s");
+    let slope = seconds(|| theil_sen(&time_s, &value, 0.95));
+    let trend = seconds(|| mann_kendall(&value));
+    println!("the same rows: Theil-Sen with its interval {slope:.3} s, Mann-Kendall {trend:.3} s");
 }

@@ -407,6 +407,13 @@ fn examine_between(
         return finding;
     };
     decide(&mut finding, line, settled.straight, deciding);
+    if finding.why == Why::AboveBudget
+        && let Some(line) = &finding.line
+        && windows::contradict(&part, &extras, line.slope, budget, deciding, frame.quantum)
+    {
+        finding.verdict = Verdict::Inconclusive;
+        finding.why = Why::WindowsDisagree;
+    }
     ask_windows(&mut finding, &track, &extras, deciding, frame.quantum);
     veto_slowing(&mut finding, &track, &extras, settled.start, frame.quantum);
     finding

@@ -11,6 +11,7 @@ pub(super) enum Why {
     TooWide,
     Unsettled,
     WindowsAgree,
+    WindowsDisagree,
     Standstill,
     Decelerating,
     FewTeeth { teeth: usize },
@@ -105,6 +106,9 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         }
         Why::Standstill => {
             format!("the values moved far less in all than the budget of {budget} would allow")
+        }
+        Why::WindowsDisagree => {
+            format!("growth of {interval} is not sustained: part of the run hardly grows{longer}")
         }
         Why::Unsettled => {
             format!("the series has not settled: no part up to its end is straight{longer}")

@@ -104,7 +104,7 @@ const CYCLE_POINTS: usize = 200;
 const CYCLE_SHARE: f64 = 0.7;
 
 /// Fewest cycles, of unknown and of known length, that are told from a wander.
-const FEWEST_CYCLES: f64 = 2.3;
+const FEWEST_CYCLES: f64 = 3.0;
 const FEWEST_DAYS: f64 = 1.4;
 
 /// The length of a cycle that dominates `track`, if there is one. `day` is the length of a

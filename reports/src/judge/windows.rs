@@ -75,6 +75,39 @@ pub(super) fn agreement(
     Some((verdict, line))
 }
 
+/// Shares of the fitted part, at its end and at its beginning, that must not contradict a leak.
+const LAST: [f64; 3] = [0.25, 0.35, 0.5];
+const FIRST: f64 = 0.35;
+
+/// Whether the beginning or the end of `part` alone rules out growth of half of `slope`, or
+/// growth above the budget: what rose in between is then no sustained growth.
+pub(super) fn contradict(
+    part: &Track,
+    extras: &Extras,
+    slope: f64,
+    budget: f64,
+    confidence: f64,
+    quantum: f64,
+) -> bool {
+    let (begin, span) = (part.x[0], part.span());
+    let enough = |window: &Track| {
+        window.len() >= 12
+            && extras
+                .period
+                .is_none_or(|period| window.span() >= 1.5 * period)
+    };
+    let too_low = |window: Track| {
+        enough(&window)
+            && fit_line(&window, extras, quantum).is_some_and(|line| {
+                line.slope + line.half_width(confidence) < budget.max(0.5 * slope)
+            })
+    };
+    let at = |share: f64| part.x.partition_point(|&x| x < begin + share * span);
+    LAST.iter()
+        .any(|share| too_low(part.slice(at(1.0 - share)..part.len())))
+        || too_low(part.slice(0..at(FIRST)))
+}
+
 /// How small the range must be beside what the budget allows in the time.
 const STANDSTILL: f64 = 0.4;
 

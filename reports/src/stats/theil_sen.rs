@@ -168,7 +168,7 @@ impl SlopeSearch {
             below_low: 0,
             below_high: self.pairs,
         };
-        let small = (4 * self.points.len() as u64).max(1_000);
+        let small = (8 * self.points.len() as u64).max(1_000);
         if self.pairs <= small {
             let mut all = self.list(&everything, None);
             all.sort_unstable_by(f64::total_cmp);
@@ -177,54 +177,75 @@ impl SlopeSearch {
                 .map(|&rank| all[(rank as usize).min(all.len() - 1)])
                 .collect();
         }
-        let (first, last) = (ranks[0], ranks[ranks.len() - 1]);
-        let shared = self.narrow(everything, first, last);
-        let mut found: Vec<(u64, f64)> = Vec::new();
+        // One sample of all slopes, then one of those around the wanted ranks, serve them all.
+        let sample = self.sample(&everything, 1);
+        let shared = self.narrow(&sample, everything, ranks[0], ranks[ranks.len() - 1]);
+        let sample = self.sample(&shared, 4);
+        let mut last: Option<(u64, Enclosure, Vec<f64>)> = None;
+        let mut slopes = Vec::with_capacity(ranks.len());
         for &rank in ranks {
-            if let Some(&(_, slope)) = found.iter().find(|(known, _)| *known == rank) {
-                found.push((rank, slope));
-                continue;
+            // Neighbouring ranks share what was listed.
+            let listed = last.take().filter(|(_, enclosure, list)| {
+                !list.is_empty() && rank >= enclosure.below_low && rank < enclosure.below_high
+            });
+            let (_, enclosure, mut inside) = match listed {
+                Some(listed) => listed,
+                None => {
+                    let enclosure = self.narrow(&sample, shared, rank, rank);
+                    let enclosure = self.narrow_until(enclosure, rank, small);
+                    let few = enclosure.below_high - enclosure.below_low <= 4 * small;
+                    let inside = if few {
+                        self.list(&enclosure, None)
+                    } else {
+                        Vec::new()
+                    };
+                    (rank, enclosure, inside)
+                }
+            };
+            if inside.is_empty() {
+                // Slopes within rounding of each other: none is better than another.
+                slopes.push(enclosure.low);
+            } else {
+                let place =
+                    (rank.saturating_sub(enclosure.below_low) as usize).min(inside.len() - 1);
+                slopes.push(*inside.select_nth_unstable_by(place, f64::total_cmp).1);
             }
-            let slope = self.select(shared, rank, small);
-            found.push((rank, slope));
+            last = Some((rank, enclosure, inside));
         }
-        found.into_iter().map(|(_, slope)| slope).collect()
+        slopes
     }
 
-    fn select(&mut self, start: Enclosure, rank: u64, small: u64) -> f64 {
+    fn narrow_until(&mut self, start: Enclosure, rank: u64, small: u64) -> Enclosure {
         let mut enclosure = start;
         for _ in 0..64 {
             let inside = enclosure.below_high - enclosure.below_low;
             if inside <= small {
                 break;
             }
-            let next = self.narrow(enclosure, rank, rank);
+            let sample = self.sample(&enclosure, 1);
+            let next = self.narrow(&sample, enclosure, rank, rank);
             if next.below_high - next.below_low >= inside {
-                // Slopes within rounding of each other: none is better than another.
                 break;
             }
             enclosure = next;
         }
-        if enclosure.below_high - enclosure.below_low > 4 * small {
-            return enclosure.low;
-        }
-        let mut inside = self.list(&enclosure, None);
-        if inside.is_empty() {
-            return enclosure.low;
-        }
-        let place = (rank.saturating_sub(enclosure.below_low) as usize).min(inside.len() - 1);
-        *inside.select_nth_unstable_by(place, f64::total_cmp).1
+        enclosure
     }
 
-    /// A smaller enclosure of the ranks `first..=last`, from a random sample of the slopes inside.
-    fn narrow(&mut self, outer: Enclosure, first: u64, last: u64) -> Enclosure {
-        let inside = outer.below_high - outer.below_low;
-        let wanted = self.points.len().max(1_000);
-        let mut sample = self.list(&outer, Some(wanted));
+    /// About `times` as many random slopes in `enclosure` as there are points, ascending.
+    fn sample(&mut self, enclosure: &Enclosure, times: usize) -> Vec<f64> {
+        let wanted = times * self.points.len().max(1_000);
+        let mut sample = self.list(enclosure, Some(wanted));
+        sample.sort_unstable_by(f64::total_cmp);
+        sample
+    }
+
+    /// A smaller enclosure of the ranks `first..=last`, by a random sample of the slopes inside.
+    fn narrow(&mut self, sample: &[f64], outer: Enclosure, first: u64, last: u64) -> Enclosure {
         if sample.is_empty() {
             return outer;
         }
-        sample.sort_unstable_by(f64::total_cmp);
+        let inside = outer.below_high - outer.below_low;
         let size = sample.len() as f64;
         let share = |rank: u64| rank.saturating_sub(outer.below_low) as f64 / inside as f64;
         let slack = 3.0 * (0.5 / size.sqrt()) * size + 1.0;
@@ -264,27 +285,28 @@ impl SlopeSearch {
             return self.random_slopes(wanted);
         }
         let points = &self.points;
-        let mut order: Vec<u32> = (0..points.len() as u32).collect();
         let key = |slope: f64, index: u32| {
             let (x, y) = points[index as usize];
             y - slope * x
         };
-        if enclosure.low > f64::NEG_INFINITY {
-            order.sort_by(|&a, &b| key(enclosure.low, a).total_cmp(&key(enclosure.low, b)));
-        } else {
-            // At a slope below all others the order is that of time.
-            order.sort_by(|&a, &b| points[a as usize].0.total_cmp(&points[b as usize].0));
-        }
+        // At a slope below all others the order is that of time, which is that of the points.
+        let mut order: Vec<(f64, u32)> = (0..points.len() as u32)
+            .map(|index| match enclosure.low {
+                f64::NEG_INFINITY => (points[index as usize].0, index),
+                low => (key(low, index), index),
+            })
+            .collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let high = enclosure.high;
         let keyed: Vec<(f64, u32)> = if high < f64::INFINITY {
             order
                 .iter()
-                .map(|&index| (key(high, index), index))
+                .map(|&(_, index)| (key(high, index), index))
                 .collect()
         } else {
             order
                 .iter()
-                .map(|&index| (-points[index as usize].0, index))
+                .map(|&(_, index)| (-points[index as usize].0, index))
                 .collect()
         };
         let inside = enclosure.below_high - enclosure.below_low;
@@ -361,6 +383,13 @@ impl InversionLister {
     }
 
     fn merge(&mut self, left: &[(f64, u32)], right: &[(f64, u32)], out: &mut [(f64, u32)]) {
+        if let (Some(last), Some(first)) = (left.last(), right.first())
+            && last.0 <= first.0
+        {
+            out[..left.len()].copy_from_slice(left);
+            out[left.len()..].copy_from_slice(right);
+            return;
+        }
         let (mut i, mut j) = (0, 0);
         for slot in out.iter_mut() {
             if j == right.len() || (i < left.len() && left[i].0 <= right[j].0) {

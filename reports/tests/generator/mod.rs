@@ -31,7 +31,7 @@ pub struct Labelled {
 }
 
 /// Every family.
-pub const FAMILIES: [&str; 28] = [
+pub const FAMILIES: [&str; 31] = [
     "white",
     "autocorrelated",
     "spikes",
@@ -52,6 +52,9 @@ pub const FAMILIES: [&str; 28] = [
     "daily",
     "part-of-a-day",
     "wander",
+    "slow-waves",
+    "random-walk",
+    "late-cache",
     "staircase",
     "stairs-ended",
     "restarts",
@@ -150,6 +153,7 @@ pub fn generate(family: &'static str, seed: u64) -> Labelled {
         "doublings" => doublings(random, level),
         "decelerating" | "logarithmic" | "power" => slowing(random, family, level),
         "shrinking" => shrinking(random, level),
+        "slow-waves" | "random-walk" | "late-cache" => healthy(random, family, level),
         _ => {
             let leaking = random.bool();
             let (mut course, mut noise) = course(random, family, level, 0.0);
@@ -640,5 +644,55 @@ fn staircase(random: &mut Rng, level: f64, leaking: bool) -> Labelled {
         easy: true,
         budget_per_hour: budget,
         slope_per_hour: slope,
+    }
+}
+
+/// Ups and downs without growth, slower than the run is long, or a cache that fills late and
+/// is full before the end: never a leak, and hardly ever decidable.
+fn healthy(random: &mut Rng, family: &'static str, level: f64) -> Labelled {
+    let time_s = times(random, 100.0, 5_000.0);
+    let n = time_s.len();
+    let total = time_s[n - 1];
+    let height = level * between(random, 0.02, 0.4);
+    let mut value = vec![level; n];
+    match family {
+        "slow-waves" => {
+            for _ in 0..random.usize(1..4) {
+                let cycles = between(random, 0.8, 4.0);
+                let phase = random.f64() * std::f64::consts::TAU;
+                let part = height * between(random, 0.3, 1.0);
+                for (v, t) in value.iter_mut().zip(&time_s) {
+                    *v += part * (std::f64::consts::TAU * cycles * t / total + phase).sin();
+                }
+            }
+        }
+        "random-walk" => {
+            let mut last = 0.0;
+            for v in &mut value {
+                last += height / (n as f64).sqrt() * normal(random);
+                *v += last;
+            }
+        }
+        _ => {
+            let start = total * between(random, 0.2, 0.5);
+            let end = total * between(random, 0.55, 0.75);
+            for (v, t) in value.iter_mut().zip(&time_s) {
+                *v += height * ((t - start) / (end - start)).clamp(0.0, 1.0);
+            }
+        }
+    }
+    let noise = Noise {
+        sigma: height * scale(random, 0.001, 0.1),
+        rho: 0.0,
+    };
+    add_noise(random, &mut value, &noise);
+    Labelled {
+        family,
+        value: value.iter().map(|v| v.max(0.0).round()).collect(),
+        truth: Truth::NoLeak,
+        easy: false,
+        budget_per_hour: height * 3_600.0 / total * scale(random, 0.05, 1.0),
+        slope_per_hour: 0.0,
+        time_s,
     }
 }
