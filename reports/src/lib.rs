@@ -14,4 +14,5 @@ pub mod run;
 pub mod sketch;
 pub mod stats;
 mod stopped;
+pub mod text;
 pub mod verdict;

@@ -577,8 +577,9 @@ fn needs(frame: &Frame, finding: &Finding) -> Option<f64> {
         (Why::TooWide, Some(line)) => {
             let distance = (line.slope - finding.budget).abs();
             let wanted = line.half_width(DECIDING_CONFIDENCE);
-            // The interval shrinks with the length to the power of three halves.
-            let factor = (wanted / distance.max(wanted / 8.0))
+            // The interval shrinks with the length to the power of three halves. A slope on
+            // the budget itself would need for ever: then to an eighth of the budget.
+            let factor = (wanted / distance.max(finding.budget / 8.0))
                 .powf(2.0 / 3.0)
                 .max(1.1);
             fitted_s * (factor - 1.0)

@@ -1,6 +1,7 @@
 //! The verdict in one plain sentence.
 
 use super::types::{Judgement, Unit, Verdict};
+use crate::text::{bytes_text, number_text};
 
 /// Why a verdict was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,20 +22,10 @@ pub(super) enum Why {
 
 /// An amount as people read it.
 fn amount(value: f64, unit: Unit) -> String {
-    let size = value.abs();
-    if unit == Unit::Count {
-        return format!("{value:.3}");
+    match unit {
+        Unit::Count => number_text(value),
+        Unit::Bytes => bytes_text(value),
     }
-    let (scale, name) = if size >= 1024.0_f64.powi(3) {
-        (1024.0_f64.powi(3), "GiB")
-    } else if size >= 1024.0 * 1024.0 {
-        (1024.0 * 1024.0, "MiB")
-    } else if size >= 1024.0 {
-        (1024.0, "KiB")
-    } else {
-        (1.0, "B")
-    };
-    format!("{:.3} {name}", value / scale)
 }
 
 fn span(seconds: f64) -> String {
@@ -79,7 +70,7 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         text(low),
         text(high)
     );
-    let budget = text(budget);
+    let budget = format!("{} {per}", text(budget));
     let longer = judgement.needs_s.map_or_else(String::new, |s| {
         format!("; about {} more would tell", span(s))
     });
