@@ -383,7 +383,6 @@ fn examine_between(
     };
     let day = (!frame.by_operation).then_some(86_400.0);
     extras.period = waves::cycle(&track, &extras, day);
-
     let level_of = |track: &Track| frame.base + median(&track.y).unwrap_or(0.0);
     let later = track.slice(track.len() / 2..track.len());
     let mut budget = budget_on_axis(frame, options, level_of(&later));
@@ -413,6 +412,13 @@ fn examine_between(
     {
         finding.verdict = Verdict::Inconclusive;
         finding.why = Why::WindowsDisagree;
+    }
+    if finding.why == Why::AboveBudget
+        && let Some(line) = &finding.line
+        && windows::stays_within(&track, settled.start, line.end_value)
+    {
+        finding.verdict = Verdict::Inconclusive;
+        finding.why = Why::WithinBefore;
     }
     ask_windows(&mut finding, &track, &extras, deciding, frame.quantum);
     veto_slowing(&mut finding, &track, &extras, settled.start, frame.quantum);

@@ -1,6 +1,7 @@
 //! Where a series is cut (restarts) and where its level jumps (steps).
 
 use super::frame::Track;
+use super::trend::spacing;
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::stats::steps::{Step, find_steps};
 
@@ -75,13 +76,17 @@ pub(super) fn restarts(track: &Track) -> Vec<usize> {
     }
     let changes: Vec<f64> = track.y.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let noise = robust_sigma(&changes);
+    let spacing = spacing(&track.x);
     let n = track.len();
     let reach = (n / 100).clamp(3, 12);
     let mut cuts: Vec<usize> = Vec::new();
     let mut index = 1;
     while index < n {
         let fall = track.y[index - 1] - track.y[index];
-        if fall > 0.35 * range {
+        // Across a gap, a slow fall looks as deep as it had time for.
+        let across_gap = spacing[index] > 4.0;
+        let deep = if across_gap { 0.7 } else { 0.35 };
+        if fall > deep * range {
             let before = median(&track.y[index.saturating_sub(reach)..index]).unwrap_or(0.0);
             let after = median(&track.y[index..(index + reach).min(n)]).unwrap_or(0.0);
             if before - after > (0.3 * range).max(8.0 * noise) {

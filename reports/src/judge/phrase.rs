@@ -13,6 +13,7 @@ pub(super) enum Why {
     Unsettled,
     WindowsAgree,
     WindowsDisagree,
+    WithinBefore,
     Standstill,
     Decelerating,
     FewTeeth { teeth: usize },
@@ -100,6 +101,9 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         }
         Why::WindowsDisagree => {
             format!("growth of {interval} is not sustained: part of the run hardly grows{longer}")
+        }
+        Why::WithinBefore => {
+            format!("the rise at the end stays within what the series did before{longer}")
         }
         Why::Unsettled => {
             format!("the series has not settled: no part up to its end is straight{longer}")

@@ -4,7 +4,7 @@
 use super::frame::Track;
 use super::trend::{Extras, Line, Precision, fit_line};
 use super::types::Verdict;
-use crate::stats::quantile::median;
+use crate::stats::quantile::{median, quantile};
 
 /// Windows that must agree.
 const WINDOWS: usize = 5;
@@ -106,6 +106,16 @@ pub(super) fn contradict(
     LAST.iter()
         .any(|share| too_low(part.slice(at(1.0 - share)..part.len())))
         || too_low(part.slice(0..at(FIRST)))
+}
+
+/// Whether a late rise stays within what the series did before: from `start` on it does not
+/// come above the values ahead of it.
+pub(super) fn stays_within(track: &Track, start: usize, end_value: f64) -> bool {
+    if track.x[start] - track.x[0] < LEFT_OUT * track.span() {
+        return false;
+    }
+    let before = &track.y[..start];
+    quantile(before, 0.95).is_some_and(|high| end_value < high)
 }
 
 /// How small the range must be beside what the budget allows in the time.
