@@ -221,10 +221,12 @@ fn what_unpatched_retains_comes_back_when_its_timeouts_fire_in_the_drain() {
         "payload=64KiB",
         "--set",
         "timeout=3s",
+        "--set",
+        SIGNAL,
         "--duration",
         "2s",
         "--rate",
-        "50",
+        "25",
         "--drain",
         "3s",
     ]);
@@ -232,6 +234,12 @@ fn what_unpatched_retains_comes_back_when_its_timeouts_fire_in_the_drain() {
     let (before, grown) = ends(&table, Phase::Load);
     let (_, left) = ends(&table, Phase::Drain);
     println!("{before} grew to {grown}, and fell to {left}");
-    assert!(grown - before > 90.0 * f64::from(64 << 10), "{grown}");
+    // 50 operations at most; a machine that is busy performs fewer, each with its payload.
+    let operations = called.cell().status.ops_total.expect("a total") as f64;
+    assert!(operations >= 25.0, "{operations}");
+    assert!(
+        grown - before > 0.9 * operations * f64::from(64 << 10),
+        "{grown} after {operations}"
+    );
     assert!(left - before < (grown - before) * 0.05, "{left} stay");
 }
