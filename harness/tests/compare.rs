@@ -148,7 +148,7 @@ fn what_cannot_be_compared_is_a_usage_error() {
     for (arguments, words) in [
         (
             vec!["compare", "nowhere", "elsewhere"],
-            "`nowhere` is not a run folder",
+            "`nowhere` does not exist",
         ),
         (vec!["compare", &leak], "there is nothing to compare"),
         (
