@@ -92,7 +92,7 @@ fn what_does_not_exist_is_a_usage_error_with_the_way_out() {
     let (lab, run) = lab();
     let cell = format!("{run}::shape::flatt");
     for (arguments, words) in [
-        (vec!["chart", "nowhere"], "`nowhere` is not a run folder"),
+        (vec!["chart", "nowhere"], "`nowhere` does not exist"),
         (vec!["chart", &cell], "`shape::flat`"),
         (
             vec!["chart", &run, "--metric", "alocated"],
