@@ -171,7 +171,11 @@ fn what_is_no_run_is_a_mistake_of_usage_with_the_way_out() {
         .expect_stderr(&["no run", "leaklab run"]);
     lab.call(&["report", "nothing"])
         .expect_code(2)
-        .expect_stderr(&["`nothing`", "not a run folder"]);
+        .expect_stderr(&["`nothing` does not exist"]);
+    std::fs::create_dir(lab.path().join("empty")).expect("a folder");
+    lab.call(&["report", "empty"])
+        .expect_code(2)
+        .expect_stderr(&["`empty`", "not a run folder"]);
     lab.call(&["serve", "nothing"])
         .expect_code(2)
         .expect_stderr(&["cannot show `nothing`"]);
