@@ -227,23 +227,19 @@ fn common_divisor(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// Leaves out single wild readings.
-fn without_bursts(track: Track, quantum: f64) -> Track {
-    if track.len() < 12 {
-        return track;
-    }
+/// The noise from one reading to the next, at least half a grain.
+fn noise_floor(track: &Track, quantum: f64) -> f64 {
     let changes: Vec<f64> = track.y.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let floor = (robust_sigma(&changes) / std::f64::consts::SQRT_2).max(0.5 * quantum);
-    let wild = wild_values(&track.y, 4, 5.0, floor);
-    let share = wild.iter().filter(|&&w| w).count() as f64 / track.len() as f64;
-    if share > 0.25 {
-        return track;
-    }
+    (robust_sigma(&changes) / std::f64::consts::SQRT_2).max(0.5 * quantum)
+}
+
+/// The readings that are not marked in `left_out`.
+fn without(track: &Track, left_out: &[bool]) -> Track {
     let keep = |values: &[f64]| -> Vec<f64> {
         values
             .iter()
-            .zip(&wild)
-            .filter(|(_, wild)| !**wild)
+            .zip(left_out)
+            .filter(|(_, left_out)| !**left_out)
             .map(|(value, _)| *value)
             .collect()
     };
@@ -253,15 +249,26 @@ fn without_bursts(track: Track, quantum: f64) -> Track {
     }
 }
 
+/// Leaves out single wild readings.
+fn without_bursts(track: Track, quantum: f64) -> Track {
+    if track.len() < 12 {
+        return track;
+    }
+    let wild = wild_values(&track.y, 4, 5.0, noise_floor(&track, quantum));
+    let share = wild.iter().filter(|&&w| w).count() as f64 / track.len() as f64;
+    if share > 0.25 {
+        return track;
+    }
+    without(&track, &wild)
+}
+
 /// Leaves out bursts of several readings, once it is known that they are no teeth.
 pub(super) fn without_long_bursts(track: &Track, quantum: f64) -> Track {
     if track.len() < 60 {
         return track.clone();
     }
     let reach = (track.len() / 30).clamp(8, 30);
-    let changes: Vec<f64> = track.y.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let floor = (robust_sigma(&changes) / std::f64::consts::SQRT_2).max(0.5 * quantum);
-    let wild = wild_values(&track.y, reach, 6.0, floor);
+    let wild = wild_values(&track.y, reach, 6.0, noise_floor(track, quantum));
     // A run of wild readings that lasts is a level, not a burst.
     let lasting = wild
         .chunk_by(|a, b| a == b)
@@ -269,18 +276,7 @@ pub(super) fn without_long_bursts(track: &Track, quantum: f64) -> Track {
     if lasting || wild.iter().filter(|&&w| w).count() * 5 > track.len() {
         return track.clone();
     }
-    let keep = |values: &[f64]| -> Vec<f64> {
-        values
-            .iter()
-            .zip(&wild)
-            .filter(|(_, wild)| !**wild)
-            .map(|(value, _)| *value)
-            .collect()
-    };
-    Track {
-        x: keep(&track.x),
-        y: keep(&track.y),
-    }
+    without(track, &wild)
 }
 
 /// At most about `count` points of `track`, group means of equal stretches where it has more.
