@@ -9,7 +9,7 @@ const POINTS: usize = 200;
 
 /// How much better (in units of twice the log-likelihood) a lasting slope must explain the
 /// series than any curve that flattens out.
-const MARGIN: f64 = 12.0;
+const MARGIN: f64 = 18.0;
 
 /// The comparison of both families of curves.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! From shapes and a line to a verdict.
 
 use super::budget::Budget;
+use super::cycle;
 use super::decelerate;
 use super::frame::{self, Frame, Track, coarse};
 use super::parts::{self, Steps};
@@ -34,6 +35,15 @@ const UNLIKE: f64 = 2.0;
 
 /// How much the floor of a sawtooth varies before anything is known, in heights.
 const FLOOR_SHARE: f64 = 0.008;
+
+/// Teeth of less than this share of the rise over the series are dips in it.
+const SMALL_TEETH: f64 = 0.2;
+
+/// Falls from which on their intervals show whether they come in a cycle.
+const SOME_FALLS: usize = 3;
+
+/// Share of the run from which on a stretch between restarts speaks for it.
+const LONG_STRETCH: f64 = 0.2;
 
 /// Fewest readings for a verdict.
 const FEWEST_READINGS: usize = 10;
@@ -99,11 +109,31 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
         };
     }
     if let Some(sawtooth) = waves::sawtooth(track) {
-        return examine_sawtooth(frame, &sawtooth, options, deciding);
+        let finding = examine_sawtooth(frame, &sawtooth, options, deciding);
+        if !matches!(finding.why, Why::FewTeeth { .. }) {
+            return finding;
+        }
+        // What looks like few teeth may be a cycle, or small dips in a rise.
+        let is_cycle = || cycle::find(track, &Extras::default(), day_on_axis(frame)).is_some();
+        let small = sawtooth.height < SMALL_TEETH * (track.y[track.len() - 1] - track.y[0]).abs();
+        if !small && !is_cycle() {
+            return finding;
+        }
     }
-    let track = &frame::without_long_bursts(track, frame.quantum);
-    let cuts = parts::restarts(track);
-    if cuts.is_empty() {
+    let quick = &frame.quick_restarts;
+    let (track, cuts) = if quick.is_empty() {
+        let track = frame::without_long_bursts(track, frame.quantum);
+        let cuts = parts::restarts(&track);
+        (track, cuts)
+    } else {
+        let at = |&place: &f64| track.x.partition_point(|&x| x < place);
+        (track.clone(), quick.iter().map(at).collect())
+    };
+    let track = &track;
+    // What falls at equal intervals is a job that comes and goes rather than a restart.
+    let is_cycle = || cycle::find(track, &Extras::default(), day_on_axis(frame)).is_some();
+    if cuts.is_empty() || (cuts.len() >= SOME_FALLS && parts::rests_low(track, &cuts) && is_cycle())
+    {
         return examine_stretch(frame, track, options, deciding);
     }
     let mut edges = vec![0];
@@ -119,7 +149,7 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
             finding
         })
         .collect();
-    let mut finding = combine_restarts(findings, frame, options);
+    let mut finding = combine_restarts(findings, frame, options, deciding);
     if finding.verdict == Verdict::Inconclusive
         && let Some(line) = windows::standstill(track, finding.budget, frame.quantum)
     {
@@ -166,31 +196,90 @@ fn doubt_one_tooth(finding: &mut Finding, part: &Track, fall: f64) {
     }
 }
 
-/// The stretches between restarts: the longest that decides, unless another contradicts it.
-fn combine_restarts(mut findings: Vec<Finding>, frame: &Frame, options: &JudgeOptions) -> Finding {
+/// The stretches between restarts: the longest that decides, unless another contradicts it; or
+/// else what they say together.
+fn combine_restarts(
+    mut findings: Vec<Finding>,
+    frame: &Frame,
+    options: &JudgeOptions,
+    deciding: f64,
+) -> Finding {
     findings.sort_by(|a, b| (b.stretch.1 - b.stretch.0).total_cmp(&(a.stretch.1 - a.stretch.0)));
     let restarts = findings.len().saturating_sub(1);
-    let decided: Vec<Verdict> = findings
-        .iter()
-        .map(|f| f.verdict)
-        .filter(|verdict| *verdict != Verdict::Inconclusive)
-        .collect();
-    let contradiction = decided.windows(2).any(|pair| pair[0] != pair[1]);
     // A short stretch does not speak for the run.
     let total: f64 = findings.iter().map(|f| f.stretch.1 - f.stretch.0).sum();
-    let Some(best) = findings
-        .iter()
-        .find(|f| f.verdict != Verdict::Inconclusive && f.stretch.1 - f.stretch.0 > 0.2 * total)
-        .or(findings.first())
-    else {
-        return examine_stretch(frame, &frame.fine, options, DECIDING_CONFIDENCE);
+    let mut decided = findings.iter().filter(|f| {
+        f.verdict != Verdict::Inconclusive && f.stretch.1 - f.stretch.0 > LONG_STRETCH * total
+    });
+    let Some(best) = decided.next().or(findings.first()) else {
+        return examine_stretch(frame, &frame.fine, options, deciding);
     };
+    let contradiction = decided.any(|other| other.verdict != best.verdict);
     let mut best = best.clone();
     if contradiction {
         best.verdict = Verdict::Inconclusive;
         best.why = Why::RestartsDisagree { restarts };
+    } else if best.why == Why::TooWide
+        && let Some(line) = pooled(&findings)
+    {
+        let shape = best.shape;
+        decide(&mut best, line, true, deciding);
+        if best.verdict == Verdict::NoLeak {
+            best.shape = shape;
+        }
     }
     best
+}
+
+/// The line of the first of `findings` with the slope that all straight ones have in common:
+/// their mean, weighted by their precision, and not more precise than their scatter allows.
+///
+/// # Source
+///
+/// R. T. Birge, "The calculation of errors by the method of least squares", Physical Review 40
+/// (1932), 207–227: the ratio of external to internal consistency.
+fn pooled(findings: &[Finding]) -> Option<Line> {
+    let lines: Vec<&Line> = findings
+        .iter()
+        .filter(|f| matches!(f.why, Why::TooWide | Why::AboveBudget | Why::BelowBudget))
+        .filter_map(|f| f.line.as_ref())
+        .filter(|line| line.standard_error() > 0.0)
+        .collect();
+    if lines.len() < 2 {
+        return None;
+    }
+    let weight = |line: &Line| line.standard_error().powi(-2);
+    let weights: f64 = lines.iter().map(|line| weight(line)).sum();
+    let slope = lines
+        .iter()
+        .map(|line| weight(line) * line.slope)
+        .sum::<f64>()
+        / weights;
+    let scatter: f64 = lines
+        .iter()
+        .map(|line| weight(line) * (line.slope - slope).powi(2))
+        .sum();
+    let between = lines.len() as f64 - 1.0;
+    let birge = (scatter / between).max(1.0).sqrt();
+    let degrees: f64 = lines
+        .iter()
+        .map(|line| {
+            let few = |least: f64, p: &Precision| least.min(p.degrees);
+            line.precision.iter().fold(f64::INFINITY, few)
+        })
+        .sum();
+    let mut line = findings[0].line.clone()?;
+    line.slope = slope;
+    line.grain_error = 0.0;
+    line.precision = vec![Precision {
+        standard_error: birge / weights.sqrt(),
+        degrees: if birge > 1.0 {
+            between.min(degrees)
+        } else {
+            degrees
+        },
+    }];
+    Some(line)
 }
 
 fn budget_on_axis(frame: &Frame, options: &JudgeOptions, level: f64) -> f64 {
@@ -317,25 +406,48 @@ fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Li
     line
 }
 
+/// The length of a day on the axis, where it counts time.
+fn day_on_axis(frame: &Frame) -> Option<f64> {
+    (!frame.by_operation).then_some(86_400.0)
+}
+
 fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding: f64) -> Finding {
-    let steps = parts::steps(fine, frame.quantum);
+    let mut steps = parts::steps(fine, frame.quantum);
+    // Steps that come and go in a cycle belong to it.
+    if matches!(steps, Steps::Once(_) | Steps::Falls(_) | Steps::Unclear(_))
+        && cycle::find(fine, &Extras::default(), day_on_axis(frame)).is_some()
+    {
+        steps = Steps::None;
+    }
     let through = |places: &[f64]| examine_between(frame, fine, places, options, deciding);
     let leaks = |finding: &Finding| finding.verdict == Verdict::Leak;
-    match &steps {
-        Steps::None => through(&[]),
+    let (mut finding, places) = match &steps {
+        Steps::None => (through(&[]), &[][..]),
         Steps::Once(places) => {
             let mut finding = through(places);
             if !leaks(&finding) && finding.why != Why::Decelerating {
                 finding.shape = Shape::LevelShift;
             }
-            finding
+            (finding, &places[..])
+        }
+        Steps::Falls(places) => {
+            // What rises between the falls is a leak only if it comes to something in spite of
+            // them.
+            let mut finding = through(places);
+            if leaks(&finding) {
+                finding = through(&[]);
+            }
+            if !leaks(&finding) && finding.why != Why::Decelerating {
+                finding.shape = Shape::LevelShift;
+            }
+            (finding, &places[..])
         }
         Steps::Stairs => {
             let mut finding = through(&[]);
             if leaks(&finding) {
                 finding.shape = Shape::Staircase;
             }
-            finding
+            (finding, &[][..])
         }
         Steps::Unclear(places) => {
             // Whether the steps belong to the trend is open; what holds either way is not.
@@ -351,9 +463,16 @@ fn examine_stretch(frame: &Frame, fine: &Track, options: &JudgeOptions, deciding
                 };
                 with_steps.shape = Shape::LevelShift;
             }
-            with_steps
+            (with_steps, &places[..])
         }
+    };
+    if finding.verdict == Verdict::NoLeak
+        && let Some(moves) = parts::moves_that_go_on(fine, places, finding.budget)
+    {
+        finding.verdict = Verdict::Inconclusive;
+        finding.why = Why::FewMoves { moves };
     }
+    finding
 }
 
 /// Judges a stretch whose level jumps at `places`; the jumps are taken out of the trend.
@@ -379,14 +498,19 @@ fn examine_between(
     let track = coarse(&fine, TREND_POINTS, &places);
     let mut extras = Extras {
         steps: places,
-        period: None,
+        cycle: None,
     };
-    let day = (!frame.by_operation).then_some(86_400.0);
-    extras.period = waves::cycle(&track, &extras, day);
+    extras.cycle = cycle::find(&track, &extras, day_on_axis(frame));
     let level_of = |track: &Track| frame.base + median(&track.y).unwrap_or(0.0);
     let later = track.slice(track.len() / 2..track.len());
     let mut budget = budget_on_axis(frame, options, level_of(&later));
-    let settled = settle::find(&track, &extras, budget, frame.quantum);
+    let mut settled = settle::find(&track, &extras, budget, frame.quantum);
+    if settled.straight
+        && let Some(later) =
+            settle::find_later(&track, &extras, budget, frame.quantum, settled.start)
+    {
+        settled.start = later;
+    }
     let part = track.slice(settled.start..track.len());
     let level = level_of(&part);
     budget = budget_on_axis(frame, options, level);
@@ -415,7 +539,12 @@ fn examine_between(
     }
     if finding.why == Why::AboveBudget
         && let Some(line) = &finding.line
-        && windows::stays_within(&track, settled.start, line.end_value)
+        && windows::stays_within(
+            &track,
+            settled.start,
+            line.slope * part.span(),
+            line.end_value,
+        )
     {
         finding.verdict = Verdict::Inconclusive;
         finding.why = Why::WithinBefore;
@@ -454,25 +583,30 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
     if finding.verdict != Verdict::Leak && finding.why != Why::Unsettled {
         return;
     }
+    let end = track.len();
     // A warm-up that is over at once has no course that could be compared.
     let begin = track.x[start] - track.x[0];
     let at_once = start > 0 && begin < AT_ONCE * track.span();
-    let rest = if at_once {
-        track.slice(start..track.len())
-    } else {
-        track.clone()
+    let after = |share: f64| {
+        track
+            .x
+            .partition_point(|&x| x - track.x[0] < share * track.span())
     };
-    let Some(comparison) = decelerate::compare(&rest, extras, quantum) else {
+    let compare = |from: usize| decelerate::compare(&track.slice(from..end), extras, quantum);
+    let Some(comparison) = compare(if at_once { start } else { 0 }) else {
         return;
     };
-    let slowing = !comparison.favours_lasting_growth();
+    let is_line = |comparison: decelerate::Comparison| comparison.advantage_of_line > -LINE_MARGIN;
     let rising = finding.line.as_ref().is_some_and(|line| line.slope > 0.0);
     let vetoed = if finding.why == Why::Unsettled {
-        slowing && rising
+        !comparison.favours_lasting_growth() && rising
     } else if finding.why == Why::WindowsAgree || start == 0 || at_once {
-        comparison.advantage_of_line < -LINE_MARGIN
+        !is_line(comparison)
     } else {
-        slowing || comparison.lasting_slope < finding.budget
+        let lasts =
+            comparison.favours_lasting_growth() && comparison.lasting_slope >= finding.budget;
+        let is_clear = |comparison: decelerate::Comparison| comparison.advantage_of_line > 0.0;
+        !lasts && !is_clear(comparison) && !compare(after(AT_ONCE)).is_some_and(is_clear)
     };
     if vetoed {
         finding.verdict = Verdict::Inconclusive;

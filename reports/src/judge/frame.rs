@@ -1,6 +1,7 @@
 //! A series made ready: readings without a value left out, one axis, bursts put aside.
 
 use super::budget::Budget;
+use super::parts;
 use super::types::{JudgeError, JudgeOptions, Series};
 use crate::stats::bins;
 use crate::stats::hampel::wild_values;
@@ -43,6 +44,9 @@ impl Track {
 pub(super) struct Frame {
     /// Fine track: all readings, or group means of a long series; bursts left out.
     pub fine: Track,
+    /// Where the program was restarted, on the axis, as far as only the readings with their
+    /// bursts show it.
+    pub quick_restarts: Vec<f64>,
     /// What was taken off all values.
     pub base: f64,
     /// The grain of the values: 0 where they have none that matters.
@@ -108,20 +112,20 @@ pub(super) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Fra
         true => 0.0,
         false => grain(&track.y, base),
     };
-    let fine = if track.len() > FINE_POINTS {
+    let track = if track.len() > FINE_POINTS {
         let grouped = bins::by_time(&track.x, &track.y, FINE_POINTS / 2);
-        without_bursts(
-            Track {
-                x: grouped.x,
-                y: grouped.y,
-            },
-            quantum,
-        )
+        Track {
+            x: grouped.x,
+            y: grouped.y,
+        }
     } else {
-        without_bursts(track, quantum)
+        track
     };
+    let quick_restarts = parts::quick_restarts(&track);
+    let fine = without_bursts(track, quantum);
     Ok(Frame {
         fine,
+        quick_restarts,
         base,
         quantum,
         points: used.len(),

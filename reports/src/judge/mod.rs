@@ -19,6 +19,7 @@
 mod budget;
 pub mod calibrate;
 mod cell;
+mod cycle;
 mod decelerate;
 mod decide;
 mod frame;

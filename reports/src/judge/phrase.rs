@@ -18,6 +18,7 @@ pub(super) enum Why {
     Decelerating,
     FewTeeth { teeth: usize },
     FewSteps { steps: usize },
+    FewMoves { moves: usize },
     RestartsDisagree { restarts: usize },
 }
 
@@ -115,6 +116,11 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         Why::FewSteps { steps } => {
             format!(
                 "{steps} steps up are too many for a one-off and too few for a staircase{longer}"
+            )
+        }
+        Why::FewMoves { moves } => {
+            format!(
+                "the level rests and then moves: {moves} moves do not tell whether they go on{longer}"
             )
         }
         Why::RestartsDisagree { restarts } => {

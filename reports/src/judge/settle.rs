@@ -1,7 +1,8 @@
 //! The end of the warm-up: the earliest place after which the series is straight.
 
+use super::decide::DECIDING_CONFIDENCE;
 use super::frame::Track;
-use super::trend::{Bend, Extras, bend_at};
+use super::trend::{Bend, Extras, bend_at, fit_line};
 use crate::stats::student::t_quantile;
 
 /// Shares of the run at which the settled part may begin.
@@ -18,6 +19,10 @@ const PLACES: [f64; 15] = [
 /// Fewest points of a settled part.
 pub(super) const FEWEST: usize = 8;
 
+/// Fewest points of a later beginning, and how much narrower its interval must be.
+const LATER_FEWEST: usize = 60;
+const NARROWER: f64 = 0.5;
+
 /// Probability with which one test of a straight stretch errs, on either side.
 const TEST_ERROR: f64 = 0.0005;
 
@@ -32,27 +37,61 @@ pub(super) struct Settled {
 
 /// Finds the settled part of `track`; `budget` is in its units.
 pub(super) fn find(track: &Track, extras: &Extras, budget: f64, quantum: f64) -> Settled {
-    let span = track.span();
     let mut last = Settled {
         start: 0,
         straight: false,
     };
-    for share in STARTS {
-        // A hair's breadth less, so that rounding does not decide for a time on the edge.
-        let edge = track.x[0] + (share - 1e-6) * span;
-        let start = track.x.partition_point(|&x| x < edge);
-        if track.len() - start < FEWEST {
-            break;
-        }
-        let part = track.slice(start..track.len());
-        let worst = worst_bend(&part, extras, budget, quantum);
-        let straight = worst.is_none_or(|bend| is_harmless(&bend, budget));
+    for start in starts(track) {
+        let straight = is_straight(&track.slice(start..track.len()), extras, budget, quantum);
         last = Settled { start, straight };
         if straight {
             break;
         }
     }
     last
+}
+
+/// A later beginning than `first` from which on the interval of the slope is narrower by
+/// far, although there is less to fit: what was left of a warm-up had passed for memory of the
+/// noise, which hides it from the search for bends.
+///
+/// # Source
+///
+/// The beginning with the least standard error is that of MSER: K. P. White, "An effective
+/// truncation heuristic for bias reduction in simulation output", Simulation 69 (1997),
+/// 323–334; here of a slope.
+pub(super) fn find_later(
+    track: &Track,
+    extras: &Extras,
+    budget: f64,
+    quantum: f64,
+    first: usize,
+) -> Option<usize> {
+    let width = |start: usize| {
+        fit_line(&track.slice(start..track.len()), extras, quantum)
+            .map(|line| line.half_width(DECIDING_CONFIDENCE))
+    };
+    let (start, least) = starts(track)
+        .filter(|&start| start > first && track.len() - start >= LATER_FEWEST)
+        .filter_map(|start| Some((start, width(start)?)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let part = track.slice(start..track.len());
+    (least < NARROWER * width(first)? && is_straight(&part, extras, budget, quantum))
+        .then_some(start)
+}
+
+/// Where the settled part may begin.
+fn starts(track: &Track) -> impl Iterator<Item = usize> + '_ {
+    STARTS
+        .iter()
+        // A hair's breadth less, so that rounding does not decide for a time on the edge.
+        .map(|share| track.x[0] + (share - 1e-6) * track.span())
+        .map(|edge| track.x.partition_point(|&x| x < edge))
+        .take_while(|start| track.len() - start >= FEWEST)
+}
+
+fn is_straight(part: &Track, extras: &Extras, budget: f64, quantum: f64) -> bool {
+    worst_bend(part, extras, budget, quantum).is_none_or(|bend| is_harmless(&bend, budget))
 }
 
 /// Whether a bend is within chance, or too small to matter beside the distance to the budget.

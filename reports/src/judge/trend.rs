@@ -1,5 +1,6 @@
 //! A straight line under correlated noise, with steps taken out, and honest intervals.
 
+use super::cycle::{self, Cycle};
 use super::frame::Track;
 use crate::stats::autoregression::{self, Memory};
 use crate::stats::newey_west::{automatic_lags, long_run_variance};
@@ -9,6 +10,9 @@ use crate::stats::student::t_quantile;
 
 /// Points of the second, coarser look at the noise.
 const COARSE_POINTS: usize = 48;
+
+/// Cycles from which on an error of their length is told from a slope.
+const DRIFT_CYCLES: f64 = 2.0;
 
 /// One estimate of how precise a slope is.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +65,17 @@ impl Line {
 pub(super) struct Extras {
     /// Places on the axis where the level jumps.
     pub steps: Vec<f64>,
-    /// Length of a cycle on the axis, where there is one.
-    pub period: Option<f64>,
+    /// A cycle, where there is one.
+    pub cycle: Option<Cycle>,
+}
+
+impl Extras {
+    fn without_cycle(&self) -> Self {
+        Self {
+            steps: self.steps.clone(),
+            cycle: None,
+        }
+    }
 }
 
 /// Columns of a model: a constant, the axis from 0 to 1, one jump per step inside, a cycle.
@@ -73,39 +86,38 @@ pub(super) fn columns(x: &[f64], extras: &Extras) -> Vec<Vec<f64>> {
         vec![1.0; x.len()],
         x.iter().map(|v| (v - first) / span).collect(),
     ];
+    // A step without points on either side of its own has no height that could be told.
+    let mut from = 0;
     for &step in &extras.steps {
-        let after: Vec<f64> = x
-            .iter()
-            .map(|&v| if v >= step { 1.0 } else { 0.0 })
-            .collect();
-        let count = after.iter().filter(|&&v| v > 0.0).count();
-        if count >= 2 && count + 2 <= x.len() {
-            columns.push(after);
+        let place = x.partition_point(|&v| v < step);
+        if place >= from + 2 && place + 2 <= x.len() {
+            columns.push(x.iter().map(|&v| f64::from(u8::from(v >= step))).collect());
+            from = place;
         }
     }
     // A cycle that does not fit into the part cannot be told from a slope there.
-    if let Some(period) = extras
-        .period
-        .filter(|&period| period <= span && x.len() >= 16)
+    if let Some(cycle) = extras
+        .cycle
+        .filter(|cycle| cycle.period <= span && x.len() >= 16)
     {
-        columns.extend(waves_of(x, period));
+        let waves = cycle::waves(x, cycle.period, cycle.harmonics);
+        // The length that was found is not the true one: what differs grows along the axis.
+        let drift: Vec<Vec<f64>> = if !cycle.known && span >= DRIFT_CYCLES * cycle.period {
+            let centre = 0.5 * (first + last);
+            let grown = |wave: &Vec<f64>| {
+                x.iter()
+                    .zip(wave)
+                    .map(|(v, w)| (v - centre) / span * w)
+                    .collect()
+            };
+            waves[..2].iter().map(grown).collect()
+        } else {
+            Vec::new()
+        };
+        columns.extend(waves);
+        columns.extend(drift);
     }
     columns
-}
-
-/// The first two harmonics of a cycle.
-pub(super) fn waves_of(x: &[f64], period: f64) -> Vec<Vec<f64>> {
-    let turn = std::f64::consts::TAU / period;
-    [1.0, 2.0]
-        .iter()
-        .flat_map(|harmonic| {
-            let angle = move |v: &f64| harmonic * turn * v;
-            [
-                x.iter().map(|v| angle(v).cos()).collect(),
-                x.iter().map(|v| angle(v).sin()).collect(),
-            ]
-        })
-        .collect()
 }
 
 /// Distances of the points from their predecessors in units of the usual one.
@@ -143,7 +155,8 @@ pub(super) fn fit_line(track: &Track, extras: &Extras, quantum: f64) -> Option<L
         degrees: memory.degrees,
     }];
     precision.push(newey_west(&fitted, memory.rho, span));
-    if let Some(coarser) = coarse_precision(&track, extras) {
+    let plain = columns(&track.x, &extras.without_cycle()).len();
+    if let Some(coarser) = coarse_precision(&track, extras, &columns_fine[plain..], &fitted) {
         precision.push(coarser);
     }
     let freedom = (track.len() - columns_fine.len()).max(1) as f64;
@@ -154,9 +167,9 @@ pub(super) fn fit_line(track: &Track, extras: &Extras, quantum: f64) -> Option<L
     } else {
         0.0
     };
-    let jumps: f64 = fitted.coefficients[2..]
+    let jumps: f64 = fitted.coefficients[2..plain]
         .iter()
-        .zip(&columns_fine[2..])
+        .zip(&columns_fine[2..plain])
         .map(|(c, column)| c * column[column.len() - 1])
         .sum();
     Some(Line {
@@ -191,14 +204,25 @@ fn newey_west(fitted: &Fit, rho: f64, span: f64) -> Precision {
 }
 
 /// The same estimate from few group means: slow noise shows there that hides between points.
-fn coarse_precision(track: &Track, extras: &Extras) -> Option<Precision> {
-    // Six groups to a cycle, or the groups would see it as noise.
-    let cycles = extras.period.map_or(0.0, |period| track.span() / period);
-    if track.len() < 3 * COARSE_POINTS || 6.0 * cycles > COARSE_POINTS as f64 {
+/// A cycle is taken off before, or the groups would see it as noise.
+fn coarse_precision(
+    track: &Track,
+    extras: &Extras,
+    cyclic: &[Vec<f64>],
+    fitted: &Fit,
+) -> Option<Precision> {
+    if track.len() < 3 * COARSE_POINTS {
         return None;
     }
-    let grouped = super::frame::coarse(track, COARSE_POINTS, &extras.steps);
-    let columns = columns(&grouped.x, extras);
+    let mut flattened = track.clone();
+    let coefficients = fitted.coefficients.iter().rev();
+    for (column, coefficient) in cyclic.iter().rev().zip(coefficients) {
+        for (y, wave) in flattened.y.iter_mut().zip(column) {
+            *y -= coefficient * wave;
+        }
+    }
+    let grouped = super::frame::coarse(&flattened, COARSE_POINTS, &extras.steps);
+    let columns = columns(&grouped.x, &extras.without_cycle());
     let fitted = fit(&columns, &grouped.y)?;
     let spacing = spacing(&grouped.x);
     let memory = autoregression::estimate(&fitted.residuals, &spacing, columns.len());

@@ -1,10 +1,9 @@
 //! Ups and downs: a sawtooth is judged on its floor.
 
-use super::frame::{Track, coarse};
-use super::trend::{Extras, columns, fit, waves_of};
-use crate::stats::autoregression::lag_one_correlation;
+use super::frame::Track;
+use super::trend::{Extras, columns, fit};
 use crate::stats::quantile::{median, quantile, robust_sigma};
-use crate::stats::turning_points::turning_points;
+use crate::stats::turning_points::{Turn, turning_points};
 
 /// A sawtooth: slow rises, fast falls.
 #[derive(Debug, Clone)]
@@ -41,7 +40,8 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     if range <= 0.0 {
         return None;
     }
-    let turns = turning_points(&detrended, TOOTH * range);
+    let mut turns = turning_points(&detrended, TOOTH * range);
+    turns.extend(last_floor(&detrended, &turns, TOOTH * range));
     let (mut falls, mut rises) = (Vec::new(), Vec::new());
     let (mut heights, mut troughs, mut rise_points) = (Vec::new(), Vec::new(), Vec::new());
     for pair in turns.windows(2) {
@@ -97,99 +97,16 @@ pub(super) fn sawtooth(track: &Track) -> Option<Sawtooth> {
     })
 }
 
-/// Points that a cycle is looked for in.
-const CYCLE_POINTS: usize = 200;
-
-/// Share of the variance about a line that a cycle must explain to be taken for one.
-const CYCLE_SHARE: f64 = 0.7;
-
-/// Fewest cycles, of unknown and of known length, that are told from a wander.
-const FEWEST_CYCLES: f64 = 3.0;
-const FEWEST_DAYS: f64 = 1.4;
-
-/// The share that a daily course must explain where fewer than [`FEWEST_CYCLES`] were seen.
-const FEW_DAYS_SHARE: f64 = 0.85;
-
-/// The length of a cycle that dominates `track`, if there is one. `day` is the length of a
-/// day on the axis: a daily load needs no finding and is known with fewer cycles.
-pub(super) fn cycle(track: &Track, extras: &Extras, day: Option<f64>) -> Option<f64> {
-    let span = track.span();
-    if track.len() < 24 {
-        return None;
-    }
-    let track = &coarse(track, CYCLE_POINTS, &extras.steps);
-    let base = columns(&track.x, extras);
-    let line = fit(&base, &track.y)?;
-    let line_rss = line.rss();
-    // Readings that do not resemble their neighbours make no cycle that could be resolved.
-    if line_rss <= 0.0 || lag_one_correlation(&line.residuals, &vec![1.0; track.len()]) < 0.4 {
-        return None;
-    }
-    let share = |period: f64| {
-        let mut model = base.clone();
-        model.extend(waves_of(&track.x, period));
-        fit(&model, &track.y).map_or(0.0, |fitted| 1.0 - fitted.rss() / line_rss)
-    };
-    let is_daily = |day: &f64| {
-        let days = span / day;
-        let explained = share(*day);
-        let wanted = if days < FEWEST_CYCLES {
-            FEW_DAYS_SHARE
-        } else {
-            CYCLE_SHARE
-        };
-        let bends_do_better = || bends_suffice(track, &base, line_rss, explained);
-        days >= FEWEST_DAYS && explained > wanted && (days >= 4.0 || !bends_do_better())
-    };
-    if let Some(day) = day.filter(is_daily) {
-        return Some(day);
-    }
-    let most = (track.len() as f64 / 8.0).min(30.0);
-    let (mut best, mut best_cycles) = (0.0, 0.0);
-    let mut cycles = FEWEST_CYCLES;
-    while cycles <= most {
-        let explained = share(span / cycles);
-        if explained > best {
-            (best, best_cycles) = (explained, cycles);
-        }
-        cycles += 0.15;
-    }
-    if best < 0.8 * CYCLE_SHARE {
-        return None;
-    }
-    for i in -7..=7 {
-        let near = best_cycles + 0.02 * f64::from(i);
-        let explained = share(span / near);
-        if explained > best {
-            (best, best_cycles) = (explained, near);
-        }
-    }
-    let bends_do_better = best_cycles < 4.0 && bends_suffice(track, &base, line_rss, best);
-    (best > CYCLE_SHARE && !bends_do_better).then(|| span / best_cycles)
-}
-
-/// Whether two bends explain about as much as the cycle does.
-fn bends_suffice(track: &Track, base: &[Vec<f64>], line_rss: f64, explained: f64) -> bool {
-    1.0 - bent_line_share(track, base, line_rss) < 1.3 * (1.0 - explained)
-}
-
-/// Share of the variance about a line that two bends explain: a rise between two levels, or
-/// down and up again, must not be taken for a cycle of which little was seen.
-fn bent_line_share(track: &Track, base: &[Vec<f64>], line_rss: f64) -> f64 {
-    const PLACES: u32 = 28;
-    let bend = |place: u32| -> Vec<f64> {
-        let share = f64::from(place) / f64::from(PLACES);
-        base[1].iter().map(|u| (u - share).max(0.0)).collect()
-    };
-    let bends: Vec<Vec<f64>> = (1..PLACES).map(bend).collect();
-    let mut least = line_rss;
-    for (index, first) in bends.iter().enumerate() {
-        for second in &bends[index + 1..] {
-            let model = [base, &[first.clone(), second.clone()]].concat();
-            least = fit(&model, &track.y).map_or(least, |fitted| fitted.rss().min(least));
-        }
-    }
-    1.0 - least / line_rss
+/// The floor after the last peak, where the fall to it is over, though the rise from it has not
+/// come far.
+fn last_floor(values: &[f64], turns: &[Turn], threshold: f64) -> Option<Turn> {
+    let peak = turns.last().filter(|turn| turn.peak)?.index;
+    let floor = (peak..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b]))?;
+    let is_over = floor + 2 < values.len() && values[peak] - values[floor] >= threshold;
+    is_over.then_some(Turn {
+        index: floor,
+        peak: false,
+    })
 }
 
 /// Values less the least-squares line.

@@ -1,7 +1,7 @@
 //! A series that is nowhere straight can still be clear: where every window of its later part
 //! lies on the same side of the budget.
 
-use super::frame::Track;
+use super::frame::{Track, coarse};
 use super::trend::{Extras, Line, Precision, fit_line};
 use super::types::Verdict;
 use crate::stats::quantile::{median, quantile};
@@ -25,7 +25,7 @@ pub(super) fn agreement(
     confidence: f64,
     quantum: f64,
 ) -> Option<(Verdict, Line)> {
-    if extras.period.is_some() || track.len() < 8 * WINDOWS {
+    if extras.cycle.is_some() || track.len() < 8 * WINDOWS {
         return None;
     }
     let begin = track.x[0] + LEFT_OUT * track.span();
@@ -93,8 +93,8 @@ pub(super) fn contradict(
     let enough = |window: &Track| {
         window.len() >= 12
             && extras
-                .period
-                .is_none_or(|period| window.span() >= 1.5 * period)
+                .cycle
+                .is_none_or(|cycle| window.span() >= 1.5 * cycle.period)
     };
     let too_low = |window: Track| {
         enough(&window)
@@ -108,14 +108,29 @@ pub(super) fn contradict(
         || too_low(part.slice(0..at(FIRST)))
 }
 
-/// Whether a late rise stays within what the series did before: from `start` on it does not
-/// come above the values ahead of it.
-pub(super) fn stays_within(track: &Track, start: usize, end_value: f64) -> bool {
+/// Groups in which a late rise is compared with the falls of the series, and how many times
+/// the deepest of these it must be.
+const FALL_GROUPS: usize = 48;
+const ABOVE_FALLS: f64 = 1.5;
+
+/// Whether a late rise, by `rise` from `start` on, is no more than what the series did besides:
+/// it does not come above the values ahead of it, or is hardly more than the series also fell
+/// somewhere, as a wander does.
+pub(super) fn stays_within(track: &Track, start: usize, rise: f64, end_value: f64) -> bool {
     if track.x[start] - track.x[0] < LEFT_OUT * track.span() {
         return false;
     }
-    let before = &track.y[..start];
-    quantile(before, 0.95).is_some_and(|high| end_value < high)
+    let high = quantile(&track.y[..start], 0.95);
+    let mut top = f64::MIN;
+    let deepest_fall = coarse(track, FALL_GROUPS, &[])
+        .y
+        .iter()
+        .map(|&y| {
+            top = y.max(top);
+            top - y
+        })
+        .fold(0.0, f64::max);
+    high.is_some_and(|high| end_value < high) || rise < ABOVE_FALLS * deepest_fall
 }
 
 /// How small the range must be beside what the budget allows in the time.
