@@ -45,14 +45,19 @@ pub enum Source {
     Cells(Vec<Cell>),
 }
 
-/// Opens what `name` stands for.
+/// Opens what `name` stands for; what was put up with is said on stderr.
 ///
 /// # Errors
 ///
 /// A usage error that says what is wrong with it.
 pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     let path = Path::new(name);
-    let read = |table| -> anyhow::Result<Source> { Ok(Source::Table(table)) };
+    let read = |table: Table| -> anyhow::Result<Source> {
+        for note in &table.notes {
+            eprintln!("note: {name}: {}", note.text);
+        }
+        Ok(Source::Table(table))
+    };
     if name == "-" {
         let table = read_table(std::io::stdin().lock(), &tables.read_options())
             .map_err(|error| usage(format!("standard input: {error}")))?;

@@ -135,6 +135,32 @@ fn too_little_is_inconclusive_and_says_what_it_needs() {
 }
 
 #[test]
+fn a_table_that_ends_inside_a_number_is_judged_without_its_last_row() {
+    let level = table(600, |t| 1e8 + noise(t));
+    let lab = lab_with("torn.csv", &format!("{level}600,1000"));
+    std::fs::write(lab.path().join("level.csv"), level).expect("a table");
+    let said = "the last line has no line end; it may be torn and was left out";
+    let judged = |name: &str, format: &str| {
+        let arguments = ["judge", name, "--budget", "9MB/h", "--format", format];
+        lab.call(&arguments).expect_code(0)
+    };
+    let torn = judged("torn.csv", "json");
+    assert_eq!(torn.stderr, format!("note: torn.csv: {said}\n"));
+    let (torn, whole) = (
+        objects(&torn.stdout).remove(0),
+        objects(&judged("level.csv", "json").stdout).remove(0),
+    );
+    assert_eq!(torn["notes"], serde_json::json!([said]));
+    assert_eq!(whole["notes"], serde_json::json!([]));
+    assert_eq!(torn["points"], whole["points"]);
+    let words = judged("torn.csv", "human").stdout;
+    assert!(
+        words.contains(&format!("  note        {said}\n")),
+        "{words}"
+    );
+}
+
+#[test]
 fn wrong_names_and_broken_tables_are_usage_errors() {
     let lab = lab_with("memory.csv", "elapsed_s,bytes\n0,1\n1,x\n2,3\n");
     for (arguments, words) in [

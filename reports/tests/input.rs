@@ -24,7 +24,7 @@ fn psrecord_is_read_with_its_unit() {
         ("Real (MB)".to_owned(), vec![1_572_864.0, 2_097_152.0])
     );
     assert!(
-        table.notes[0].contains("converted to bytes"),
+        table.notes[0].text.contains("converted to bytes"),
         "{:?}",
         table.notes
     );
@@ -69,11 +69,25 @@ fn readings_that_were_not_taken_are_empty() {
 }
 
 #[test]
-fn a_torn_last_line_is_left_out_and_said_so() {
-    let table = read("t,rss_bytes,threads\n0,1,2\n1,2,2\n2,3");
-    assert_eq!(table.time_s, [0.0, 1.0]);
-    assert_eq!(table.metrics[0].1.len(), 2);
-    assert!(table.notes[0].contains("cut off"), "{:?}", table.notes);
+fn a_last_line_without_a_line_end_is_left_out_and_said_so() {
+    // Torn between fields, inside a number, and not at all: the last two look the same.
+    for last in ["2,3", "2,3,2", "2", "2,", "2,3,2000000"] {
+        let table = read(&format!("t,rss_bytes,threads\n0,1,2\n1,2,2\n{last}"));
+        assert_eq!(table.time_s, [0.0, 1.0], "{last}");
+        assert_eq!(table.metrics[0].1, [1.0, 2.0], "{last}");
+        let said = "the last line has no line end; it may be torn and was left out";
+        assert_eq!(table.notes_of("rss_bytes"), [said], "{last}");
+    }
+    let ended = read("t,value\n0,1\n1,2\n");
+    assert_eq!((ended.time_s.len(), ended.notes.len()), (2, 0));
+}
+
+#[test]
+fn a_single_row_without_a_line_end_is_refused_with_the_reason() {
+    for text in ["t,value\n0,5", "0,5"] {
+        let message = error(text);
+        assert!(message.contains("no line end"), "{text:?}: {message}");
+    }
 }
 
 #[test]

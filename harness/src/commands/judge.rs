@@ -53,6 +53,8 @@ struct Shown {
     judgement: Judgement,
     time_s: Vec<f64>,
     value: Vec<f64>,
+    /// What was put up with when it was read.
+    notes: Vec<String>,
 }
 
 /// Judges every source; the gravest result is the exit code.
@@ -65,10 +67,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for name in &arguments.sources {
         match open(name, &arguments.tables)? {
             Source::Table(table) => {
-                for note in &table.notes {
-                    eprintln!("note: {name}: {note}");
-                }
-                for shown in judge_table(name, table, arguments)? {
+                for shown in judge_table(name, &table, arguments)? {
                     exit = exit.or_graver(exit_of(shown.judgement.verdict));
                     show(&shown, arguments.format)?;
                 }
@@ -91,10 +90,10 @@ fn exit_of(verdict: Verdict) -> Exit {
     }
 }
 
-fn judge_table(name: &str, table: Table, arguments: &Arguments) -> anyhow::Result<Vec<Shown>> {
+fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Result<Vec<Shown>> {
     let mut all = Vec::new();
-    for (metric, value) in table.metrics {
-        let unit = unit_of(&metric);
+    for (metric, value) in &table.metrics {
+        let unit = unit_of(metric);
         let options = JudgeOptions {
             budget: arguments.budget.unwrap_or_default(),
             unit,
@@ -103,7 +102,7 @@ fn judge_table(name: &str, table: Table, arguments: &Arguments) -> anyhow::Resul
         };
         let series = Series {
             time_s: &table.time_s,
-            value: &value,
+            value,
             operations: table.operations.as_deref(),
             excluded: &[],
         };
@@ -111,10 +110,11 @@ fn judge_table(name: &str, table: Table, arguments: &Arguments) -> anyhow::Resul
             .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;
         all.push(Shown {
             file: name.to_owned(),
-            metric,
+            metric: metric.clone(),
             judgement,
             time_s: table.time_s.clone(),
-            value,
+            value: value.clone(),
+            notes: table.notes_of(metric),
         });
     }
     Ok(all)
@@ -156,6 +156,7 @@ fn judge_cell(cell: &Cell, arguments: &Arguments) -> anyhow::Result<Exit> {
                         .as_ref()
                         .map_or_else(Vec::new, |table| table.elapsed_s()),
                     value: column.map_or_else(Vec::new, <[f64]>::to_vec),
+                    notes: Vec::new(),
                 };
                 show(&shown, arguments.format)?;
             }
@@ -181,6 +182,7 @@ fn json(shown: &Shown) -> anyhow::Result<serde_json::Value> {
     if let serde_json::Value::Object(judgement) = serde_json::to_value(&shown.judgement)? {
         object.extend(judgement);
     }
+    object.insert("notes".to_owned(), shown.notes.clone().into());
     Ok(object.into())
 }
 
@@ -205,6 +207,9 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
     }
     for (name, words) in figures(judgement, unit) {
         let _ = writeln!(text, "  {name:<11} {words}");
+    }
+    for note in &shown.notes {
+        let _ = writeln!(text, "  {:<11} {note}", "note");
     }
     let _ = writeln!(text, "  {}\n", judgement.reason);
     text

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use super::columns::{Chosen, choose};
 use super::time::{TimeUnit, date_seconds};
-use super::{InputError, ReadOptions, Table};
+use super::{InputError, Note, ReadOptions, Table};
 
 /// Reads a table. Memory is that of the numbers that are kept: eight bytes each.
 ///
@@ -37,30 +37,21 @@ pub fn read_table(source: impl Read, options: &ReadOptions) -> Result<Table, Inp
     } else {
         Rows::new(names, separator, options)?
     };
-    if headless {
-        rows.add(&first, 1)?;
+    // A number cut short looks whole: a row counts once its line has ended.
+    let mut torn = headless && !lines.ended;
+    if headless && !torn {
+        rows.add(&first, lines.number)?;
     }
-    let mut torn: Option<InputError> = None;
     while let Some(line) = lines.next()? {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let (number, ended, rows_before) = (lines.number, lines.ended, rows.table.time_s.len());
-        match rows.add(&lines.buffer, number) {
-            Ok(()) => {}
-            Err(error) if !ended => {
-                rows.cut_to(rows_before);
-                torn = Some(error);
-            }
-            Err(error) => return Err(error),
+        torn = !lines.ended;
+        if !torn {
+            rows.add(&lines.buffer, lines.number)?;
         }
     }
-    if let Some(error) = torn {
-        rows.table.notes.push(format!(
-            "the last line is cut off and was left out ({error})"
-        ));
-    }
-    rows.finish()
+    rows.finish(torn)
 }
 
 /// Lines, and whether the last one had an end.
@@ -223,10 +214,13 @@ impl Rows {
         for (position, factor) in &chosen.values {
             table.metrics.push((names[*position].clone(), Vec::new()));
             if *factor != 1.0 {
-                table.notes.push(format!(
-                    "`{}` was converted to bytes, {factor} each",
-                    names[*position]
-                ));
+                table.notes.push(Note {
+                    metric: Some(names[*position].clone()),
+                    text: format!(
+                        "`{}` was converted to bytes, {factor} each",
+                        names[*position]
+                    ),
+                });
             }
         }
         let unit = options
@@ -365,20 +359,15 @@ impl Rows {
         Ok(())
     }
 
-    /// Takes back what was read of a line that was cut off.
-    fn cut_to(&mut self, rows: usize) {
-        self.table.time_s.truncate(rows);
-        for (_, values) in &mut self.table.metrics {
-            values.truncate(rows);
-        }
-        if let Some(operations) = &mut self.table.operations {
-            operations.truncate(rows);
-        }
-    }
-
-    fn finish(self) -> Result<Table, InputError> {
-        if self.table.time_s.is_empty() {
-            return Err(InputError::NoRows);
+    fn finish(mut self, torn: bool) -> Result<Table, InputError> {
+        match (self.table.time_s.is_empty(), torn) {
+            (true, true) => return Err(InputError::OnlyRowMayBeTorn),
+            (true, false) => return Err(InputError::NoRows),
+            (false, true) => self.table.notes.push(Note {
+                metric: None,
+                text: "the last line has no line end; it may be torn and was left out".to_owned(),
+            }),
+            (false, false) => {}
         }
         Ok(self.table)
     }
