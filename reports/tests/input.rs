@@ -69,6 +69,37 @@ fn readings_that_were_not_taken_are_empty() {
 }
 
 #[test]
+fn readings_that_were_not_taken_are_counted_for_each_metric() {
+    let table = read(
+        "t,ops_total,rss_bytes,heap_bytes,swap_bytes\n0,0,1,5,\n1,,,6,\n2,9,NaN,7,\n3,9,4,8,\n",
+    );
+    let of_swap = "`swap_bytes` has no readings and was left out";
+    let of_operations =
+        "1 of 4 counts of operations is empty or NaN; a budget per operation leaves such rows out";
+    assert_eq!(
+        table.notes_of("rss_bytes"),
+        [
+            "2 of 4 readings of `rss_bytes` are empty or NaN and were left out",
+            of_operations
+        ]
+    );
+    assert_eq!(table.notes_of("heap_bytes"), [of_operations]);
+    assert_eq!(table.notes_of("swap_bytes"), [of_swap, of_operations]);
+    assert_eq!(table.metrics.len(), 2);
+}
+
+#[test]
+fn a_column_that_was_asked_for_stays_though_it_is_empty() {
+    let options = ReadOptions {
+        values: vec!["swap".to_owned(), "rss".to_owned()],
+        ..ReadOptions::default()
+    };
+    let table = read_table(&b"t,rss,swap\n0,1,\n1,2,\n"[..], &options).expect("a table");
+    assert_eq!(table.metrics[0].0, "swap");
+    assert_eq!(read("t,rss,swap\n0,,\n1,,\n").metrics.len(), 2);
+}
+
+#[test]
 fn a_last_line_without_a_line_end_is_left_out_and_said_so() {
     // Torn between fields, inside a number, and not at all: the last two look the same.
     for last in ["2,3", "2,3,2", "2", "2,", "2,3,2000000"] {

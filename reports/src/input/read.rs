@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use super::columns::{Chosen, choose};
 use super::time::{TimeUnit, date_seconds};
 use super::{InputError, Note, ReadOptions, Table};
+use crate::text::{count_text, plural};
 
 /// Reads a table. Memory is that of the numbers that are kept: eight bytes each.
 ///
@@ -189,6 +190,7 @@ struct Rows {
     last_text: Vec<u8>,
     /// For each field: 0 for none, 1 for time, 2 for operations, 3 and more for values.
     roles: Vec<usize>,
+    columns_were_named: bool,
     table: Table,
 }
 
@@ -236,6 +238,7 @@ impl Rows {
             last_time: f64::NEG_INFINITY,
             last_text: Vec::new(),
             roles,
+            columns_were_named: !options.values.is_empty(),
             table,
         })
     }
@@ -369,6 +372,64 @@ impl Rows {
             }),
             (false, false) => {}
         }
+        if !self.columns_were_named {
+            self.leave_out_columns_without_readings();
+        }
+        self.note_missing_readings();
         Ok(self.table)
+    }
+
+    /// A column that was taken by its name alone and holds nothing is no metric.
+    fn leave_out_columns_without_readings(&mut self) {
+        let is_filled = |values: &[f64]| values.iter().any(|value| !value.is_nan());
+        if !self.table.metrics.iter().any(|(_, v)| is_filled(v)) {
+            return;
+        }
+        let metrics = std::mem::take(&mut self.table.metrics);
+        let (filled, empty): (Vec<_>, Vec<_>) = metrics
+            .into_iter()
+            .partition(|(_, values)| is_filled(values));
+        self.table.metrics = filled;
+        for (name, _) in empty {
+            self.table
+                .notes
+                .retain(|note| note.metric.as_ref() != Some(&name));
+            self.table.notes.push(Note {
+                text: format!("`{name}` has no readings and was left out"),
+                metric: Some(name),
+            });
+        }
+    }
+
+    fn note_missing_readings(&mut self) {
+        let missing = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count() as u64;
+        let rows = self.table.time_s.len() as u64;
+        for (name, values) in &self.table.metrics {
+            let words = match missing(values) {
+                0 => continue,
+                1 => "is empty or NaN and was left out",
+                _ => "are empty or NaN and were left out",
+            };
+            self.table.notes.push(Note {
+                metric: Some(name.clone()),
+                text: format!(
+                    "{} of {} of `{name}` {words}",
+                    count_text(missing(values)),
+                    plural(rows, "reading"),
+                ),
+            });
+        }
+        let operations = self.table.operations.as_deref().map_or(0, missing);
+        if operations > 0 {
+            let verb = if operations == 1 { "is" } else { "are" };
+            self.table.notes.push(Note {
+                metric: None,
+                text: format!(
+                    "{} of {} of operations {verb} empty or NaN; a budget per operation leaves such rows out",
+                    count_text(operations),
+                    plural(rows, "count"),
+                ),
+            });
+        }
     }
 }
