@@ -173,3 +173,27 @@ fn bytes_that_are_no_text_are_refused_without_a_panic() {
         let _ = read_table(bytes, &ReadOptions::default()).map(|table| table.time_s.len());
     }
 }
+
+#[test]
+fn a_message_shows_no_raw_bytes_of_a_file_and_not_too_many() {
+    let mut program = b"\x7fELF,\x02\x01\x1b[31m\n1,".to_vec();
+    program.extend([0x1b; 10_000]);
+    program.push(b'\n');
+    let read = |options| read_table(&program[..], &options).expect_err("no table");
+    let wanted = ReadOptions {
+        values: vec!["rss".to_owned()],
+        ..ReadOptions::default()
+    };
+    for (message, words) in [
+        (
+            read(ReadOptions::default()).to_string(),
+            r"line 2, column `\x02\x01\x1b[31m`: `\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b…` is not a number",
+        ),
+        (
+            read(wanted).to_string(),
+            r"there is no column `rss`; the columns are `\x7fELF`, `\x02\x01\x1b[31m`",
+        ),
+    ] {
+        assert_eq!(message, words);
+    }
+}

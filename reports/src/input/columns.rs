@@ -1,5 +1,6 @@
 //! Which column is the time, which are memory, and what unit they are in.
 
+use super::quote;
 use super::{InputError, ReadOptions};
 
 /// What the columns of a table are taken for.
@@ -81,7 +82,9 @@ pub(super) fn choose(names: &[String], options: &ReadOptions) -> Result<Chosen, 
     };
     if values.is_empty() {
         return Err(InputError::NoValues {
-            time: names.get(time).cloned().unwrap_or_default(),
+            time: names
+                .get(time)
+                .map_or_else(String::new, |name| quote::cut(name)),
         });
     }
     Ok(Chosen {
@@ -107,11 +110,7 @@ fn position(names: &[String], wanted: &str) -> Result<usize, InputError> {
         InputError::NoColumn {
             name: wanted.to_owned(),
             hint: near.map_or_else(String::new, |(_, name)| format!(", did you mean `{name}`?")),
-            known: names
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            known: quote::list(names),
         }
     })
 }

@@ -7,6 +7,7 @@
 //! out and said so: a number cut short cannot be told from a whole one. Amounts whose column names a unit (`Real (MB)`, `rss_kib`) become bytes.
 
 mod columns;
+mod quote;
 mod read;
 mod time;
 

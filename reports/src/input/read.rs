@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::columns::{Chosen, choose};
+use super::quote;
 use super::time::{TimeUnit, date_seconds};
 use super::{InputError, Note, ReadOptions, Table};
 use crate::text::{count_text, plural};
@@ -27,7 +28,7 @@ pub fn read_table(source: impl Read, options: &ReadOptions) -> Result<Table, Inp
     let separator = Separator::of(&first);
     let mut names: Vec<String> = Vec::new();
     split(header_text(&first), separator, true, |field| {
-        names.push(String::from_utf8_lossy(field).trim().to_owned())
+        names.push(quote::escaped(field));
     });
     let headless = names
         .iter()
@@ -282,10 +283,7 @@ impl Rows {
             None if is_missing(field) => f64::NAN,
             None => f64::INFINITY,
         };
-        let (column, text) = (
-            || self.names[position].clone(),
-            || String::from_utf8_lossy(field).trim().to_owned(),
-        );
+        let (column, text) = (|| quote::cut(&self.names[position]), || quote::shown(field));
         if value.is_infinite() {
             return Err(InputError::NotANumber {
                 line,
@@ -311,14 +309,14 @@ impl Rows {
     }
 
     fn add_time(&mut self, field: &[u8], line: u64) -> Result<(), InputError> {
-        let column = || self.names[self.chosen.time].clone();
+        let column = || quote::cut(&self.names[self.chosen.time]);
         if is_missing(field) {
             return Err(InputError::NoTime {
                 line,
                 column: column(),
             });
         }
-        let text = || String::from_utf8_lossy(field).trim().to_owned();
+        let text = || quote::shown(field);
         let as_number = number(field, self.separator).filter(|time| time.is_finite());
         if let Clock::Unknown = self.clock {
             self.clock = match as_number {
@@ -333,7 +331,7 @@ impl Rows {
         }
         let (raw, factor) = match self.clock {
             Clock::Number(factor) => (as_number, factor),
-            _ => (date_seconds(&text()), 1.0),
+            _ => (std::str::from_utf8(field).ok().and_then(date_seconds), 1.0),
         };
         let Some(raw) = raw else {
             return Err(InputError::NotANumber {
@@ -348,7 +346,7 @@ impl Rows {
         }
         let time = (raw - self.origin) * factor;
         if time < self.last_time {
-            let before = String::from_utf8_lossy(&self.last_text).trim().to_owned();
+            let before = quote::shown(&self.last_text);
             return Err(InputError::TimeBackwards {
                 line,
                 before,
