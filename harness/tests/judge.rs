@@ -99,6 +99,21 @@ fn words_carry_the_figures_and_the_reason_and_no_sketch_into_a_pipe() {
 }
 
 #[test]
+fn readings_without_noise_have_no_figure_for_what_noise_would_hide() {
+    let lab = lab_with("exact.csv", &table(600, |t| 1e8 + 5_000.0 * t));
+    let called = lab
+        .call(&["judge", "exact.csv", "--budget", "1MB/h"])
+        .expect_code(1);
+    let words = "  resolution  below 0.01 B per hour: the readings have no noise to hide growth\n";
+    assert!(called.stdout.contains(words), "{}", called.stdout);
+    assert!(
+        !called.stdout.contains("0 B per hour would"),
+        "{}",
+        called.stdout
+    );
+}
+
+#[test]
 fn operations_give_growth_per_operation() {
     let mut text = String::from("elapsed_ms,ops_total,heap_bytes\n");
     for row in 0..200_u32 {

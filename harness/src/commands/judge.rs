@@ -223,6 +223,17 @@ fn amount(value: f64, unit: Unit) -> String {
     }
 }
 
+/// The smallest growth that would have shown. Readings without noise hide none: their figure
+/// is a remainder of rounding, which nobody can use.
+fn resolution_text(per_hour: f64, unit: Unit) -> String {
+    const LEAST: f64 = 0.01;
+    if per_hour < LEAST {
+        let least = amount(LEAST, unit);
+        return format!("below {least} per hour: the readings have no noise to hide growth");
+    }
+    format!("{} per hour would have shown", amount(per_hour, unit))
+}
+
 fn seconds(value: f64) -> String {
     // Beyond ten thousand years nobody waits.
     duration_text(Duration::try_from_secs_f64(value.clamp(0.0, 3e11)).unwrap_or_default())
@@ -273,10 +284,7 @@ fn figures(judgement: &Judgement, unit: Unit) -> Vec<(&'static str, String)> {
     };
     lines.push(("budget", budget));
     if let Some(resolution) = judgement.resolution_bytes_per_hour {
-        lines.push((
-            "resolution",
-            format!("{} per hour would have shown", amount(resolution)),
-        ));
+        lines.push(("resolution", resolution_text(resolution, unit)));
     }
     if let (Some(settled), Some(level)) = (judgement.settled_after_s, judgement.level) {
         lines.push((
