@@ -252,6 +252,32 @@ fn a_plan_needs_longer_for_a_smaller_leak() {
 }
 
 #[test]
+fn calibration_refuses_what_leaks_and_names_it() {
+    let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
+    std::fs::write(lab.path().join("level.csv"), table(600, |t| 1e8 + noise(t))).expect("a table");
+    let called = lab
+        .call(&["calibrate", "level.csv", "up.csv", "--budget", "1MB/h"])
+        .expect_code(2)
+        .expect_stderr(&[
+            "error: a leak is no healthy run",
+            "\n  up.csv bytes: sustained growth of ",
+            "--budget",
+        ]);
+    assert_eq!(called.stdout, "", "nothing is measured");
+    assert!(!called.stderr.contains("level.csv"), "{}", called.stderr);
+    // Growth that is accepted is no leak.
+    lab.call(&[
+        "calibrate",
+        "up.csv",
+        "--budget",
+        "30MB/h",
+        "--resamples",
+        "10",
+    ])
+    .expect_code(0);
+}
+
+#[test]
 fn calibration_on_a_healthy_table_finds_few_false_alarms() {
     let lab = lab_with("level.csv", &table(600, |t| 1e8 + noise(t)));
     let called = lab
