@@ -175,6 +175,7 @@ fn of_cell(cell: &Cell, budget: Option<Budget>) -> anyhow::Result<Owned> {
         options: JudgeOptions {
             budget,
             load,
+            exact: metric == columns::ALLOCATED_BYTES,
             ..JudgeOptions::default()
         },
     })

@@ -246,9 +246,40 @@ fn a_plan_needs_longer_for_a_smaller_leak() {
             .as_f64()
             .expect("a time")
     };
-    let (small, large) = (needed("100KB/h"), needed("10MB/h"));
+    let (small, large) = (needed("10KB/h"), needed("1MB/h"));
     // The length goes with the leak to the power of minus two thirds: 100^(2/3) = 21.5.
     assert!((small / large - 21.5).abs() < 1.0, "{small} {large}");
+}
+
+#[test]
+fn a_plan_promises_nothing_before_a_verdict_is_possible() {
+    let lab = lab_with("level.csv", &table(900, |t| 1e8 + noise(t)));
+    let planned = |flags: [&str; 2], format: &str| {
+        let arguments = ["plan", "--like", "level.csv", "--format", format];
+        lab.call(&[&arguments[..], &flags].concat())
+            .expect_code(0)
+            .stdout
+    };
+    let huge = objects(&planned(["--min-leak", "10GB/h"], "json")).remove(0);
+    // A warm-up of one second and twenty readings a second apart, whatever the leak.
+    assert_eq!(huge["noise"]["warm_up_s"], 1.0, "{huge}");
+    assert_eq!(huge["needs_s"], 21.0, "{huge}");
+    let words = planned(["--min-leak", "10GB/h"], "human");
+    assert!(
+        words.contains("needs 21.0 s, as any verdict does"),
+        "{words}"
+    );
+    let words = planned(["--duration", "20s"], "human");
+    assert!(
+        words.contains("20.0 s is too short for a verdict"),
+        "{words}"
+    );
+    assert!(words.contains("takes 21.0 s"), "{words}");
+    let words = planned(["--min-leak", "100KB/h"], "human");
+    assert!(
+        words.contains("the budget of 488 KiB per hour accepts it"),
+        "{words}"
+    );
 }
 
 #[test]
