@@ -79,6 +79,9 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     let (_, cells) = address
         .resolve()
         .map_err(|error| usage(error.to_string()))?;
+    if cells.is_empty() {
+        return Err(usage(format!("`{name}` is a run without a cell")));
+    }
     Ok(Source::Cells(cells))
 }
 

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fmt::Write;
+use std::path::Path;
 use support::Lab;
 
 /// A table of `rows` readings a second apart.
@@ -225,6 +226,21 @@ fn a_run_is_judged_by_run_by_cell_and_by_address() {
     }
     lab.call(&["judge", &format!("{run}::nothing")])
         .expect_code(2);
+    // Without its record the samples are still a table, and the message says how to judge them.
+    std::fs::write(Path::new(&run).join("run.json"), "{\"format\":").expect("a file");
+    let samples = format!("{run}/shape--steady-leak/samples.csv");
+    for source in [&run, &cell, &format!("{run}/shape--steady-leak")] {
+        lab.call(&["judge", source]).expect_code(2).expect_stderr(&[
+            "run.json` is cut off at line 1",
+            &format!("`leaklab judge {samples}`"),
+        ]);
+    }
+    let called = lab.call(&["judge", &samples, "--budget", "16B/op", "--format", "json"]);
+    let heap = objects(&called.expect_code(1).stdout).remove(0);
+    assert_eq!(
+        (&heap["metric"], &heap["verdict"]),
+        (&"allocated_bytes".into(), &"leak".into())
+    );
 }
 
 #[test]
