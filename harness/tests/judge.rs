@@ -244,6 +244,68 @@ fn a_run_is_judged_by_run_by_cell_and_by_address() {
 }
 
 #[test]
+fn a_run_of_several_cells_is_a_line_each_and_the_counts() {
+    let lab = Lab::new();
+    let flags = ["--duration", "2s", "--drain", "0s", "--jobs", "2"];
+    lab.call(&[&["run", "shape::steady-leak", "shape::flat"][..], &flags].concat());
+    let run = lab.newest_run().expect("a run").display().to_string();
+    let short = lab.call(&["judge", &run]).expect_code(0).stdout;
+    let lines: Vec<&str> = short.lines().collect();
+    assert!(lines[0].starts_with(" cell "), "{short}");
+    assert!(
+        lines[1].starts_with(" shape::steady-leak  allocated_bytes "),
+        "{short}"
+    );
+    assert!(
+        lines[2].starts_with(" shape::flat         allocated_bytes "),
+        "{short}"
+    );
+    assert_eq!(
+        lines[4], "2 cells: 1 no-leak, 1 leak; 2 as expected",
+        "{short}"
+    );
+    assert_eq!(lines.len(), 5, "{short}");
+    let explained = lab
+        .call(&["judge", &run, "--all-metrics"])
+        .expect_code(0)
+        .stdout;
+    let blocks =
+        |text: &str, metric: &str| text.matches(&format!("samples.csv: {metric}\n")).count();
+    let json = lab
+        .call(&["judge", &run, "--format", "json"])
+        .expect_code(0)
+        .stdout;
+    let found = objects(&json);
+    for metric in ["allocated_bytes", "rss_bytes", "descriptors", "threads"] {
+        assert_eq!(blocks(&explained, metric), 2, "{metric}: {explained}");
+        assert_eq!(
+            found.iter().filter(|f| f["metric"] == metric).count(),
+            2,
+            "{metric}"
+        );
+    }
+    // One cell is explained without being asked for.
+    let one = lab
+        .call(&["judge", &format!("{run}::shape::flat")])
+        .expect_code(0)
+        .stdout;
+    assert_eq!(blocks(&one, "rss_bytes"), 1, "{one}");
+    // With this budget the leak is none, which is not what it declares.
+    let generous = lab
+        .call(&["judge", &run, "--budget", "1MB/op"])
+        .expect_code(1)
+        .stdout;
+    assert!(
+        generous.contains("\nshape::steady-leak: allocated_bytes: growth of "),
+        "{generous}"
+    );
+    assert!(
+        generous.ends_with("2 cells: 2 no-leak; 1 as expected, 1 not as expected\n"),
+        "{generous}"
+    );
+}
+
+#[test]
 fn a_plan_needs_longer_for_a_smaller_leak() {
     let lab = lab_with("level.csv", &table(900, |t| 1e8 + noise(t)));
     let needed = |leak: &str| {

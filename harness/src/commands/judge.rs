@@ -1,11 +1,13 @@
 //! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
 
+use crate::closing::cells_table;
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
-use crate::judging::JudgedCell;
+use crate::judging::{JudgedCell, judge_all};
 use crate::sources::{Source, TableArguments, open, unit_of};
-use crate::text::bytes_text;
+use crate::text::growth_text as amount;
 use crate::time::duration_text;
+use indicatif::ProgressBar;
 use leaklab_reports::input::Table;
 use leaklab_reports::judge::{
     Budget, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, judge, parse_amount,
@@ -20,8 +22,8 @@ use std::time::Duration;
 /// Say whether recorded memory leaks: runs, cells, or any CSV.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-  leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      every cell and metric of a run
-  leaklab judge RUN::alts-timeout::unpatched                one cell
+  leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      a run: a line per cell
+  leaklab judge RUN::alts-timeout::unpatched                one cell: every metric, explained
   leaklab judge memory.csv --time elapsed_s --value bytes --budget 200KB/h
   kubectl … | leaklab judge - --time-unit ms --format json")]
 pub struct Arguments {
@@ -35,6 +37,9 @@ pub struct Arguments {
     /// A level that must not be reached; its time is foretold: 2GiB.
     #[arg(long, value_parser = parse_limit)]
     limit: Option<f64>,
+    /// Explain every metric of every cell, where a run has several cells.
+    #[arg(long)]
+    all_metrics: bool,
     /// Words, or a JSON object per metric and line.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -73,9 +78,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
                 }
             }
             Source::Cells(cells) => {
-                for cell in &cells {
-                    exit = exit.or_graver(judge_cell(cell, arguments)?);
-                }
+                exit = exit.or_graver(judge_cells(&cells, arguments)?);
             }
         }
     }
@@ -120,50 +123,86 @@ fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Resu
     Ok(all)
 }
 
-fn judge_cell(cell: &Cell, arguments: &Arguments) -> anyhow::Result<Exit> {
+/// Judges the cells of a run. In words, several cells are a line each.
+fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
     let options = VerdictOptions {
         budget: arguments.budget,
         limit_bytes: arguments.limit,
     };
-    let judged = JudgedCell::from_folder(cell, &options);
-    let file = cell.folder.join("samples.csv").display().to_string();
-    match &judged.judgement {
-        Ok(judgement) => {
-            let names: Vec<&str> = judgement
-                .metrics
-                .iter()
-                .map(|m| m.metric.as_str())
-                .collect();
-            let table = cell.samples(|name| names.contains(&name)).ok();
-            if arguments.format == Format::Human {
-                let expected = match judged.is_as_expected() {
-                    Some(true) => ", as expected",
-                    Some(false) => ", which is not the verdict it declares",
-                    None => "",
-                };
-                print(&format!(
-                    "{}: {}{expected}\n",
-                    cell.plan.id, judgement.verdict
-                ))?;
-            }
-            for MetricJudgement { metric, judgement } in &judgement.metrics {
-                let column = table.as_ref().and_then(|table| table.column(metric));
-                let shown = Shown {
-                    file: file.clone(),
-                    metric: metric.clone(),
-                    judgement: judgement.clone(),
-                    time_s: table
-                        .as_ref()
-                        .map_or_else(Vec::new, |table| table.elapsed_s()),
-                    value: column.map_or_else(Vec::new, <[f64]>::to_vec),
-                    notes: Vec::new(),
-                };
-                show(&shown, arguments.format)?;
-            }
+    let in_short = arguments.format == Format::Human && cells.len() > 1 && !arguments.all_metrics;
+    let progress = progress_bar(cells.len());
+    let mut exit = Exit::Good;
+    let mut all = Vec::new();
+    judge_all(cells, &options, |judged| -> anyhow::Result<()> {
+        progress.inc(1);
+        exit = exit.or_graver(judged.exit());
+        if in_short {
+            all.push(judged);
+            return Ok(());
         }
-        Err(error) => eprintln!("note: {file}: {error}"),
+        progress.suspend(|| show_cell(&judged, arguments.format))
+    })?;
+    progress.finish_and_clear();
+    if in_short {
+        print(&cells_table(&all, unit_of))?;
     }
-    Ok(judged.exit())
+    Ok(exit)
+}
+
+/// A bar on a terminal, for runs that take a while; nothing elsewhere.
+fn progress_bar(cells: usize) -> ProgressBar {
+    const FEW: usize = 100;
+    if cells < FEW || !std::io::stderr().is_terminal() || std::env::var_os("CI").is_some() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new(cells as u64)
+}
+
+/// Every metric of a cell.
+fn show_cell(judged: &JudgedCell<'_>, format: Format) -> anyhow::Result<()> {
+    let cell = judged.cell;
+    let file = cell.folder.join("samples.csv").display().to_string();
+    let judgement = match &judged.judgement {
+        Ok(judgement) => judgement,
+        Err(error) => {
+            eprintln!("note: {file}: {error}");
+            return Ok(());
+        }
+    };
+    let with_sketch = format == Format::Human && std::io::stdout().is_terminal();
+    // Only the sketch needs the readings again.
+    let table = with_sketch
+        .then(|| {
+            let is_judged = |name: &str| judgement.metrics.iter().any(|m| m.metric == name);
+            cell.samples(is_judged).ok()
+        })
+        .flatten();
+    if format == Format::Human {
+        let expected = match judged.is_as_expected() {
+            Some(true) => ", as expected",
+            Some(false) => ", which is not the verdict it declares",
+            None => "",
+        };
+        print(&format!(
+            "{}: {}{expected}\n",
+            cell.plan.id, judgement.verdict
+        ))?;
+    }
+    for MetricJudgement { metric, judgement } in &judgement.metrics {
+        let column = table.as_ref().and_then(|table| table.column(metric));
+        let shown = Shown {
+            file: file.clone(),
+            metric: metric.clone(),
+            judgement: judgement.clone(),
+            time_s: table
+                .as_ref()
+                .map_or_else(Vec::new, |table| table.elapsed_s()),
+            value: column.map_or_else(Vec::new, <[f64]>::to_vec),
+            notes: Vec::new(),
+        };
+        show(&shown, format)?;
+    }
+    Ok(())
 }
 
 fn show(shown: &Shown, format: Format) -> anyhow::Result<()> {
@@ -213,14 +252,6 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
     }
     let _ = writeln!(text, "  {}\n", judgement.reason);
     text
-}
-
-/// An amount with its unit.
-fn amount(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Bytes => bytes_text(value),
-        Unit::Count => format!("{value:.3}"),
-    }
 }
 
 /// The smallest growth that would have shown. Readings without noise hide none: their figure
