@@ -127,6 +127,7 @@ pub fn series_of(
                 operations: table.operations.clone(),
                 options: JudgeOptions {
                     budget: budget.unwrap_or_default(),
+                    load: table.load,
                     ..JudgeOptions::default()
                 },
             })

@@ -210,7 +210,7 @@ fn a_run_is_judged_by_run_by_cell_and_by_address() {
         "--duration",
         "3s",
         "--drain",
-        "0s",
+        "1s",
     ]);
     let run = lab.newest_run().expect("a run").display().to_string();
     let cell = format!("{run}::shape::steady-leak");

@@ -57,6 +57,17 @@ fn stamps_and_dates_count_from_the_first_row() {
 }
 
 #[test]
+fn a_table_of_samples_says_when_the_load_was() {
+    let rows = "500,warmup,9\n1000,load,1\n1500,load,2\n2500,load,3\n3000,drain,0\n";
+    let load = |header: &str| read(&format!("{header}\n{rows}")).load;
+    let window = load("elapsed_ms,phase,allocated_bytes").expect("a load");
+    assert_eq!((window.start_s, window.end_s), (0.5, 2.0));
+    // Other programs' phases mean something else.
+    assert_eq!(load("ms,phase,allocated_bytes"), None);
+    assert_eq!(load("elapsed_ms,stage,allocated_bytes"), None);
+}
+
+#[test]
 fn a_table_without_header_has_numbered_columns() {
     let table = read("0,100\n1,101\n");
     assert_eq!(table.metrics[0], ("2".to_owned(), vec![100.0, 101.0]));

@@ -101,6 +101,7 @@ fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Resu
             budget: arguments.budget.unwrap_or_default(),
             unit,
             limit: arguments.limit,
+            load: table.load,
             ..JudgeOptions::default()
         };
         let series = Series {

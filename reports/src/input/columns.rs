@@ -2,6 +2,7 @@
 
 use super::quote;
 use super::{InputError, ReadOptions};
+use crate::run::columns;
 
 /// What the columns of a table are taken for.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +11,8 @@ pub(super) struct Chosen {
     /// Position and factor to bytes.
     pub values: Vec<(usize, f64)>,
     pub operations: Option<usize>,
+    /// Which phase a row belongs to, in a table that leaklab wrote.
+    pub phase: Option<usize>,
 }
 
 /// Names of a time column, the likeliest first.
@@ -91,6 +94,10 @@ pub(super) fn choose(names: &[String], options: &ReadOptions) -> Result<Chosen, 
         time,
         values: values.into_iter().map(|i| (i, factor(&names[i]))).collect(),
         operations,
+        phase: names
+            .iter()
+            .position(|name| name == columns::PHASE)
+            .filter(|_| names[time] == columns::ELAPSED_MS),
     })
 }
 
@@ -162,6 +169,7 @@ mod tests {
         ]);
         let chosen = choose(&samples, &ReadOptions::default()).expect("columns");
         assert_eq!((chosen.time, chosen.operations), (0, Some(2)));
+        assert_eq!(chosen.phase, Some(1));
         assert_eq!(chosen.values, [(3, 1.0), (4, 1.0)]);
     }
 

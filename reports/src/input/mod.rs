@@ -4,13 +4,15 @@
 //! The first line names the columns; without one they are numbered. Fields are separated by
 //! commas, semicolons, tabs or spaces, whichever the first line shows. An empty field, `NaN`,
 //! `null`, `NA` or `-` is a reading that was not taken. A last line without a line end is left
-//! out and said so: a number cut short cannot be told from a whole one. Amounts whose column names a unit (`Real (MB)`, `rss_kib`) become bytes.
+//! out and said so: a number cut short cannot be told from a whole one. In a `samples.csv` the
+//! column `phase` says when the load was. Amounts whose column names a unit (`Real (MB)`, `rss_kib`) become bytes.
 
 mod columns;
 mod quote;
 mod read;
 mod time;
 
+use crate::judge::Window;
 pub use read::read_table;
 pub use time::TimeUnit;
 
@@ -36,6 +38,9 @@ pub struct Table {
     pub metrics: Vec<(String, Vec<f64>)>,
     /// Operations completed so far.
     pub operations: Option<Vec<f64>>,
+    /// From the first to the last row of the load, in the seconds of `time_s`, where the table
+    /// says so: only that part shows a trend.
+    pub load: Option<Window>,
     /// What was put up with: a torn line, a unit that was converted.
     pub notes: Vec<Note>,
 }

@@ -6,6 +6,8 @@ use super::columns::{Chosen, choose};
 use super::quote;
 use super::time::{TimeUnit, date_seconds};
 use super::{InputError, Note, ReadOptions, Table};
+use crate::judge::Window;
+use crate::run::Phase;
 use crate::text::{count_text, plural};
 
 /// Reads a table. Memory is that of the numbers that are kept: eight bytes each.
@@ -247,6 +249,8 @@ impl Rows {
     fn add(&mut self, line: &[u8], number_of_line: u64) -> Result<(), InputError> {
         let mut position = 0;
         let mut failed = None;
+        let mut in_load = false;
+        let phase = self.chosen.phase;
         let roles = std::mem::take(&mut self.roles);
         split(line, self.separator, false, |field| {
             let role = roles.get(position).copied().unwrap_or(0);
@@ -258,6 +262,9 @@ impl Rows {
                 };
                 failed = result.err();
             }
+            if phase == Some(position) {
+                in_load = field == Phase::Load.name().as_bytes();
+            }
             position += 1;
         });
         self.roles = roles;
@@ -268,7 +275,15 @@ impl Rows {
                 expected: self.names.len(),
             });
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), Err)?;
+        if in_load && let Some(&now_s) = self.table.time_s.last() {
+            let start_s = self.table.load.map_or(now_s, |load| load.start_s);
+            self.table.load = Some(Window {
+                start_s,
+                end_s: now_s,
+            });
+        }
+        Ok(())
     }
 
     fn add_value(
