@@ -4,6 +4,54 @@ use crate::exit::Exit;
 use leaklab_reports::judge::{CellJudgement, Judgement, Verdict};
 use leaklab_reports::run::{Cell, Outcome, columns};
 use leaklab_reports::verdict::{VerdictOptions, judge_stored};
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+/// Judges cells from their folders, on as many threads as there are processors, and hands each
+/// to `each` in the order of `cells`, as soon as it and those before it are judged.
+///
+/// # Errors
+///
+/// The first error of `each`; cells that are left are not judged then.
+pub fn judge_all<'a, E>(
+    cells: &'a [Cell],
+    options: &VerdictOptions,
+    mut each: impl FnMut(JudgedCell<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        // A reader that falls behind holds the judges up rather than filling the memory.
+        let (sender, judged) = mpsc::sync_channel(16 * threads);
+        for _ in 0..threads.min(cells.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(cell) = cells.get(index) else { break };
+                    let one = JudgedCell::from_folder(cell, options);
+                    // Nobody takes more: `each` has failed.
+                    if sender.send((index, one)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        let mut wanted = 0;
+        for (index, one) in judged {
+            early.insert(index, one);
+            while let Some(one) = early.remove(&wanted) {
+                each(one)?;
+                wanted += 1;
+            }
+        }
+        Ok(())
+    })
+}
 
 /// A cell with what the judge said of it.
 pub struct JudgedCell<'a> {
@@ -99,5 +147,49 @@ impl<'a> JudgedCell<'a> {
             Some(Outcome::HarnessFailed | Outcome::SpawnFailed) => Exit::Harness,
             Some(Outcome::Stopped) | None => Exit::Inconclusive,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leaklab_reports::run::{CellPlan, CellStatus};
+
+    /// Cells of which nothing was stored.
+    fn cells(count: usize) -> Vec<Cell> {
+        let cell = |number: usize| Cell {
+            folder: std::path::PathBuf::from("/nonexistent"),
+            plan: CellPlan {
+                id: number.to_string(),
+                ..CellPlan::default()
+            },
+            status: CellStatus::default(),
+        };
+        (0..count).map(cell).collect()
+    }
+
+    #[test]
+    fn cells_judged_on_several_threads_come_in_their_order() {
+        let cells = cells(500);
+        let mut seen = Vec::new();
+        let done: Result<(), ()> = judge_all(&cells, &VerdictOptions::default(), |judged| {
+            assert!(judged.judgement.is_err(), "there is nothing to judge");
+            seen.push(judged.cell.plan.id.clone());
+            Ok(())
+        });
+        assert_eq!(done, Ok(()));
+        let ids: Vec<String> = (0..500).map(|number: usize| number.to_string()).collect();
+        assert_eq!(seen, ids);
+    }
+
+    #[test]
+    fn the_first_error_ends_it() {
+        let cells = cells(500);
+        let mut taken = 0;
+        let done = judge_all(&cells, &VerdictOptions::default(), |_| {
+            taken += 1;
+            if taken < 3 { Ok(()) } else { Err("full") }
+        });
+        assert_eq!((done, taken), (Err("full"), 3));
     }
 }

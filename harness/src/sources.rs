@@ -45,14 +45,19 @@ pub enum Source {
     Cells(Vec<Cell>),
 }
 
-/// Opens what `name` stands for.
+/// Opens what `name` stands for; what was put up with is said on stderr.
 ///
 /// # Errors
 ///
 /// A usage error that says what is wrong with it.
 pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     let path = Path::new(name);
-    let read = |table| -> anyhow::Result<Source> { Ok(Source::Table(table)) };
+    let read = |table: Table| -> anyhow::Result<Source> {
+        for note in &table.notes {
+            eprintln!("note: {name}: {}", note.text);
+        }
+        Ok(Source::Table(table))
+    };
     if name == "-" {
         let table = read_table(std::io::stdin().lock(), &tables.read_options())
             .map_err(|error| usage(format!("standard input: {error}")))?;
@@ -74,6 +79,9 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     let (_, cells) = address
         .resolve()
         .map_err(|error| usage(error.to_string()))?;
+    if cells.is_empty() {
+        return Err(usage(format!("`{name}` is a run without a cell")));
+    }
     Ok(Source::Cells(cells))
 }
 
@@ -119,6 +127,7 @@ pub fn series_of(
                 operations: table.operations.clone(),
                 options: JudgeOptions {
                     budget: budget.unwrap_or_default(),
+                    load: table.load,
                     ..JudgeOptions::default()
                 },
             })
@@ -170,6 +179,7 @@ fn of_cell(cell: &Cell, budget: Option<Budget>) -> anyhow::Result<Owned> {
         options: JudgeOptions {
             budget,
             load,
+            exact: metric == columns::ALLOCATED_BYTES,
             ..JudgeOptions::default()
         },
     })

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fmt::Write;
+use std::path::Path;
 use support::Lab;
 
 /// A table of `rows` readings a second apart.
@@ -99,6 +100,21 @@ fn words_carry_the_figures_and_the_reason_and_no_sketch_into_a_pipe() {
 }
 
 #[test]
+fn readings_without_noise_have_no_figure_for_what_noise_would_hide() {
+    let lab = lab_with("exact.csv", &table(600, |t| 1e8 + 5_000.0 * t));
+    let called = lab
+        .call(&["judge", "exact.csv", "--budget", "1MB/h"])
+        .expect_code(1);
+    let words = "  resolution  below 0.01 B per hour: the readings have no noise to hide growth\n";
+    assert!(called.stdout.contains(words), "{}", called.stdout);
+    assert!(
+        !called.stdout.contains("0 B per hour would"),
+        "{}",
+        called.stdout
+    );
+}
+
+#[test]
 fn operations_give_growth_per_operation() {
     let mut text = String::from("elapsed_ms,ops_total,heap_bytes\n");
     for row in 0..200_u32 {
@@ -131,6 +147,32 @@ fn too_little_is_inconclusive_and_says_what_it_needs() {
             .as_f64()
             .is_some_and(|seconds| seconds > 0.0),
         "{found}"
+    );
+}
+
+#[test]
+fn a_table_that_ends_inside_a_number_is_judged_without_its_last_row() {
+    let level = table(600, |t| 1e8 + noise(t));
+    let lab = lab_with("torn.csv", &format!("{level}600,1000"));
+    std::fs::write(lab.path().join("level.csv"), level).expect("a table");
+    let said = "the last line has no line end; it may be torn and was left out";
+    let judged = |name: &str, format: &str| {
+        let arguments = ["judge", name, "--budget", "9MB/h", "--format", format];
+        lab.call(&arguments).expect_code(0)
+    };
+    let torn = judged("torn.csv", "json");
+    assert_eq!(torn.stderr, format!("note: torn.csv: {said}\n"));
+    let (torn, whole) = (
+        objects(&torn.stdout).remove(0),
+        objects(&judged("level.csv", "json").stdout).remove(0),
+    );
+    assert_eq!(torn["notes"], serde_json::json!([said]));
+    assert_eq!(whole["notes"], serde_json::json!([]));
+    assert_eq!(torn["points"], whole["points"]);
+    let words = judged("torn.csv", "human").stdout;
+    assert!(
+        words.contains(&format!("  note        {said}\n")),
+        "{words}"
     );
 }
 
@@ -168,7 +210,7 @@ fn a_run_is_judged_by_run_by_cell_and_by_address() {
         "--duration",
         "3s",
         "--drain",
-        "0s",
+        "1s",
     ]);
     let run = lab.newest_run().expect("a run").display().to_string();
     let cell = format!("{run}::shape::steady-leak");
@@ -184,6 +226,83 @@ fn a_run_is_judged_by_run_by_cell_and_by_address() {
     }
     lab.call(&["judge", &format!("{run}::nothing")])
         .expect_code(2);
+    // Without its record the samples are still a table, and the message says how to judge them.
+    std::fs::write(Path::new(&run).join("run.json"), "{\"format\":").expect("a file");
+    let samples = format!("{run}/shape--steady-leak/samples.csv");
+    for source in [&run, &cell, &format!("{run}/shape--steady-leak")] {
+        lab.call(&["judge", source]).expect_code(2).expect_stderr(&[
+            "run.json` is cut off at line 1",
+            &format!("`leaklab judge {samples}`"),
+        ]);
+    }
+    let called = lab.call(&["judge", &samples, "--budget", "16B/op", "--format", "json"]);
+    let heap = objects(&called.expect_code(1).stdout).remove(0);
+    assert_eq!(
+        (&heap["metric"], &heap["verdict"]),
+        (&"allocated_bytes".into(), &"leak".into())
+    );
+}
+
+#[test]
+fn a_run_of_several_cells_is_a_line_each_and_the_counts() {
+    let lab = Lab::new();
+    let flags = ["--duration", "2s", "--drain", "0s", "--jobs", "2"];
+    lab.call(&[&["run", "shape::steady-leak", "shape::flat"][..], &flags].concat());
+    let run = lab.newest_run().expect("a run").display().to_string();
+    let short = lab.call(&["judge", &run]).expect_code(0).stdout;
+    let lines: Vec<&str> = short.lines().collect();
+    assert!(lines[0].starts_with(" cell "), "{short}");
+    assert!(
+        lines[1].starts_with(" shape::steady-leak  allocated_bytes "),
+        "{short}"
+    );
+    assert!(
+        lines[2].starts_with(" shape::flat         allocated_bytes "),
+        "{short}"
+    );
+    assert_eq!(
+        lines[4], "2 cells: 1 no-leak, 1 leak; 2 as expected",
+        "{short}"
+    );
+    assert_eq!(lines.len(), 5, "{short}");
+    let explained = lab
+        .call(&["judge", &run, "--all-metrics"])
+        .expect_code(0)
+        .stdout;
+    let blocks =
+        |text: &str, metric: &str| text.matches(&format!("samples.csv: {metric}\n")).count();
+    let json = lab
+        .call(&["judge", &run, "--format", "json"])
+        .expect_code(0)
+        .stdout;
+    let found = objects(&json);
+    for metric in ["allocated_bytes", "rss_bytes", "descriptors", "threads"] {
+        assert_eq!(blocks(&explained, metric), 2, "{metric}: {explained}");
+        assert_eq!(
+            found.iter().filter(|f| f["metric"] == metric).count(),
+            2,
+            "{metric}"
+        );
+    }
+    // One cell is explained without being asked for.
+    let one = lab
+        .call(&["judge", &format!("{run}::shape::flat")])
+        .expect_code(0)
+        .stdout;
+    assert_eq!(blocks(&one, "rss_bytes"), 1, "{one}");
+    // With this budget the leak is none, which is not what it declares.
+    let generous = lab
+        .call(&["judge", &run, "--budget", "1MB/op"])
+        .expect_code(1)
+        .stdout;
+    assert!(
+        generous.contains("\nshape::steady-leak: allocated_bytes: growth of "),
+        "{generous}"
+    );
+    assert!(
+        generous.ends_with("2 cells: 2 no-leak; 1 as expected, 1 not as expected\n"),
+        "{generous}"
+    );
 }
 
 #[test]
@@ -205,9 +324,66 @@ fn a_plan_needs_longer_for_a_smaller_leak() {
             .as_f64()
             .expect("a time")
     };
-    let (small, large) = (needed("100KB/h"), needed("10MB/h"));
+    let (small, large) = (needed("10KB/h"), needed("1MB/h"));
     // The length goes with the leak to the power of minus two thirds: 100^(2/3) = 21.5.
     assert!((small / large - 21.5).abs() < 1.0, "{small} {large}");
+}
+
+#[test]
+fn a_plan_promises_nothing_before_a_verdict_is_possible() {
+    let lab = lab_with("level.csv", &table(900, |t| 1e8 + noise(t)));
+    let planned = |flags: [&str; 2], format: &str| {
+        let arguments = ["plan", "--like", "level.csv", "--format", format];
+        lab.call(&[&arguments[..], &flags].concat())
+            .expect_code(0)
+            .stdout
+    };
+    let huge = objects(&planned(["--min-leak", "10GB/h"], "json")).remove(0);
+    // A warm-up of one second and twenty readings a second apart, whatever the leak.
+    assert_eq!(huge["noise"]["warm_up_s"], 1.0, "{huge}");
+    assert_eq!(huge["needs_s"], 21.0, "{huge}");
+    let words = planned(["--min-leak", "10GB/h"], "human");
+    assert!(
+        words.contains("needs 21.0 s, as any verdict does"),
+        "{words}"
+    );
+    let words = planned(["--duration", "20s"], "human");
+    assert!(
+        words.contains("20.0 s is too short for a verdict"),
+        "{words}"
+    );
+    assert!(words.contains("takes 21.0 s"), "{words}");
+    let words = planned(["--min-leak", "100KB/h"], "human");
+    assert!(
+        words.contains("the budget of 488 KiB per hour accepts it"),
+        "{words}"
+    );
+}
+
+#[test]
+fn calibration_refuses_what_leaks_and_names_it() {
+    let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
+    std::fs::write(lab.path().join("level.csv"), table(600, |t| 1e8 + noise(t))).expect("a table");
+    let called = lab
+        .call(&["calibrate", "level.csv", "up.csv", "--budget", "1MB/h"])
+        .expect_code(2)
+        .expect_stderr(&[
+            "error: a leak is no healthy run",
+            "\n  up.csv bytes: sustained growth of ",
+            "--budget",
+        ]);
+    assert_eq!(called.stdout, "", "nothing is measured");
+    assert!(!called.stderr.contains("level.csv"), "{}", called.stderr);
+    // Growth that is accepted is no leak.
+    lab.call(&[
+        "calibrate",
+        "up.csv",
+        "--budget",
+        "30MB/h",
+        "--resamples",
+        "10",
+    ])
+    .expect_code(0);
 }
 
 #[test]

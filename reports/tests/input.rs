@@ -24,7 +24,7 @@ fn psrecord_is_read_with_its_unit() {
         ("Real (MB)".to_owned(), vec![1_572_864.0, 2_097_152.0])
     );
     assert!(
-        table.notes[0].contains("converted to bytes"),
+        table.notes[0].text.contains("converted to bytes"),
         "{:?}",
         table.notes
     );
@@ -57,6 +57,17 @@ fn stamps_and_dates_count_from_the_first_row() {
 }
 
 #[test]
+fn a_table_of_samples_says_when_the_load_was() {
+    let rows = "500,warmup,9\n1000,load,1\n1500,load,2\n2500,load,3\n3000,drain,0\n";
+    let load = |header: &str| read(&format!("{header}\n{rows}")).load;
+    let window = load("elapsed_ms,phase,allocated_bytes").expect("a load");
+    assert_eq!((window.start_s, window.end_s), (0.5, 2.0));
+    // Other programs' phases mean something else.
+    assert_eq!(load("ms,phase,allocated_bytes"), None);
+    assert_eq!(load("elapsed_ms,stage,allocated_bytes"), None);
+}
+
+#[test]
 fn a_table_without_header_has_numbered_columns() {
     let table = read("0,100\n1,101\n");
     assert_eq!(table.metrics[0], ("2".to_owned(), vec![100.0, 101.0]));
@@ -69,11 +80,56 @@ fn readings_that_were_not_taken_are_empty() {
 }
 
 #[test]
-fn a_torn_last_line_is_left_out_and_said_so() {
-    let table = read("t,rss_bytes,threads\n0,1,2\n1,2,2\n2,3");
-    assert_eq!(table.time_s, [0.0, 1.0]);
-    assert_eq!(table.metrics[0].1.len(), 2);
-    assert!(table.notes[0].contains("cut off"), "{:?}", table.notes);
+fn readings_that_were_not_taken_are_counted_for_each_metric() {
+    let table = read(
+        "t,ops_total,rss_bytes,heap_bytes,swap_bytes\n0,0,1,5,\n1,,,6,\n2,9,NaN,7,\n3,9,4,8,\n",
+    );
+    let of_swap = "`swap_bytes` has no readings and was left out";
+    let of_operations =
+        "1 of 4 counts of operations is empty or NaN; a budget per operation leaves such rows out";
+    assert_eq!(
+        table.notes_of("rss_bytes"),
+        [
+            "2 of 4 readings of `rss_bytes` are empty or NaN and were left out",
+            of_operations
+        ]
+    );
+    assert_eq!(table.notes_of("heap_bytes"), [of_operations]);
+    assert_eq!(table.notes_of("swap_bytes"), [of_swap, of_operations]);
+    assert_eq!(table.metrics.len(), 2);
+}
+
+#[test]
+fn a_column_that_was_asked_for_stays_though_it_is_empty() {
+    let options = ReadOptions {
+        values: vec!["swap".to_owned(), "rss".to_owned()],
+        ..ReadOptions::default()
+    };
+    let table = read_table(&b"t,rss,swap\n0,1,\n1,2,\n"[..], &options).expect("a table");
+    assert_eq!(table.metrics[0].0, "swap");
+    assert_eq!(read("t,rss,swap\n0,,\n1,,\n").metrics.len(), 2);
+}
+
+#[test]
+fn a_last_line_without_a_line_end_is_left_out_and_said_so() {
+    // Torn between fields, inside a number, and not at all: the last two look the same.
+    for last in ["2,3", "2,3,2", "2", "2,", "2,3,2000000"] {
+        let table = read(&format!("t,rss_bytes,threads\n0,1,2\n1,2,2\n{last}"));
+        assert_eq!(table.time_s, [0.0, 1.0], "{last}");
+        assert_eq!(table.metrics[0].1, [1.0, 2.0], "{last}");
+        let said = "the last line has no line end; it may be torn and was left out";
+        assert_eq!(table.notes_of("rss_bytes"), [said], "{last}");
+    }
+    let ended = read("t,value\n0,1\n1,2\n");
+    assert_eq!((ended.time_s.len(), ended.notes.len()), (2, 0));
+}
+
+#[test]
+fn a_single_row_without_a_line_end_is_refused_with_the_reason() {
+    for text in ["t,value\n0,5", "0,5"] {
+        let message = error(text);
+        assert!(message.contains("no line end"), "{text:?}: {message}");
+    }
 }
 
 #[test]
@@ -126,5 +182,29 @@ fn bytes_that_are_no_text_are_refused_without_a_panic() {
         b",,,\n,,,\n",
     ] {
         let _ = read_table(bytes, &ReadOptions::default()).map(|table| table.time_s.len());
+    }
+}
+
+#[test]
+fn a_message_shows_no_raw_bytes_of_a_file_and_not_too_many() {
+    let mut program = b"\x7fELF,\x02\x01\x1b[31m\n1,".to_vec();
+    program.extend([0x1b; 10_000]);
+    program.push(b'\n');
+    let read = |options| read_table(&program[..], &options).expect_err("no table");
+    let wanted = ReadOptions {
+        values: vec!["rss".to_owned()],
+        ..ReadOptions::default()
+    };
+    for (message, words) in [
+        (
+            read(ReadOptions::default()).to_string(),
+            r"line 2, column `\x02\x01\x1b[31m`: `\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b…` is not a number",
+        ),
+        (
+            read(wanted).to_string(),
+            r"there is no column `rss`; the columns are `\x7fELF`, `\x02\x01\x1b[31m`",
+        ),
+    ] {
+        assert_eq!(message, words);
     }
 }

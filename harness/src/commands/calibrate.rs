@@ -2,10 +2,10 @@
 
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
-use crate::sources::{TableArguments, series_of};
+use crate::sources::{Owned, TableArguments, series_of};
 use crate::text::bytes_text;
-use leaklab_reports::judge::Budget;
 use leaklab_reports::judge::calibrate::{CalibrateOptions, Calibration, calibrate};
+use leaklab_reports::judge::{Budget, Verdict, judge};
 use std::fmt::Write;
 
 /// Measure false alarms and the smallest leak seen, from healthy runs.
@@ -15,7 +15,8 @@ use std::fmt::Write;
   leaklab calibrate healthy.csv --budget 200KB/h --resamples 500
 
 Each series is taken apart into its settled level and its noise, and put together again from
-random blocks of the noise: without growth, and with known growth.")]
+random blocks of the noise: without growth, and with known growth. A series that the judge
+calls a leak is no measure of false alarms, and is refused.")]
 pub struct Arguments {
     /// Healthy runs, cells or CSV files.
     #[arg(required = true)]
@@ -40,30 +41,62 @@ pub struct Arguments {
 ///
 /// # Errors
 ///
-/// A usage error if a source cannot be read or has no settled part.
+/// A usage error if a source cannot be read, leaks, or has no settled part.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let how = CalibrateOptions {
         resamples: arguments.resamples as usize,
         seed: arguments.seed,
         ..CalibrateOptions::default()
     };
+    let mut all = Vec::new();
     for source in &arguments.sources {
-        for owned in series_of(source, &arguments.tables, arguments.budget)? {
-            let calibration = calibrate(&[owned.series()], &owned.options, &how)
-                .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
-            let text = match arguments.format {
-                Format::Json => {
-                    format!(
-                        "{}\n",
-                        serde_json::json!({ "series": owned.name, "calibration": calibration })
-                    )
-                }
-                Format::Human => words(&owned.name, &calibration),
-            };
-            print(&text)?;
-        }
+        all.extend(series_of(source, &arguments.tables, arguments.budget)?);
+    }
+    refuse_leaks(&all)?;
+    for owned in &all {
+        let calibration = calibrate(&[owned.series()], &owned.options, &how)
+            .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
+        let text = match arguments.format {
+            Format::Json => {
+                format!(
+                    "{}\n",
+                    serde_json::json!({ "series": owned.name, "calibration": calibration })
+                )
+            }
+            Format::Human => words(&owned.name, &calibration),
+        };
+        print(&text)?;
     }
     Ok(Exit::Good)
+}
+
+/// What is called an alarm on a run that leaks is none, so nothing is counted on it.
+///
+/// # Errors
+///
+/// A usage error that names every series that leaks.
+fn refuse_leaks(all: &[Owned]) -> anyhow::Result<()> {
+    let mut leaks = String::new();
+    for owned in all {
+        let judgement = judge(&owned.series(), &owned.options)
+            .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
+        match judgement.verdict {
+            Verdict::Leak => {
+                let _ = write!(leaks, "\n  {}: {}", owned.name, judgement.reason);
+            }
+            Verdict::Inconclusive => eprintln!(
+                "warning: {} is not known to be healthy, and neither are rates from it: {}",
+                owned.name, judgement.reason
+            ),
+            Verdict::NoLeak => {}
+        }
+    }
+    if leaks.is_empty() {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "a leak is no healthy run, and a rate of false alarms from it means nothing:{leaks}\n(hint: name healthy runs or cells (RUN::scenario::variant), or accept this growth with --budget)"
+    )))
 }
 
 fn words(name: &str, calibration: &Calibration) -> String {

@@ -1,11 +1,13 @@
 //! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
 
+use crate::closing::cells_table;
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
-use crate::judging::JudgedCell;
+use crate::judging::{JudgedCell, judge_all};
 use crate::sources::{Source, TableArguments, open, unit_of};
-use crate::text::bytes_text;
+use crate::text::growth_text as amount;
 use crate::time::duration_text;
+use indicatif::ProgressBar;
 use leaklab_reports::input::Table;
 use leaklab_reports::judge::{
     Budget, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, judge, parse_amount,
@@ -20,8 +22,8 @@ use std::time::Duration;
 /// Say whether recorded memory leaks: runs, cells, or any CSV.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-  leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      every cell and metric of a run
-  leaklab judge RUN::alts-timeout::unpatched                one cell
+  leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      a run: a line per cell
+  leaklab judge RUN::alts-timeout::unpatched                one cell: every metric, explained
   leaklab judge memory.csv --time elapsed_s --value bytes --budget 200KB/h
   kubectl … | leaklab judge - --time-unit ms --format json")]
 pub struct Arguments {
@@ -35,6 +37,9 @@ pub struct Arguments {
     /// A level that must not be reached; its time is foretold: 2GiB.
     #[arg(long, value_parser = parse_limit)]
     limit: Option<f64>,
+    /// Explain every metric of every cell, where a run has several cells.
+    #[arg(long)]
+    all_metrics: bool,
     /// Words, or a JSON object per metric and line.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -53,6 +58,8 @@ struct Shown {
     judgement: Judgement,
     time_s: Vec<f64>,
     value: Vec<f64>,
+    /// What was put up with when it was read.
+    notes: Vec<String>,
 }
 
 /// Judges every source; the gravest result is the exit code.
@@ -65,18 +72,13 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for name in &arguments.sources {
         match open(name, &arguments.tables)? {
             Source::Table(table) => {
-                for note in &table.notes {
-                    eprintln!("note: {name}: {note}");
-                }
-                for shown in judge_table(name, table, arguments)? {
+                for shown in judge_table(name, &table, arguments)? {
                     exit = exit.or_graver(exit_of(shown.judgement.verdict));
                     show(&shown, arguments.format)?;
                 }
             }
             Source::Cells(cells) => {
-                for cell in &cells {
-                    exit = exit.or_graver(judge_cell(cell, arguments)?);
-                }
+                exit = exit.or_graver(judge_cells(&cells, arguments)?);
             }
         }
     }
@@ -91,19 +93,20 @@ fn exit_of(verdict: Verdict) -> Exit {
     }
 }
 
-fn judge_table(name: &str, table: Table, arguments: &Arguments) -> anyhow::Result<Vec<Shown>> {
+fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Result<Vec<Shown>> {
     let mut all = Vec::new();
-    for (metric, value) in table.metrics {
-        let unit = unit_of(&metric);
+    for (metric, value) in &table.metrics {
+        let unit = unit_of(metric);
         let options = JudgeOptions {
             budget: arguments.budget.unwrap_or_default(),
             unit,
             limit: arguments.limit,
+            load: table.load,
             ..JudgeOptions::default()
         };
         let series = Series {
             time_s: &table.time_s,
-            value: &value,
+            value,
             operations: table.operations.as_deref(),
             excluded: &[],
         };
@@ -111,58 +114,96 @@ fn judge_table(name: &str, table: Table, arguments: &Arguments) -> anyhow::Resul
             .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;
         all.push(Shown {
             file: name.to_owned(),
-            metric,
+            metric: metric.clone(),
             judgement,
             time_s: table.time_s.clone(),
-            value,
+            value: value.clone(),
+            notes: table.notes_of(metric),
         });
     }
     Ok(all)
 }
 
-fn judge_cell(cell: &Cell, arguments: &Arguments) -> anyhow::Result<Exit> {
+/// Judges the cells of a run. In words, several cells are a line each.
+fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
     let options = VerdictOptions {
         budget: arguments.budget,
         limit_bytes: arguments.limit,
     };
-    let judged = JudgedCell::from_folder(cell, &options);
-    let file = cell.folder.join("samples.csv").display().to_string();
-    match &judged.judgement {
-        Ok(judgement) => {
-            let names: Vec<&str> = judgement
-                .metrics
-                .iter()
-                .map(|m| m.metric.as_str())
-                .collect();
-            let table = cell.samples(|name| names.contains(&name)).ok();
-            if arguments.format == Format::Human {
-                let expected = match judged.is_as_expected() {
-                    Some(true) => ", as expected",
-                    Some(false) => ", which is not the verdict it declares",
-                    None => "",
-                };
-                print(&format!(
-                    "{}: {}{expected}\n",
-                    cell.plan.id, judgement.verdict
-                ))?;
-            }
-            for MetricJudgement { metric, judgement } in &judgement.metrics {
-                let column = table.as_ref().and_then(|table| table.column(metric));
-                let shown = Shown {
-                    file: file.clone(),
-                    metric: metric.clone(),
-                    judgement: judgement.clone(),
-                    time_s: table
-                        .as_ref()
-                        .map_or_else(Vec::new, |table| table.elapsed_s()),
-                    value: column.map_or_else(Vec::new, <[f64]>::to_vec),
-                };
-                show(&shown, arguments.format)?;
-            }
+    let in_short = arguments.format == Format::Human && cells.len() > 1 && !arguments.all_metrics;
+    let progress = progress_bar(cells.len());
+    let mut exit = Exit::Good;
+    let mut all = Vec::new();
+    judge_all(cells, &options, |judged| -> anyhow::Result<()> {
+        progress.inc(1);
+        exit = exit.or_graver(judged.exit());
+        if in_short {
+            all.push(judged);
+            return Ok(());
         }
-        Err(error) => eprintln!("note: {file}: {error}"),
+        progress.suspend(|| show_cell(&judged, arguments.format))
+    })?;
+    progress.finish_and_clear();
+    if in_short {
+        print(&cells_table(&all, unit_of))?;
     }
-    Ok(judged.exit())
+    Ok(exit)
+}
+
+/// A bar on a terminal, for runs that take a while; nothing elsewhere.
+fn progress_bar(cells: usize) -> ProgressBar {
+    const FEW: usize = 100;
+    if cells < FEW || !std::io::stderr().is_terminal() || std::env::var_os("CI").is_some() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new(cells as u64)
+}
+
+/// Every metric of a cell.
+fn show_cell(judged: &JudgedCell<'_>, format: Format) -> anyhow::Result<()> {
+    let cell = judged.cell;
+    let file = cell.folder.join("samples.csv").display().to_string();
+    let judgement = match &judged.judgement {
+        Ok(judgement) => judgement,
+        Err(error) => {
+            eprintln!("note: {file}: {error}");
+            return Ok(());
+        }
+    };
+    let with_sketch = format == Format::Human && std::io::stdout().is_terminal();
+    // Only the sketch needs the readings again.
+    let table = with_sketch
+        .then(|| {
+            let is_judged = |name: &str| judgement.metrics.iter().any(|m| m.metric == name);
+            cell.samples(is_judged).ok()
+        })
+        .flatten();
+    if format == Format::Human {
+        let expected = match judged.is_as_expected() {
+            Some(true) => ", as expected",
+            Some(false) => ", which is not the verdict it declares",
+            None => "",
+        };
+        print(&format!(
+            "{}: {}{expected}\n",
+            cell.plan.id, judgement.verdict
+        ))?;
+    }
+    for MetricJudgement { metric, judgement } in &judgement.metrics {
+        let column = table.as_ref().and_then(|table| table.column(metric));
+        let shown = Shown {
+            file: file.clone(),
+            metric: metric.clone(),
+            judgement: judgement.clone(),
+            time_s: table
+                .as_ref()
+                .map_or_else(Vec::new, |table| table.elapsed_s()),
+            value: column.map_or_else(Vec::new, <[f64]>::to_vec),
+            notes: Vec::new(),
+        };
+        show(&shown, format)?;
+    }
+    Ok(())
 }
 
 fn show(shown: &Shown, format: Format) -> anyhow::Result<()> {
@@ -181,6 +222,7 @@ fn json(shown: &Shown) -> anyhow::Result<serde_json::Value> {
     if let serde_json::Value::Object(judgement) = serde_json::to_value(&shown.judgement)? {
         object.extend(judgement);
     }
+    object.insert("notes".to_owned(), shown.notes.clone().into());
     Ok(object.into())
 }
 
@@ -206,16 +248,22 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
     for (name, words) in figures(judgement, unit) {
         let _ = writeln!(text, "  {name:<11} {words}");
     }
+    for note in &shown.notes {
+        let _ = writeln!(text, "  {:<11} {note}", "note");
+    }
     let _ = writeln!(text, "  {}\n", judgement.reason);
     text
 }
 
-/// An amount with its unit.
-fn amount(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Bytes => bytes_text(value),
-        Unit::Count => format!("{value:.3}"),
+/// The smallest growth that would have shown. Readings without noise hide none: their figure
+/// is a remainder of rounding, which nobody can use.
+fn resolution_text(per_hour: f64, unit: Unit) -> String {
+    const LEAST: f64 = 0.01;
+    if per_hour < LEAST {
+        let least = amount(LEAST, unit);
+        return format!("below {least} per hour: the readings have no noise to hide growth");
     }
+    format!("{} per hour would have shown", amount(per_hour, unit))
 }
 
 fn seconds(value: f64) -> String {
@@ -268,10 +316,7 @@ fn figures(judgement: &Judgement, unit: Unit) -> Vec<(&'static str, String)> {
     };
     lines.push(("budget", budget));
     if let Some(resolution) = judgement.resolution_bytes_per_hour {
-        lines.push((
-            "resolution",
-            format!("{} per hour would have shown", amount(resolution)),
-        ));
+        lines.push(("resolution", resolution_text(resolution, unit)));
     }
     if let (Some(settled), Some(level)) = (judgement.settled_after_s, judgement.level) {
         lines.push((

@@ -78,35 +78,55 @@ fn per_hour(owned: &Owned, noise: &Noise, rate: Budget) -> anyhow::Result<f64> {
 
 fn words(owned: &Owned, noise: &Noise, arguments: &Arguments) -> anyhow::Result<String> {
     let mut text = format!(
-        "{}: warm-up {}, noise seen in {} after it\n",
+        "{}: warm-up {}, noise seen in {} after it, a reading every {}\n",
         owned.name,
         seconds(noise.warm_up_s),
-        seconds(noise.settled_s)
+        seconds(noise.settled_s),
+        interval_text(noise.interval_s)
     );
     if let Some(rate) = arguments.min_leak {
         let leak = per_hour(owned, noise, rate)?;
         let length = noise.length_s(leak);
         let _ = writeln!(
             text,
-            "  a leak of {} per hour needs {}",
+            "  a leak of {} per hour needs {}{}",
             bytes_text(leak),
-            seconds(length)
+            seconds(length),
+            match length > noise.shortest_s {
+                true => "",
+                false => ", as any verdict does",
+            }
         );
+        // The same rate, once by the clock and once by operations, differs in the last digits.
+        if leak <= noise.budget_per_hour * (1.0 + 1e-3) {
+            let _ = writeln!(
+                text,
+                "  the budget of {} per hour accepts it: judge with a smaller --budget",
+                bytes_text(noise.budget_per_hour)
+            );
+        }
     }
     if let Some(duration) = arguments.duration {
         let seen = noise.visible_per_hour_in(duration.as_secs_f64());
-        let _ = if seen.is_finite() {
+        let _ = if seen.is_infinite() {
+            writeln!(
+                text,
+                "  {} is too short for a verdict, which takes {}: the warm-up, then as long again and some readings at least",
+                duration_text(duration),
+                seconds(noise.shortest_s)
+            )
+        } else if seen < 0.01 {
+            writeln!(
+                text,
+                "  {} can see any growth: that run had no noise to hide it",
+                duration_text(duration)
+            )
+        } else {
             writeln!(
                 text,
                 "  {} can see {} per hour",
                 duration_text(duration),
                 bytes_text(seen)
-            )
-        } else {
-            writeln!(
-                text,
-                "  {} ends within the warm-up and sees nothing",
-                duration_text(duration)
             )
         };
     }
@@ -128,6 +148,15 @@ fn json(owned: &Owned, noise: &Noise, arguments: &Arguments) -> anyhow::Result<S
             arguments.duration.map(|duration| noise.visible_per_hour_in(duration.as_secs_f64())),
     });
     Ok(format!("{object}\n"))
+}
+
+/// The time between readings, to the millisecond.
+fn interval_text(interval_s: f64) -> String {
+    if interval_s < 0.9995 {
+        format!("{:.0} ms", 1_000.0 * interval_s)
+    } else {
+        seconds(interval_s)
+    }
 }
 
 fn seconds(value: f64) -> String {

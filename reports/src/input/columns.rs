@@ -1,6 +1,8 @@
 //! Which column is the time, which are memory, and what unit they are in.
 
+use super::quote;
 use super::{InputError, ReadOptions};
+use crate::run::columns;
 
 /// What the columns of a table are taken for.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,6 +11,8 @@ pub(super) struct Chosen {
     /// Position and factor to bytes.
     pub values: Vec<(usize, f64)>,
     pub operations: Option<usize>,
+    /// Which phase a row belongs to, in a table that leaklab wrote.
+    pub phase: Option<usize>,
 }
 
 /// Names of a time column, the likeliest first.
@@ -81,13 +85,19 @@ pub(super) fn choose(names: &[String], options: &ReadOptions) -> Result<Chosen, 
     };
     if values.is_empty() {
         return Err(InputError::NoValues {
-            time: names.get(time).cloned().unwrap_or_default(),
+            time: names
+                .get(time)
+                .map_or_else(String::new, |name| quote::cut(name)),
         });
     }
     Ok(Chosen {
         time,
         values: values.into_iter().map(|i| (i, factor(&names[i]))).collect(),
         operations,
+        phase: names
+            .iter()
+            .position(|name| name == columns::PHASE)
+            .filter(|_| names[time] == columns::ELAPSED_MS),
     })
 }
 
@@ -107,11 +117,7 @@ fn position(names: &[String], wanted: &str) -> Result<usize, InputError> {
         InputError::NoColumn {
             name: wanted.to_owned(),
             hint: near.map_or_else(String::new, |(_, name)| format!(", did you mean `{name}`?")),
-            known: names
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            known: quote::list(names),
         }
     })
 }
@@ -163,6 +169,7 @@ mod tests {
         ]);
         let chosen = choose(&samples, &ReadOptions::default()).expect("columns");
         assert_eq!((chosen.time, chosen.operations), (0, Some(2)));
+        assert_eq!(chosen.phase, Some(1));
         assert_eq!(chosen.values, [(3, 1.0), (4, 1.0)]);
     }
 

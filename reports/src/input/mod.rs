@@ -3,13 +3,16 @@
 //!
 //! The first line names the columns; without one they are numbered. Fields are separated by
 //! commas, semicolons, tabs or spaces, whichever the first line shows. An empty field, `NaN`,
-//! `null`, `NA` or `-` is a reading that was not taken. A last line that is cut off is left
-//! out and said so. Amounts whose column names a unit (`Real (MB)`, `rss_kib`) become bytes.
+//! `null`, `NA` or `-` is a reading that was not taken. A last line without a line end is left
+//! out and said so: a number cut short cannot be told from a whole one. In a `samples.csv` the
+//! column `phase` says when the load was. Amounts whose column names a unit (`Real (MB)`, `rss_kib`) become bytes.
 
 mod columns;
+mod quote;
 mod read;
 mod time;
 
+use crate::judge::Window;
 pub use read::read_table;
 pub use time::TimeUnit;
 
@@ -35,8 +38,29 @@ pub struct Table {
     pub metrics: Vec<(String, Vec<f64>)>,
     /// Operations completed so far.
     pub operations: Option<Vec<f64>>,
-    /// What was put up with, in words: a torn line, a unit that was converted.
-    pub notes: Vec<String>,
+    /// From the first to the last row of the load, in the seconds of `time_s`, where the table
+    /// says so: only that part shows a trend.
+    pub load: Option<Window>,
+    /// What was put up with: a torn line, a unit that was converted.
+    pub notes: Vec<Note>,
+}
+
+impl Table {
+    /// The words of the notes that concern a metric: its own and those of the whole table.
+    pub fn notes_of(&self, metric: &str) -> Vec<String> {
+        let concerns = |note: &&Note| note.metric.as_deref().is_none_or(|name| name == metric);
+        let notes = self.notes.iter().filter(concerns);
+        notes.map(|note| note.text.clone()).collect()
+    }
+}
+
+/// Something about a table that was put up with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Note {
+    /// The metric that it concerns; `None` for the whole table.
+    pub metric: Option<String>,
+    /// One sentence without a full stop.
+    pub text: String,
 }
 
 /// Why a table cannot be read.
@@ -51,6 +75,11 @@ pub enum InputError {
     /// A header and nothing else.
     #[error("the file has a header, but no rows")]
     NoRows,
+    /// One row, and that may be torn.
+    #[error(
+        "the only row has no line end, so it may be torn; write more rows, or end it with a newline"
+    )]
+    OnlyRowMayBeTorn,
     /// A column that is not there.
     #[error("there is no column `{name}`{hint}; the columns are {known}")]
     NoColumn {

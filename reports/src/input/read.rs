@@ -3,8 +3,12 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::columns::{Chosen, choose};
+use super::quote;
 use super::time::{TimeUnit, date_seconds};
-use super::{InputError, ReadOptions, Table};
+use super::{InputError, Note, ReadOptions, Table};
+use crate::judge::Window;
+use crate::run::Phase;
+use crate::text::{count_text, plural};
 
 /// Reads a table. Memory is that of the numbers that are kept: eight bytes each.
 ///
@@ -26,7 +30,7 @@ pub fn read_table(source: impl Read, options: &ReadOptions) -> Result<Table, Inp
     let separator = Separator::of(&first);
     let mut names: Vec<String> = Vec::new();
     split(header_text(&first), separator, true, |field| {
-        names.push(String::from_utf8_lossy(field).trim().to_owned())
+        names.push(quote::escaped(field));
     });
     let headless = names
         .iter()
@@ -37,30 +41,21 @@ pub fn read_table(source: impl Read, options: &ReadOptions) -> Result<Table, Inp
     } else {
         Rows::new(names, separator, options)?
     };
-    if headless {
-        rows.add(&first, 1)?;
+    // A number cut short looks whole: a row counts once its line has ended.
+    let mut torn = headless && !lines.ended;
+    if headless && !torn {
+        rows.add(&first, lines.number)?;
     }
-    let mut torn: Option<InputError> = None;
     while let Some(line) = lines.next()? {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let (number, ended, rows_before) = (lines.number, lines.ended, rows.table.time_s.len());
-        match rows.add(&lines.buffer, number) {
-            Ok(()) => {}
-            Err(error) if !ended => {
-                rows.cut_to(rows_before);
-                torn = Some(error);
-            }
-            Err(error) => return Err(error),
+        torn = !lines.ended;
+        if !torn {
+            rows.add(&lines.buffer, lines.number)?;
         }
     }
-    if let Some(error) = torn {
-        rows.table.notes.push(format!(
-            "the last line is cut off and was left out ({error})"
-        ));
-    }
-    rows.finish()
+    rows.finish(torn)
 }
 
 /// Lines, and whether the last one had an end.
@@ -198,6 +193,7 @@ struct Rows {
     last_text: Vec<u8>,
     /// For each field: 0 for none, 1 for time, 2 for operations, 3 and more for values.
     roles: Vec<usize>,
+    columns_were_named: bool,
     table: Table,
 }
 
@@ -223,10 +219,13 @@ impl Rows {
         for (position, factor) in &chosen.values {
             table.metrics.push((names[*position].clone(), Vec::new()));
             if *factor != 1.0 {
-                table.notes.push(format!(
-                    "`{}` was converted to bytes, {factor} each",
-                    names[*position]
-                ));
+                table.notes.push(Note {
+                    metric: Some(names[*position].clone()),
+                    text: format!(
+                        "`{}` was converted to bytes, {factor} each",
+                        names[*position]
+                    ),
+                });
             }
         }
         let unit = options
@@ -242,6 +241,7 @@ impl Rows {
             last_time: f64::NEG_INFINITY,
             last_text: Vec::new(),
             roles,
+            columns_were_named: !options.values.is_empty(),
             table,
         })
     }
@@ -249,6 +249,8 @@ impl Rows {
     fn add(&mut self, line: &[u8], number_of_line: u64) -> Result<(), InputError> {
         let mut position = 0;
         let mut failed = None;
+        let mut in_load = false;
+        let phase = self.chosen.phase;
         let roles = std::mem::take(&mut self.roles);
         split(line, self.separator, false, |field| {
             let role = roles.get(position).copied().unwrap_or(0);
@@ -260,6 +262,9 @@ impl Rows {
                 };
                 failed = result.err();
             }
+            if phase == Some(position) {
+                in_load = field == Phase::Load.name().as_bytes();
+            }
             position += 1;
         });
         self.roles = roles;
@@ -270,7 +275,15 @@ impl Rows {
                 expected: self.names.len(),
             });
         }
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), Err)?;
+        if in_load && let Some(&now_s) = self.table.time_s.last() {
+            let start_s = self.table.load.map_or(now_s, |load| load.start_s);
+            self.table.load = Some(Window {
+                start_s,
+                end_s: now_s,
+            });
+        }
+        Ok(())
     }
 
     fn add_value(
@@ -285,10 +298,7 @@ impl Rows {
             None if is_missing(field) => f64::NAN,
             None => f64::INFINITY,
         };
-        let (column, text) = (
-            || self.names[position].clone(),
-            || String::from_utf8_lossy(field).trim().to_owned(),
-        );
+        let (column, text) = (|| quote::cut(&self.names[position]), || quote::shown(field));
         if value.is_infinite() {
             return Err(InputError::NotANumber {
                 line,
@@ -314,14 +324,14 @@ impl Rows {
     }
 
     fn add_time(&mut self, field: &[u8], line: u64) -> Result<(), InputError> {
-        let column = || self.names[self.chosen.time].clone();
+        let column = || quote::cut(&self.names[self.chosen.time]);
         if is_missing(field) {
             return Err(InputError::NoTime {
                 line,
                 column: column(),
             });
         }
-        let text = || String::from_utf8_lossy(field).trim().to_owned();
+        let text = || quote::shown(field);
         let as_number = number(field, self.separator).filter(|time| time.is_finite());
         if let Clock::Unknown = self.clock {
             self.clock = match as_number {
@@ -336,7 +346,7 @@ impl Rows {
         }
         let (raw, factor) = match self.clock {
             Clock::Number(factor) => (as_number, factor),
-            _ => (date_seconds(&text()), 1.0),
+            _ => (std::str::from_utf8(field).ok().and_then(date_seconds), 1.0),
         };
         let Some(raw) = raw else {
             return Err(InputError::NotANumber {
@@ -351,7 +361,7 @@ impl Rows {
         }
         let time = (raw - self.origin) * factor;
         if time < self.last_time {
-            let before = String::from_utf8_lossy(&self.last_text).trim().to_owned();
+            let before = quote::shown(&self.last_text);
             return Err(InputError::TimeBackwards {
                 line,
                 before,
@@ -365,21 +375,74 @@ impl Rows {
         Ok(())
     }
 
-    /// Takes back what was read of a line that was cut off.
-    fn cut_to(&mut self, rows: usize) {
-        self.table.time_s.truncate(rows);
-        for (_, values) in &mut self.table.metrics {
-            values.truncate(rows);
+    fn finish(mut self, torn: bool) -> Result<Table, InputError> {
+        match (self.table.time_s.is_empty(), torn) {
+            (true, true) => return Err(InputError::OnlyRowMayBeTorn),
+            (true, false) => return Err(InputError::NoRows),
+            (false, true) => self.table.notes.push(Note {
+                metric: None,
+                text: "the last line has no line end; it may be torn and was left out".to_owned(),
+            }),
+            (false, false) => {}
         }
-        if let Some(operations) = &mut self.table.operations {
-            operations.truncate(rows);
+        if !self.columns_were_named {
+            self.leave_out_columns_without_readings();
+        }
+        self.note_missing_readings();
+        Ok(self.table)
+    }
+
+    /// A column that was taken by its name alone and holds nothing is no metric.
+    fn leave_out_columns_without_readings(&mut self) {
+        let is_filled = |values: &[f64]| values.iter().any(|value| !value.is_nan());
+        if !self.table.metrics.iter().any(|(_, v)| is_filled(v)) {
+            return;
+        }
+        let metrics = std::mem::take(&mut self.table.metrics);
+        let (filled, empty): (Vec<_>, Vec<_>) = metrics
+            .into_iter()
+            .partition(|(_, values)| is_filled(values));
+        self.table.metrics = filled;
+        for (name, _) in empty {
+            self.table
+                .notes
+                .retain(|note| note.metric.as_ref() != Some(&name));
+            self.table.notes.push(Note {
+                text: format!("`{name}` has no readings and was left out"),
+                metric: Some(name),
+            });
         }
     }
 
-    fn finish(self) -> Result<Table, InputError> {
-        if self.table.time_s.is_empty() {
-            return Err(InputError::NoRows);
+    fn note_missing_readings(&mut self) {
+        let missing = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count() as u64;
+        let rows = self.table.time_s.len() as u64;
+        for (name, values) in &self.table.metrics {
+            let words = match missing(values) {
+                0 => continue,
+                1 => "is empty or NaN and was left out",
+                _ => "are empty or NaN and were left out",
+            };
+            self.table.notes.push(Note {
+                metric: Some(name.clone()),
+                text: format!(
+                    "{} of {} of `{name}` {words}",
+                    count_text(missing(values)),
+                    plural(rows, "reading"),
+                ),
+            });
         }
-        Ok(self.table)
+        let operations = self.table.operations.as_deref().map_or(0, missing);
+        if operations > 0 {
+            let verb = if operations == 1 { "is" } else { "are" };
+            self.table.notes.push(Note {
+                metric: None,
+                text: format!(
+                    "{} of {} of operations {verb} empty or NaN; a budget per operation leaves such rows out",
+                    count_text(operations),
+                    plural(rows, "count"),
+                ),
+            });
+        }
     }
 }

@@ -54,7 +54,10 @@ impl Address {
 fn open_around_cell(folder: &Path) -> Result<(Run, Option<String>), RunError> {
     let not_a_run = || RunError::NotARun(folder.to_owned());
     let absolute = folder.canonicalize().map_err(|_| not_a_run())?;
-    let run = Run::open(absolute.parent().ok_or_else(not_a_run)?).map_err(|_| not_a_run())?;
+    let run = Run::open(absolute.parent().ok_or_else(not_a_run)?).map_err(|error| match error {
+        RunError::DamagedRecord { .. } => error,
+        _ => not_a_run(),
+    })?;
     let id = run
         .cells
         .iter()

@@ -54,6 +54,16 @@ pub enum RunError {
         /// The cause.
         source: serde_json::Error,
     },
+    /// Its record is not one; the readings of its cells may be whole.
+    #[error("`{}` {}\n(hint: it is the record of what was run; {way_out})", path.display(), what_is_wrong(source))]
+    DamagedRecord {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+        /// What can still be done.
+        way_out: String,
+    },
     /// It was written by a later leaklab.
     #[error("`{}` has run format {found}, this leaklab reads up to {FORMAT_MAJOR}", path.display())]
     TooNew {
@@ -89,7 +99,14 @@ impl Run {
         if !path.is_file() {
             return Err(RunError::NotARun(folder.to_owned()));
         }
-        let record: RunRecord = read_json(&path)?;
+        let record: RunRecord = read_json(&path).map_err(|error| match error {
+            RunError::Json { path, source } => RunError::DamagedRecord {
+                path,
+                source,
+                way_out: without_record(folder),
+            },
+            other => other,
+        })?;
         if record.format.major > FORMAT_MAJOR {
             return Err(RunError::TooNew {
                 path: folder.to_owned(),
@@ -194,6 +211,48 @@ impl Cell {
     }
 }
 
+/// A damaged record in words.
+fn what_is_wrong(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Eof if error.column() == 0 => "is empty".to_owned(),
+        serde_json::error::Category::Eof => format!("is cut off at line {}", error.line()),
+        serde_json::error::Category::Syntax => format!("is not JSON: {error}"),
+        _ => format!("is not the record of a run: {error}"),
+    }
+}
+
+/// What can be done with a run whose record is lost: the samples are tables like any other.
+fn without_record(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut samples: Vec<PathBuf> = entries
+        .map(|entry| entry.path().join("samples.csv"))
+        .filter(|path| path.is_file())
+        .collect();
+    samples.sort();
+    match &samples[..] {
+        [] => "no cell has written samples, so there is nothing to judge".to_owned(),
+        [only] => format!(
+            "the samples are judged without it by `leaklab judge {}`",
+            quoted(only)
+        ),
+        _ => format!(
+            "the samples of its {} cells are judged without it by `leaklab judge {}/*/samples.csv`",
+            samples.len(),
+            quoted(folder)
+        ),
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     let text = std::fs::read(path).map_err(|source| RunError::Io {
         path: path.to_owned(),
@@ -286,6 +345,51 @@ mod tests {
             Run::open(newer.path()),
             Err(RunError::TooNew { found, .. }) if found == FORMAT_MAJOR + 1
         ));
+    }
+
+    #[test]
+    fn a_damaged_record_says_what_it_was_and_how_the_samples_are_judged_without_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("run.json");
+        let message = |text: &str| {
+            std::fs::write(&path, text).expect("a file");
+            Run::open(folder.path()).expect_err("damaged").to_string()
+        };
+        assert!(message("").contains("nothing to judge"));
+        let judge_all = format!(
+            "by `leaklab judge {}/*/samples.csv`",
+            folder.path().display()
+        );
+        for cell in ["b--y", "a--x"] {
+            std::fs::create_dir(folder.path().join(cell)).expect("a folder");
+            let samples = folder.path().join(cell).join("samples.csv");
+            std::fs::write(&samples, "elapsed_ms\n").expect("a file");
+        }
+        for (text, words) in [
+            ("", "run.json` is empty\n(hint: "),
+            (
+                "{\"format\":{\"major\":1,",
+                "run.json` is cut off at line 1\n",
+            ),
+            ("\u{7f}ELF", "run.json` is not JSON: expected value"),
+            ("[1, 2]", "run.json` is not the record of a run: "),
+            ("{\"cells\": 3}", "run.json` is not the record of a run: "),
+        ] {
+            let message = message(text);
+            assert!(message.contains(words), "{text}: {message}");
+            assert!(message.contains(&judge_all), "{text}: {message}");
+            assert!(message.contains("2 cells"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_a_command_is_one_word() {
+        assert_eq!(
+            quoted(Path::new("out/runs/2026-k3f9")),
+            "out/runs/2026-k3f9"
+        );
+        assert_eq!(quoted(Path::new("my run")), "'my run'");
+        assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
     }
 
     #[test]
