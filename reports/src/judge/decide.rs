@@ -539,12 +539,7 @@ fn examine_between(
     }
     if finding.why == Why::AboveBudget
         && let Some(line) = &finding.line
-        && windows::stays_within(
-            &track,
-            settled.start,
-            line.slope * part.span(),
-            line.end_value,
-        )
+        && windows::stays_within(&track, settled.start, line)
     {
         finding.verdict = Verdict::Inconclusive;
         finding.why = Why::WithinBefore;
