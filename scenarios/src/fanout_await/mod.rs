@@ -222,7 +222,7 @@ const DESCRIPTION: Description = Description {
     tour: &["await-on-parent", "child-scope"],
     budget_bytes_per_operation: 16.0,
     default_duration_s: 10.0,
-    default_rate: Some(2500.0),
+    default_rate: Some(1000.0),
     quiet_points: false,
 };
 
