@@ -13,7 +13,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{DECIDING_CONFIDENCE, examine, judge, resolution};
+use super::answer::resolution;
+use super::decide::{DECIDING_CONFIDENCE, examine, judge};
 use super::frame;
 use super::types::{JudgeError, JudgeOptions, Series, Verdict};
 use crate::stats::random::SplitMix;

@@ -308,25 +308,14 @@ pub(super) fn without_edges(track: &Track, steps: &[f64]) -> Track {
     if track.len() < 60 {
         return track.clone();
     }
-    let mut kept = vec![true; track.len()];
+    let mut left_out = vec![false; track.len()];
     for &step in steps {
         let after = track.x.partition_point(|&x| x < step);
         for index in [after.saturating_sub(1), after] {
-            if let Some(place) = kept.get_mut(index) {
-                *place = false;
+            if let Some(place) = left_out.get_mut(index) {
+                *place = true;
             }
         }
     }
-    let keep = |values: &[f64]| -> Vec<f64> {
-        values
-            .iter()
-            .zip(&kept)
-            .filter(|(_, kept)| **kept)
-            .map(|(value, _)| *value)
-            .collect()
-    };
-    Track {
-        x: keep(&track.x),
-        y: keep(&track.y),
-    }
+    without(track, &left_out)
 }

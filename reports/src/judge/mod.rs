@@ -16,6 +16,7 @@
 //! assert_eq!(judgement.verdict, Verdict::Leak);
 //! ```
 
+mod answer;
 mod budget;
 pub mod calibrate;
 mod cell;
@@ -23,11 +24,14 @@ mod cycle;
 mod decelerate;
 mod decide;
 mod frame;
+mod lives;
 mod parts;
 mod phrase;
 pub mod plan;
 pub mod sequential;
 mod settle;
+mod stretch;
+mod teeth;
 mod trend;
 mod types;
 mod waves;

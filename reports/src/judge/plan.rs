@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{DECIDING_CONFIDENCE, examine, resolution};
+use super::answer::resolution;
+use super::decide::{DECIDING_CONFIDENCE, examine};
 use super::trend::Line;
 use super::types::{JudgeError, JudgeOptions, Series};
 use super::{frame, waves};
