@@ -9,7 +9,11 @@ const POINTS: usize = 200;
 
 /// How much better (in units of twice the log-likelihood) a lasting slope must explain the
 /// series than any curve that flattens out.
-const MARGIN: f64 = 18.0;
+const MARGIN: f64 = 12.0;
+
+/// How much more a warm-up of two curves must explain than one of a single curve: it bends as
+/// the noise does.
+const SECOND_CURVE: f64 = 6.0;
 
 /// The comparison of both families of curves.
 #[derive(Debug, Clone, Copy)]
@@ -59,13 +63,22 @@ pub(super) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
     let lasting = lasting_curves(&base, &u, &rss_of)
         .into_iter()
         .filter_map(|curves| {
+            let second = curves.len() > 1;
             let model = [base.clone(), curves].concat();
-            fit(&model, &track.y).map(|fitted| (fitted, model))
+            fit(&model, &track.y).map(|fitted| (fitted, model, second))
         })
-        .min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))?;
-    let (fitted, model) = lasting;
+        .collect::<Vec<_>>();
+    let least = |second: bool| {
+        let of_that_kind = lasting
+            .iter()
+            .filter(move |candidate| candidate.2 == second);
+        of_that_kind.min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))
+    };
+    let (one, two) = (least(false)?, least(true)?);
+    let gain = track.len() as f64 * ((one.0.rss() + floor) / (two.0.rss() + floor)).ln();
+    let (fitted, model, _) = if gain > SECOND_CURVE { two } else { one };
     let lasting_slope =
-        (fitted.coefficients[1] + closing_slope(&fitted.coefficients, &model, &base)) / span;
+        (fitted.coefficients[1] + closing_slope(&fitted.coefficients, model, &base)) / span;
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
     let fading = FADING

@@ -90,6 +90,9 @@ pub(super) fn steps(track: &Track, quantum: f64) -> Steps {
 const FEWEST_MOVES: usize = 3;
 const MOST_MOVES: usize = 20;
 
+/// Shares of the series from which on its moves are looked at.
+const MOVES_FROM: [f64; 3] = [WARM_UP, 0.35, 0.5];
+
 /// The number of moves of a level that rests between them, where they have not clearly ended
 /// and may carry growth above `budget`: standing still between two of them proves nothing.
 ///
@@ -97,9 +100,12 @@ const MOST_MOVES: usize = 20;
 /// sum varies as that of a compound Poisson process does: by the root of the sum of squares.
 pub(super) fn moves_that_go_on(track: &Track, places: &[f64], budget: f64) -> Option<usize> {
     let (begin, end) = (track.x[0], track.x[track.len() - 1]);
-    let from = begin + WARM_UP * (end - begin);
-    let settled = |mut moves: Vec<(f64, f64)>| {
-        moves.retain(|&(x, _)| x >= from);
+    let after = |moves: &[(f64, f64)], share: f64| -> Vec<(f64, f64)> {
+        let from = begin + share * (end - begin);
+        moves.iter().copied().filter(|&(x, _)| x >= from).collect()
+    };
+    let settled = |moves: Vec<(f64, f64)>| {
+        let moves = after(&moves, WARM_UP);
         (FEWEST_MOVES..=MOST_MOVES)
             .contains(&moves.len())
             .then_some(moves)
@@ -115,9 +121,16 @@ pub(super) fn moves_that_go_on(track: &Track, places: &[f64], budget: f64) -> Op
     if tail > 2.0 * longest && tail > 0.25 * (end - begin) {
         return None;
     }
-    let sum: f64 = moves.iter().map(|(_, size)| size).sum();
-    let squares: f64 = moves.iter().map(|(_, size)| size * size).sum();
-    (sum + squares.sqrt() > budget * (end - from)).then_some(moves.len())
+    // Where a warm-up takes longer, its moves say nothing of those that follow.
+    let goes_on = MOVES_FROM.into_iter().all(|share| {
+        let sizes = || after(&moves, share).into_iter().map(|(_, size)| size);
+        let (sum, squares) = (
+            sizes().sum::<f64>(),
+            sizes().map(|size| size * size).sum::<f64>(),
+        );
+        sum + squares.sqrt() > budget * (1.0 - share) * (end - begin)
+    });
+    goes_on.then_some(moves.len())
 }
 
 /// Place and size of each change of a value that is held nearly always; `None` where it is not.
