@@ -110,7 +110,9 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
             format!("the series has not settled: no part up to its end is straight{longer}")
         }
         Why::Decelerating => {
-            format!("growth is still slowing down, so it may end by itself{longer}")
+            format!(
+                "growth that slows down explains the series about as well as growth that lasts, so it may end by itself{longer}"
+            )
         }
         Why::FewTeeth { teeth } => format!("only {teeth} floors of the sawtooth were seen{longer}"),
         Why::FewSteps { steps } => {

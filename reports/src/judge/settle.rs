@@ -71,13 +71,19 @@ pub(super) fn find_later(
         fit_line(&track.slice(start..track.len()), extras, quantum)
             .map(|line| line.half_width(DECIDING_CONFIDENCE))
     };
-    let (start, least) = starts(track)
+    let narrow = NARROWER * width(first)?;
+    let mut later: Vec<(usize, f64)> = starts(track)
         .filter(|&start| start > first && track.len() - start >= LATER_FEWEST)
         .filter_map(|start| Some((start, width(start)?)))
-        .min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let part = track.slice(start..track.len());
-    (least < NARROWER * width(first)? && is_straight(&part, extras, budget, quantum))
-        .then_some(start)
+        .filter(|&(_, width)| width < narrow)
+        .collect();
+    later.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let straight =
+        |start: usize| is_straight(&track.slice(start..track.len()), extras, budget, quantum);
+    later
+        .into_iter()
+        .map(|(start, _)| start)
+        .find(|&start| straight(start))
 }
 
 /// Where the settled part may begin.

@@ -48,7 +48,7 @@ pub(super) fn examine(
             // What rises between the falls is a leak only if it comes to something in spite of
             // them.
             let mut finding = through(places);
-            if leaks(&finding) {
+            if finding.verdict != Verdict::NoLeak {
                 finding = through(&[]);
             }
             if !leaks(&finding) && finding.why != Why::Decelerating {
