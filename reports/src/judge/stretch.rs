@@ -2,7 +2,9 @@
 
 use super::cycle;
 use super::decelerate;
-use super::decide::{Finding, TREND_POINTS, budget_on_axis, day_on_axis, hold};
+use super::decide::{
+    Finding, REPORTED_CONFIDENCE, TREND_POINTS, budget_on_axis, day_on_axis, hold,
+};
 use super::frame::{self, Frame, Track, coarse};
 use super::parts::{self, Steps};
 use super::phrase::Why;
@@ -209,6 +211,14 @@ fn ask_windows(finding: &mut Finding, track: &Track, extras: &Extras, deciding: 
         finding.verdict = verdict;
         finding.why = Why::WindowsAgree;
         finding.line = Some(line);
+    }
+    if finding.why == Why::TooWide
+        && let Some(line) = &finding.line
+        && line.slope + line.half_width(REPORTED_CONFIDENCE) < finding.budget
+        && windows::fall(track)
+    {
+        finding.verdict = Verdict::NoLeak;
+        finding.why = Why::BelowBudget;
     }
     if matches!(finding.why, Why::Unsettled | Why::TooWide)
         && let Some(line) = windows::standstill(track, finding.budget, quantum)

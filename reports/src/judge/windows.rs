@@ -144,6 +144,21 @@ pub(super) fn stays_within(track: &Track, start: usize, line: &Line) -> bool {
     high.is_some_and(|high| line.end_value < high) || rise < ABOVE_FALLS * fall
 }
 
+/// Whether each window of the later part lies below the one before: what falls throughout does
+/// not grow, however little is known of how fast it falls.
+pub(super) fn fall(track: &Track) -> bool {
+    let begin = track.x[0] + LEFT_OUT * track.span();
+    let width = (track.x[track.len() - 1] - begin) / WINDOWS as f64;
+    let place = |window: usize| {
+        let edge = begin + width * window as f64;
+        track.x.partition_point(|&x| x < edge)
+    };
+    let levels: Vec<f64> = (0..WINDOWS)
+        .filter_map(|window| median(&track.y[place(window)..place(window + 1)]))
+        .collect();
+    levels.len() == WINDOWS && levels.is_sorted_by(|a, b| a > b)
+}
+
 /// How small the range must be beside what the budget allows in the time.
 const STANDSTILL: f64 = 0.4;
 
