@@ -2,7 +2,7 @@
 
 use super::budget::Budget;
 use super::parts;
-use super::types::{JudgeError, JudgeOptions, Series};
+use super::types::{JudgeError, JudgeOptions, Series, Unit};
 use crate::stats::bins;
 use crate::stats::hampel::wild_values;
 use crate::stats::quantile::robust_sigma;
@@ -110,6 +110,8 @@ pub(super) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Fra
     let span = track.span();
     let quantum = match options.exact {
         true => 0.0,
+        // Things are counted one by one, whatever number of them is there.
+        false if options.unit == Unit::Count => grain(&track.y, base).min(1.0),
         false => grain(&track.y, base),
     };
     let track = if track.len() > FINE_POINTS {

@@ -1,7 +1,7 @@
 //! The lives of a program that was restarted while it was recorded.
 
 use super::cycle;
-use super::decide::{FEWEST_READINGS, Finding, day_on_axis, hold};
+use super::decide::{FEWEST_READINGS, Finding, REPORTED_CONFIDENCE, day_on_axis, hold};
 use super::frame::{self, Frame, Track};
 use super::parts;
 use super::phrase::Why;
@@ -15,6 +15,9 @@ const SOME_FALLS: usize = 3;
 
 /// Share of the run from which on a stretch between restarts speaks for it.
 const LONG_STRETCH: f64 = 0.2;
+
+/// Share of the run from which on short lives that agree speak for it.
+const MOST_OF_TIME: f64 = 0.5;
 
 /// Judges a series that restarts cut into lives, each for itself; as one stretch where there is
 /// none.
@@ -32,8 +35,9 @@ pub(super) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
     let track = &track;
     // What falls at equal intervals is a job that comes and goes rather than a restart.
     let is_cycle = || cycle::find(track, &Extras::default(), day_on_axis(frame)).is_some();
-    if cuts.is_empty() || (cuts.len() >= SOME_FALLS && parts::rests_low(track, &cuts) && is_cycle())
-    {
+    let is_job = || cuts.len() >= SOME_FALLS && parts::rests_low(track, &cuts) && is_cycle();
+    let falls_elsewhere = || parts::deep_falls(&frame.fine) > 2 * cuts.len() + 1;
+    if cuts.is_empty() || falls_elsewhere() || is_job() {
         return stretch::examine(frame, track, options, deciding);
     }
     let mut edges = vec![0];
@@ -108,27 +112,67 @@ fn combine(
     let restarts = findings.len().saturating_sub(1);
     // A short stretch does not speak for the run.
     let total: f64 = findings.iter().map(|f| f.stretch.1 - f.stretch.0).sum();
-    let mut decided = findings.iter().filter(|f| {
-        f.verdict != Verdict::Inconclusive && f.stretch.1 - f.stretch.0 > LONG_STRETCH * total
-    });
-    let Some(best) = decided.next().or(findings.first()) else {
-        return stretch::examine(frame, &frame.fine, options, deciding);
+    let is_long = |f: &&Finding| f.stretch.1 - f.stretch.0 > LONG_STRETCH * total;
+    let mut decided = findings
+        .iter()
+        .filter(is_long)
+        .filter(|f| f.verdict != Verdict::Inconclusive);
+    let Some(best) = decided.next() else {
+        let Some(mut longest) = findings.first().cloned() else {
+            return stretch::examine(frame, &frame.fine, options, deciding);
+        };
+        if longest.verdict != Verdict::Inconclusive && !most_agree(&findings, &longest, total) {
+            longest.verdict = Verdict::Inconclusive;
+            longest.why = Why::ShortLives { restarts };
+        }
+        return pool(longest, &findings, deciding);
     };
-    let contradiction = decided.any(|other| other.verdict != best.verdict);
+    let contradiction = decided.any(|other| other.verdict != best.verdict)
+        || findings
+            .iter()
+            .filter(is_long)
+            .any(|other| excludes(other, best));
     let mut best = best.clone();
     if contradiction {
         best.verdict = Verdict::Inconclusive;
         best.why = Why::RestartsDisagree { restarts };
-    } else if best.why == Why::TooWide
-        && let Some(line) = pooled(&findings)
-    {
-        let shape = best.shape;
-        hold(&mut best, line, true, deciding);
-        if best.verdict == Verdict::NoLeak {
-            best.shape = shape;
-        }
     }
     best
+}
+
+/// Whether lives of most of the time say what `longest` says, and none the opposite.
+fn most_agree(findings: &[Finding], longest: &Finding, total: f64) -> bool {
+    let time_of = |verdict: Verdict| -> f64 {
+        let of_that = findings.iter().filter(|f| f.verdict == verdict);
+        of_that.map(|f| f.stretch.1 - f.stretch.0).sum()
+    };
+    let open = time_of(Verdict::Inconclusive);
+    let agreed = time_of(longest.verdict);
+    agreed > MOST_OF_TIME * total && agreed + open > 0.999 * total
+}
+
+/// Whether one life rules out the leak that another shows.
+fn excludes(life: &Finding, leak: &Finding) -> bool {
+    let (Some(line), Some(leaking)) = (&life.line, &leak.line) else {
+        return false;
+    };
+    let most = line.slope + line.half_width(REPORTED_CONFIDENCE);
+    leak.verdict == Verdict::Leak && most < leak.budget.max(0.5 * leaking.slope)
+}
+
+/// The longest life, decided by what all of `findings` say together where it is too uncertain
+/// alone.
+fn pool(mut longest: Finding, findings: &[Finding], deciding: f64) -> Finding {
+    if longest.why == Why::TooWide
+        && let Some(line) = pooled(findings)
+    {
+        let shape = longest.shape;
+        hold(&mut longest, line, true, deciding);
+        if longest.verdict == Verdict::NoLeak {
+            longest.shape = shape;
+        }
+    }
+    longest
 }
 
 /// The line of the first of `findings` with the slope that all straight ones have in common:

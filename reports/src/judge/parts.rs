@@ -277,3 +277,14 @@ pub(super) fn restarts(track: &Track) -> Vec<usize> {
         cuts
     }
 }
+
+/// How many times the values fall by much of their range from one reading to the next, to
+/// wherever: more often than a program is restarted, where collections do it.
+pub(super) fn deep_falls(track: &Track) -> usize {
+    let (Some(high), Some(low)) = (quantile(&track.y, 0.98), quantile(&track.y, 0.02)) else {
+        return 0;
+    };
+    let deep = 0.35 * (high - low);
+    let falls = track.y.windows(2).filter(|pair| pair[0] - pair[1] > deep);
+    falls.count()
+}

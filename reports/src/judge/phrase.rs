@@ -20,6 +20,7 @@ pub(super) enum Why {
     FewSteps { steps: usize },
     FewMoves { moves: usize },
     RestartsDisagree { restarts: usize },
+    ShortLives { restarts: usize },
 }
 
 /// An amount as people read it.
@@ -123,6 +124,11 @@ pub(super) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         Why::FewMoves { moves } => {
             format!(
                 "the level rests and then moves: {moves} moves do not tell whether they go on{longer}"
+            )
+        }
+        Why::ShortLives { restarts } => {
+            format!(
+                "each of the stretches between {restarts} restarts or falls is too short to speak for the run{longer}"
             )
         }
         Why::RestartsDisagree { restarts } => {

@@ -30,7 +30,7 @@ pub(super) fn examine(
 ) -> Finding {
     let mut steps = parts::steps(fine, frame.quantum);
     // Steps that come and go in a cycle belong to it.
-    if matches!(steps, Steps::Once(_) | Steps::Falls(_) | Steps::Unclear(_))
+    if matches!(steps, Steps::Once(_) | Steps::Falls(_))
         && cycle::find(fine, &Extras::default(), day_on_axis(frame)).is_some()
     {
         steps = Steps::None;
