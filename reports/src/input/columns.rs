@@ -122,9 +122,16 @@ fn position(names: &[String], wanted: &str) -> Result<usize, InputError> {
     })
 }
 
-/// Bytes in one unit of a column: by the unit that its name ends in. psrecord's `MB` is 2²⁰.
+/// Columns of psrecord's `--log-format csv` that hold memory.
+const PSRECORD: [&str; 2] = ["mem_real", "mem_virtual"];
+
+/// Bytes in one unit of a column: by the unit that its name ends in. psrecord's `MB` is 2²⁰,
+/// and that is the unit of the two columns of its CSV.
 fn factor(name: &str) -> f64 {
     let name = name.trim().to_ascii_lowercase();
+    if PSRECORD.contains(&name.as_str()) {
+        return 1_048_576.0;
+    }
     let last = name
         .trim_end_matches([')', ']'])
         .rsplit([' ', '_', '(', '['])
@@ -159,6 +166,10 @@ mod tests {
         let psrecord = names(&["Elapsed time", "CPU (%)", "Real (MB)", "Virtual (MB)"]);
         let chosen = choose(&psrecord, &ReadOptions::default()).expect("columns");
         assert_eq!((chosen.time, chosen.values), (0, vec![(2, 1_048_576.0)]));
+        let csv = names(&["elapsed_time", "nproc", "cpu", "mem_real", "mem_virtual"]);
+        let chosen = choose(&csv, &ReadOptions::default()).expect("columns");
+        let memory = vec![(3, 1_048_576.0), (4, 1_048_576.0)];
+        assert_eq!((chosen.time, chosen.values), (0, memory));
         let samples = names(&[
             "elapsed_ms",
             "phase",

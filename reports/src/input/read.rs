@@ -385,6 +385,7 @@ impl Rows {
             }),
             (false, false) => {}
         }
+        self.note_small_fractions();
         if !self.columns_were_named {
             self.leave_out_columns_without_readings();
         }
@@ -411,6 +412,23 @@ impl Rows {
                 text: format!("`{name}` has no readings and was left out"),
                 metric: Some(name),
             });
+        }
+    }
+
+    /// Small amounts with fractions are megabytes rather than bytes, if nobody named a unit.
+    fn note_small_fractions(&mut self) {
+        const SMALL: f64 = 1e6;
+        for ((name, values), (_, factor)) in self.table.metrics.iter().zip(&self.chosen.values) {
+            let known = || values.iter().filter(|value| value.is_finite());
+            let is_small = known().all(|&value| value < SMALL);
+            if *factor == 1.0 && is_small && known().any(|value| value.fract() != 0.0) {
+                self.table.notes.push(Note {
+                    metric: Some(name.clone()),
+                    text: format!(
+                        "`{name}` has fractions, and bytes have none; if it counts MB, call it `{name} (MB)`"
+                    ),
+                });
+            }
         }
     }
 

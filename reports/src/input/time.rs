@@ -37,14 +37,15 @@ impl TimeUnit {
         }
     }
 
-    /// The unit that the name of a column ends in: `elapsed_ms`, `time (min)`.
+    /// The unit that the name of a column is or ends in: `ms`, `elapsed_ms`, `time (min)`.
     pub(super) fn of_name(name: &str) -> Option<Self> {
         let name = name
             .trim()
             .trim_end_matches([')', ']'])
             .to_ascii_lowercase();
         let last = name.rsplit([' ', '_', '(', '[', '-', '.']).next()?;
-        if last == name {
+        // A single letter is a name like any other.
+        if last == name && name.len() < 2 {
             return None;
         }
         last.parse().ok()

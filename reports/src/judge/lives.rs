@@ -132,10 +132,16 @@ fn combine(
             .iter()
             .filter(is_long)
             .any(|other| excludes(other, best));
+    let alone = best.verdict == Verdict::Leak
+        && restarts >= SOME_FALLS
+        && !most_agree(&findings, best, total);
     let mut best = best.clone();
     if contradiction {
         best.verdict = Verdict::Inconclusive;
         best.why = Why::RestartsDisagree { restarts };
+    } else if alone {
+        best.verdict = Verdict::Inconclusive;
+        best.why = Why::ShortLives { restarts };
     }
     best
 }
@@ -166,10 +172,13 @@ fn pool(mut longest: Finding, findings: &[Finding], deciding: f64) -> Finding {
     if longest.why == Why::TooWide
         && let Some(line) = pooled(findings)
     {
-        let shape = longest.shape;
+        let alone = longest.clone();
         hold(&mut longest, line, true, deciding);
-        if longest.verdict == Verdict::NoLeak {
-            longest.shape = shape;
+        match longest.verdict {
+            // What is left of many warm-ups, or of the bends of many teeth, adds up as a leak does.
+            Verdict::Leak if findings.len() > SOME_FALLS => longest = alone,
+            Verdict::NoLeak => longest.shape = alone.shape,
+            _ => {}
         }
     }
     longest

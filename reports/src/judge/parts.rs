@@ -52,8 +52,11 @@ pub(super) fn steps(track: &Track, quantum: f64) -> Steps {
     // Beside the leap of a warm-up the steps that follow it would look like nothing.
     let from = track.x[0] + WARM_UP * track.span();
     let settled = &found[places.partition_point(|&x| x < from)..];
-    let found = if settled.len() >= 3 { settled } else { &found };
-    let largest = found.iter().map(|step| step.size.abs()).fold(0.0, f64::max);
+    let measure = if settled.len() >= 3 { settled } else { &found };
+    let largest = measure
+        .iter()
+        .map(|step| step.size.abs())
+        .fold(0.0, f64::max);
     let ups: Vec<f64> = found
         .iter()
         .filter(|step| step.size > 0.25 * largest)
