@@ -6,17 +6,17 @@ const RUN: usize = 32;
 /// Sorts `values` and returns how many pairs stood in strictly falling order.
 ///
 /// `spare` is working space, resized as needed. Time O(n log n).
-pub fn sort_counting(values: &mut [f64], spare: &mut Vec<f64>) -> u64 {
+pub fn sort_counting(values: &mut [f64], spare: &mut Vec<i64>) -> u64 {
     let n = values.len();
+    spare.clear();
+    spare.extend(values.iter().map(|&value| key_of(value)));
+    spare.resize(2 * n, 0);
+    let (mut source, mut target) = spare.split_at_mut(n);
     let mut inversions = 0;
-    for run in values.chunks_mut(RUN) {
+    for run in source.chunks_mut(RUN) {
         inversions += insertion_sort(run);
     }
-    spare.clear();
-    spare.resize(n, 0.0);
-    let (mut source, mut target): (&mut [f64], &mut [f64]) = (values, spare);
     let mut width = RUN;
-    let mut swapped = false;
     while width < n {
         for start in (0..n).step_by(2 * width) {
             let middle = (start + width).min(n);
@@ -28,17 +28,26 @@ pub fn sort_counting(values: &mut [f64], spare: &mut Vec<f64>) -> u64 {
             );
         }
         std::mem::swap(&mut source, &mut target);
-        swapped = !swapped;
         width *= 2;
     }
-    if swapped {
-        // The sorted values lie in the spare room; bring them home.
-        target.copy_from_slice(source);
+    for (value, &key) in values.iter_mut().zip(source.iter()) {
+        *value = value_of(key);
     }
     inversions
 }
 
-fn insertion_sort(run: &mut [f64]) -> u64 {
+/// A whole number in the order of the values: processors choose between such without a branch.
+/// Both zeros are one.
+pub(super) fn key_of(value: f64) -> i64 {
+    let bits = (value + 0.0).to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+fn value_of(key: i64) -> f64 {
+    f64::from_bits((key ^ ((key >> 63) as u64 >> 1) as i64) as u64)
+}
+
+fn insertion_sort(run: &mut [i64]) -> u64 {
     let mut moved = 0;
     for index in 1..run.len() {
         let value = run[index];
@@ -53,7 +62,7 @@ fn insertion_sort(run: &mut [f64]) -> u64 {
     moved
 }
 
-fn merge(left: &[f64], right: &[f64], out: &mut [f64]) -> u64 {
+fn merge(left: &[i64], right: &[i64], out: &mut [i64]) -> u64 {
     if let (Some(last), Some(first)) = (left.last(), right.first())
         && last <= first
     {
@@ -62,15 +71,20 @@ fn merge(left: &[f64], right: &[f64], out: &mut [f64]) -> u64 {
         return 0;
     }
     let (mut i, mut j, mut inversions) = (0, 0, 0);
-    for slot in out.iter_mut() {
-        if j == right.len() || (i < left.len() && left[i] <= right[j]) {
-            *slot = left[i];
-            i += 1;
-        } else {
-            *slot = right[j];
-            j += 1;
-            inversions += (left.len() - i) as u64;
+    let mut slots = out.iter_mut();
+    // Which comes next is not to be foretold, so that a branch here would cost the most.
+    while i < left.len() && j < right.len() {
+        let (from_left, from_right) = (left[i], right[j]);
+        let is_right = from_right < from_left;
+        if let Some(slot) = slots.next() {
+            *slot = from_left.min(from_right);
         }
+        inversions += (left.len() - i) as u64 * u64::from(is_right);
+        j += usize::from(is_right);
+        i += usize::from(!is_right);
+    }
+    for (slot, &rest) in slots.zip(left[i..].iter().chain(&right[j..])) {
+        *slot = rest;
     }
     inversions
 }

@@ -1,6 +1,6 @@
 //! The median of pairwise slopes and its interval, exact, without building the pairs.
 
-use super::inversions::sort_counting;
+use super::inversions::{key_of, sort_counting};
 use super::random::SplitMix;
 use super::student::normal_quantile;
 
@@ -124,7 +124,7 @@ struct SlopeSearch {
     /// Pairs with different times.
     pairs: u64,
     keys: Vec<f64>,
-    spare: Vec<f64>,
+    spare: Vec<i64>,
     random: SplitMix,
 }
 
@@ -287,18 +287,18 @@ impl SlopeSearch {
         let points = &self.points;
         let key = |slope: f64, index: u32| {
             let (x, y) = points[index as usize];
-            y - slope * x
+            key_of(y - slope * x)
         };
         // At a slope below all others the order is that of time, which is that of the points.
-        let mut order: Vec<(f64, u32)> = (0..points.len() as u32)
+        let mut order: Vec<(i64, u32)> = (0..points.len() as u32)
             .map(|index| match enclosure.low {
-                f64::NEG_INFINITY => (points[index as usize].0, index),
+                f64::NEG_INFINITY => (key_of(points[index as usize].0), index),
                 low => (key(low, index), index),
             })
             .collect();
-        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        order.sort_unstable();
         let high = enclosure.high;
-        let keyed: Vec<(f64, u32)> = if high < f64::INFINITY {
+        let keyed: Vec<(i64, u32)> = if high < f64::INFINITY {
             order
                 .iter()
                 .map(|&(_, index)| (key(high, index), index))
@@ -306,7 +306,7 @@ impl SlopeSearch {
         } else {
             order
                 .iter()
-                .map(|&(_, index)| (-points[index as usize].0, index))
+                .map(|&(_, index)| (key_of(-points[index as usize].0), index))
                 .collect()
         };
         let inside = enclosure.below_high - enclosure.below_low;
@@ -363,7 +363,7 @@ struct InversionLister {
 }
 
 impl InversionLister {
-    fn run(&mut self, mut source: Vec<(f64, u32)>) {
+    fn run(&mut self, mut source: Vec<(i64, u32)>) {
         let n = source.len();
         let mut target = source.clone();
         let mut width = 1;
@@ -382,7 +382,7 @@ impl InversionLister {
         }
     }
 
-    fn merge(&mut self, left: &[(f64, u32)], right: &[(f64, u32)], out: &mut [(f64, u32)]) {
+    fn merge(&mut self, left: &[(i64, u32)], right: &[(i64, u32)], out: &mut [(i64, u32)]) {
         if let (Some(last), Some(first)) = (left.last(), right.first())
             && last.0 <= first.0
         {
@@ -403,7 +403,7 @@ impl InversionLister {
         }
     }
 
-    fn note(&mut self, left: &[(f64, u32)], right: u32) {
+    fn note(&mut self, left: &[(i64, u32)], right: u32) {
         if self.all {
             self.pairs
                 .extend(left.iter().map(|&(_, index)| (index, right)));
