@@ -200,6 +200,12 @@ pub(super) fn quick_restarts(track: &Track) -> Vec<f64> {
     }
 }
 
+/// The low end of the values and how far they range from there, the extremes left out.
+fn usual_range(values: &[f64]) -> Option<(f64, f64)> {
+    let low = quantile(values, 0.02)?;
+    Some((low, quantile(values, 0.98)? - low))
+}
+
 fn changes_of(track: &Track) -> Vec<f64> {
     track.y.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
@@ -211,8 +217,8 @@ pub(super) fn rests_low(track: &Track, cuts: &[usize]) -> bool {
         .windows(2)
         .filter_map(|cut| {
             let part = &track.y[cut[0]..cut[1]];
-            let (low, high) = (quantile(part, 0.02)?, quantile(part, 0.98)?);
-            let edge = low + LOW * (high - low);
+            let (low, range) = usual_range(part)?;
+            let edge = low + LOW * range;
             Some(part.iter().filter(|&&y| y < edge).count() as f64 / part.len() as f64)
         })
         .collect();
@@ -240,13 +246,9 @@ pub(super) fn restarts(track: &Track) -> Vec<usize> {
     if track.len() < 24 {
         return Vec::new();
     }
-    let (Some(high), Some(low)) = (quantile(&track.y, 0.98), quantile(&track.y, 0.02)) else {
+    let Some((low, range)) = usual_range(&track.y).filter(|&(_, range)| range > 0.0) else {
         return Vec::new();
     };
-    let range = high - low;
-    if range <= 0.0 {
-        return Vec::new();
-    }
     let noise = robust_sigma(&changes_of(track));
     let spacing = spacing(&track.x);
     let n = track.len();
@@ -284,10 +286,9 @@ pub(super) fn restarts(track: &Track) -> Vec<usize> {
 /// How many times the values fall by much of their range from one reading to the next, to
 /// wherever: more often than a program is restarted, where collections do it.
 pub(super) fn deep_falls(track: &Track) -> usize {
-    let (Some(high), Some(low)) = (quantile(&track.y, 0.98), quantile(&track.y, 0.02)) else {
+    let Some((_, range)) = usual_range(&track.y) else {
         return 0;
     };
-    let deep = 0.35 * (high - low);
-    let falls = track.y.windows(2).filter(|pair| pair[0] - pair[1] > deep);
-    falls.count()
+    let falls = |pair: &&[f64]| pair[0] - pair[1] > 0.35 * range;
+    track.y.windows(2).filter(falls).count()
 }

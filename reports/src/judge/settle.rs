@@ -96,8 +96,12 @@ fn starts(track: &Track) -> impl Iterator<Item = usize> + '_ {
         .take_while(|start| track.len() - start >= FEWEST)
 }
 
+/// Whether no bend is found in `part` but harmless ones.
 fn is_straight(part: &Track, extras: &Extras, budget: f64, quantum: f64) -> bool {
-    worst_bend(part, extras, budget, quantum).is_none_or(|bend| is_harmless(&bend, budget))
+    PLACES
+        .iter()
+        .filter_map(|&place| bend_at(part, extras, place, quantum))
+        .all(|bend| is_harmless(&bend, budget))
 }
 
 /// Whether a bend is within chance, or too small to matter beside the distance to the budget.
@@ -107,21 +111,4 @@ pub(super) fn is_harmless(bend: &Bend, budget: f64) -> bool {
     }
     let (before, after) = (bend.before - budget, bend.after - budget);
     before * after > 0.0 && (before - after).abs() < 0.15 * before.abs().min(after.abs())
-}
-
-/// The first bend that is not harmless, or else the one with the largest `t`.
-fn worst_bend(part: &Track, extras: &Extras, budget: f64, quantum: f64) -> Option<Bend> {
-    let mut worst: Option<Bend> = None;
-    for place in PLACES {
-        let Some(bend) = bend_at(part, extras, place, quantum) else {
-            continue;
-        };
-        if !is_harmless(&bend, budget) {
-            return Some(bend);
-        }
-        if worst.is_none_or(|other| bend.t.abs() > other.t.abs()) {
-            worst = Some(bend);
-        }
-    }
-    worst
 }

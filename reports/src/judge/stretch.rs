@@ -174,11 +174,9 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
     // A warm-up that is over at once has no course that could be compared.
     let begin = track.x[start] - track.x[0];
     let at_once = start > 0 && begin < AT_ONCE * track.span();
-    let after = |share: f64| {
-        track
-            .x
-            .partition_point(|&x| x - track.x[0] < share * track.span())
-    };
+    let early = track
+        .x
+        .partition_point(|&x| x - track.x[0] < AT_ONCE * track.span());
     let compare = |from: usize| decelerate::compare(&track.slice(from..end), extras, quantum);
     let Some(comparison) = compare(if at_once { start } else { 0 }) else {
         return;
@@ -193,7 +191,7 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
         let lasts =
             comparison.favours_lasting_growth() && comparison.lasting_slope >= finding.budget;
         let is_clear = |comparison: decelerate::Comparison| comparison.advantage_of_line > 0.0;
-        !lasts && !is_clear(comparison) && !compare(after(AT_ONCE)).is_some_and(is_clear)
+        !lasts && !is_clear(comparison) && !compare(early).is_some_and(is_clear)
     };
     if vetoed {
         finding.verdict = Verdict::Inconclusive;

@@ -12,6 +12,11 @@ const WINDOWS: usize = 5;
 /// Share of the run that is left out at its beginning.
 const LEFT_OUT: f64 = 0.3;
 
+/// Where the later part of `track` begins.
+fn later_from(track: &Track) -> f64 {
+    track.x[0] + LEFT_OUT * track.span()
+}
+
 /// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
 const MANY: f64 = 1e9;
 
@@ -28,7 +33,7 @@ pub(super) fn agreement(
     if extras.cycle.is_some() || track.len() < 8 * WINDOWS {
         return None;
     }
-    let begin = track.x[0] + LEFT_OUT * track.span();
+    let begin = later_from(track);
     let end = track.x[track.len() - 1];
     let edge = |window: usize| begin + (end - begin) * window as f64 / WINDOWS as f64;
     let mut lines = Vec::new();
@@ -147,7 +152,7 @@ pub(super) fn stays_within(track: &Track, start: usize, line: &Line) -> bool {
 /// Whether each window of the later part lies below the one before: what falls throughout does
 /// not grow, however little is known of how fast it falls.
 pub(super) fn fall(track: &Track) -> bool {
-    let begin = track.x[0] + LEFT_OUT * track.span();
+    let begin = later_from(track);
     let width = (track.x[track.len() - 1] - begin) / WINDOWS as f64;
     let place = |window: usize| {
         let edge = begin + width * window as f64;
@@ -165,7 +170,7 @@ const STANDSTILL: f64 = 0.4;
 /// A line whose interval is bounded by how far the values moved at all, where that is far less
 /// than the budget allows over the same time: no growth above the budget hides in it.
 pub(super) fn standstill(track: &Track, budget: f64, quantum: f64) -> Option<Line> {
-    let begin = track.x[0] + LEFT_OUT * track.span();
+    let begin = later_from(track);
     let part = track.slice(track.x.partition_point(|&x| x < begin)..track.len());
     let high = part.y.iter().copied().fold(f64::MIN, f64::max);
     let low = part.y.iter().copied().fold(f64::MAX, f64::min);
