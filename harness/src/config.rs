@@ -19,7 +19,7 @@
 use crate::exit::usage;
 use crate::text::nearest;
 use crate::time::parse_duration;
-use leaklab_reports::judge::Budget;
+use leaklab_judge::Budget;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::Path;

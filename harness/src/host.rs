@@ -1,7 +1,7 @@
 //! What machine this is, for the record of a run.
 
 use crate::system;
-use leaklab_reports::run::{Host, LeaklabVersion};
+use leaklab_run::{Host, LeaklabVersion};
 use sysinfo::System;
 
 /// Version and revision of this leaklab.

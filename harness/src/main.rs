@@ -1,20 +1,18 @@
 //! leaklab: runs a program, samples its memory, and says whether it leaks.
 
 mod cli;
-mod closing;
 mod commands;
 mod config;
 mod exit;
 mod host;
-mod judging;
-mod live;
-mod liveness;
-mod outside;
-mod planning;
+mod plan;
+mod procfs;
+mod progress;
 mod recorder;
-mod recording;
+mod results;
+mod run;
+mod run_life;
 mod server;
-mod sources;
 mod supervisor;
 mod system;
 mod tail;

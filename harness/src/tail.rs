@@ -1,6 +1,6 @@
 //! Follows a `samples.csv` that somebody else writes: new rows as they come, in bounded memory.
 
-use leaklab_reports::run::{Heap, Phase, Sample, columns};
+use leaklab_run::{Heap, Phase, Sample, columns};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;

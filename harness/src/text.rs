@@ -1,7 +1,7 @@
 //! Numbers for people.
 
-use leaklab_reports::judge::Unit;
-pub use leaklab_reports::text::{bytes_text, count_text, plural};
+use leaklab_judge::Unit;
+pub use leaklab_judge::amount::{bytes_text, count_text, plural};
 
 /// An amount of growth with its unit: bytes, or things that need none.
 pub fn growth_text(amount: f64, unit: Unit) -> String {

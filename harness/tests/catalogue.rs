@@ -6,7 +6,7 @@
 
 mod support;
 
-use leaklab_reports::run::{Phase, SampleTable, columns};
+use leaklab_run::{Phase, SampleTable, columns};
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 use support::{Called, Lab};

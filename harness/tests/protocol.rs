@@ -2,7 +2,7 @@
 
 mod support;
 
-use leaklab_reports::run::{Outcome, columns};
+use leaklab_run::{Outcome, columns};
 use std::process::Command;
 use support::Lab;
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use leaklab_reports::run::{CellPlan, CellStatus, Outcome, RunRecord, State};
+use leaklab_run::{CellPlan, CellStatus, Outcome, RunRecord, State};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

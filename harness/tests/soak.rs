@@ -2,7 +2,7 @@
 
 mod support;
 
-use leaklab_reports::run::State;
+use leaklab_run::State;
 use support::Lab;
 
 /// Rows of the run, at one a millisecond. A day of one row a second has 86,400:
@@ -42,7 +42,7 @@ fn the_supervisor_does_not_grow_with_its_rows() {
     let mut late_bytes = early_bytes;
     let mut size = 0;
     loop {
-        let run = leaklab_reports::run::Run::open(&lab.newest_run().expect("a run"));
+        let run = leaklab_run::Run::open(&lab.newest_run().expect("a run"));
         if run.is_ok_and(|run| run.cells[0].status.state == State::Finished) {
             break;
         }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use leaklab_reports::run::{EventKind, Outcome, Phase, State, columns};
+use leaklab_run::{EventKind, Outcome, Phase, State, columns};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use support::{Lab, is_alive, wait_until};
@@ -298,7 +298,7 @@ fn a_killed_harness_leaves_no_orphan_and_a_readable_folder() {
     child.kill().expect("KILL");
     let status = child.wait().expect("an end");
     assert_eq!(status.signal(), Some(9));
-    let run = leaklab_reports::run::Run::open(&lab.newest_run().expect("a run")).expect("opens");
+    let run = leaklab_run::Run::open(&lab.newest_run().expect("a run")).expect("opens");
     let cell = &run.cells[0];
     assert_eq!(cell.status.state, State::Running, "a crash is visible");
     assert!(cell.samples(|_| true).expect("samples").len() > 10);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use leaklab_reports::run::{CellPlan, CellStatus, RunRecord, State};
+use leaklab_run::{CellPlan, CellStatus, RunRecord, State};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::{Lab, wait_until};

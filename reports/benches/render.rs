@@ -6,7 +6,7 @@
 //! was resident before, and needs Linux.
 
 use leaklab_reports::chart::{ChartOptions, Metric, Overlay, Phases, Picture, Series, thinned};
-use leaklab_reports::run::{Heap, Sample, columns, read_table};
+use leaklab_run::{Heap, Sample, columns, read_table};
 use plotters::backend::BitMapBackend;
 use plotters::chart::ChartBuilder;
 use plotters::drawing::IntoDrawingArea;

@@ -6,13 +6,9 @@
 
 pub mod chart;
 pub mod compare;
-pub mod input;
-pub mod judge;
+pub mod foreign;
 pub mod page;
 pub mod remedies;
-pub mod run;
 pub mod sketch;
-pub mod stats;
 mod stopped;
-pub mod text;
 pub mod verdict;

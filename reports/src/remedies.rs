@@ -4,7 +4,7 @@
 //! They are there when a cell counts what it delivers, drops or refuses, as those of
 //! `channel-io` do. Such gauges are totals; what is taken is their last value in the load.
 
-use crate::run::{Phase, SampleTable, columns};
+use leaklab_run::{Phase, SampleTable, columns};
 
 /// Columns that stand for the live heap, the best first.
 const HEAP_COLUMNS: [&str; 3] = [

@@ -10,8 +10,8 @@
 //! longest gap, and twenty samples. So a rate that is slow, bursty, or sampled coarsely is
 //! not taken for death, and a stop in the last quarter of a load is not seen.
 
-use crate::judge::{CellJudgement, Verdict, Window};
-use crate::run::{Event, EventKind, Phase, SampleTable, columns};
+use leaklab_judge::{CellJudgement, Verdict, Window};
+use leaklab_run::{Event, EventKind, Phase, SampleTable, columns};
 
 /// Part of the load that must pass without work.
 const SILENT_PART: f64 = 0.25;

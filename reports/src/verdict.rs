@@ -3,12 +3,12 @@
 //! Everything is taken from the folder: the load phase, the marks that are left out of
 //! trends, and the budget that the cell was run with.
 
-use crate::judge::{
+use crate::stopped::{Stopped, is_work};
+use leaklab_judge::{
     Budget, BudgetError, CellJudgement, CellSeries, JudgeError, JudgeOptions, Unit, Verdict,
     Window, judge_cell,
 };
-use crate::run::{Cell, Event, EventKind, Phase, TableError, columns, write_atomically};
-use crate::stopped::{Stopped, is_work};
+use leaklab_run::{Cell, Event, EventKind, Phase, TableError, columns, write_atomically};
 
 /// What may be asked of a verdict beyond what the cell's record says.
 #[derive(Debug, Clone, Default)]

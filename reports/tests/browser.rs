@@ -327,7 +327,7 @@ fn ten_thousand_cells_are_paged_sorted_and_filtered() {
     let mut run = pages::write(folder.path(), &[]);
     run.cells = cells
         .into_iter()
-        .map(|cell| leaklab_reports::run::Cell {
+        .map(|cell| leaklab_run::Cell {
             folder: folder.path().join(&cell.plan.folder),
             plan: cell.plan,
             status: cell.status,

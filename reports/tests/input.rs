@@ -1,6 +1,6 @@
 //! Tables as they come: from tools, from spreadsheets, cut off, and wrong.
 
-use leaklab_reports::input::{ReadOptions, Table, TimeUnit, read_table};
+use leaklab_reports::foreign::{ReadOptions, Table, TimeUnit, read_table};
 
 fn read(text: &str) -> Table {
     read_table(text.as_bytes(), &ReadOptions::default()).expect("a table")

@@ -3,7 +3,7 @@
 mod pages;
 
 use leaklab_reports::page::{PageOptions, render_live, render_run, write_run};
-use leaklab_reports::run::{Outcome, Run, RunRecord, State};
+use leaklab_run::{Outcome, Run, RunRecord, State};
 use pages::{CellSpec, MIB};
 use serde_json::{Value, json};
 

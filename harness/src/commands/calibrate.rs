@@ -1,11 +1,11 @@
 //! `leaklab calibrate`: the judge measured on healthy runs of one's own.
 
+use crate::commands::sources::{Owned, TableArguments, series_of};
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
-use crate::sources::{Owned, TableArguments, series_of};
 use crate::text::bytes_text;
-use leaklab_reports::judge::calibrate::{CalibrateOptions, Calibration, calibrate};
-use leaklab_reports::judge::{Budget, Verdict, judge};
+use leaklab_judge::calibrate::{CalibrateOptions, Calibration, calibrate};
+use leaklab_judge::{Budget, Verdict, judge};
 use std::fmt::Write;
 
 /// Measure false alarms and the smallest leak seen, from healthy runs.

@@ -6,7 +6,7 @@ use crate::text::nearest;
 use leaklab_reports::chart::{
     ChartError, ChartOptions, Kind, Metric, SIDE_LIMITS, Theme, draw_cells,
 };
-use leaklab_reports::run::{Address, columns};
+use leaklab_run::{Address, columns};
 use std::path::PathBuf;
 
 /// Draw a run as PNG and SVG.

@@ -3,14 +3,14 @@
 use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::print;
 use crate::exit::{Exit, usage};
+use leaklab_judge::Budget;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
     Comparison, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
 };
-use leaklab_reports::input::ReadOptions;
-use leaklab_reports::judge::Budget;
-use leaklab_reports::run::{Address, Cell, Run};
+use leaklab_reports::foreign::ReadOptions;
 use leaklab_reports::verdict::VerdictOptions;
+use leaklab_run::{Address, Cell, Run};
 use std::path::{Path, PathBuf};
 
 /// Compare two cells, runs or sample files before and after a change, or rank several.

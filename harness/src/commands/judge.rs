@@ -1,20 +1,20 @@
 //! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
 
-use crate::closing::cells_table;
+use crate::commands::sources::{Source, TableArguments, open, unit_of};
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
-use crate::judging::{JudgedCell, judge_all};
-use crate::sources::{Source, TableArguments, open, unit_of};
+use crate::results::cells_table;
+use crate::results::judged::{JudgedCell, judge_all};
 use crate::text::growth_text as amount;
 use crate::time::duration_text;
 use indicatif::ProgressBar;
-use leaklab_reports::input::Table;
-use leaklab_reports::judge::{
+use leaklab_judge::{
     Budget, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, judge, parse_amount,
 };
-use leaklab_reports::run::Cell;
+use leaklab_reports::foreign::Table;
 use leaklab_reports::sketch;
 use leaklab_reports::verdict::VerdictOptions;
+use leaklab_run::Cell;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;

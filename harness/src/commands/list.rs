@@ -1,7 +1,7 @@
 //! `leaklab list`: the catalogue.
 
 use crate::exit::Exit;
-use crate::planning::{find_scenario, select};
+use crate::plan::{find_scenario, select};
 use crate::text::bytes_text;
 use comfy_table::Table;
 use leaklab_scenarios::{Description, Parameters, Remedy, Scenario, catalogue};

@@ -11,6 +11,7 @@ pub mod report;
 pub mod run;
 pub mod selfcheck;
 pub mod serve;
+mod sources;
 pub mod watch;
 
 use comfy_table::{ContentArrangement, Table};

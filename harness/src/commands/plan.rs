@@ -1,12 +1,12 @@
 //! `leaklab plan`: how long a run must be.
 
+use crate::commands::sources::{Owned, TableArguments, series_of};
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
-use crate::sources::{Owned, TableArguments, series_of};
 use crate::text::bytes_text;
 use crate::time::{duration_text, parse_duration};
-use leaklab_reports::judge::Budget;
-use leaklab_reports::judge::plan::{Noise, noise_of};
+use leaklab_judge::Budget;
+use leaklab_judge::plan::{Noise, noise_of};
 use std::fmt::Write;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use crate::commands::print;
 use crate::exit::{Exit, usage};
 use anyhow::Context;
 use leaklab_reports::page::{PageOptions, render_run, write_run};
-use leaklab_reports::run::{Address, Run, write_atomically};
+use leaklab_run::{Address, Run, write_atomically};
 use std::path::{Path, PathBuf};
 
 /// Make the report of a run: one HTML file that opens anywhere, offline.
@@ -71,7 +71,7 @@ fn report(address: &str, output: Option<&Path>, options: &PageOptions) -> anyhow
 }
 
 /// Opens a run by its address; what is not one is a mistake of the caller.
-pub fn open(address: &str) -> anyhow::Result<(Run, Vec<leaklab_reports::run::Cell>)> {
+pub fn open(address: &str) -> anyhow::Result<(Run, Vec<leaklab_run::Cell>)> {
     Address::parse(address)
         .resolve()
         .map_err(|error| usage(error.to_string()))

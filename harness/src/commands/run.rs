@@ -1,20 +1,20 @@
 //! `leaklab run`: runs cells, records them, judges them, draws them.
 
-use crate::closing::{closing_table, json_lines, junit_xml, remedies_table};
 use crate::commands::print;
 use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
-use crate::judging::JudgedCell;
-use crate::planning::{Common, PerCell, everything, find_scenario, select, tour};
-use crate::recording::{RecordedRun, record_run};
+use crate::plan::{Common, PerCell, everything, find_scenario, select, tour};
+use crate::results::judged::JudgedCell;
+use crate::results::{closing_table, json_lines, junit_xml, remedies_table};
+use crate::run::{RecordedRun, record_run};
 use crate::supervisor::cell::CellSetup;
-use crate::supervisor::interrupt;
+use crate::supervisor::signals;
 use crate::time::parse_duration;
 use anyhow::Context;
+use leaklab_judge::Budget;
 use leaklab_reports::chart::{ChartOptions, draw_run};
-use leaklab_reports::judge::Budget;
 use leaklab_reports::page::{PageOptions, write_run};
-use leaklab_reports::run::write_atomically;
+use leaklab_run::write_atomically;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -136,7 +136,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     let common = arguments.common()?;
     let runs = arguments.out.join("runs");
     let plan = |folder: &Path| arguments.cells(&common, folder);
-    interrupt::listen().context("cannot listen for signals")?;
+    signals::listen().context("cannot listen for signals")?;
     let recorded = record_run(&runs, &common, &plan, arguments.until_verdict)?;
     conclude(&recorded, arguments.format, arguments.junit.as_deref())
 }
@@ -256,7 +256,7 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
     let exit = judged
         .iter()
         .fold(Exit::Good, |exit, cell| exit.or_graver(cell.exit()));
-    Ok(interrupt::asked_by().map_or(exit, Exit::Signal))
+    Ok(signals::asked_by().map_or(exit, Exit::Signal))
 }
 
 fn parse_positive(text: &str) -> Result<Duration, String> {

@@ -1,12 +1,12 @@
 //! `leaklab selfcheck`: canaries through the whole instrument, from child to verdict.
 
-use crate::closing::closing_table;
 use crate::commands::print;
 use crate::exit::Exit;
-use crate::judging::JudgedCell;
-use crate::planning::{Common, PerCell, select};
-use crate::recording::record_run;
-use crate::supervisor::interrupt;
+use crate::plan::{Common, PerCell, select};
+use crate::results::closing_table;
+use crate::results::judged::JudgedCell;
+use crate::run::record_run;
+use crate::supervisor::signals;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,9 +60,9 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let canaries = select(&["shape".to_owned()])?;
     let plan = |folder: &Path| common.scenario_cells(&canaries, folder);
-    interrupt::listen().context("cannot listen for signals")?;
+    signals::listen().context("cannot listen for signals")?;
     let recorded = record_run(&arguments.out.join("selfcheck"), &common, &plan, false)?;
-    if let Some(signal) = interrupt::asked_by() {
+    if let Some(signal) = signals::asked_by() {
         return Ok(Exit::Signal(signal));
     }
     let folder = &recorded.folder;

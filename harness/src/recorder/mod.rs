@@ -6,7 +6,7 @@
 
 mod syncer;
 
-use leaklab_reports::run::{CellStatus, Event, EventKind, Sample, State, write_atomically};
+use leaklab_run::{CellStatus, Event, EventKind, Sample, State, write_atomically};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -194,7 +194,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leaklab_reports::run::{read_events, read_table};
+    use leaklab_run::{read_events, read_table};
 
     #[test]
     fn a_gauge_that_comes_late_is_an_event_and_not_lost() {

@@ -1,8 +1,8 @@
 //! The folder of runs, as far as a client may see it.
 
-use crate::liveness::run_life;
+use crate::run_life::run_life;
 use leaklab_reports::page::{RunLife, RunSummary};
-use leaklab_reports::run::Run;
+use leaklab_run::Run;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

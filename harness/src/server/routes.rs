@@ -2,7 +2,7 @@
 
 use super::answer::{AnswerBody, file, problem, text};
 use super::folder::RunsFolder;
-use crate::liveness::run_life;
+use crate::run_life::run_life;
 use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
 use leaklab_reports::page::{PageOptions, RunLife, render_list, render_live, render_run};

@@ -1,15 +1,15 @@
 //! The loop of one cell: from the start of its child to its last row.
 
 use super::child::{ChildPlan, RunningChild};
-use super::ending::Ended;
-use super::feed::{Fed, read_pipe, read_stderr, read_stdout};
 use super::guard::Guard;
-use super::interrupt;
-use super::message::Message;
-use crate::outside::OutsideFigures;
+use super::outcome_text::Ended;
+use super::protocol::Message;
+use super::readers::{Fed, read_pipe, read_stderr, read_stdout};
+use super::signals;
+use crate::procfs::OutsideFigures;
 use crate::recorder::Recorder;
 use crate::system::monotonic_us;
-use leaklab_reports::run::{CellPlan, CellStatus, EventKind, Heap, Outcome, Phase, Sample};
+use leaklab_run::{CellPlan, CellStatus, EventKind, Heap, Outcome, Phase, Sample};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
@@ -114,7 +114,7 @@ pub fn run_cell(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     read_pipe(pipes.protocol, to);
     let pid = child.pid();
     guard.watch(pid);
-    let watched = interrupt::watch_group(pid);
+    let watched = signals::watch_group(pid);
     let mut cell = CellLoop::new(setup, recorder, child, observer);
     let result = cell.run(&fed);
     drop(watched);
@@ -433,7 +433,7 @@ impl<'a> CellLoop<'a> {
     }
 
     fn keep_limits(&mut self) -> std::io::Result<()> {
-        if interrupt::asked_by().is_some() && self.ending.is_none() {
+        if signals::asked_by().is_some() && self.ending.is_none() {
             self.end(Outcome::Stopped);
         }
         if let Some(limit_bytes) = self.setup.memory_limit_bytes

@@ -1,6 +1,6 @@
 //! Starts a child in isolation, and ends it.
 
-use crate::outside::ProcessTree;
+use crate::procfs::ProcessTree;
 use crate::system;
 use std::ffi::OsString;
 use std::io::PipeReader;

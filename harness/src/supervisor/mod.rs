@@ -10,11 +10,11 @@
 
 pub mod cell;
 mod child;
-mod ending;
-mod feed;
 pub mod guard;
-pub mod interrupt;
-mod message;
-pub mod run;
+mod outcome_text;
+pub mod pool;
+mod protocol;
+mod readers;
+pub mod signals;
 
 pub use child::ChildPlan;

@@ -3,8 +3,8 @@
 use super::metric::Metric;
 use super::scale::{Unit, bytes, grouped};
 use super::series::{Loaded, Series};
-use crate::judge::{self, Budget, CellJudgement, JudgeOptions, Judgement, Verdict, Window};
-use crate::run::{Phase, columns};
+use leaklab_judge::{Budget, CellJudgement, JudgeOptions, Judgement, Verdict, Window};
+use leaklab_run::{Phase, columns};
 
 /// How much a series grew during the load, as the judge says it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,15 +105,15 @@ fn judged(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
             end_s: mark.to_s,
         })
         .collect();
-    let series = judge::Series {
+    let series = leaklab_judge::Series {
         time_s: &time_s,
         value,
         operations,
         excluded: &excluded,
     };
     let unit = match metric.unit {
-        Unit::Bytes => judge::Unit::Bytes,
-        _ => judge::Unit::Count,
+        Unit::Bytes => leaklab_judge::Unit::Bytes,
+        _ => leaklab_judge::Unit::Count,
     };
     let declared = loaded.cell.plan.budget.as_deref();
     let budget = declared
@@ -131,7 +131,7 @@ fn judged(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
         }),
         ..JudgeOptions::default()
     };
-    judge::judge(&series, &options).ok()
+    leaklab_judge::judge(&series, &options).ok()
 }
 
 /// A title that says what the picture shows: the largest growth first, then who has none.

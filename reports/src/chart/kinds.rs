@@ -8,7 +8,7 @@ use super::palette::{AreaColours, Palette};
 use super::panels::{Curve, Key, Panel, Panels, area_key};
 use super::scale::Unit;
 use super::series::{Loaded, Phases, Series};
-use crate::run::{Phase, columns};
+use leaklab_run::{Phase, columns};
 
 /// Windows that throughput is averaged over, at most.
 const RATE_WINDOWS: usize = 240;
@@ -395,7 +395,7 @@ fn performance_finding(context: &Context<'_>) -> String {
                 .filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
                 .map(|(value, _)| *value)
                 .collect();
-            Some((crate::stats::quantile::median(&of_load)?, of.name()))
+            Some((leaklab_judge::stats::quantile::median(&of_load)?, of.name()))
         })
         .collect();
     usual.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -426,7 +426,7 @@ fn throughput(of: &Loaded) -> Option<(Vec<f64>, Vec<f64>)> {
     let steps = ends
         .windows(2)
         .map(|pair| of.table.elapsed_ms[pair[1]] - of.table.elapsed_ms[pair[0]]);
-    let usual_s = crate::stats::quantile::median(&steps.collect::<Vec<f64>>())? / 1000.0;
+    let usual_s = leaklab_judge::stats::quantile::median(&steps.collect::<Vec<f64>>())? / 1000.0;
     for pair in ends.windows(2) {
         let (from, to) = (pair[0], pair[1]);
         let seconds = (of.table.elapsed_ms[to] - of.table.elapsed_ms[from]) / 1000.0;

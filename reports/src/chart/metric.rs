@@ -1,7 +1,7 @@
 //! What can be drawn against time: columns of the samples under names that people use.
 
 use super::scale::Unit;
-use crate::run::columns;
+use leaklab_run::columns;
 
 /// A column of the samples.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,7 +31,7 @@ pub use run::{draw_cells, draw_run};
 pub use series::{Phases, Series, TimeMark, marks_of};
 pub use thin::thinned;
 
-use crate::run::write_atomically;
+use leaklab_run::write_atomically;
 use std::path::{Path, PathBuf};
 
 /// How pictures are drawn.

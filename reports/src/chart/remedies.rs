@@ -12,9 +12,9 @@ use super::palette::{Palette, Sizes};
 use super::scale::{Unit, bytes, grouped, value_with_unit};
 use super::scene::{Anchor, Lettering, Scene};
 use super::series::Loaded;
-use crate::judge::Verdict;
 use crate::remedies::{RemedyFigures, rise_per_s};
-use crate::run::columns;
+use leaklab_judge::Verdict;
+use leaklab_run::columns;
 
 /// What stands in place of a growth that is none.
 const HELD: &str = "none";

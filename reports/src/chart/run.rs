@@ -8,7 +8,7 @@ use super::palette::{Palette, Theme};
 use super::scale::{bytes, duration, grouped};
 use super::series::{Loaded, Phases, Series};
 use super::{ChartError, ChartOptions, Kind, Picture, file_name, font, panels, remedies};
-use crate::run::{Cell, Run, columns};
+use leaklab_run::{Cell, Run, columns};
 use std::path::{Path, PathBuf};
 
 /// Gauges that get plots of their own in one picture.

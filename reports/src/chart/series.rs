@@ -1,7 +1,7 @@
 //! The series of a picture, read from cells.
 
 use super::metric::Metric;
-use crate::run::{Cell, Event, EventKind, Phase, SampleTable, columns};
+use leaklab_run::{Cell, Event, EventKind, Phase, SampleTable, columns};
 
 /// One cell's values of one metric.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +171,7 @@ impl Loaded {
     }
 
     fn trouble(&self) -> Option<String> {
-        use crate::run::{Outcome, State};
+        use leaklab_run::{Outcome, State};
         let status = &self.cell.status;
         match (status.state, status.outcome) {
             (State::Finished, Some(Outcome::Completed)) => None,

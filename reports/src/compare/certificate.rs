@@ -4,7 +4,7 @@ use super::side::Side;
 use super::statistics::{Equivalence, Estimate, difference, equivalence, ratio};
 use crate::chart::scale::{bytes, duration, value_with_unit};
 use crate::chart::{Metric, Overlay, Series, scale::Unit};
-use crate::judge::Verdict;
+use leaklab_judge::Verdict;
 
 /// What the growth of a comparison is counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -1,13 +1,13 @@
 //! Sides from files: samples of leaklab outside their run, and any CSV with a time and a value.
 
 use super::side::{Side, SideError};
-use crate::input::{self, InputError, ReadOptions};
-use crate::judge::{
+use crate::foreign::{self, InputError, ReadOptions};
+use crate::verdict::{VerdictError, VerdictOptions};
+use leaklab_judge::{
     Budget, CellJudgement, CellSeries, JudgeOptions, MetricJudgement, Series, Unit, Window, judge,
     judge_cell,
 };
-use crate::run::{self, Phase, SampleTable, columns};
-use crate::verdict::{VerdictError, VerdictOptions};
+use leaklab_run::{Phase, SampleTable, columns};
 use std::path::Path;
 
 /// Why a file cannot be a side.
@@ -40,7 +40,7 @@ impl Side {
     ) -> Result<Self, FileError> {
         let name = short_name(path);
         let chosen = columns_wanted.time.is_some() || !columns_wanted.values.is_empty();
-        let mut side = match run::read_table(path, |_| true) {
+        let mut side = match leaklab_run::read_table(path, |_| true) {
             Ok(table) if !chosen => {
                 let judged = judge_table(&table, options);
                 Side::new(&name, &table, judged)?
@@ -64,7 +64,7 @@ fn foreign(
         source,
     };
     let file = std::fs::File::open(path).map_err(|error| failed(InputError::Io(error)))?;
-    let read = input::read_table(file, columns_wanted).map_err(failed)?;
+    let read = foreign::read_table(file, columns_wanted).map_err(failed)?;
     let Some((metric, values)) = read.metrics.into_iter().next() else {
         return Err(failed(InputError::Empty));
     };

@@ -21,8 +21,8 @@ pub use ranking::{Ranked, Ranking};
 pub use side::{Side, SideError};
 pub use text::{Format, ranking_text, text};
 
-use crate::run::{Cell, Run};
 use crate::verdict::VerdictOptions;
+use leaklab_run::{Cell, Run};
 
 /// The cells of two runs that belong together, and those that have no partner.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use super::side::Side;
 use super::statistics::{CONFIDENCE, Estimate};
-use crate::judge::Verdict;
-use crate::stats::quantile::median;
-use crate::stats::student::t_quantile;
+use leaklab_judge::Verdict;
+use leaklab_judge::stats::quantile::median;
+use leaklab_judge::stats::student::t_quantile;
 
 /// Takes the repetitions of a variant (`#1`, `#2`, of one run) together; others stay as they
 /// are. The order is that of the first of each.

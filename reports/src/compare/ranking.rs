@@ -3,7 +3,7 @@
 use super::certificate::Basis;
 use super::side::Side;
 use super::statistics::{Estimate, difference};
-use crate::stats::student::normal_quantile;
+use leaklab_judge::stats::student::normal_quantile;
 
 /// A cell with the places that it can have.
 #[derive(Debug, Clone, serde::Serialize)]

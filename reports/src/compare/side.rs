@@ -1,10 +1,10 @@
 //! One side of a comparison: a cell or a sample file, judged and summarised.
 
 use super::statistics::Estimate;
-use crate::judge::{CellJudgement, Judgement, Kind, Verdict};
-use crate::run::{Cell, Outcome, Phase, Run, SampleTable, State, TableError, columns};
-use crate::stats::quantile::median;
 use crate::verdict::{VerdictError, VerdictOptions, judge_stored};
+use leaklab_judge::stats::quantile::median;
+use leaklab_judge::{CellJudgement, Judgement, Kind, Verdict};
+use leaklab_run::{Cell, Outcome, Phase, Run, SampleTable, State, TableError, columns};
 use std::collections::BTreeMap;
 
 /// What is compared.

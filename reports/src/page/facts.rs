@@ -6,7 +6,7 @@ use super::judgement::{Estimate, Judgement};
 use super::series::memory_name;
 use super::standing::{Standing, outcome_words, verdict_words};
 use super::words;
-use crate::run::{Cell, EventKind, Outcome};
+use leaklab_run::{Cell, EventKind, Outcome};
 use serde::Serialize;
 
 /// A name and its value.
@@ -242,7 +242,7 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
     );
     if entry.figures.rows == 0 && entry.standing != Standing::Planned {
         remarks.push("There is no sample: nothing can be drawn or judged.".to_owned());
-    } else if entry.figures.heap_column.as_deref() == Some(crate::run::columns::RSS_BYTES) {
+    } else if entry.figures.heap_column.as_deref() == Some(leaklab_run::columns::RSS_BYTES) {
         remarks.push(
             "The heap was not read from inside the program; resident memory stands in for it, \
              and shows what the allocator keeps as well."

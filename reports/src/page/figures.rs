@@ -1,6 +1,6 @@
 //! Figures of a cell that the tables show, taken from its samples.
 
-use crate::run::{Cell, Phase, SampleTable, columns};
+use leaklab_run::{Cell, Phase, SampleTable, columns};
 
 /// Columns that stand for the live heap, the best first.
 pub(super) const HEAP_COLUMNS: [&str; 3] = [
@@ -129,7 +129,7 @@ fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{CellPlan, CellStatus};
+    use leaklab_run::{CellPlan, CellStatus};
 
     fn figures(text: &str) -> Figures {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -6,7 +6,7 @@ use super::series::CellSeries;
 use super::standing::Standing;
 use super::{PageError, PageOptions, RunLife};
 use crate::remedies::RemedyFigures;
-use crate::run::{Cell, Run, SampleTable, State, TableError};
+use leaklab_run::{Cell, Run, SampleTable, State, TableError};
 
 /// A cell with what the page says about it.
 pub(super) struct Entry<'a> {

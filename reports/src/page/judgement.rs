@@ -3,8 +3,8 @@
 //! Read leniently: a figure that is missing or of another type is not shown, and a file of a
 //! later version still gives its verdict.
 
-use crate::run::{Cell, columns};
 use crate::verdict::{VerdictOptions, judge_stored};
+use leaklab_run::{Cell, columns};
 use serde_json::Value;
 
 /// An estimate with its 95 % interval.
@@ -165,7 +165,7 @@ fn find<'a>(whole: &'a Value, decided: Option<&'a Value>, name: &str) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::{CellSeries, JudgeOptions, judge_cell};
+    use leaklab_judge::{CellSeries, JudgeOptions, judge_cell};
     use serde_json::json;
 
     #[test]

@@ -5,7 +5,7 @@ use super::gather::judged_standing;
 use super::render::{list_policy, render_list_page};
 use super::standing::Standing;
 use super::words;
-use crate::run::{Run, State};
+use leaklab_run::{Run, State};
 use serde::Serialize;
 
 /// Whether somebody still writes to a run. A folder does not know; its harness's machine does.
@@ -150,7 +150,7 @@ mod tests {
     fn empty_run() -> Run {
         Run {
             folder: std::path::PathBuf::new(),
-            record: crate::run::RunRecord::default(),
+            record: leaklab_run::RunRecord::default(),
             cells: Vec::new(),
         }
     }

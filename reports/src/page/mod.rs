@@ -29,7 +29,7 @@ mod words;
 
 pub use list::{RunLife, RunSummary, render_list};
 
-use crate::run::{Run, TableError, write_atomically};
+use leaklab_run::{Run, TableError, write_atomically};
 use std::path::PathBuf;
 
 /// Name of the file in the run folder.

@@ -6,7 +6,7 @@ use super::gather::Gathered;
 use super::list::ListContext;
 use super::view::{self, Row};
 use super::{PageError, PageOptions, remedies};
-use crate::run::Run;
+use leaklab_run::Run;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use serde::Serialize;

@@ -4,7 +4,7 @@ use super::figures::Figures;
 use super::judgement::Judgement;
 use super::thin::thin;
 use super::words;
-use crate::run::{Cell, Event, EventKind, Phase, SampleTable, columns};
+use leaklab_run::{Cell, Event, EventKind, Phase, SampleTable, columns};
 use serde::Serialize;
 
 /// Which chart a series is on. All charts of a cell share their time axis.

@@ -1,7 +1,7 @@
 //! Where a cell stands: how it ended and what was said of it, against what was expected.
 
 use super::judgement::Judgement;
-use crate::run::{Cell, Outcome, State};
+use leaklab_run::{Cell, Outcome, State};
 
 /// The standing of a cell, the gravest first; the order of the exit codes 4, 5, 1, 3, 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,7 +158,7 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{CellPlan, CellStatus};
+    use leaklab_run::{CellPlan, CellStatus};
 
     fn standing(
         outcome: Option<Outcome>,

@@ -7,7 +7,7 @@ use super::remedies::RemedyRow;
 use super::series::{CellSeries, label};
 use super::standing::{Standing, verdict_words};
 use super::words;
-use crate::run::{Outcome, Run};
+use leaklab_run::{Outcome, Run};
 use serde::Serialize;
 
 /// Cells of one standing, as the verdicts name them.

@@ -5,7 +5,7 @@
 
 pub mod browser;
 
-use leaklab_reports::run::{
+use leaklab_run::{
     CellPlan, CellStatus, Configuration, Heap, Host, LeaklabVersion, Outcome, Phase, Run,
     RunRecord, Sample, State,
 };

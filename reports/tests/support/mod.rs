@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use leaklab_reports::run::{
+use leaklab_run::{
     CellPlan, CellStatus, Configuration, Heap, Host, LeaklabVersion, Outcome, Phase, Run,
     RunRecord, Sample, State,
 };

@@ -1,0 +1,195 @@
+//! From verdicts to exit codes, and to words in tables.
+
+use crate::exit::Exit;
+use leaklab_judge::{CellJudgement, Judgement, Verdict};
+use leaklab_reports::verdict::{VerdictOptions, judge_stored};
+use leaklab_run::{Cell, Outcome, columns};
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+/// Judges cells from their folders, on as many threads as there are processors, and hands each
+/// to `each` in the order of `cells`, as soon as it and those before it are judged.
+///
+/// # Errors
+///
+/// The first error of `each`; cells that are left are not judged then.
+pub fn judge_all<'a, E>(
+    cells: &'a [Cell],
+    options: &VerdictOptions,
+    mut each: impl FnMut(JudgedCell<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        // A reader that falls behind holds the judges up rather than filling the memory.
+        let (sender, judged) = mpsc::sync_channel(16 * threads);
+        for _ in 0..threads.min(cells.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(cell) = cells.get(index) else { break };
+                    let one = JudgedCell::from_folder(cell, options);
+                    // Nobody takes more: `each` has failed.
+                    if sender.send((index, one)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        let mut wanted = 0;
+        for (index, one) in judged {
+            early.insert(index, one);
+            while let Some(one) = early.remove(&wanted) {
+                each(one)?;
+                wanted += 1;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A cell with what the judge said of it.
+pub struct JudgedCell<'a> {
+    pub cell: &'a Cell,
+    /// The judgement, or why there is none, in words.
+    pub judgement: Result<CellJudgement, String>,
+}
+
+impl<'a> JudgedCell<'a> {
+    /// Judges a cell from its folder.
+    pub fn from_folder(cell: &'a Cell, options: &VerdictOptions) -> Self {
+        let judgement = judge_stored(cell, options).map_err(|error| error.to_string());
+        JudgedCell { cell, judgement }
+    }
+
+    /// Takes the verdict that was written when the cell ended, and judges only where there is
+    /// none: what a run of thousands of cells can afford.
+    pub fn as_recorded(cell: &'a Cell) -> Self {
+        match cell.verdict() {
+            Some(judgement) => JudgedCell {
+                cell,
+                judgement: Ok(judgement),
+            },
+            None => Self::from_folder(cell, &VerdictOptions::default()),
+        }
+    }
+
+    /// The verdict; a cell that could not be judged is inconclusive.
+    pub fn verdict(&self) -> Verdict {
+        self.judgement
+            .as_ref()
+            .map_or(Verdict::Inconclusive, |judgement| judgement.verdict)
+    }
+
+    /// What was judged of the memory: the live heap, or what comes closest to it. Another
+    /// metric (descriptors) may have decided.
+    pub fn memory(&self) -> Option<&Judgement> {
+        let judgement = self.judgement.as_ref().ok()?;
+        let of = |name: &str| {
+            let mut metrics = judgement.metrics.iter();
+            metrics.find(|metric| metric.metric == name)
+        };
+        of(columns::ALLOCATED_BYTES)
+            .or_else(|| of(columns::RSS_BYTES))
+            .map(|metric| &metric.judgement)
+            .or_else(|| judgement.deciding())
+    }
+
+    /// Whether the verdict is the one that the variant declares; `None` if it declares none.
+    pub fn is_as_expected(&self) -> Option<bool> {
+        let expected = self.cell.plan.expected.as_deref()?;
+        Some(self.verdict().to_string() == expected)
+    }
+
+    /// Seconds of load after which it did no more work, if it stopped before the load did.
+    pub fn stopped_working_after_s(&self) -> Option<f64> {
+        self.judgement.as_ref().ok()?.stopped_working_after_s
+    }
+
+    /// The verdict for a table, and whether it stopped working.
+    pub fn verdict_text(&self) -> String {
+        match (&self.judgement, self.stopped_working_after_s()) {
+            (Err(_), _) => "not judged".to_owned(),
+            (Ok(judgement), None) => judgement.verdict.to_string(),
+            (Ok(judgement), Some(after_s)) => {
+                format!("{}, dead after {after_s:.1} s", judgement.verdict)
+            }
+        }
+    }
+
+    /// What this cell adds to the exit code of the run.
+    pub fn exit(&self) -> Exit {
+        let by_verdict = match (self.is_as_expected(), self.verdict()) {
+            (Some(true), _) | (None, Verdict::NoLeak) => Exit::Good,
+            (_, Verdict::Inconclusive) => Exit::Inconclusive,
+            _ => Exit::Bad,
+        };
+        match self.cell.status.outcome {
+            // It lived on and did nothing: no better than an end. A leak that was expected
+            // has shown itself before.
+            Some(Outcome::Completed)
+                if self.stopped_working_after_s().is_some()
+                    && self.is_as_expected() != Some(true) =>
+            {
+                Exit::Died
+            }
+            Some(Outcome::Completed) => by_verdict,
+            // A leak that was expected has shown itself; anything else that reached the
+            // limit has grown too much.
+            Some(Outcome::MemoryLimit) if self.is_as_expected() == Some(true) => Exit::Good,
+            Some(Outcome::MemoryLimit) => Exit::Bad,
+            Some(Outcome::Died | Outcome::NeverReady) => Exit::Died,
+            Some(Outcome::HarnessFailed | Outcome::SpawnFailed) => Exit::Harness,
+            Some(Outcome::Stopped) | None => Exit::Inconclusive,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leaklab_run::{CellPlan, CellStatus};
+
+    /// Cells of which nothing was stored.
+    fn cells(count: usize) -> Vec<Cell> {
+        let cell = |number: usize| Cell {
+            folder: std::path::PathBuf::from("/nonexistent"),
+            plan: CellPlan {
+                id: number.to_string(),
+                ..CellPlan::default()
+            },
+            status: CellStatus::default(),
+        };
+        (0..count).map(cell).collect()
+    }
+
+    #[test]
+    fn cells_judged_on_several_threads_come_in_their_order() {
+        let cells = cells(500);
+        let mut seen = Vec::new();
+        let done: Result<(), ()> = judge_all(&cells, &VerdictOptions::default(), |judged| {
+            assert!(judged.judgement.is_err(), "there is nothing to judge");
+            seen.push(judged.cell.plan.id.clone());
+            Ok(())
+        });
+        assert_eq!(done, Ok(()));
+        let ids: Vec<String> = (0..500).map(|number: usize| number.to_string()).collect();
+        assert_eq!(seen, ids);
+    }
+
+    #[test]
+    fn the_first_error_ends_it() {
+        let cells = cells(500);
+        let mut taken = 0;
+        let done = judge_all(&cells, &VerdictOptions::default(), |_| {
+            taken += 1;
+            if taken < 3 { Ok(()) } else { Err("full") }
+        });
+        assert_eq!((done, taken), (Err("full"), 3));
+    }
+}

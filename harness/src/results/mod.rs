@@ -1,0 +1,15 @@
+//! What a run says at its end, or when it is judged again: for people, for programs, for test
+//! reports.
+
+mod cells;
+mod costs;
+mod json;
+pub mod judged;
+mod junit;
+mod table;
+
+pub use cells::cells_table;
+pub use costs::remedies_table;
+pub use json::json_lines;
+pub use junit::junit_xml;
+pub use table::closing_table;

@@ -1,0 +1,144 @@
+//! A run from its plan to its folder: record, cells, a verdict as each cell ends.
+
+use crate::plan::Common;
+use crate::progress::LiveView;
+use crate::supervisor::cell::CellSetup;
+use crate::supervisor::pool::run_cells;
+use anyhow::Context;
+use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
+use leaklab_run::{CellStatus, Run, RunError, RunRecord, write_atomically};
+use std::hash::{BuildHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A run that has ended.
+pub struct RecordedRun {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How each cell ended, as the supervisor knows it; `None` if it was not started.
+    statuses: Vec<Option<CellStatus>>,
+}
+
+impl RecordedRun {
+    /// Opens it. How cells ended is taken from memory: a disk that is full keeps the folder
+    /// from saying it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::open`].
+    pub fn open(&self) -> Result<Run, RunError> {
+        let mut run = Run::open(&self.folder)?;
+        for (cell, status) in run.cells.iter_mut().zip(&self.statuses) {
+            if let Some(status) = status {
+                cell.status = status.clone();
+            }
+        }
+        Ok(run)
+    }
+}
+
+/// Makes a folder below `runs`, runs the cells that `plan` gives for it, and returns it.
+///
+/// `until_verdict` stops each cell as soon as its verdict is certain.
+///
+/// # Errors
+///
+/// What `plan` refuses, before anything is created; then whatever keeps the record from being
+/// written. What goes wrong in a cell is in its `status.json`.
+pub fn record_run(
+    runs: &Path,
+    common: &Common,
+    plan: &dyn Fn(&Path) -> anyhow::Result<Vec<CellSetup>>,
+    until_verdict: bool,
+) -> anyhow::Result<RecordedRun> {
+    plan(runs)?;
+    let folder = create_run_folder(runs)?;
+    let cells = plan(&folder)?;
+    write_record(&folder, common, &cells)?;
+    let view = LiveView::new(cells.len(), until_verdict);
+    let jobs = usize::try_from(common.jobs).unwrap_or(1);
+    let failed_verdicts = Mutex::new(Vec::new());
+    let statuses = run_cells(&cells, jobs, &view, &|setup, _| {
+        if let Err(error) = judge_ended(&folder, setup) {
+            lock(&failed_verdicts).push(error);
+        }
+    });
+    for error in lock(&failed_verdicts).iter() {
+        eprintln!("warning: {error:#}");
+    }
+    Ok(RecordedRun { folder, statuses })
+}
+
+/// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
+fn judge_ended(folder: &Path, setup: &CellSetup) -> anyhow::Result<()> {
+    let run = Run::open(folder)?;
+    for cell in run.cells_named(&setup.plan.id)? {
+        if let Ok(judgement) = judge_stored(cell, &VerdictOptions::default()) {
+            write_verdict(cell, &judgement)
+                .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
+        }
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Creates `<runs>/<UTC time>-<4 characters>/`.
+fn create_run_folder(runs: &Path) -> anyhow::Result<PathBuf> {
+    let hint = "choose another folder with --out";
+    std::fs::create_dir_all(runs)
+        .with_context(|| format!("cannot create `{}` (hint: {hint})", runs.display()))?;
+    loop {
+        let time = crate::time::now_utc().replace(['-', ':'], "");
+        let folder = runs.join(format!("{time}-{}", four_characters()));
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            result => {
+                result.with_context(|| {
+                    format!("cannot create `{}` (hint: {hint})", folder.display())
+                })?;
+                return Ok(folder);
+            }
+        }
+    }
+}
+
+/// Four random characters, so that runs started in the same second differ.
+fn four_characters() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    // The standard library seeds each of these at random.
+    let mut bits = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
+    std::iter::repeat_with(|| {
+        let character = ALPHABET[(bits % 32) as usize];
+        bits /= 32;
+        char::from(character)
+    })
+    .take(4)
+    .collect()
+}
+
+fn write_record(folder: &Path, common: &Common, cells: &[CellSetup]) -> anyhow::Result<()> {
+    let record = RunRecord {
+        id: folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        leaklab: crate::host::leaklab_version(),
+        started_utc: crate::time::now_utc(),
+        command: std::env::args_os()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
+        configuration: common.configuration(),
+        host: crate::host::host(),
+        cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
+        ..RunRecord::default()
+    };
+    let text = serde_json::to_vec_pretty(&record)?;
+    write_atomically(&folder.join("run.json"), &text)
+        .with_context(|| format!("cannot write to `{}`", folder.display()))
+}

@@ -1,0 +1,126 @@
+//! How a cell ended, in words: what happened, the likely cause in figures, the way out.
+
+use super::cell::CellSetup;
+use crate::text::{bytes_text, plural};
+use crate::time::duration_text;
+use leaklab_run::{CellStatus, Outcome};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+/// Everything that the words depend on.
+pub struct Ended<'a> {
+    pub setup: &'a CellSetup,
+    pub status: &'a CellStatus,
+    pub outcome: Outcome,
+    pub exit: ExitStatus,
+    /// Whether the harness asked the child to end.
+    pub asked_to_end: bool,
+    /// Whether it had to be killed, because it did not end when it was asked to.
+    pub killed: bool,
+    /// Last line that the child wrote to stderr.
+    pub last_words: &'a str,
+}
+
+impl Ended<'_> {
+    /// One sentence on what happened, and a hint that may be empty.
+    pub fn describe(&self) -> (String, String) {
+        let after = duration_text(Duration::from_secs_f64(
+            self.status.elapsed_ms.max(0.0) / 1e3,
+        ));
+        let kept = format!("{} kept", plural(self.status.samples, "sample"));
+        match self.outcome {
+            Outcome::Completed => (self.completed(&after), self.malformed_hint()),
+            Outcome::Stopped => (format!("stopped after {after}; {kept}"), String::new()),
+            Outcome::MemoryLimit => (
+                format!(
+                    "reached the memory limit of {} after {after} and was ended; {kept}",
+                    bytes_text(self.setup.memory_limit_bytes.unwrap_or_default() as f64)
+                ),
+                "raise --memory-limit, shorten the run or lower --rate".to_owned(),
+            ),
+            Outcome::NeverReady => self.never_ready(),
+            Outcome::Died => (
+                format!("died after {after}: {}; {kept}", self.cause()),
+                self.death_hint(),
+            ),
+            Outcome::SpawnFailed | Outcome::HarnessFailed => {
+                (self.status.message.clone(), self.status.hint.clone())
+            }
+        }
+    }
+
+    fn completed(&self, after: &str) -> String {
+        let planned = self.setup.schedule.load.unwrap_or_default().as_secs_f64() * 1000.0;
+        if self.killed {
+            format!("ran {after}; did not end on TERM and was killed")
+        } else if !self.setup.schedule.by_child
+            && !self.asked_to_end
+            && self.status.elapsed_ms < planned
+        {
+            format!(
+                "ended by itself, with success, after {after} of {}",
+                duration_text(self.setup.schedule.load.unwrap_or_default())
+            )
+        } else {
+            format!("ran {after}")
+        }
+    }
+
+    fn never_ready(&self) -> (String, String) {
+        let message = if self.asked_to_end {
+            format!(
+                "never said that it is ready within {}",
+                duration_text(self.setup.ready_timeout.unwrap_or_default())
+            )
+        } else {
+            format!("ended before it was ready: {}", self.cause())
+        };
+        let hint = if self.status.malformed_lines > 0 {
+            self.malformed_hint()
+        } else {
+            "a child says {\"ready\":true} on the pipe of LEAKLAB_PIPE, see PROTOCOL.md; \
+             raise --ready-timeout if it needs longer"
+                .to_owned()
+        };
+        (message, hint)
+    }
+
+    fn cause(&self) -> String {
+        let how = match (self.exit.code(), self.exit.signal()) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => {
+                let name = signal_hook::low_level::signal_name(signal).unwrap_or("unknown");
+                format!("killed by signal {signal} ({name})")
+            }
+            (None, None) => "unknown cause".to_owned(),
+        };
+        if self.last_words.is_empty() {
+            how
+        } else {
+            format!("{how}, last words `{}`", self.last_words)
+        }
+    }
+
+    fn death_hint(&self) -> String {
+        let log = self.setup.folder.join("stderr.log");
+        match self.exit.signal() {
+            Some(libc::SIGKILL) => "the kernel kills the largest process when memory runs out: \
+                 see `dmesg`, or set --memory-limit"
+                .to_owned(),
+            _ => format!("see `{}`", log.display()),
+        }
+    }
+
+    fn malformed_hint(&self) -> String {
+        match self.status.malformed_lines {
+            0 => String::new(),
+            lines => format!(
+                "{} of the child {} not of the protocol: see `{}` and PROTOCOL.md",
+                plural(lines, "line"),
+                if lines == 1 { "was" } else { "were" },
+                self.setup.folder.join("events.jsonl").display()
+            ),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The pipe protocol: one JSON object on a line, see PROTOCOL.md.
+
+use leaklab_run::{Heap, Phase};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What one line of a child says; absent parts were not in it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Message {
+    /// When the child wrote it, on the monotonic clock of the machine.
+    pub monotonic_us: Option<u64>,
+    /// Operations completed so far.
+    pub ops: Option<u64>,
+    /// Heap figures.
+    pub heap: Option<Heap>,
+    /// Gauges by name.
+    pub gauges: BTreeMap<String, f64>,
+    /// A phase begins.
+    pub phase: Option<Phase>,
+    /// A named instant.
+    pub mark: Option<Mark>,
+    /// The child is ready to be measured.
+    pub ready: bool,
+    /// Median and 99th percentile of latency since the line before.
+    pub latency_us: Option<(u64, u64)>,
+    /// CPU time of the child's sample before this one.
+    pub sample_cost_us: Option<u64>,
+    /// Keys that are not of the protocol.
+    pub extra: BTreeMap<String, Value>,
+}
+
+/// A named instant or, with a length, a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark {
+    pub name: String,
+    pub duration_ms: Option<f64>,
+}
+
+impl Message {
+    /// Reads a line; `None` if it is not a JSON object or a known key has a wrong type.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
+        let mut message = Message::default();
+        for (key, value) in object {
+            message.take(key, value)?;
+        }
+        Some(message)
+    }
+
+    fn take(&mut self, key: String, value: Value) -> Option<()> {
+        match key.as_str() {
+            "monotonic_us" => self.monotonic_us = Some(value.as_u64()?),
+            "ops" => self.ops = Some(whole(&value)?),
+            "heap" => self.heap = Some(heap(&value)?),
+            "gauges" => {
+                for (name, value) in value.as_object()? {
+                    // Null stands for a number that JSON has no word for.
+                    if !value.is_null() {
+                        self.gauges.insert(name.clone(), value.as_f64()?);
+                    }
+                }
+            }
+            "phase" => self.phase = Some(Phase::from_name(value.as_str()?)?),
+            "mark" => self.mark = Some(mark(&value)?),
+            "ready" => self.ready = value.as_bool()?,
+            "latency_us" => {
+                self.latency_us = Some((whole(value.get("p50")?)?, whole(value.get("p99")?)?));
+            }
+            "sample_cost_us" => self.sample_cost_us = Some(whole(&value)?),
+            _ => {
+                self.extra.insert(key, value);
+            }
+        }
+        Some(())
+    }
+}
+
+/// A count; `12.0`, which some languages write for a whole number, is one too.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
+    })
+}
+
+fn heap(value: &Value) -> Option<Heap> {
+    let object = value.as_object()?;
+    let figure = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Some(None),
+        Some(value) => whole(value).map(Some),
+    };
+    Some(Heap {
+        allocated_bytes: figure("allocated_bytes")?,
+        active_bytes: figure("active_bytes")?,
+        metadata_bytes: figure("metadata_bytes")?,
+        resident_bytes: figure("resident_bytes")?,
+        mapped_bytes: figure("mapped_bytes")?,
+        retained_bytes: figure("retained_bytes")?,
+        used_bytes: figure("used_bytes")?,
+        committed_bytes: figure("committed_bytes")?,
+    })
+}
+
+/// `"deploy"` or `{"name": "deploy", "duration_ms": 500}`.
+fn mark(value: &Value) -> Option<Mark> {
+    if let Some(name) = value.as_str() {
+        return Some(Mark {
+            name: name.to_owned(),
+            duration_ms: None,
+        });
+    }
+    Some(Mark {
+        name: value.get("name")?.as_str()?.to_owned(),
+        duration_ms: match value.get("duration_ms") {
+            None => None,
+            Some(duration) => Some(duration.as_f64()?),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_protocol_is_understood() {
+        let line = br#"{"ops": 12.0, "gauges": {"depth": 3, "nan": null}, "phase": "drain",
+            "heap": {"allocated_bytes": 5, "used_bytes": null, "novel_bytes": 1},
+            "mark": {"name": "deploy", "duration_ms": 2.5}, "ready": true,
+            "latency_us": {"p50": 1, "p99": 2, "count": 9}, "colour": "red"}"#;
+        let message = Message::parse(line).expect("a message");
+        assert_eq!(message.ops, Some(12));
+        assert_eq!(message.gauges, BTreeMap::from([("depth".to_owned(), 3.0)]));
+        assert_eq!(message.phase, Some(Phase::Drain));
+        let heap = message.heap.expect("a heap");
+        assert_eq!((heap.allocated_bytes, heap.used_bytes), (Some(5), None));
+        assert_eq!(message.mark.expect("a mark").duration_ms, Some(2.5));
+        assert!(message.ready);
+        assert_eq!(message.latency_us, Some((1, 2)));
+        assert_eq!(message.extra["colour"], "red");
+    }
+
+    #[test]
+    fn what_is_not_of_the_protocol_is_refused_whole() {
+        for line in [
+            "",
+            "hello",
+            "[1]",
+            "{\"ops\": -1}",
+            "{\"ops\": 1.5}",
+            "{\"ops\": \"1\"}",
+            "{\"heap\": 3}",
+            "{\"phase\": \"lunch\"}",
+            "{\"gauges\": {\"x\": \"y\"}}",
+            "{\"ops\": 1",
+        ] {
+            assert_eq!(Message::parse(line.as_bytes()), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! From what was found to the judgement that is given.
+
+use crate::decide::{DECIDING_CONFIDENCE, FEWEST_READINGS, Finding, REPORTED_CONFIDENCE};
+use crate::fit::line::Line;
+use crate::prepare::Frame;
+use crate::reason::{self, Why};
+use crate::series::{Fitted, JudgeOptions, Judgement, Verdict};
+
+/// The judgement on `frame` in the units that people read.
+pub(crate) fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -> Judgement {
+    let confidence = options.confidence.unwrap_or(REPORTED_CONFIDENCE);
+    let per_hour = 3_600.0 / frame.seconds_per_unit;
+    let per_op = if frame.by_operation {
+        Some(1.0)
+    } else {
+        frame
+            .operations
+            .filter(|_| frame.duration_s > 0.0)
+            .map(|operations| frame.duration_s / operations)
+    };
+    let figures = finding.line.as_ref().map(|line| {
+        let half = line.half_width(confidence);
+        (line.slope, line.slope - half, line.slope + half)
+    });
+    let resolution = finding
+        .line
+        .as_ref()
+        .map(|line| resolution(line) * per_hour);
+    let seconds = |x: f64| frame.start_s + frame.lead_s + x * frame.seconds_per_unit;
+    let end_value = finding
+        .line
+        .as_ref()
+        .map(|line| frame.base + line.end_value);
+    let time_to_limit_s = match (options.limit, &finding.line, end_value) {
+        (Some(limit), Some(line), Some(end))
+            if line.slope > 0.0 && finding.verdict != Verdict::NoLeak =>
+        {
+            Some(((limit - end) / line.slope).max(0.0) * frame.seconds_per_unit)
+        }
+        _ => None,
+    };
+    let mut judgement = Judgement {
+        verdict: finding.verdict,
+        kind: None,
+        shape: finding.shape,
+        slope_bytes_per_hour: figures.map(|f| f.0 * per_hour),
+        slope_low_bytes_per_hour: figures.map(|f| f.1 * per_hour),
+        slope_high_bytes_per_hour: figures.map(|f| f.2 * per_hour),
+        slope_bytes_per_op: figures.zip(per_op).map(|(f, scale)| f.0 * scale),
+        slope_low_bytes_per_op: figures.zip(per_op).map(|(f, scale)| f.1 * scale),
+        slope_high_bytes_per_op: figures.zip(per_op).map(|(f, scale)| f.2 * scale),
+        budget_bytes_per_hour: Some(finding.budget * per_hour).filter(|budget| budget.is_finite()),
+        budget_bytes_per_op: per_op.map(|scale| finding.budget * scale),
+        resolution_bytes_per_hour: resolution,
+        settled_after_s: finding
+            .line
+            .as_ref()
+            .filter(|_| finding.why != Why::Unsettled)
+            .map(|_| seconds(finding.fitted.0) - frame.start_s),
+        needs_s: needs(frame, finding),
+        time_to_limit_s,
+        reason: String::new(),
+        fitted: finding.line.as_ref().map(|line| Fitted {
+            start_s: seconds(finding.fitted.0),
+            end_s: seconds(finding.fitted.1),
+            start_value: frame.base + line.start_value,
+            end_value: frame.base + line.end_value,
+        }),
+        points: frame.points,
+        level: Some(finding.level),
+        confidence,
+    };
+    judgement.reason = reason::reason(&judgement, &finding.why, options.unit, frame.by_operation);
+    judgement
+}
+
+/// The slope that would be told from none with a chance of nine in ten.
+pub(crate) fn resolution(line: &Line) -> f64 {
+    const NINE_IN_TEN: f64 = 1.281_551_565_544_6;
+    line.half_width(DECIDING_CONFIDENCE) + NINE_IN_TEN * line.standard_error()
+}
+
+/// How many seconds longer the run must be.
+fn needs(frame: &Frame, finding: &Finding) -> Option<f64> {
+    if finding.verdict != Verdict::Inconclusive {
+        return None;
+    }
+    let fitted_s = (finding.fitted.1 - finding.fitted.0) * frame.seconds_per_unit;
+    let longer = match (&finding.why, &finding.line) {
+        (Why::TooWide, Some(line)) => {
+            let distance = (line.slope - finding.budget).abs();
+            let wanted = line.half_width(DECIDING_CONFIDENCE);
+            // The interval shrinks with the length to the power of three halves. A slope on
+            // the budget itself would need for ever: then to an eighth of the budget.
+            let factor = (wanted / distance.max(finding.budget / 8.0))
+                .powf(2.0 / 3.0)
+                .max(1.1);
+            fitted_s * (factor - 1.0)
+        }
+        (Why::TooFewReadings { readings }, _) => {
+            let usual = frame.duration_s / (*readings as f64 - 1.0).max(1.0);
+            usual * (4.0 * FEWEST_READINGS as f64 - *readings as f64).max(1.0)
+        }
+        _ => frame.duration_s,
+    };
+    Some(longer).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+}

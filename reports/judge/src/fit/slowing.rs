@@ -1,0 +1,253 @@
+//! The veto of slowing growth: would a curve that flattens out explain the series as well?
+
+use crate::fit::line::{Extras, columns, fit, spacing};
+use crate::prepare::{Track, coarse};
+use crate::stats::autoregression;
+
+/// Points the curves are compared on.
+const POINTS: usize = 200;
+
+/// How much better (in units of twice the log-likelihood) a lasting slope must explain the
+/// series than any curve that flattens out.
+const MARGIN: f64 = 12.0;
+
+/// How much more a warm-up of two curves must explain than one of a single curve: it bends as
+/// the noise does.
+const SECOND_CURVE: f64 = 6.0;
+
+/// The comparison of both families of curves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Comparison {
+    /// Twice the log-likelihood by which warm-up with a lasting slope beats slowing growth.
+    pub advantage: f64,
+    /// The same for a line without any warm-up.
+    pub advantage_of_line: f64,
+    /// The slope that lasts in the best curve of the first family.
+    pub lasting_slope: f64,
+}
+
+impl Comparison {
+    pub fn favours_lasting_growth(&self) -> bool {
+        self.advantage > MARGIN
+    }
+}
+
+/// Compares, over the whole `track`, a warm-up followed by a line with curves whose growth
+/// fades: saturation, logarithm, powers below one.
+pub(crate) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Comparison> {
+    let grouped = coarse(track, POINTS, &extras.steps);
+    if grouped.len() < 12 {
+        return None;
+    }
+    // Where a curve is steepest, at its beginning, the mean of a group is not on the curve.
+    let skipped = if grouped.len() < track.len() {
+        grouped.len() / 50
+    } else {
+        0
+    };
+    let base: Vec<Vec<f64>> = columns(&grouped.x, extras)
+        .into_iter()
+        .map(|column| column[skipped..].to_vec())
+        .collect();
+    let span = grouped.span();
+    let track = grouped.slice(skipped..grouped.len());
+    let u = base[1].clone();
+    let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
+    let range = spread(&track.y);
+    let floor = track.len() as f64 * (quantum * quantum / 12.0 + (1e-6 * range).powi(2));
+    let rss_of = |model: &[Vec<f64>], curve: Vec<f64>| {
+        let model = [model, &[curve]].concat();
+        fit(&model, &track.y).map_or(f64::INFINITY, |fitted| fitted.rss())
+    };
+    let line_rss = fit(&base, &track.y)?.rss();
+    let lasting = lasting_curves(&base, &u, &rss_of)
+        .into_iter()
+        .filter_map(|curves| {
+            let second = curves.len() > 1;
+            let model = [base.clone(), curves].concat();
+            fit(&model, &track.y).map(|fitted| (fitted, model, second))
+        })
+        .collect::<Vec<_>>();
+    let least = |second: bool| {
+        let of_that_kind = lasting
+            .iter()
+            .filter(move |candidate| candidate.2 == second);
+        of_that_kind.min_by(|a, b| a.0.rss().total_cmp(&b.0.rss()))
+    };
+    let (one, two) = (least(false)?, least(true)?);
+    let gain = track.len() as f64 * ((one.0.rss() + floor) / (two.0.rss() + floor)).ln();
+    let (fitted, model, _) = if gain > SECOND_CURVE { two } else { one };
+    let lasting_slope =
+        (fitted.coefficients[1] + closing_slope(&fitted.coefficients, model, &base)) / span;
+    let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
+    let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
+    let fading = FADING
+        .iter()
+        .map(|family| {
+            family
+                .best(|scale| rss_of(&level, family.curve(&u, scale)))
+                .1
+        })
+        .fold(f64::INFINITY, f64::min);
+    let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
+    Some(Comparison {
+        advantage: against(fitted.rss()),
+        advantage_of_line: against(line_rss),
+        lasting_slope,
+    })
+}
+
+/// A family of curves over 0..1 with one scale to be found.
+struct Family {
+    form: Form,
+    from: f64,
+    to: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    /// exp(−u/τ)
+    Exponential,
+    /// exp(−(u/τ)^p)
+    Stretched(f64),
+    /// ln(1 + u/τ)
+    Logarithm,
+    /// u^τ
+    Power,
+    /// max(0, u − τ)
+    Bend,
+}
+
+/// Warm-ups after which growth may last.
+const WARM_UPS: [Family; 2] = [
+    Family {
+        form: Form::Exponential,
+        from: 0.003,
+        to: 0.3,
+    },
+    Family {
+        form: Form::Bend,
+        from: 0.02,
+        to: 0.8,
+    },
+];
+
+/// Curves that flatten out.
+const FADING: [Family; 5] = [
+    Family {
+        form: Form::Exponential,
+        from: 0.05,
+        to: 1.5,
+    },
+    Family {
+        form: Form::Stretched(0.5),
+        from: 0.01,
+        to: 1.0,
+    },
+    Family {
+        form: Form::Stretched(0.7),
+        from: 0.01,
+        to: 1.0,
+    },
+    Family {
+        form: Form::Logarithm,
+        from: 0.0002,
+        to: 2.0,
+    },
+    Family {
+        form: Form::Power,
+        from: 0.1,
+        to: 0.85,
+    },
+];
+
+impl Family {
+    fn curve(&self, u: &[f64], scale: f64) -> Vec<f64> {
+        u.iter()
+            .map(|&v| match self.form {
+                Form::Exponential => (-v / scale).exp(),
+                Form::Stretched(power) => (-(v / scale).powf(power)).exp(),
+                Form::Logarithm => (1.0 + v / scale).ln(),
+                Form::Power => v.powf(scale),
+                Form::Bend => (v - scale).max(0.0),
+            })
+            .collect()
+    }
+
+    /// The scale with the smallest `loss`, by a grid and a golden section about its best.
+    fn best(&self, loss: impl Fn(f64) -> f64) -> (f64, f64) {
+        const GRID: i32 = 12;
+        let step = (self.to / self.from).ln() / f64::from(GRID);
+        let at = |i: f64| self.from * (step * i).exp();
+        let (mut best, mut least) = (0, f64::INFINITY);
+        for i in 0..=GRID {
+            let value = loss(at(f64::from(i)));
+            if value < least {
+                (best, least) = (i, value);
+            }
+        }
+        let (mut low, mut high) = (
+            f64::from((best - 1).max(0)),
+            f64::from((best + 1).min(GRID)),
+        );
+        let golden = 0.618_033_988_75;
+        let mut result = (at(f64::from(best)), least);
+        for _ in 0..14 {
+            let (a, b) = (high - golden * (high - low), low + golden * (high - low));
+            let (at_a, at_b) = (loss(at(a)), loss(at(b)));
+            if at_a < at_b {
+                high = b;
+            } else {
+                low = a;
+            }
+            for (place, value) in [(a, at_a), (b, at_b)] {
+                if value < result.1 {
+                    result = (at(place), value);
+                }
+            }
+        }
+        result
+    }
+}
+
+/// The sum of squares that a model leaves when a curve is added to it.
+type ResidualOf<'a> = dyn Fn(&[Vec<f64>], Vec<f64>) -> f64 + 'a;
+
+/// The best warm-up of each kind: an exponential, a bend, two exponentials.
+fn lasting_curves(base: &[Vec<f64>], u: &[f64], rss_of: &ResidualOf<'_>) -> Vec<Vec<Vec<f64>>> {
+    let mut all: Vec<Vec<Vec<f64>>> = WARM_UPS
+        .iter()
+        .map(|family| {
+            let (scale, _) = family.best(|scale| rss_of(base, family.curve(u, scale)));
+            vec![family.curve(u, scale)]
+        })
+        .collect();
+    // A fast beginning and a slow one: each is fitted again beside the other.
+    let family = &WARM_UPS[0];
+    let mut pair = [all[0][0].clone(), all[0][0].clone()];
+    for round in 0..3 {
+        let model = [base, &[pair[round % 2].clone()]].concat();
+        let (scale, _) = family.best(|scale| rss_of(&model, family.curve(u, scale)));
+        pair[(round + 1) % 2] = family.curve(u, scale);
+    }
+    all.push(pair.to_vec());
+    all
+}
+
+/// What a bend adds to the slope that lasts.
+fn closing_slope(coefficients: &[f64], model: &[Vec<f64>], base: &[Vec<f64>]) -> f64 {
+    let u = &base[1];
+    let n = u.len();
+    let run = (u[n - 1] - u[n - 2]).max(f64::MIN_POSITIVE);
+    model[base.len()..]
+        .iter()
+        .zip(&coefficients[base.len()..])
+        .map(|(curve, coefficient)| coefficient * (curve[n - 1] - curve[n - 2]) / run)
+        .sum()
+}
+
+fn spread(values: &[f64]) -> f64 {
+    let high = values.iter().copied().fold(f64::MIN, f64::max);
+    let low = values.iter().copied().fold(f64::MAX, f64::min);
+    high - low
+}

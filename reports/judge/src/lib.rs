@@ -1,0 +1,38 @@
+//! The judge: from a series of memory readings to a verdict that can be trusted.
+//!
+//! [`judge`] reads one series. It looks for shapes first (restarts, bursts, sawteeth, steps,
+//! cycles), finds the part that has settled, fits a line to it under correlated noise, and
+//! holds the interval of the slope against the budget. [`judge_cell`] does so for all metrics
+//! of a cell and says where the growth sits. METHOD.md gives the reasons, LIMITS.md what
+//! cannot be seen this way.
+//!
+//! ```
+//! use leaklab_judge::{Budget, JudgeOptions, Series, Verdict, judge};
+//!
+//! let time_s: Vec<f64> = (0..600).map(f64::from).collect();
+//! let bytes: Vec<f64> = time_s.iter().map(|t| 1e8 + 5_000.0 * t + 1e5 * (t * 1.7).sin()).collect();
+//! let options = JudgeOptions { budget: "1MB/h".parse::<Budget>().unwrap(), ..JudgeOptions::default() };
+//! let judgement = judge(&Series::new(&time_s, &bytes), &options).unwrap();
+//! assert_eq!(judgement.verdict, Verdict::Leak);
+//! ```
+
+pub mod amount;
+mod budget;
+pub mod calibrate;
+mod decide;
+mod fit;
+mod metrics;
+pub mod plan;
+mod prepare;
+mod reason;
+pub mod sequential;
+mod series;
+mod shape;
+pub mod stats;
+
+pub use budget::{Budget, BudgetError, parse_amount};
+pub use decide::judge;
+pub use metrics::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
+pub use series::{
+    Fitted, JudgeError, JudgeOptions, Judgement, Kind, Series, Shape, Unit, Verdict, Window,
+};

@@ -1,0 +1,221 @@
+//! All metrics of a cell together: the verdict of the live heap, and where growth sits.
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Budget;
+use crate::decide::judge;
+use crate::series::{JudgeError, JudgeOptions, Judgement, Kind, Series, Unit, Verdict, Window};
+
+/// The readings of a cell. Metrics that were not taken are `None`; single readings that
+/// failed are NaN.
+#[derive(Debug, Clone, Default)]
+pub struct CellSeries<'a> {
+    /// Seconds since the start of the cell.
+    pub time_s: &'a [f64],
+    /// Operations completed so far.
+    pub operations: Option<&'a [f64]>,
+    /// Bytes allocated and not freed (jemalloc `allocated`, or a managed heap's `used`).
+    pub allocated_bytes: Option<&'a [f64]>,
+    /// Whether the allocated bytes are an allocator's count, exact to the byte.
+    pub allocated_is_exact: bool,
+    /// Bytes in active pages.
+    pub active_bytes: Option<&'a [f64]>,
+    /// Bytes in pages that the allocator keeps resident.
+    pub resident_bytes: Option<&'a [f64]>,
+    /// Resident set of the process tree.
+    pub rss_bytes: Option<&'a [f64]>,
+    /// Open descriptors.
+    pub descriptors: Option<&'a [f64]>,
+    /// Threads.
+    pub threads: Option<&'a [f64]>,
+    /// Other metrics by name: judged and reported, without influence on the verdict.
+    pub others: Vec<(String, &'a [f64], Unit)>,
+    /// Marks and other stretches that say nothing about a trend.
+    pub excluded: &'a [Window],
+}
+
+/// One metric of a cell, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricJudgement {
+    /// Name of the metric, as in `samples.csv`.
+    pub metric: String,
+    /// What the judge says.
+    pub judgement: Judgement,
+}
+
+/// The verdict of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellJudgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Where the growth sits, if it leaks.
+    pub kind: Option<Kind>,
+    /// The metric that decided.
+    pub metric: String,
+    /// One plain sentence.
+    pub reason: String,
+    /// Seconds from the start of the load to the last work that was done, where work stopped
+    /// long before the load did. Memory is flat after that, and says nothing: the verdict is
+    /// never `no-leak`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_working_after_s: Option<f64>,
+    /// Every metric on its own, the deciding one first.
+    pub metrics: Vec<MetricJudgement>,
+}
+
+impl CellJudgement {
+    /// The judgement of the metric that decided.
+    pub fn deciding(&self) -> Option<&Judgement> {
+        self.metrics
+            .iter()
+            .find(|m| m.metric == self.metric)
+            .map(|m| &m.judgement)
+    }
+}
+
+/// Judges all metrics of a cell.
+///
+/// The live heap decides where it is known; resident memory is evidence, and decides only
+/// where there is nothing else. Descriptors and threads that grow are leaks of their own kind,
+/// whatever the heap says. The budget applies to bytes; counts are held against the default
+/// budget for counts, per operation where the budget is per operation (0.01 per operation).
+///
+/// # Errors
+///
+/// [`JudgeError`] as [`judge`]; `Empty` if there is no metric.
+pub fn judge_cell(
+    cell: &CellSeries<'_>,
+    options: &JudgeOptions,
+) -> Result<CellJudgement, JudgeError> {
+    let mut metrics = Vec::new();
+    let bytes: [(&str, Option<&[f64]>); 4] = [
+        ("allocated_bytes", cell.allocated_bytes),
+        ("active_bytes", cell.active_bytes),
+        ("resident_bytes", cell.resident_bytes),
+        ("rss_bytes", cell.rss_bytes),
+    ];
+    for (name, values) in bytes {
+        if let Some(values) = values {
+            push(&mut metrics, cell, name, values, options, Unit::Bytes)?;
+        }
+    }
+    for (name, values) in [("descriptors", cell.descriptors), ("threads", cell.threads)] {
+        if let Some(values) = values {
+            push(&mut metrics, cell, name, values, options, Unit::Count)?;
+        }
+    }
+    for (name, values, unit) in &cell.others {
+        push(&mut metrics, cell, name, values, options, *unit)?;
+    }
+    combine(metrics)
+}
+
+fn push(
+    metrics: &mut Vec<MetricJudgement>,
+    cell: &CellSeries<'_>,
+    name: &str,
+    values: &[f64],
+    options: &JudgeOptions,
+    unit: Unit,
+) -> Result<(), JudgeError> {
+    let series = Series {
+        time_s: cell.time_s,
+        value: values,
+        operations: cell.operations,
+        excluded: cell.excluded,
+    };
+    let mut options = JudgeOptions {
+        unit,
+        exact: cell.allocated_is_exact && name == "allocated_bytes",
+        ..options.clone()
+    };
+    if unit == Unit::Count {
+        options.limit = None;
+        options.budget = match options.budget {
+            Budget::BytesPerOperation(_) => Budget::BytesPerOperation(0.01),
+            _ => Budget::Default,
+        };
+    }
+    match judge(&series, &options) {
+        Ok(judgement) => metrics.push(MetricJudgement {
+            metric: name.to_owned(),
+            judgement,
+        }),
+        // A metric that was never read says nothing; the others may.
+        Err(JudgeError::Empty) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn combine(mut metrics: Vec<MetricJudgement>) -> Result<CellJudgement, JudgeError> {
+    let verdict_of = |name: &str| {
+        metrics
+            .iter()
+            .find(|m| m.metric == name)
+            .map(|m| m.judgement.verdict)
+    };
+    let leaks = |name: &str| verdict_of(name) == Some(Verdict::Leak);
+    let heap_known = verdict_of("allocated_bytes").is_some();
+    let by_count = [
+        ("descriptors", Kind::Descriptors),
+        ("threads", Kind::Threads),
+    ];
+    let (decider, kind) = if leaks("allocated_bytes") {
+        ("allocated_bytes", Some(Kind::LiveHeap))
+    } else if let Some((name, kind)) = by_count.into_iter().find(|(name, _)| leaks(name)) {
+        (name, Some(kind))
+    } else if heap_known {
+        // The heap does not grow; where resident memory does, say so without a verdict.
+        let kind = if leaks("active_bytes") {
+            Some(Kind::Fragmentation)
+        } else if leaks("resident_bytes") {
+            Some(Kind::AllocatorCache)
+        } else if leaks("rss_bytes") {
+            Some(Kind::OutsideAllocator)
+        } else {
+            None
+        };
+        ("allocated_bytes", kind)
+    } else {
+        let name = [
+            "rss_bytes",
+            "resident_bytes",
+            "active_bytes",
+            "descriptors",
+            "threads",
+        ]
+        .into_iter()
+        .find(|name| verdict_of(name).is_some());
+        match name {
+            Some(name) => (name, None),
+            None => match metrics.first() {
+                Some(first) => {
+                    let name = first.metric.clone();
+                    return Ok(assemble(metrics, &name, None));
+                }
+                None => return Err(JudgeError::Empty),
+            },
+        }
+    };
+    metrics.sort_by_key(|m| m.metric != decider);
+    Ok(assemble(metrics, decider, kind))
+}
+
+fn assemble(mut metrics: Vec<MetricJudgement>, decider: &str, kind: Option<Kind>) -> CellJudgement {
+    let deciding = metrics.iter_mut().find(|m| m.metric == decider);
+    let (mut verdict, mut reason) = (Verdict::Inconclusive, String::new());
+    if let Some(metric) = deciding {
+        metric.judgement.kind = kind;
+        verdict = metric.judgement.verdict;
+        reason = format!("{decider}: {}", metric.judgement.reason);
+    }
+    CellJudgement {
+        verdict,
+        kind,
+        metric: decider.to_owned(),
+        reason,
+        stopped_working_after_s: None,
+        metrics,
+    }
+}

@@ -1,0 +1,138 @@
+//! The verdict in one plain sentence.
+
+use crate::amount::{bytes_text, number_text};
+use crate::series::{Judgement, Unit, Verdict};
+
+/// Why a verdict was given.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Why {
+    TooFewReadings { readings: usize },
+    AboveBudget,
+    BelowBudget,
+    TooWide,
+    Unsettled,
+    WindowsAgree,
+    WindowsDisagree,
+    WithinBefore,
+    Standstill,
+    Decelerating,
+    FewTeeth { teeth: usize },
+    FewSteps { steps: usize },
+    FewMoves { moves: usize },
+    RestartsDisagree { restarts: usize },
+    ShortLives { restarts: usize },
+}
+
+/// An amount as people read it.
+fn amount(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Count => number_text(value),
+        Unit::Bytes => bytes_text(value),
+    }
+}
+
+fn span(seconds: f64) -> String {
+    if seconds >= 172_800.0 {
+        format!("{:.1} d", seconds / 86_400.0)
+    } else if seconds >= 7_200.0 {
+        format!("{:.1} h", seconds / 3_600.0)
+    } else if seconds >= 120.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
+pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation: bool) -> String {
+    let per = if by_operation {
+        "per operation"
+    } else {
+        "per hour"
+    };
+    let (slope, low, high, budget) = if by_operation {
+        (
+            judgement.slope_bytes_per_op,
+            judgement.slope_low_bytes_per_op,
+            judgement.slope_high_bytes_per_op,
+            judgement.budget_bytes_per_op,
+        )
+    } else {
+        (
+            judgement.slope_bytes_per_hour,
+            judgement.slope_low_bytes_per_hour,
+            judgement.slope_high_bytes_per_hour,
+            judgement.budget_bytes_per_hour,
+        )
+    };
+    let text =
+        |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| amount(value, unit));
+    let interval = format!(
+        "{} {per} ({:.0} % interval {} to {})",
+        text(slope),
+        judgement.confidence * 100.0,
+        text(low),
+        text(high)
+    );
+    let budget = format!("{} {per}", text(budget));
+    let longer = judgement.needs_s.map_or_else(String::new, |s| {
+        format!("; about {} more would tell", span(s))
+    });
+    match why {
+        Why::TooFewReadings { readings } => {
+            format!("too few readings ({readings}) for a verdict{longer}")
+        }
+        Why::AboveBudget => {
+            format!("sustained growth of {interval} lies above the budget of {budget}")
+        }
+        Why::BelowBudget if judgement.verdict == Verdict::NoLeak => {
+            format!("growth of {interval} lies below the budget of {budget}")
+        }
+        Why::BelowBudget | Why::TooWide => {
+            format!("growth of {interval} cannot be told from the budget of {budget}{longer}")
+        }
+        Why::WindowsAgree if judgement.verdict == Verdict::NoLeak => {
+            format!(
+                "the series is not straight, but every window of it grows less than the budget of {budget}"
+            )
+        }
+        Why::WindowsAgree => {
+            format!("growth is uneven, but in every window it lies above the budget of {budget}")
+        }
+        Why::Standstill => {
+            format!("the values moved far less in all than the budget of {budget} would allow")
+        }
+        Why::WindowsDisagree => {
+            format!("growth of {interval} is not sustained: part of the run hardly grows{longer}")
+        }
+        Why::WithinBefore => {
+            format!("the rise at the end stays within what the series did before{longer}")
+        }
+        Why::Unsettled => {
+            format!("the series has not settled: no part up to its end is straight{longer}")
+        }
+        Why::Decelerating => {
+            format!(
+                "growth that slows down explains the series about as well as growth that lasts, so it may end by itself{longer}"
+            )
+        }
+        Why::FewTeeth { teeth } => format!("only {teeth} floors of the sawtooth were seen{longer}"),
+        Why::FewSteps { steps } => {
+            format!(
+                "{steps} steps up are too many for a one-off and too few for a staircase{longer}"
+            )
+        }
+        Why::FewMoves { moves } => {
+            format!(
+                "the level rests and then moves: {moves} moves do not tell whether they go on{longer}"
+            )
+        }
+        Why::ShortLives { restarts } => {
+            format!(
+                "each of the stretches between {restarts} restarts or falls is too short to speak for the run{longer}"
+            )
+        }
+        Why::RestartsDisagree { restarts } => {
+            format!("the stretches around {restarts} restarts contradict each other{longer}")
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A cycle in a series: its length, and how much of its form can be told.
+
+use crate::fit::line::{Extras, columns, fit};
+use crate::prepare::{Track, coarse};
+use crate::stats::autoregression::lag_one_correlation;
+
+/// A cycle that dominates a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cycle {
+    /// Its length on the axis.
+    pub period: f64,
+    /// Harmonics that describe its form.
+    pub harmonics: usize,
+    /// Whether its length was known and not found in the series.
+    pub known: bool,
+}
+
+/// Points that a cycle is looked for in.
+const CYCLE_POINTS: usize = 400;
+
+/// Fewest points to a cycle that is looked for.
+const POINTS_PER_CYCLE: f64 = 6.0;
+
+/// Share of the variance about a line that a cycle must explain to be taken for one: a wander
+/// goes up and down a few times by itself, but hardly ever [`MANY_CYCLES`] times alike.
+const CYCLE_SHARE: f64 = 0.7;
+const MANY_CYCLES: f64 = 8.0;
+const MANY_CYCLES_SHARE: f64 = 0.5;
+const FEW_CYCLES: f64 = 3.0;
+const FEW_CYCLES_SHARE: f64 = 0.95;
+
+/// Fewest cycles, of unknown and of known length, that are told from a wander.
+const FEWEST_CYCLES: f64 = 2.4;
+const FEWEST_DAYS: f64 = 1.4;
+
+/// The share that a daily course must explain where fewer than [`FEW_CYCLES`] were seen.
+const FEW_DAYS_SHARE: f64 = 0.85;
+
+/// Distance of the lengths that are tried first, in cycles over the series.
+const GRID: f64 = 0.15;
+
+/// How much less half of the frequency must leave unexplained to be taken instead.
+const HALVED: f64 = 0.8;
+
+/// Highest peaks of the periodogram that are looked at closely.
+const PEAKS: usize = 3;
+
+/// Most harmonics that describe a cycle, and the points that each needs in one.
+const MOST_HARMONICS: usize = 6;
+const POINTS_PER_HARMONIC: f64 = 4.0;
+
+/// How much (in F) the best harmonics beyond the second must explain to be taken in.
+const HARMONIC_GAIN: f64 = 10.0;
+
+/// Share of the series at its beginning that may be a warm-up and hide the cycle.
+const WARM_UP: f64 = 0.3;
+
+/// The cycle that dominates `track`, or what follows its warm-up, if there is one. `day` is
+/// the length of a day on the axis: a daily load needs no finding and is known with fewer
+/// cycles.
+pub(crate) fn find(track: &Track, extras: &Extras, day: Option<f64>) -> Option<Cycle> {
+    if track.len() < 24 {
+        return None;
+    }
+    let track = coarse(track, CYCLE_POINTS, &extras.steps);
+    let settled = || {
+        let begin = track.x[0] + WARM_UP * track.span();
+        track.slice(track.x.partition_point(|&x| x < begin)..track.len())
+    };
+    find_in(&track, extras, day).or_else(|| find_in(&settled(), extras, day))
+}
+
+fn find_in(track: &Track, extras: &Extras, day: Option<f64>) -> Option<Cycle> {
+    if track.len() < 24 {
+        return None;
+    }
+    let search = Search::new(track, extras)?;
+    let (period, known) = match day.filter(|&day| search.is_daily(day)) {
+        Some(day) => (day, true),
+        None => (search.period()?, false),
+    };
+    Some(Cycle {
+        period,
+        harmonics: search.harmonics(period),
+        known,
+    })
+}
+
+/// The harmonics of a cycle, a cosine and a sine of each.
+pub(crate) fn waves(x: &[f64], period: f64, harmonics: usize) -> Vec<Vec<f64>> {
+    let turn = std::f64::consts::TAU / period;
+    (1..=harmonics)
+        .flat_map(|harmonic| {
+            let angle = move |v: &f64| harmonic as f64 * turn * v;
+            [
+                x.iter().map(|v| angle(v).cos()).collect(),
+                x.iter().map(|v| angle(v).sin()).collect(),
+            ]
+        })
+        .collect()
+}
+
+/// What the search for a cycle works on.
+struct Search<'a> {
+    track: &'a Track,
+    /// Columns of the model without a cycle.
+    base: Vec<Vec<f64>>,
+    /// What that model leaves.
+    residuals: Vec<f64>,
+    rss: f64,
+}
+
+impl<'a> Search<'a> {
+    fn new(track: &'a Track, extras: &Extras) -> Option<Self> {
+        let base = columns(&track.x, extras);
+        let line = fit(&base, &track.y)?;
+        let rss = line.rss();
+        let alike = lag_one_correlation(&line.residuals, &vec![1.0; track.len()]);
+        // Readings that do not resemble their neighbours make no cycle that could be resolved.
+        (rss > 0.0 && alike > 0.2).then_some(Self {
+            track,
+            base,
+            residuals: line.residuals,
+            rss,
+        })
+    }
+
+    /// Share of the variance about the line that a cycle of this length explains.
+    fn share(&self, period: f64, harmonics: usize) -> f64 {
+        let model = [&self.base[..], &waves(&self.track.x, period, harmonics)].concat();
+        fit(&model, &self.track.y).map_or(0.0, |fitted| 1.0 - fitted.rss() / self.rss)
+    }
+
+    fn is_daily(&self, day: f64) -> bool {
+        let days = self.track.span() / day;
+        if days < FEWEST_DAYS {
+            return false;
+        }
+        let explained = self.share(day, 2);
+        let wanted = if days < FEW_CYCLES {
+            FEW_DAYS_SHARE
+        } else {
+            wanted_share(days)
+        };
+        explained > wanted && (days >= 4.0 || !self.bends_suffice(explained))
+    }
+
+    /// The length of the cycle, found at the highest peaks of the periodogram.
+    fn period(&self) -> Option<f64> {
+        let span = self.track.span();
+        let (cycles, explained) = self
+            .peaks()
+            .into_iter()
+            .map(|cycles| self.refined(cycles))
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        // A cycle of short bursts shows its double frequency as well as its own.
+        let half = self.refined(0.5 * cycles);
+        let (cycles, explained) = if 1.0 - half.1 < HALVED * (1.0 - explained) {
+            half
+        } else {
+            (cycles, explained)
+        };
+        let is_cycle = cycles >= FEWEST_CYCLES - 1e-9
+            && explained > wanted_share(cycles)
+            && (cycles >= 4.0 || !self.bends_suffice(explained));
+        is_cycle.then(|| span / cycles)
+    }
+
+    /// The highest peaks of the periodogram, in cycles over the series.
+    fn peaks(&self) -> Vec<f64> {
+        let span = self.track.span();
+        let most = self.track.len() as f64 / POINTS_PER_CYCLE;
+        let count = ((most - FEWEST_CYCLES) / GRID).floor().max(0.0) as usize + 1;
+        let power = |cycles: f64| {
+            let turn = std::f64::consts::TAU * cycles / span;
+            let (mut even, mut odd) = (0.0, 0.0);
+            for (x, residual) in self.track.x.iter().zip(&self.residuals) {
+                let (sine, cosine) = (turn * x).sin_cos();
+                even += cosine * residual;
+                odd += sine * residual;
+            }
+            even * even + odd * odd
+        };
+        let grid: Vec<(f64, f64)> = (0..count)
+            .map(|i| FEWEST_CYCLES + GRID * i as f64)
+            .map(|cycles| (cycles, power(cycles)))
+            .collect();
+        let mut peaks: Vec<(f64, f64)> = (0..count)
+            .filter(|&i| {
+                (i == 0 || grid[i].1 > grid[i - 1].1)
+                    && (i + 1 == count || grid[i].1 >= grid[i + 1].1)
+            })
+            .map(|i| grid[i])
+            .collect();
+        peaks.sort_by(|a, b| b.1.total_cmp(&a.1));
+        peaks.truncate(PEAKS);
+        peaks.into_iter().map(|(cycles, _)| cycles).collect()
+    }
+
+    /// The best number of cycles near `cycles` and the share that it explains, by a golden
+    /// section.
+    fn refined(&self, cycles: f64) -> (f64, f64) {
+        const GOLDEN: f64 = 0.618_033_988_75;
+        let span = self.track.span();
+        let share = |cycles: f64| self.share(span / cycles, 2);
+        let (mut low, mut high) = ((cycles - GRID).max(1.0), cycles + GRID);
+        let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+        let (mut at_a, mut at_b) = (share(a), share(b));
+        for _ in 0..14 {
+            if at_a > at_b {
+                (high, b, at_b) = (b, a, at_a);
+                a = high - GOLDEN * (high - low);
+                at_a = share(a);
+            } else {
+                (low, a, at_a) = (a, b, at_b);
+                b = low + GOLDEN * (high - low);
+                at_b = share(b);
+            }
+        }
+        if at_a > at_b { (a, at_a) } else { (b, at_b) }
+    }
+
+    /// How many harmonics the form of the cycle shows.
+    fn harmonics(&self, period: f64) -> usize {
+        let points = self.track.len() as f64;
+        let per_cycle = points * period / self.track.span();
+        let most = ((per_cycle / POINTS_PER_HARMONIC) as usize).clamp(2, MOST_HARMONICS);
+        let mut best = 2;
+        let mut left = 1.0 - self.share(period, 2);
+        for harmonics in 3..=most {
+            let now = 1.0 - self.share(period, harmonics);
+            let added = 2.0 * (harmonics - best) as f64;
+            let freedom = points - (self.base.len() + 2 * harmonics) as f64;
+            if (left - now) / added > HARMONIC_GAIN * now / freedom.max(1.0) {
+                (best, left) = (harmonics, now);
+            }
+        }
+        best
+    }
+
+    /// Whether two bends explain about as much as the cycle does.
+    fn bends_suffice(&self, explained: f64) -> bool {
+        1.0 - self.bent_line_share() < 1.3 * (1.0 - explained)
+    }
+
+    /// Share of the variance about a line that two bends explain: a rise between two levels,
+    /// or down and up again, must not be taken for a cycle of which little was seen.
+    fn bent_line_share(&self) -> f64 {
+        const PLACES: u32 = 28;
+        let base = &self.base[..];
+        let bend = |place: u32| -> Vec<f64> {
+            let share = f64::from(place) / f64::from(PLACES);
+            base[1].iter().map(|u| (u - share).max(0.0)).collect()
+        };
+        let bends: Vec<Vec<f64>> = (1..PLACES).map(bend).collect();
+        let mut least = self.rss;
+        for (index, first) in bends.iter().enumerate() {
+            for second in &bends[index + 1..] {
+                let model = [base, &[first.clone(), second.clone()]].concat();
+                least = fit(&model, &self.track.y).map_or(least, |fitted| fitted.rss().min(least));
+            }
+        }
+        1.0 - least / self.rss
+    }
+}
+
+fn wanted_share(cycles: f64) -> f64 {
+    match cycles {
+        few if few < FEW_CYCLES => FEW_CYCLES_SHARE,
+        some if some < MANY_CYCLES => CYCLE_SHARE,
+        _ => MANY_CYCLES_SHARE,
+    }
+}

@@ -1,0 +1,167 @@
+//! A plan's two answers agree with each other, and with what the judge sees in runs of that
+//! length.
+
+use leaklab_judge::plan::{Noise, noise_of};
+use leaklab_judge::{Budget, JudgeOptions, Series, Verdict, judge};
+
+/// A run of `rows` seconds: noise of a standard deviation of `sigma` with memory `rho`, in
+/// steps of `grain`, growing by `per_hour` behind a warm-up of 50 MB that ends with
+/// `warm_up_s`.
+#[derive(Clone, Copy)]
+struct Kind {
+    sigma: f64,
+    rho: f64,
+    grain: f64,
+    warm_up_s: f64,
+}
+
+impl Kind {
+    fn run(self, seed: u64, rows: usize, per_hour: f64) -> (Vec<f64>, Vec<f64>) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut last = 0.0;
+        let time_s: Vec<f64> = (0..rows).map(|i| i as f64).collect();
+        let value = time_s
+            .iter()
+            .map(|t| {
+                // Twelve uniform numbers: close to normal, standard deviation 1.
+                let fresh: f64 = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
+                last = self.rho * last + (1.0 - self.rho * self.rho).sqrt() * fresh;
+                let warm = match self.warm_up_s > 0.0 {
+                    true => 5e7 * (t / self.warm_up_s).min(1.0),
+                    false => 0.0,
+                };
+                let value = 5e8 + warm + per_hour * t / 3_600.0 + self.sigma * last;
+                (value / self.grain).floor() * self.grain
+            })
+            .collect();
+        (time_s, value)
+    }
+
+    fn noise(self, seed: u64) -> Noise {
+        let (time_s, value) = self.run(seed, 900, 0.0);
+        noise_of(&Series::new(&time_s, &value), &with_budget(1e6))
+            .expect("a series")
+            .expect("a settled part")
+    }
+
+    /// How many of 40 leaks are called so, each as large as a plan from another run says that
+    /// `rows` readings would show; `None` where that plan promises nothing of such a run.
+    fn seen(self, rows: usize) -> Option<usize> {
+        let mut seen = 0;
+        for seed in 0..40 {
+            let promised = self.noise(seed).visible_per_hour_in((rows - 1) as f64);
+            if promised.is_infinite() {
+                return None;
+            }
+            let (time_s, value) = self.run(1_000 + seed, rows, promised);
+            let judged = judge(&Series::new(&time_s, &value), &with_budget(1.0));
+            seen += usize::from(judged.expect("a series").verdict == Verdict::Leak);
+        }
+        Some(seen)
+    }
+}
+
+fn with_budget(per_hour: f64) -> JudgeOptions {
+    JudgeOptions {
+        budget: Budget::BytesPerHour(per_hour),
+        ..JudgeOptions::default()
+    }
+}
+
+const WHITE: Kind = Kind {
+    sigma: 1e5,
+    rho: 0.0,
+    grain: 1.0,
+    warm_up_s: 0.0,
+};
+const SLOW: Kind = Kind { rho: 0.8, ..WHITE };
+const PAGES: Kind = Kind {
+    sigma: 300.0,
+    grain: 4_096.0,
+    ..WHITE
+};
+const WARM: Kind = Kind {
+    warm_up_s: 300.0,
+    ..WHITE
+};
+
+#[test]
+fn the_two_answers_of_a_plan_are_one_curve() {
+    for kind in [WHITE, SLOW, PAGES, WARM] {
+        let noise = kind.noise(7);
+        let mut before = f64::INFINITY;
+        for length_s in [1.0, 1.5, 3.0, 10.0, 100.0, 1e4].map(|f| f * noise.shortest_s) {
+            let visible = noise.visible_per_hour_in(length_s);
+            assert!(visible < before, "longer runs see less: {noise:?}");
+            before = visible;
+            let back = noise.length_s(visible);
+            assert!((back / length_s - 1.0).abs() < 1e-6, "{back} {length_s}");
+        }
+        let whole = noise.visible_per_hour_in(noise.warm_up_s + noise.settled_s);
+        assert!((whole / noise.visible_per_hour - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn no_leak_is_so_large_that_it_needs_no_run() {
+    for kind in [WHITE, SLOW, PAGES, WARM] {
+        let noise = kind.noise(7);
+        let shortest = noise.length_s(1e18);
+        assert_eq!(shortest, noise.shortest_s);
+        assert!(shortest >= noise.warm_up_s + 20.0, "{noise:?}");
+        assert!(noise.visible_per_hour_in(shortest - 0.5).is_infinite());
+        assert!(noise.length_s(0.0).is_infinite());
+    }
+    assert!(WARM.noise(7).shortest_s >= 550.0, "{:?}", WARM.noise(7));
+}
+
+#[test]
+fn what_a_plan_promises_of_a_length_the_judge_keeps() {
+    let (mut all, mut runs) = (0, 0);
+    for (name, kind) in [
+        ("white", WHITE),
+        ("slow", SLOW),
+        ("pages", PAGES),
+        ("warm", WARM),
+    ] {
+        for rows in [16, 40, 100, 300, 900, 2_700] {
+            let seen = kind.seen(rows);
+            println!("{name} noise, {rows} readings: {seen:?} of 40 seen");
+            assert!(seen.is_none() || rows > 16, "too short for a promise");
+            let Some(seen) = seen else { continue };
+            // Nine in ten are promised. Noise with a memory leaves ten to thirty readings that
+            // say something new in a hundred to three hundred: there two in three are kept.
+            assert!(seen >= 24, "{name}: {seen} of 40 in {rows} readings");
+            all += seen;
+            runs += 40;
+        }
+    }
+    println!("{all} of {runs} seen");
+    assert!(
+        runs >= 600 && all as f64 >= 0.85 * f64::from(runs),
+        "{all} of {runs}"
+    );
+}
+
+#[test]
+fn a_count_without_noise_needs_room_for_six_steps() {
+    let options = JudgeOptions {
+        exact: true,
+        ..with_budget(1.0)
+    };
+    let time_s: Vec<f64> = (0..900).map(f64::from).collect();
+    let still = vec![1_000_000.0; 900];
+    let noise = noise_of(&Series::new(&time_s, &still), &options)
+        .expect("a series")
+        .expect("a settled part");
+    let promised = noise.visible_per_hour_in(noise.warm_up_s + 600.0);
+    assert_eq!(promised, 36.0, "six bytes in ten minutes");
+    let judged = |per_hour: f64| {
+        let grown = |t: &f64| (1e6 + per_hour * t / 3_600.0).floor();
+        let value: Vec<f64> = time_s[..=600].iter().map(grown).collect();
+        let series = Series::new(&time_s[..=600], &value);
+        judge(&series, &options).expect("a series").verdict
+    };
+    assert_eq!(judged(promised), Verdict::Leak);
+    assert_ne!(judged(promised / 2.0), Verdict::Leak);
+}
