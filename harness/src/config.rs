@@ -201,9 +201,9 @@ fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::
 
 fn size<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(input)?;
-    leaklab_scenarios::parse_size(&text)
+    leaklab_judge::amount::parse_size(&text)
         .map(Some)
-        .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a size")))
+        .map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -1,15 +1,6 @@
 //! Numbers for people.
 
-use leaklab_judge::Unit;
-pub use leaklab_judge::amount::{bytes_text, count_text, plural};
-
-/// An amount of growth with its unit: bytes, or things that need none.
-pub fn growth_text(amount: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Bytes => bytes_text(amount),
-        Unit::Count => format!("{amount:.3}"),
-    }
-}
+pub use leaklab_judge::amount::{amount_text as growth_text, bytes_text, count_text, plural};
 
 /// The nearest of `known` to a name that is not among them, if one is near or begins with it.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

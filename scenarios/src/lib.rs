@@ -24,9 +24,7 @@ pub mod shape;
 
 pub use load::{Drain, Load, LoadPlan, StopFlag};
 pub use meter::{Gauge, Meter, NoMeter};
-pub use parameter::{
-    Parameter, ParameterError, ParameterKind, Parameters, Value, parse_size, size_text,
-};
+pub use parameter::{Parameter, ParameterError, ParameterKind, Parameters, Value, size_text};
 pub use scenario::{
     Description, Document, Expected, Remedy, Role, Scenario, Setup, Variant, Workload,
     WorkloadError,

@@ -12,6 +12,7 @@ use crate::supervisor::signals;
 use crate::time::parse_duration;
 use anyhow::Context;
 use leaklab_judge::Budget;
+use leaklab_judge::amount;
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::page::{PageOptions, write_run};
 use leaklab_run::write_atomically;
@@ -276,14 +277,12 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|rate| rate.is_finite() && *rate > 0.0)
-        .ok_or_else(|| "the rate is a number of operations per second above 0".to_owned())
+    amount::parse_rate(text).map_err(|error| error.to_string())
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
-    leaklab_scenarios::parse_size(text)
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| format!("`{text}` is not a size; write 64MiB, 2GB or plain bytes"))
+    match amount::parse_size(text).map_err(|error| error.to_string())? {
+        0 => Err("the limit must be above 0".to_owned()),
+        bytes => Ok(bytes),
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::amount::{parse_amount, split_number};
 use serde::{Deserialize, Serialize};
 
 /// The growth that is accepted.
@@ -78,54 +79,17 @@ impl FromStr for Budget {
             text: text.to_owned(),
             amount: amount.trim().to_owned(),
         };
-        let (number, factor) = split_amount(amount.trim()).ok_or_else(bad)?;
-        let number: f64 = number.replace('_', "").parse().map_err(|_| bad())?;
-        if !number.is_finite() || number < 0.0 {
-            return Err(bad());
+        if let Some((percent, "%")) = split_number(amount) {
+            let hours =
+                per_hour.ok_or_else(|| BudgetError::PercentPerOperation(text.to_owned()))?;
+            return Ok(Self::PercentOfSettledLevelPerHour(percent * hours));
         }
-        match (factor, per_hour) {
-            (Amount::Percent, None) => Err(BudgetError::PercentPerOperation(text.to_owned())),
-            (Amount::Percent, Some(hours)) => {
-                Ok(Self::PercentOfSettledLevelPerHour(number * hours))
-            }
-            (Amount::Bytes(factor), None) => Ok(Self::BytesPerOperation(number * factor)),
-            (Amount::Bytes(factor), Some(hours)) => Ok(Self::BytesPerHour(number * factor * hours)),
-        }
+        let bytes = parse_amount(amount).ok_or_else(bad)?;
+        Ok(match per_hour {
+            None => Self::BytesPerOperation(bytes),
+            Some(hours) => Self::BytesPerHour(bytes * hours),
+        })
     }
-}
-
-/// Bytes of an amount as people write it (`64KiB`, `2GB`, `1000`); `None` if it is none.
-pub fn parse_amount(text: &str) -> Option<f64> {
-    match split_amount(text.trim())? {
-        (number, Amount::Bytes(factor)) => {
-            Some(number.replace('_', "").parse::<f64>().ok()? * factor)
-        }
-        (_, Amount::Percent) => None,
-    }
-}
-
-enum Amount {
-    Bytes(f64),
-    Percent,
-}
-
-fn split_amount(amount: &str) -> Option<(&str, Amount)> {
-    let end = amount
-        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
-        .unwrap_or(amount.len());
-    let (number, unit) = amount.split_at(end);
-    let kind = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" | "bytes" => Amount::Bytes(1.0),
-        "k" | "kb" => Amount::Bytes(1e3),
-        "m" | "mb" => Amount::Bytes(1e6),
-        "g" | "gb" => Amount::Bytes(1e9),
-        "kib" => Amount::Bytes(1024.0),
-        "mib" => Amount::Bytes(1024.0 * 1024.0),
-        "gib" => Amount::Bytes(1024.0 * 1024.0 * 1024.0),
-        "%" => Amount::Percent,
-        _ => return None,
-    };
-    (!number.is_empty()).then_some((number, kind))
 }
 
 impl fmt::Display for Budget {

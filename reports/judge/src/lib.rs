@@ -30,7 +30,8 @@ mod series;
 mod shape;
 pub mod stats;
 
-pub use budget::{Budget, BudgetError, parse_amount};
+pub use amount::parse_amount;
+pub use budget::{Budget, BudgetError};
 pub use decide::judge;
 pub use metrics::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
 pub use series::{

@@ -1,6 +1,6 @@
 //! The verdict in one plain sentence.
 
-use crate::amount::{bytes_text, number_text};
+use crate::amount::{amount_text, duration_text};
 use crate::series::{Judgement, Unit, Verdict};
 
 /// Why a verdict was given.
@@ -21,26 +21,6 @@ pub(crate) enum Why {
     FewMoves { moves: usize },
     RestartsDisagree { restarts: usize },
     ShortLives { restarts: usize },
-}
-
-/// An amount as people read it.
-fn amount(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Count => number_text(value),
-        Unit::Bytes => bytes_text(value),
-    }
-}
-
-fn span(seconds: f64) -> String {
-    if seconds >= 172_800.0 {
-        format!("{:.1} d", seconds / 86_400.0)
-    } else if seconds >= 7_200.0 {
-        format!("{:.1} h", seconds / 3_600.0)
-    } else if seconds >= 120.0 {
-        format!("{:.0} min", seconds / 60.0)
-    } else {
-        format!("{seconds:.1} s")
-    }
 }
 
 pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation: bool) -> String {
@@ -65,7 +45,7 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         )
     };
     let text =
-        |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| amount(value, unit));
+        |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| amount_text(value, unit));
     let interval = format!(
         "{} {per} ({:.0} % interval {} to {})",
         text(slope),
@@ -75,7 +55,7 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
     );
     let budget = format!("{} {per}", text(budget));
     let longer = judgement.needs_s.map_or_else(String::new, |s| {
-        format!("; about {} more would tell", span(s))
+        format!("; about {} more would tell", duration_text(s))
     });
     match why {
         Why::TooFewReadings { readings } => {
