@@ -3,7 +3,8 @@
 #[path = "generator/mod.rs"]
 mod generator;
 
-use generator::{FAMILIES, Labelled, Truth, generate};
+use generator::classic::FAMILIES;
+use generator::{Labelled, Truth, generate};
 use leaklab_judge::{Budget, JudgeOptions, Judgement, Series, Verdict, judge};
 
 fn judged(time_s: &[f64], value: &[f64], budget_per_hour: f64) -> Judgement {
@@ -15,7 +16,7 @@ fn judged(time_s: &[f64], value: &[f64], budget_per_hour: f64) -> Judgement {
 }
 
 fn of(labelled: &Labelled) -> Verdict {
-    judged(&labelled.time_s, &labelled.value, labelled.budget_per_hour).verdict
+    labelled.verdict()
 }
 
 /// Fresh seeds with `LEAKLAB_TEST_SEED`; otherwise the same on every machine.
@@ -24,13 +25,6 @@ fn first_seed() -> u64 {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(90_000)
-}
-
-fn contradicts(verdict: Verdict, truth: Truth) -> bool {
-    match truth {
-        Truth::Leak => verdict == Verdict::NoLeak,
-        Truth::NoLeak | Truth::Slowing => verdict == Verdict::Leak,
-    }
 }
 
 #[test]
@@ -42,8 +36,8 @@ fn generated_series_of_every_family_are_hardly_ever_judged_wrong() {
             let verdict = of(&labelled);
             series += 1;
             easy += usize::from(labelled.easy && labelled.truth != Truth::Slowing);
-            if contradicts(verdict, labelled.truth) {
-                wrong.push((labelled.family, seed, verdict, labelled.slope_per_hour));
+            if labelled.truth.is_contradicted_by(verdict) {
+                wrong.push((labelled.family, seed, verdict, labelled.slope));
             }
             let decidable = labelled.easy && labelled.truth != Truth::Slowing;
             open += usize::from(decidable && verdict == Verdict::Inconclusive);
@@ -87,7 +81,7 @@ fn the_shared_corpus_is_judged_without_error() {
             "no-leak" => Truth::NoLeak,
             _ => Truth::Slowing,
         };
-        if contradicts(verdict, truth) {
+        if truth.is_contradicted_by(verdict) {
             wrong.push(fields[0].to_owned());
         }
         let decidable = fields[5] == "easy" && truth != Truth::Slowing;
@@ -111,7 +105,7 @@ fn units_and_origins_do_not_change_a_verdict() {
             let halves: Vec<f64> = series.value.iter().map(|v| v / 1_024.0).collect();
             // Hours taken for seconds: 3600 times as fast.
             let hours: Vec<f64> = series.time_s.iter().map(|t| t / 3_600.0).collect();
-            let budget = series.budget_per_hour;
+            let budget = series.budget_per_hour();
             for (what, verdict) in [
                 ("later", judged(&later, &series.value, budget).verdict),
                 ("higher", judged(&series.time_s, &higher, budget).verdict),
@@ -148,7 +142,7 @@ fn thinning_and_gaps_never_turn_a_verdict_into_its_opposite() {
                 judged(
                     &pick(&series.time_s),
                     &pick(&series.value),
-                    series.budget_per_hour,
+                    series.budget_per_hour(),
                 )
                 .verdict
             };

@@ -1,0 +1,155 @@
+//! Growth that sits in one container, which takes memory in ever larger steps.
+
+use super::between;
+use super::{Labelled, Noise, Truth, add_noise, even_times, noise, oracle_error, scale, whole};
+use fastrand::Rng;
+use leaklab_judge::Budget;
+
+/// Families of containers.
+pub const FAMILIES: [&str; 5] = [
+    "container-slots",
+    "container-blocks",
+    "container-operations",
+    "container-bounded",
+    "container-bounded-operations",
+];
+
+/// Capacities that a container which grows by `factor` goes through, up to `most` entries.
+fn capacities(first: f64, factor: f64, most: f64) -> Vec<f64> {
+    let mut all = vec![first];
+    while let Some(&last) = all.last()
+        && last < most
+    {
+        all.push((last * factor).ceil().max(last + 1.0));
+    }
+    all
+}
+
+/// One series of `family`.
+pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
+    let counted = family.ends_with("operations");
+    let bounded = family.starts_with("container-bounded");
+    let seconds = scale(random, 15.0, 8.0 * 3_600.0);
+    let time_s = even_times(seconds, scale(random, 60.0, 2_000.0) as usize);
+    let factor = [1.25, 1.5, 2.0][random.usize(0..3)];
+    let with_blocks = match family {
+        "container-slots" => false,
+        "container-blocks" => true,
+        _ => random.bool(),
+    };
+    let slot = if with_blocks {
+        [8.0, 16.0, 24.0][random.usize(0..3)]
+    } else {
+        scale(random, 16.0, 1_024.0).round()
+    };
+    let block = if with_blocks {
+        scale(random, 16.0, 1_024.0).round()
+    } else {
+        0.0
+    };
+    // Entries at the end, how many were there before, and when growth ends.
+    let operations = scale(random, 2_000.0, 3e6);
+    let before = if random.bool() {
+        0.0
+    } else {
+        (operations * scale(random, 1e-3, 0.3)).round()
+    };
+    let full_share = if bounded {
+        between(random, 0.05, 0.6)
+    } else {
+        1.0
+    };
+    let room = capacities(4.0, factor, before + operations);
+    let done: Vec<f64> = time_s
+        .iter()
+        .map(|t| (operations * t / seconds).round())
+        .collect();
+    let entries: Vec<f64> = done
+        .iter()
+        .map(|d| before + d.min(operations * full_share))
+        .collect();
+    let capacity: Vec<f64> = entries
+        .iter()
+        .map(|&n| room[room.partition_point(|&c| c < n)])
+        .collect();
+    let level = scale(random, 2e5, 1e8);
+    let mut value: Vec<f64> = entries
+        .iter()
+        .zip(&capacity)
+        .map(|(n, c)| level + slot * c + block * n)
+        .collect();
+    let steps: Vec<(usize, f64)> = (1..capacity.len())
+        .filter(|&i| capacity[i] > capacity[i - 1])
+        .map(|i| (i, slot * (capacity[i] - capacity[i - 1])))
+        .collect();
+    let last_step = steps.last().map_or(slot * capacity[0], |step| step.1);
+    let noise = Noise {
+        sigma: if random.f64() < 0.3 {
+            0.0
+        } else {
+            last_step * scale(random, 0.001, 0.1)
+        },
+        ..noise(random, 0.0)
+    };
+    add_noise(random, &mut value, &noise);
+    let per_operation = slot + block;
+    let unit = if counted {
+        1.0
+    } else {
+        operations / seconds * 3_600.0
+    };
+    let share = scale(random, 0.01, 0.4);
+    let slope = if bounded { 0.0 } else { per_operation * unit };
+    let budget = per_operation * unit * share;
+    let seen = steps.iter().filter(|step| step.1 > 6.0 * noise.sigma);
+    let easy = if bounded {
+        is_rest_clear(&steps, &done, factor, &noise, budget / unit)
+    } else {
+        seen.count() >= if factor < 1.5 { 6 } else { 4 }
+    };
+    Labelled {
+        family,
+        time_s,
+        value: whole(&value),
+        operations: counted.then_some(done),
+        truth: if bounded { Truth::NoLeak } else { Truth::Leak },
+        easy,
+        budget: if counted {
+            Budget::BytesPerOperation(budget)
+        } else {
+            Budget::BytesPerHour(budget)
+        },
+        slope: Some(slope),
+        ..Labelled::default()
+    }
+}
+
+/// Whether the rest after the last step outlasts the next one twice over, and tells growth at
+/// the budget per operation from none.
+fn is_rest_clear(
+    steps: &[(usize, f64)],
+    done: &[f64],
+    factor: f64,
+    noise: &Noise,
+    budget: f64,
+) -> bool {
+    let last = steps.last().map_or(0, |step| step.0);
+    let rest = &done[last..];
+    let outlasted = done[done.len() - 1] >= 2.0 * factor * done[last];
+    outlasted && rest.len() > 8 && budget >= 6.0 * oracle_error(rest, &[], noise)
+}
+
+/// A leak whose slots sit in the container that doubles, as a published crate had it: the
+/// deterministic night of the documentation.
+pub fn night(random: &mut Rng) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let time_s = even_times(8.0 * 3_600.0, 401);
+    let operations: Vec<f64> = time_s.iter().map(|t| (50.0 * t).floor()).collect();
+    let room = capacities(4.0, 2.0, operations[400]);
+    let value = operations
+        .iter()
+        .map(|&n| {
+            50e6 + 16.0 * room[room.partition_point(|&c| c < n)] + 1e5 * super::normal(random)
+        })
+        .collect();
+    (time_s, operations, value)
+}
