@@ -94,6 +94,7 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
             .into_iter()
             .collect(),
         excluded: &excluded,
+        ..CellSeries::default()
     };
     let options = JudgeOptions {
         budget,

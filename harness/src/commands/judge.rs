@@ -108,7 +108,7 @@ fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Resu
             time_s: &table.time_s,
             value,
             operations: table.operations.as_deref(),
-            excluded: &[],
+            ..Series::default()
         };
         let judgement = judge(&series, &options)
             .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;

@@ -101,7 +101,7 @@ impl Owned {
             time_s: &self.time_s,
             value: &self.value,
             operations: self.operations.as_deref(),
-            excluded: &[],
+            ..Series::default()
         }
     }
 }

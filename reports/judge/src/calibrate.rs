@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::report::resolution;
 use crate::decide::{DECIDING_CONFIDENCE, examine, judge};
+use crate::judgement::Verdict;
 use crate::prepare;
-use crate::series::{JudgeError, JudgeOptions, Series, Verdict};
+use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::stats::random::SplitMix;
 use crate::stats::student::t_quantile;
 
@@ -211,7 +212,7 @@ impl Healthy {
             time_s: &self.time_s,
             value: &value,
             operations: self.operations.as_deref(),
-            excluded: &[],
+            ..Series::default()
         };
         let options = JudgeOptions {
             load: None,

@@ -21,8 +21,10 @@ mod budget;
 pub mod calibrate;
 mod decide;
 mod fit;
+mod judgement;
 mod metrics;
 pub mod plan;
+mod policy;
 mod prepare;
 mod reason;
 pub mod sequential;
@@ -33,7 +35,7 @@ pub mod stats;
 pub use amount::parse_amount;
 pub use budget::{Budget, BudgetError};
 pub use decide::judge;
+pub use judgement::{Fitted, Judgement, Kind, Shape, Verdict};
 pub use metrics::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
-pub use series::{
-    Fitted, JudgeError, JudgeOptions, Judgement, Kind, Series, Shape, Unit, Verdict, Window,
-};
+pub use policy::RSS_GRAIN_BYTES;
+pub use series::{JudgeError, JudgeOptions, Series, Unit, Window};

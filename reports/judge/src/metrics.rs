@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budget;
 use crate::decide::judge;
-use crate::series::{JudgeError, JudgeOptions, Judgement, Kind, Series, Unit, Verdict, Window};
+use crate::judgement::{Judgement, Kind, Verdict};
+use crate::policy::RSS_GRAIN_BYTES;
+use crate::series::{JudgeError, JudgeOptions, Series, Unit, Window};
 
 /// The readings of a cell. Metrics that were not taken are `None`; single readings that
 /// failed are NaN.
@@ -14,6 +16,10 @@ pub struct CellSeries<'a> {
     pub time_s: &'a [f64],
     /// Operations completed so far.
     pub operations: Option<&'a [f64]>,
+    /// How much the program was asked to do at each time; see [`Series::load`].
+    pub load: Option<&'a [f64]>,
+    /// Times at which the program is known to have been started anew.
+    pub restarts: &'a [f64],
     /// Bytes allocated and not freed (jemalloc `allocated`, or a managed heap's `used`).
     pub allocated_bytes: Option<&'a [f64]>,
     /// Whether the allocated bytes are an allocator's count, exact to the byte.
@@ -122,11 +128,17 @@ fn push(
         time_s: cell.time_s,
         value: values,
         operations: cell.operations,
+        load: cell.load,
+        restarts: cell.restarts,
         excluded: cell.excluded,
     };
     let mut options = JudgeOptions {
         unit,
         exact: cell.allocated_is_exact && name == "allocated_bytes",
+        grain: match name {
+            "rss_bytes" => options.grain.max(RSS_GRAIN_BYTES),
+            _ => 0.0,
+        },
         ..options.clone()
     };
     if unit == Unit::Count {

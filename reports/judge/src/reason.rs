@@ -1,7 +1,8 @@
 //! The verdict in one plain sentence.
 
 use crate::amount::{amount_text, duration_text};
-use crate::series::{Judgement, Unit, Verdict};
+use crate::judgement::{Judgement, Verdict};
+use crate::series::Unit;
 
 /// Why a verdict was given.
 #[derive(Debug, Clone, PartialEq)]

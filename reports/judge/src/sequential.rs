@@ -7,7 +7,8 @@
 //! each interval covers what it claims. A verdict is final when two looks in a row agree.
 
 use crate::decide::judge_at;
-use crate::series::{JudgeError, JudgeOptions, Judgement, Series, Verdict};
+use crate::judgement::{Judgement, Verdict};
+use crate::series::{JudgeError, JudgeOptions, Series};
 
 /// Each look comes this much later than the one before.
 pub const GROWTH: f64 = 1.25;

@@ -1,4 +1,4 @@
-//! What goes into the judge and what comes out.
+//! What goes into the judge.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,19 @@ impl Window {
 }
 
 /// One metric over time, borrowed.
-#[derive(Debug, Clone, Copy)]
+///
+/// Only times and values are needed. What else is known makes a verdict possible that a bare
+/// series cannot carry:
+///
+/// ```
+/// use leaklab_judge::Series;
+///
+/// let (time_s, value) = ([0.0, 1.0, 2.0], [5e6, 5e6, 5e6]);
+/// let restarts = [1.0];
+/// let series = Series { restarts: &restarts, ..Series::new(&time_s, &value) };
+/// assert!(series.operations.is_none());
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Series<'a> {
     /// Seconds, never falling; any origin.
     pub time_s: &'a [f64],
@@ -29,6 +41,12 @@ pub struct Series<'a> {
     pub value: &'a [f64],
     /// Operations completed so far at each time, where they are counted.
     pub operations: Option<&'a [f64]>,
+    /// How much the program was asked to do at each time, where that is known: requests a
+    /// second, open connections, share of a processor; any unit, NaN where it was not read.
+    pub load: Option<&'a [f64]>,
+    /// Times at which the program is known to have been started anew: a new process, a start
+    /// time, a mark, a counter that fell. Falls without such a record are doubts.
+    pub restarts: &'a [f64],
     /// Stretches that say nothing about a trend: marks, faults, the drain phase.
     pub excluded: &'a [Window],
 }
@@ -39,8 +57,7 @@ impl<'a> Series<'a> {
         Self {
             time_s,
             value,
-            operations: None,
-            excluded: &[],
+            ..Self::default()
         }
     }
 }
@@ -73,160 +90,11 @@ pub struct JudgeOptions {
     /// Whether the values are counted and not rounded, as an allocator's are: a series of
     /// such values that stands still has not grown by less than it can show.
     pub exact: bool,
-}
-
-/// Whether the series leaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The sustained growth lies above the budget.
-    Leak,
-    /// The sustained growth lies below the budget.
-    NoLeak,
-    /// The series does not say.
-    Inconclusive,
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Leak => "leak",
-            Self::NoLeak => "no-leak",
-            Self::Inconclusive => "inconclusive",
-        })
-    }
-}
-
-/// Where growth sits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Bytes allocated and not freed rise.
-    LiveHeap,
-    /// Pages in use rise, bytes allocated do not.
-    Fragmentation,
-    /// The allocator keeps pages that nobody uses.
-    AllocatorCache,
-    /// Resident memory that the allocator does not know.
-    OutsideAllocator,
-    /// Open descriptors rise.
-    Descriptors,
-    /// Threads rise.
-    Threads,
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::LiveHeap => "live-heap",
-            Self::Fragmentation => "fragmentation",
-            Self::AllocatorCache => "allocator-cache",
-            Self::OutsideAllocator => "outside-allocator",
-            Self::Descriptors => "descriptors",
-            Self::Threads => "threads",
-        })
-    }
-}
-
-/// What the curve looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// No growth that could be told from none.
-    Flat,
-    /// A straight rise.
-    Linear,
-    /// A rise in many steps.
-    Staircase,
-    /// A rise that is still slowing down.
-    Decelerating,
-    /// Ups and downs on a level floor.
-    Sawtooth,
-    /// Ups and downs on a rising floor.
-    SawtoothRising,
-    /// One or a few steps between level stretches.
-    LevelShift,
-    /// Level for long, then rising to the end.
-    LateOnset,
-    /// Falling.
-    Shrinking,
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Flat => "flat",
-            Self::Linear => "linear",
-            Self::Staircase => "staircase",
-            Self::Decelerating => "decelerating",
-            Self::Sawtooth => "sawtooth",
-            Self::SawtoothRising => "sawtooth-rising",
-            Self::LevelShift => "level-shift",
-            Self::LateOnset => "late-onset",
-            Self::Shrinking => "shrinking",
-        })
-    }
-}
-
-/// The straight part that the slope was taken from, for drawing.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Fitted {
-    /// Where it begins, in the seconds of the series.
-    pub start_s: f64,
-    /// Where it ends.
-    pub end_s: f64,
-    /// Height of the fitted line at its beginning.
-    pub start_value: f64,
-    /// Height of the fitted line at its end.
-    pub end_value: f64,
-}
-
-/// The judge's answer for one series.
-///
-/// Slopes are in units of the value (bytes, or things for a count) per hour or per operation;
-/// they are absent where the series has too few points for a line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// Leak, no leak, or not to be told.
-    pub verdict: Verdict,
-    /// Where the growth sits, where metrics could be compared.
-    pub kind: Option<Kind>,
-    /// What the curve looks like.
-    pub shape: Shape,
-    /// Sustained growth per hour.
-    pub slope_bytes_per_hour: Option<f64>,
-    /// Lower end of its interval.
-    pub slope_low_bytes_per_hour: Option<f64>,
-    /// Upper end of its interval.
-    pub slope_high_bytes_per_hour: Option<f64>,
-    /// Sustained growth per operation, where operations are counted.
-    pub slope_bytes_per_op: Option<f64>,
-    /// Lower end of its interval.
-    pub slope_low_bytes_per_op: Option<f64>,
-    /// Upper end of its interval.
-    pub slope_high_bytes_per_op: Option<f64>,
-    /// The budget that was applied, per hour.
-    pub budget_bytes_per_hour: Option<f64>,
-    /// The budget per operation, where it was given so.
-    pub budget_bytes_per_op: Option<f64>,
-    /// The smallest sustained growth per hour that this series would have shown.
-    pub resolution_bytes_per_hour: Option<f64>,
-    /// Seconds from the start of the series to the end of its warm-up.
-    pub settled_after_s: Option<f64>,
-    /// How many seconds longer the run must be for a verdict, if it goes on like this.
-    pub needs_s: Option<f64>,
-    /// Seconds from the end of the series until the limit is reached, at the slope found.
-    pub time_to_limit_s: Option<f64>,
-    /// One plain sentence.
-    pub reason: String,
-    /// The straight part, for drawing.
-    pub fitted: Option<Fitted>,
-    /// Points that were used.
-    pub points: usize,
-    /// Level of the settled part.
-    pub level: Option<f64>,
-    /// Confidence of the interval.
-    pub confidence: f64,
+    /// The smallest step that the metric is known to move in, in its unit: 128 KiB
+    /// ([`RSS_GRAIN_BYTES`](crate::RSS_GRAIN_BYTES)) for resident memory, 0 where values move
+    /// freely. A series that has not moved is known only to within one of them, until its own
+    /// moves show smaller ones.
+    pub grain: f64,
 }
 
 /// Why a series cannot be judged at all.

@@ -110,6 +110,7 @@ fn judged(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
         value,
         operations,
         excluded: &excluded,
+        ..leaklab_judge::Series::default()
     };
     let unit = match metric.unit {
         Unit::Bytes => leaklab_judge::Unit::Bytes,

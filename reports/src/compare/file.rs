@@ -76,7 +76,7 @@ fn foreign(
         time_s: &read.time_s,
         value: &values,
         operations: read.operations.as_deref(),
-        excluded: &[],
+        ..Series::default()
     };
     let judged = judge(&series, &judge_options)
         .map(|judgement| CellJudgement {
@@ -139,7 +139,7 @@ fn judge_table(
         descriptors: column(columns::DESCRIPTORS),
         threads: column(columns::THREADS),
         others: Vec::<(String, &[f64], Unit)>::new(),
-        excluded: &[],
+        ..CellSeries::default()
     };
     let load = table.phase_span_ms(Phase::Load);
     let options = JudgeOptions {

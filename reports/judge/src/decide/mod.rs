@@ -8,9 +8,10 @@ mod windows;
 
 use crate::budget::Budget;
 use crate::fit::line::{Extras, Line};
+use crate::judgement::{Judgement, Shape, Verdict};
 use crate::prepare::{self, Frame};
 use crate::reason::Why;
-use crate::series::{JudgeError, JudgeOptions, Judgement, Series, Shape, Unit, Verdict};
+use crate::series::{JudgeError, JudgeOptions, Series, Unit};
 use crate::shape::cycle;
 use crate::shape::sawtooth;
 

@@ -2,9 +2,10 @@
 
 use crate::decide::{DECIDING_CONFIDENCE, FEWEST_READINGS, Finding, REPORTED_CONFIDENCE};
 use crate::fit::line::Line;
+use crate::judgement::{Fitted, Judgement, Verdict};
 use crate::prepare::Frame;
 use crate::reason::{self, Why};
-use crate::series::{Fitted, JudgeOptions, Judgement, Verdict};
+use crate::series::JudgeOptions;
 
 /// The judgement on `frame` in the units that people read.
 pub(crate) fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -> Judgement {

@@ -4,9 +4,10 @@ use crate::decide::stretch;
 use crate::decide::windows;
 use crate::decide::{FEWEST_READINGS, Finding, REPORTED_CONFIDENCE, day_on_axis, hold};
 use crate::fit::line::{Extras, Line, Precision};
+use crate::judgement::{Shape, Verdict};
 use crate::prepare::{self, Frame, Track};
 use crate::reason::Why;
-use crate::series::{JudgeOptions, Shape, Verdict};
+use crate::series::JudgeOptions;
 use crate::shape::cycle;
 use crate::shape::steps;
 

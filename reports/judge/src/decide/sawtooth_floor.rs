@@ -3,9 +3,10 @@
 use crate::decide::{Finding, TREND_POINTS, budget_on_axis, hold};
 use crate::fit::line::{self, Extras, Line, Precision, fit_line};
 use crate::fit::settled;
+use crate::judgement::{Shape, Verdict};
 use crate::prepare::{Frame, Track, coarse};
 use crate::reason::Why;
-use crate::series::{JudgeOptions, Shape, Verdict};
+use crate::series::JudgeOptions;
 use crate::shape::sawtooth::Sawtooth;
 use crate::stats::autoregression::Memory;
 use crate::stats::quantile::median;

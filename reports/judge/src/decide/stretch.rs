@@ -7,9 +7,10 @@ use crate::decide::{
 use crate::fit::line::{Extras, fit_line};
 use crate::fit::settled;
 use crate::fit::slowing;
+use crate::judgement::{Shape, Verdict};
 use crate::prepare::{self, Frame, Track, coarse};
 use crate::reason::Why;
-use crate::series::{JudgeOptions, Shape, Verdict};
+use crate::series::JudgeOptions;
 use crate::shape::cycle;
 use crate::shape::steps::{self, Steps};
 use crate::stats::quantile::median;

@@ -2,8 +2,8 @@
 //! lies on the same side of the budget.
 
 use crate::fit::line::{Extras, Line, Precision, fit_line};
+use crate::judgement::Verdict;
 use crate::prepare::{Track, coarse};
-use crate::series::Verdict;
 use crate::stats::quantile::{median, quantile};
 
 /// Windows that must agree.
