@@ -4,6 +4,7 @@ use crate::commands::{
     calibrate, cell, chart, compare, judge, list, plan, report, run, selfcheck, serve, watch,
 };
 use crate::exit::Exit;
+use crate::words::{clean, say};
 use clap::{Parser, Subcommand};
 
 /// Runs a program for minutes or nights, samples its memory, and says whether it leaks.
@@ -70,6 +71,26 @@ impl Cli {
                 Ok(Exit::Good)
             }
         }
+    }
+}
+
+/// Prints help, version or what is wrong with the command line.
+///
+/// Parts of an error come from the caller: what could steer a terminal is left out, and with
+/// it the colours.
+pub fn answer(answer: &clap::Error) -> Exit {
+    let plain = answer.render().to_string();
+    if answer.use_stderr() {
+        match clean(&plain) == plain {
+            // Nobody who reads it may be there; the code says it too.
+            true => drop(answer.print()),
+            false => say!("{}", plain.trim_end()),
+        }
+        return Exit::Usage;
+    }
+    match answer.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Harness,
+        _ => Exit::Good,
     }
 }
 

@@ -18,16 +18,22 @@ mod system;
 mod tail;
 mod text;
 mod time;
+mod words;
 
 use clap::Parser;
 use std::process::ExitCode;
+use words::say;
 
 fn main() -> ExitCode {
-    let outcome = cli::Cli::parse().execute();
-    match outcome {
+    system::prepare_process();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return cli::answer(&answer).into(),
+    };
+    match cli.execute() {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say!("error: {error:#}");
             exit::of_error(&error).into()
         }
     }

@@ -4,6 +4,7 @@ use crate::plan::Common;
 use crate::progress::LiveView;
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::pool::run_cells;
+use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
 use leaklab_run::{CellStatus, Run, RunError, RunRecord, write_atomically};
@@ -64,7 +65,7 @@ pub fn record_run(
         }
     });
     for error in lock(&failed_verdicts).iter() {
-        eprintln!("warning: {error:#}");
+        say!("warning: {error:#}");
     }
     Ok(RecordedRun { folder, statuses })
 }

@@ -41,7 +41,7 @@ pub fn cell_life(cell: &Cell, now: SystemTime) -> CellLife {
         .filter_map(|name| age(&cell.folder.join(name), now))
         .min()
         .unwrap_or(Duration::MAX);
-    let interval = Duration::from_secs_f64((cell.plan.interval_ms / 1e3).clamp(0.0, 3600.0));
+    let interval = crate::time::ms_duration(cell.plan.interval_ms.clamp(0.0, 3.6e6));
     if silence <= interval * 2 + Duration::from_secs(2) {
         return CellLife::Running;
     }

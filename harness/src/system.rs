@@ -1,11 +1,149 @@
 //! The system calls that the standard library has no safe form of.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Capacity asked for a pipe from a child, so that it does not fill while the harness writes.
 const PIPE_BYTES: libc::c_int = 1 << 20;
+/// Most descriptors asked for: a tree of some thousand processes.
+const MOST_DESCRIPTORS: libc::rlim_t = 65_536;
+
+/// Soft limit of open descriptors as this process was started with; children get it back.
+static INHERITED_DESCRIPTOR_LIMIT: OnceLock<libc::rlimit> = OnceLock::new();
+
+/// Sets what a process that watches others needs, whatever it was started with.
+///
+/// SIGCHLD gets its default action: ignored, as some supervisors leave it, the kernel reaps
+/// children before their end can be read. SIGXFSZ is ignored, so that a file that reaches its
+/// limit is an error like a full disk. The soft limit of descriptors is raised as far as it
+/// may be, since each process of a tree takes one.
+pub fn prepare_process() {
+    // SAFETY: both dispositions are constants of the system; no handler of ours is replaced,
+    // because none is set yet.
+    unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+    if let Some(limit) = descriptor_limits() {
+        INHERITED_DESCRIPTOR_LIMIT.get_or_init(|| limit);
+        let raised = libc::rlimit {
+            rlim_cur: limit.rlim_max.min(MOST_DESCRIPTORS),
+            ..limit
+        };
+        if raised.rlim_cur > limit.rlim_cur {
+            // SAFETY: `raised` is a valid rlimit. A refusal leaves the limit as it was.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) };
+        }
+    }
+}
+
+/// Whether a signal was ignored when this process was started, as `nohup` and shells without
+/// job control do it; such a signal is left alone.
+pub fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: with a null pointer for the new action, sigaction only writes the old one, into
+    // memory that is large enough for it.
+    let answer = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: zeroed memory is a valid sigaction, and the call may have filled it.
+    answer == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// How a child ended: by itself with a code, or by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChildExit {
+    /// Exit code, if it ended by itself.
+    pub code: Option<i32>,
+    /// Signal, if one ended it.
+    pub signal: Option<i32>,
+}
+
+/// Waits for the end of a child without reaping it, so that its id stays its own.
+///
+/// With `block`, waits for as long as it lives; else `None` says that it does. A child that is
+/// not to be waited for any more has ended, nobody knows how.
+pub fn child_end(pid: u32, block: bool) -> Option<ChildExit> {
+    let flags = libc::WEXITED | libc::WNOWAIT | if block { 0 } else { libc::WNOHANG };
+    loop {
+        let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: waitid writes at most a siginfo_t, which `info` has room for.
+        let answer = unsafe { libc::waitid(libc::P_PID, pid, info.as_mut_ptr(), flags) };
+        if answer != 0 {
+            match std::io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINTR) => continue,
+                _ => {
+                    return Some(ChildExit {
+                        code: None,
+                        signal: None,
+                    });
+                }
+            }
+        }
+        // SAFETY: zeroed memory is a valid siginfo_t, which the call has filled or left so.
+        let info = unsafe { info.assume_init() };
+        // SAFETY: waitid fills these fields for a child; a pid of zero says that none has ended.
+        let (ended, status) = unsafe { (info.si_pid() != 0, info.si_status()) };
+        return ended.then_some(match info.si_code {
+            libc::CLD_EXITED => ChildExit {
+                code: Some(status),
+                signal: None,
+            },
+            _ => ChildExit {
+                code: None,
+                signal: Some(status),
+            },
+        });
+    }
+}
+
+/// Reaps a child that has ended; true if there was one. Never waits, and does nothing to a
+/// process that is not a child of this one.
+pub fn reap(pid: u32) -> bool {
+    let Ok(pid @ 2..) = libc::pid_t::try_from(pid) else {
+        return false;
+    };
+    let mut status = 0;
+    // SAFETY: waitpid writes one int, which `status` is.
+    unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) == pid }
+}
+
+/// Makes orphans below this process its children instead of those of the system's first one,
+/// so that what a program leaves behind is found. Old kernels may refuse.
+pub fn adopt_orphans() {
+    // SAFETY: the call takes an integer and touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+}
+
+/// A process held by a descriptor, which its id cannot be given to another under.
+pub struct ProcessHandle(OwnedFd);
+
+impl ProcessHandle {
+    /// Takes hold of the process that has this id now; `None` if there is none, or on kernels
+    /// before 5.3.
+    pub fn open(pid: u32) -> Option<Self> {
+        let pid = libc::pid_t::try_from(pid).ok()?;
+        // SAFETY: the call takes two integers and gives a new descriptor or an error.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        let fd = libc::c_int::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        // SAFETY: the descriptor is new and nobody else's.
+        Some(ProcessHandle(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Sends it a signal; one that is gone needs none.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: the descriptor is a process's, the null pointer asks for the default details.
+        unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+    }
+}
 
 /// Makes `command` end with the process that starts it, and pass `inherited` on to it.
 ///
@@ -15,15 +153,21 @@ pub fn isolate(command: &mut Command, inherited: BorrowedFd<'_>) {
     let fd = inherited.as_raw_fd();
     // SAFETY: getpid cannot fail and touches no memory.
     let harness = unsafe { libc::getpid() };
+    let limit = INHERITED_DESCRIPTOR_LIMIT.get().copied();
     command.process_group(0);
-    // SAFETY: the closure runs between fork and exec and calls only prctl, getppid and fcntl,
-    // which are async-signal-safe; it allocates nothing.
+    // SAFETY: the closure runs between fork and exec and calls only prctl, getppid, fcntl,
+    // signal and setrlimit, which are async-signal-safe; it allocates nothing.
     unsafe {
         command.pre_exec(move || {
             if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0
                 || libc::fcntl(fd, libc::F_SETFD, 0) < 0
             {
                 return Err(std::io::Error::last_os_error());
+            }
+            // What this process has set for itself is not the child's.
+            libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
+            if let Some(limit) = &limit {
+                libc::setrlimit(libc::RLIMIT_NOFILE, limit);
             }
             // The harness may have died before the line above.
             if libc::getppid() != harness {
@@ -92,15 +236,21 @@ fn system_value(name: libc::c_int) -> Option<u64> {
     u64::try_from(value).ok().filter(|value| *value > 0)
 }
 
-/// Soft limit of open descriptors; `None` if there is none.
+/// Soft limit of open descriptors that children get; `None` if there is none.
 pub fn descriptor_limit() -> Option<u64> {
+    let limit = INHERITED_DESCRIPTOR_LIMIT.get().copied();
+    let limit = limit.or_else(descriptor_limits)?;
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+fn descriptor_limits() -> Option<libc::rlimit> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
     // SAFETY: `limit` is a valid rlimit to write to.
     let answer = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
-    (answer == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    (answer == 0).then_some(limit)
 }
 
 /// Columns of the terminal behind a descriptor; `None` if it is none or does not say.

@@ -4,6 +4,7 @@ use crate::commands::sources::{Owned, TableArguments, series_of};
 use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
 use crate::text::bytes_text;
+use crate::words::say;
 use leaklab_judge::calibrate::{CalibrateOptions, Calibration, calibrate};
 use leaklab_judge::{Budget, Verdict, judge};
 use std::fmt::Write;
@@ -84,7 +85,7 @@ fn refuse_leaks(all: &[Owned]) -> anyhow::Result<()> {
             Verdict::Leak => {
                 let _ = write!(leaks, "\n  {}: {}", owned.name, judgement.reason);
             }
-            Verdict::Inconclusive => eprintln!(
+            Verdict::Inconclusive => say!(
                 "warning: {} is not known to be healthy, and neither are rates from it: {}",
                 owned.name, judgement.reason
             ),

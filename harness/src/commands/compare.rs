@@ -3,6 +3,7 @@
 use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::print;
 use crate::exit::{Exit, usage};
+use crate::words::say;
 use leaklab_judge::Budget;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
@@ -143,7 +144,7 @@ impl Given {
             return Err(usage(failures.join("; ")));
         }
         for failure in failures {
-            eprintln!("left out: {failure}");
+            say!("left out: {failure}");
         }
         Ok(pooled(sides))
     }
@@ -184,7 +185,7 @@ fn compare(
         ("second", &matched.only_after),
     ] {
         if !alone.is_empty() {
-            eprintln!("only in the {which}, not compared: {}", alone.join(", "));
+            say!("only in the {which}, not compared: {}", alone.join(", "));
         }
     }
     let mut outcome = Outcome::NotWorse;
@@ -254,7 +255,7 @@ fn draw(comparison: &Comparison, arguments: &Arguments) -> anyhow::Result<()> {
         .map(|path| format!("chart   {}\n", path.display()))
         .collect();
     if arguments.format == OutputFormat::Json {
-        eprint!("{}", lines.concat());
+        say!("{}", lines.concat().trim_end());
         return Ok(());
     }
     print(&lines.concat()).map_err(Into::into)

@@ -7,6 +7,7 @@ use crate::results::cells_table;
 use crate::results::judged::{JudgedCell, judge_all};
 use crate::text::growth_text as amount;
 use crate::time::duration_text;
+use crate::words::say;
 use indicatif::ProgressBar;
 use leaklab_judge::{
     Budget, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, judge, parse_amount,
@@ -166,7 +167,7 @@ fn show_cell(judged: &JudgedCell<'_>, format: Format) -> anyhow::Result<()> {
     let judgement = match &judged.judgement {
         Ok(judgement) => judgement,
         Err(error) => {
-            eprintln!("note: {file}: {error}");
+            say!("note: {file}: {error}");
             return Ok(());
         }
     };

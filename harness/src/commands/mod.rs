@@ -14,6 +14,7 @@ pub mod serve;
 mod sources;
 pub mod watch;
 
+use crate::words::clean;
 use comfy_table::{ContentArrangement, Table};
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -38,12 +39,23 @@ fn table_width() -> u16 {
         .map_or(PAGE, |columns| columns.max(NARROWEST))
 }
 
-/// Writes results to stdout; a reader that has gone (`| head`) is no failure.
+/// Writes results to stdout, without what could steer a terminal; a reader that has gone
+/// (`| head`) is no failure.
 ///
 /// # Errors
 ///
 /// Any other error of the operating system.
 pub fn print(text: &str) -> std::io::Result<()> {
+    print_styled(&clean(text))
+}
+
+/// Writes text of our own that does steer the terminal; parts from elsewhere are cleaned by
+/// the caller.
+///
+/// # Errors
+///
+/// As for [`print`].
+pub fn print_styled(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())

@@ -5,6 +5,7 @@ use crate::commands::{print, run::Format};
 use crate::exit::{Exit, usage};
 use crate::text::bytes_text;
 use crate::time::{duration_text, parse_duration};
+use crate::words::say;
 use leaklab_judge::Budget;
 use leaklab_judge::plan::{Noise, noise_of};
 use std::fmt::Write;
@@ -44,7 +45,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         let noise = noise_of(&owned.series(), &owned.options)
             .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
         let Some(noise) = noise else {
-            eprintln!(
+            say!(
                 "note: {}: no settled part was found to take the noise from",
                 owned.name
             );

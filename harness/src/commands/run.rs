@@ -10,6 +10,7 @@ use crate::run::{RecordedRun, record_run};
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::signals;
 use crate::time::parse_duration;
+use crate::words::say;
 use anyhow::Context;
 use leaklab_judge::Budget;
 use leaklab_judge::amount;
@@ -236,11 +237,11 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
                 .filter(|path| path.extension() == Some("png".as_ref()));
             paths.extend(pictures.map(|path| ("chart", path)));
         }
-        Err(error) => eprintln!("no chart: {error}"),
+        Err(error) => say!("no chart: {error}"),
     }
     match write_run(&run, &PageOptions::default()) {
         Ok(path) => paths.push(("report", path)),
-        Err(error) => eprintln!("no report: {error}"),
+        Err(error) => say!("no report: {error}"),
     }
     match format {
         Format::Json => print(&json_lines(&judged))?,

@@ -1,6 +1,7 @@
 //! What users name to be judged: a run, a cell of it, a table, standard input.
 
 use crate::exit::usage;
+use crate::words::say;
 use anyhow::Context;
 use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
 use leaklab_reports::foreign::{ReadOptions, Table, TimeUnit, read_table};
@@ -54,7 +55,7 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     let path = Path::new(name);
     let read = |table: Table| -> anyhow::Result<Source> {
         for note in &table.notes {
-            eprintln!("note: {name}: {}", note.text);
+            say!("note: {name}: {}", note.text);
         }
         Ok(Source::Table(table))
     };

@@ -1,6 +1,6 @@
 //! `leaklab watch`: a run that goes on elsewhere, seen in a terminal through its folder.
 
-use crate::commands::print;
+use crate::commands::{print, print_styled};
 use crate::commands::report::{newest_run, open};
 use crate::exit::Exit;
 use crate::progress::History;
@@ -8,7 +8,8 @@ use crate::results::judged::JudgedCell;
 use crate::run_life::{CellLife, cell_life, run_life};
 use crate::tail::SampleTail;
 use crate::text::{bytes_text, count_text};
-use crate::time::{duration_text, parse_duration};
+use crate::time::{duration_text, ms_duration, parse_duration};
+use crate::words::{clean, clean_line};
 use leaklab_reports::page::RunLife;
 use leaklab_reports::sketch::{Frame, braille, sparkline};
 use leaklab_run::{Cell, Outcome, Run, Sample};
@@ -148,7 +149,7 @@ impl Watch {
                 lines => format!("\x1b[{lines}A\x1b[J"),
             };
             self.lines_on_screen = text.lines().count();
-            print(&format!("{back}{text}"))?;
+            print_styled(&format!("{back}{}", clean(&text)))?;
         } else if last_time
             || self
                 .last_lines
@@ -174,7 +175,7 @@ impl Watch {
         };
         let mut text = format!(
             "{}  {ended} of {} cells ended{state}\n",
-            clean(&run.record.id),
+            clean_line(&run.record.id),
             run.cells.len()
         );
         let shown = shown(run);
@@ -202,14 +203,14 @@ impl Watch {
 impl WatchedCell {
     /// A line of figures, and a small chart below it while the cell runs.
     fn lines(&self, cell: &Cell, life: CellLife, width: usize) -> Vec<String> {
-        let id = clean(&cell.plan.id);
+        let id = clean_line(&cell.plan.id);
         let values = self.history.values();
         let frame = Frame::from_zero(&values);
         let state = state_words(cell, life, self.last.as_ref());
         let Some(sample) = &self.last else {
             return vec![format!("{id}  {state}")];
         };
-        let time = duration_text(Duration::from_secs_f64(sample.elapsed_ms.max(0.0) / 1e3));
+        let time = duration_text(ms_duration(sample.elapsed_ms));
         let operations = sample
             .ops_total
             .map_or_else(String::new, |ops| format!("  {} ops", count_text(ops)));
@@ -312,17 +313,10 @@ fn state_words(cell: &Cell, life: CellLife, last: Option<&Sample>) -> String {
             let verdict = judgement
                 .as_ref()
                 .and_then(|value| value.get("verdict")?.as_str())
-                .map_or_else(String::new, |verdict| format!(", {}", clean(verdict)));
+                .map_or_else(String::new, |verdict| format!(", {}", clean_line(verdict)));
             format!("{outcome}{verdict}")
         }
     }
-}
-
-/// Text from a file without the characters that could steer a terminal.
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 /// At most `width` characters, so that a line stays one line.
@@ -340,11 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_from_files_cannot_steer_the_terminal() {
-        assert_eq!(
-            clean("a\x1b[2Jb\r\n\u{9b}c"),
-            "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}c"
-        );
+    fn a_line_stays_one_line() {
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
     }

@@ -7,7 +7,8 @@ pub use history::History;
 
 use crate::supervisor::cell::{CellEvent, Observer};
 use crate::text::{bytes_text, count_text};
-use crate::time::duration_text;
+use crate::time::{duration_text, ms_duration};
+use crate::words::{clean, clean_line, say};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use leaklab_reports::sketch::{Frame, sparkline};
 use leaklab_run::{CellPlan, CellStatus, Outcome, Phase, Sample};
@@ -73,8 +74,8 @@ impl LiveView {
 
     fn say(&self, line: &str) {
         match &self.bars {
-            Some(bars) => drop(bars.println(line)),
-            None => eprintln!("{line}"),
+            Some(bars) => drop(bars.println(clean(line))),
+            None => say!("{line}"),
         }
     }
 
@@ -87,7 +88,7 @@ impl LiveView {
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         if bar.is_none() {
-            eprintln!("[{number}/{}] {} started", self.total, plan.id);
+            say!("[{number}/{}] {} started", self.total, plan.id);
         }
         let view = CellView {
             bar,
@@ -112,10 +113,11 @@ impl LiveView {
                 .planned_ms
                 .map_or(0.0, |planned| sample.elapsed_ms / planned);
             bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
-            bar.set_message(view.line(plan, sample, message_width()));
+            let line = view.line(plan, sample, message_width());
+            bar.set_message(clean_line(&line).into_owned());
         } else if view.last_line.elapsed() >= LINE_INTERVAL {
             view.last_line = Instant::now();
-            eprintln!(
+            say!(
                 "[{}/{}] {}",
                 view.number,
                 self.total,
@@ -178,7 +180,7 @@ impl CellView {
     /// Time, live heap, growth, verdict so far, operations and a small chart, as far as they
     /// fit; the most telling first.
     fn line(&self, plan: &CellPlan, sample: &Sample, width: usize) -> String {
-        let time = duration_text(Duration::from_secs_f64(sample.elapsed_ms.max(0.0) / 1e3));
+        let time = duration_text(ms_duration(sample.elapsed_ms));
         let heap = self.history.last().map_or("-".to_owned(), bytes_text);
         let growth = match self.history.growth() {
             Some(growth) if growth >= 0.0 => format!("+{}", bytes_text(growth)),

@@ -4,7 +4,6 @@ use crate::exit::Exit;
 use crate::results::judged::JudgedCell;
 use leaklab_run::{Outcome, Run};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use std::time::Duration;
 
 /// A suite per run, a test case per cell: a leak fails, what could not be told or measured is
 /// an error.
@@ -48,8 +47,6 @@ fn test_case(judged: &JudgedCell<'_>) -> TestCase {
     };
     let mut case = TestCase::new(cell.plan.variant.clone(), status);
     case.set_classname(format!("leaklab.{}", cell.plan.scenario));
-    case.set_time(Duration::from_secs_f64(
-        (cell.status.elapsed_ms / 1000.0).max(0.0),
-    ));
+    case.set_time(crate::time::ms_duration(cell.status.elapsed_ms));
     case
 }

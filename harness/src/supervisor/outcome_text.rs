@@ -2,11 +2,10 @@
 
 use super::cell::CellSetup;
 use crate::text::{bytes_text, plural};
-use crate::time::duration_text;
+use crate::time::{duration_text, ms_duration};
 use leaklab_run::{CellStatus, Outcome};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 /// Everything that the words depend on.
 pub struct Ended<'a> {
@@ -25,9 +24,7 @@ pub struct Ended<'a> {
 impl Ended<'_> {
     /// One sentence on what happened, and a hint that may be empty.
     pub fn describe(&self) -> (String, String) {
-        let after = duration_text(Duration::from_secs_f64(
-            self.status.elapsed_ms.max(0.0) / 1e3,
-        ));
+        let after = duration_text(ms_duration(self.status.elapsed_ms));
         let kept = format!("{} kept", plural(self.status.samples, "sample"));
         match self.outcome {
             Outcome::Completed => (self.completed(&after), self.malformed_hint()),

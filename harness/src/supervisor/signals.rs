@@ -1,6 +1,7 @@
 //! Ctrl-C and TERM: once to stop in order, twice to stop at once.
 
 use crate::system;
+use crate::words::say;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,14 +10,19 @@ static ASKED_BY: AtomicI32 = AtomicI32::new(0);
 /// Process groups that run, to be killed at the second signal.
 static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// Starts to listen for INT, TERM and HUP.
+/// Starts to listen for TERM, and for INT and HUP unless they were ignored at the start: then
+/// the caller (`nohup`, a shell without job control) wants them to do nothing.
 ///
 /// # Errors
 ///
 /// The error of the operating system if handlers cannot be set.
 pub fn listen() -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+    let wanted = [SIGINT, SIGHUP]
+        .into_iter()
+        .filter(|signal| !system::is_ignored(*signal))
+        .chain([SIGTERM]);
+    let mut signals = signal_hook::iterator::Signals::new(wanted)
         .map_err(std::io::Error::other)?;
     std::thread::Builder::new()
         .name("leaklab-signals".to_owned())
@@ -27,7 +33,7 @@ pub fn listen() -> std::io::Result<()> {
                     .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
                     .is_ok()
                 {
-                    eprintln!("stopping: files are being finished; once more to stop at once");
+                    say!("stopping: files are being finished; once more to stop at once");
                     continue;
                 }
                 for group in groups().iter() {
