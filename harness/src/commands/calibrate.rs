@@ -87,7 +87,8 @@ fn refuse_leaks(all: &[Owned]) -> anyhow::Result<()> {
             }
             Verdict::Inconclusive => say!(
                 "warning: {} is not known to be healthy, and neither are rates from it: {}",
-                owned.name, judgement.reason
+                owned.name,
+                judgement.reason
             ),
             Verdict::NoLeak => {}
         }

@@ -1,7 +1,7 @@
 //! `leaklab watch`: a run that goes on elsewhere, seen in a terminal through its folder.
 
-use crate::commands::{print, print_styled};
 use crate::commands::report::{newest_run, open};
+use crate::commands::{print, print_styled};
 use crate::exit::Exit;
 use crate::progress::History;
 use crate::results::judged::JudgedCell;

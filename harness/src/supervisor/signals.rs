@@ -22,8 +22,7 @@ pub fn listen() -> std::io::Result<()> {
         .into_iter()
         .filter(|signal| !system::is_ignored(*signal))
         .chain([SIGTERM]);
-    let mut signals = signal_hook::iterator::Signals::new(wanted)
-        .map_err(std::io::Error::other)?;
+    let mut signals = signal_hook::iterator::Signals::new(wanted).map_err(std::io::Error::other)?;
     std::thread::Builder::new()
         .name("leaklab-signals".to_owned())
         .stack_size(128 << 10)
