@@ -224,6 +224,7 @@ pub fn amount_text(amount: f64, unit: Unit) -> String {
     match unit {
         Unit::Bytes => bytes_text(amount),
         Unit::Count => number_text(amount),
+        Unit::Percent => format!("{} %", number_text(amount)),
     }
 }
 
@@ -241,6 +242,7 @@ pub fn interval_text(low: f64, high: f64, unit: Unit) -> (String, String) {
     let words = |value: f64, significant| match unit {
         Unit::Bytes => bytes_with(value, significant),
         Unit::Count => number_text(value),
+        Unit::Percent => format!("{} %", number_text(value)),
     };
     (3..7)
         .map(|significant| (words(low, significant), words(high, significant)))
@@ -376,6 +378,7 @@ mod tests {
         assert_eq!(signed_amount_text(1024.0, Unit::Bytes), "+1.00 KiB");
         assert_eq!(signed_amount_text(0.001, Unit::Bytes), "0 B");
         assert_eq!(signed_amount_text(-3.0, Unit::Count), "-3");
+        assert_eq!(signed_amount_text(1.2, Unit::Percent), "+1.20 %");
         let ends = interval_text(131_060.0, 131_084.0, Unit::Bytes);
         assert_eq!(ends, ("127.99 KiB".to_owned(), "128.01 KiB".to_owned()));
     }

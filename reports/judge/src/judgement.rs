@@ -154,4 +154,12 @@ pub struct Judgement {
     pub level: Option<f64>,
     /// Confidence of the interval.
     pub confidence: f64,
+    /// How likely growth within the budget shows what was seen here, or more (one-sided): what a
+    /// false discovery rate over many series is held with. 1 where the series says nothing.
+    #[serde(default = "says_nothing")]
+    pub p_value: f64,
+}
+
+fn says_nothing() -> f64 {
+    1.0
 }

@@ -71,6 +71,8 @@ pub enum Unit {
     Bytes,
     /// Things: descriptors, threads, tasks.
     Count,
+    /// Percent of something that the series does not say: a share of a machine's memory.
+    Percent,
 }
 
 /// What the judge is asked.

@@ -228,3 +228,23 @@ fn lost_readings_are_left_out() {
         value.iter().filter(|v| v.is_finite()).count()
     );
 }
+
+#[test]
+fn the_p_value_agrees_with_the_verdict_and_says_nothing_of_too_little() {
+    let time_s: Vec<f64> = (0..600).map(|i| f64::from(i) * 60.0).collect();
+    let noise = |t: f64| 1e5 * ((t / 60.0 * 0.618_033_988_75).fract() - 0.5);
+    let judged = |rate: f64, rows: usize| {
+        let value: Vec<f64> = time_s.iter().map(|t| 1e8 + rate * t + noise(*t)).collect();
+        judge(
+            &Series::new(&time_s[..rows], &value[..rows]),
+            &JudgeOptions::default(),
+        )
+        .expect("a judgement")
+    };
+    let (leak, level, short) = (judged(500.0, 600), judged(0.0, 600), judged(500.0, 6));
+    assert_eq!(leak.verdict, Verdict::Leak);
+    assert!(leak.p_value <= 0.005, "{}", leak.p_value);
+    assert_eq!(level.verdict, Verdict::NoLeak);
+    assert!(level.p_value >= 0.995, "{}", level.p_value);
+    assert_eq!(short.p_value, 1.0);
+}

@@ -9,6 +9,7 @@ mod windows;
 use crate::budget::Budget;
 use crate::fit::line::{Extras, Line};
 use crate::judgement::{Judgement, Shape, Verdict};
+use crate::policy::LEAST_BUDGET_PERCENT_PER_HOUR;
 use crate::prepare::{self, Frame};
 use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series, Unit};
@@ -115,6 +116,7 @@ pub(crate) fn budget_on_axis(frame: &Frame, options: &JudgeOptions, level: f64) 
             let least = match options.unit {
                 Unit::Bytes => 65_536.0,
                 Unit::Count => 1.0,
+                Unit::Percent => LEAST_BUDGET_PERCENT_PER_HOUR,
             };
             (level * 0.005).max(least)
         }

@@ -70,9 +70,28 @@ pub(crate) fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -
         points: frame.points,
         level: Some(finding.level),
         confidence,
+        p_value: p_value(finding),
     };
     judgement.reason = reason::reason(&judgement, &finding.why, options.unit, frame.by_operation);
     judgement
+}
+
+/// How likely a slope within the budget shows this one or a steeper one.
+///
+/// Where no line decided (windows, steps, many lives), a leak was still found with the deciding
+/// confidence, and what was left open says nothing.
+fn p_value(finding: &Finding) -> f64 {
+    let by_line = || {
+        let line = finding.line.as_ref()?;
+        Some(line.tail_beyond(finding.budget))
+    };
+    match (finding.verdict, &finding.why) {
+        (Verdict::Leak, _) => by_line()
+            .unwrap_or(1.0)
+            .min((1.0 - DECIDING_CONFIDENCE) / 2.0),
+        (_, Why::TooWide | Why::BelowBudget) => by_line().unwrap_or(1.0),
+        _ => 1.0,
+    }
 }
 
 /// The slope that would be told from none with a chance of nine in ten.

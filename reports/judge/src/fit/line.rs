@@ -6,7 +6,7 @@ use crate::stats::autoregression::{self, Memory};
 use crate::stats::newey_west::{automatic_lags, long_run_variance};
 use crate::stats::quantile::{median, robust_sigma};
 use crate::stats::regression::{Fit, least_squares};
-use crate::stats::student::t_quantile;
+use crate::stats::student::{t_cdf, t_quantile};
 
 /// Points of the second, coarser look at the noise.
 const COARSE_POINTS: usize = 48;
@@ -48,6 +48,19 @@ impl Line {
             .map(|p| t_quantile(0.5 + confidence / 2.0, p.degrees) * p.standard_error)
             .fold(0.0, f64::max)
             .hypot(self.grain_error)
+    }
+
+    /// The chance that a true slope of `budget` shows one like this or steeper: by the least
+    /// precise of its estimates.
+    pub fn tail_beyond(&self, budget: f64) -> f64 {
+        let chances = self.precision.iter().map(|p| {
+            let error = p.standard_error.hypot(self.grain_error);
+            match error > 0.0 {
+                true => t_cdf((budget - self.slope) / error, p.degrees),
+                false => f64::from(u8::from(self.slope <= budget)),
+            }
+        });
+        chances.fold(0.0, f64::max)
     }
 
     /// The largest of its standard errors.
