@@ -1,0 +1,21 @@
+// Whoever sends a request chooses its method, and each method makes a series of its own.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/sdk/metric"
+)
+
+func main() {
+	provider := metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
+	handler := otelhttp.NewHandler(http.NotFoundHandler(), "server", otelhttp.WithMeterProvider(provider))
+	requests := 1_000_000
+	run(1000, func() {
+		requests++
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(fmt.Sprintf("M%d", requests), "/", nil))
+	})
+}

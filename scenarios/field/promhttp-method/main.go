@@ -1,0 +1,21 @@
+// Whoever sends a request chooses its method, and each method makes a series of its own.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+func main() {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "requests_total"}, []string{"code", "method"})
+	handler := promhttp.InstrumentHandlerCounter(counter, http.NotFoundHandler())
+	requests := 1_000_000
+	run(2000, func() {
+		requests++
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(fmt.Sprintf("M%d", requests), "/", nil))
+	})
+}
