@@ -13,7 +13,7 @@ prints a line `FILE VERDICT` for each series. RULE is one of:
     otava           Apache Otava: change points at its defaults; leak if the mean after the last
                     change lies above the mean of the first segment by more than the budget allows
     predict-linear  promtool: Prometheus' predict_linear over the second half of the run, for one
-                    run length ahead, above the last value by more than the budget allows
+                    run length ahead, above that half's mean by more than the budget allows
 
 Rules that know two answers say `no-leak` where they do not say `leak`. Where operations are
 counted and the budget is per operation, time is replaced by operations. Pairs grow with the
@@ -102,8 +102,10 @@ def predict_linear(cases):
     for path, (unit, value, budget) in cases:
         unit, value = groups(unit, value)
         last = len(unit) - 1
-        allowed = value[-1] + budget * (unit[-1] - unit[0])
-        window, ahead = f"{(last + 1) // 2 + 1}m", 60 * last
+        half = (last + 1) // 2 + 1
+        window, ahead = f"bytes[{half}m]", 60 * last
+        # From the middle of the window to a run length after its end.
+        allowed = budget * (unit[-1] - unit[0]) * (last + 0.5 * (half - 1)) / last
         tests.append({
             "interval": "1m",
             "input_series": [{
@@ -111,7 +113,7 @@ def predict_linear(cases):
                 "values": " ".join(f"{v:.0f}" for v in value),
             }],
             "promql_expr_test": [{
-                "expr": f"predict_linear(bytes[{window}], {ahead}) > {allowed!r}",
+                "expr": f"predict_linear({window}, {ahead}) - avg_over_time({window}) > {float(allowed)!r}",
                 "eval_time": f"{last}m",
                 "exp_samples": [],
             }],
