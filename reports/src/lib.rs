@@ -7,6 +7,7 @@
 pub mod chart;
 pub mod compare;
 pub mod foreign;
+pub mod history;
 pub mod page;
 pub mod remedies;
 pub mod sketch;

@@ -3,7 +3,7 @@
 /// Confidence of every interval that a comparison reports.
 pub const CONFIDENCE: f64 = 0.95;
 /// The quantile of the normal distribution that belongs to it: Φ(z) = 0.975.
-const Z: f64 = 1.959_963_984_540_054;
+pub const Z: f64 = 1.959_963_984_540_054;
 
 /// A value and the ends of its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
