@@ -14,8 +14,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decide::report::resolution;
-use crate::decide::{DECIDING_CONFIDENCE, examine, judge};
+use crate::decide::{judge, judge_prepared};
 use crate::judgement::Verdict;
+use crate::policy::verdict::DECIDING_CONFIDENCE;
 use crate::prepare;
 use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::stats::random::SplitMix;
@@ -144,15 +145,15 @@ struct Healthy {
 }
 
 fn take_apart(run: &Series<'_>, options: &JudgeOptions) -> Result<Option<Healthy>, JudgeError> {
-    let frame = prepare::prepare(run, options)?;
-    let finding = examine(&frame, options, DECIDING_CONFIDENCE);
+    let prepared = prepare::prepare(run, options)?;
+    let finding = judge_prepared(&prepared, options, DECIDING_CONFIDENCE);
     let Some(line) = &finding.line else {
         return Ok(None);
     };
-    let unit_s = frame.seconds_per_unit;
-    let begin_s = frame.start_s + frame.lead_s + finding.fitted.0 * unit_s;
+    let unit_s = prepared.seconds_per_unit;
+    let begin_s = prepared.start_s + prepared.lead_s + finding.fitted.0 * unit_s;
     let slope_per_s = line.slope / unit_s;
-    let first_value = frame.base + line.start_value;
+    let first_value = prepared.base + line.start_value;
     let kept: Vec<usize> = (0..run.time_s.len())
         .filter(|&i| {
             run.time_s[i] >= begin_s

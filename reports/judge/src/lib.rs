@@ -31,6 +31,7 @@ pub mod sequential;
 mod series;
 mod shape;
 pub mod stats;
+mod track;
 
 pub use amount::parse_amount;
 pub use budget::{Budget, BudgetError};

@@ -5,12 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decide::judge_prepared;
 use crate::decide::report::resolution;
-use crate::decide::{DECIDING_CONFIDENCE, examine};
 use crate::fit::line::Line;
+use crate::policy::verdict::DECIDING_CONFIDENCE;
 use crate::prepare;
 use crate::series::{JudgeError, JudgeOptions, Series};
-use crate::shape::sawtooth;
+use crate::shape::sawtooth::find_sawtooth;
 
 use crate::stats::student::t_quantile;
 
@@ -67,12 +68,12 @@ pub struct Noise {
 ///
 /// [`JudgeError`] as [`super::judge`].
 pub fn noise_of(series: &Series<'_>, options: &JudgeOptions) -> Result<Option<Noise>, JudgeError> {
-    let frame = prepare::prepare(series, options)?;
-    let finding = examine(&frame, options, DECIDING_CONFIDENCE);
+    let prepared = prepare::prepare(series, options)?;
+    let finding = judge_prepared(&prepared, options, DECIDING_CONFIDENCE);
     let Some(line) = &finding.line else {
         return Ok(None);
     };
-    let unit_s = frame.seconds_per_unit;
+    let unit_s = prepared.seconds_per_unit;
     let per_hour = 3_600.0 / unit_s;
     let settled_s = (finding.fitted.1 - finding.fitted.0) * unit_s;
     let begin = match finding.stretch.0 < EARLY * finding.fitted.1 {
@@ -80,8 +81,8 @@ pub fn noise_of(series: &Series<'_>, options: &JudgeOptions) -> Result<Option<No
         false => finding.stretch.0,
     };
     let warm_up_s = (finding.fitted.0 - begin) * unit_s;
-    let interval_s = frame.duration_s / (frame.points as f64 - 1.0).max(1.0);
-    let teeth = sawtooth::sawtooth(&frame.fine).map(|sawtooth| sawtooth.floor.len() as f64);
+    let interval_s = prepared.duration_s / (prepared.points as f64 - 1.0).max(1.0);
+    let teeth = find_sawtooth(&prepared.fine).map(|sawtooth| sawtooth.floor.len() as f64);
     // The line was fitted to this many points at most; its memory is that from point to point.
     let (point_s, least_s, fewest_s) = match teeth {
         Some(teeth) => {
@@ -109,13 +110,13 @@ pub fn noise_of(series: &Series<'_>, options: &JudgeOptions) -> Result<Option<No
         independent_s: independent_s(line.memory.rho, settled_s / point_s, point_s, least_s),
         grain: match options.exact {
             true => 1.0,
-            false => frame.quantum,
+            false => prepared.grain,
         },
         budget_per_hour: finding.budget * per_hour,
-        operations_per_hour: frame
+        operations_per_hour: prepared
             .operations
-            .filter(|_| frame.duration_s > 0.0)
-            .map(|n| n / frame.duration_s * 3_600.0),
+            .filter(|_| prepared.duration_s > 0.0)
+            .map(|n| n / prepared.duration_s * 3_600.0),
     };
     noise.visible_per_hour = noise.visible_after_warm_up(settled_s);
     Ok(Some(noise))

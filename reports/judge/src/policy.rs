@@ -8,3 +8,230 @@ pub const RSS_GRAIN_BYTES: f64 = 131_072.0;
 /// The least default budget of a share, in percent per hour: the last digit that tools print
 /// of one (`%.2f` in `pidstat` and `sar`).
 pub const LEAST_BUDGET_PERCENT_PER_HOUR: f64 = 0.01;
+
+/// Confidence of a verdict, and how much is looked at.
+pub(crate) mod verdict {
+    /// Confidence of the interval that decides. The reported one is narrower.
+    pub(crate) const DECIDING_CONFIDENCE: f64 = 0.99;
+
+    /// Confidence of the reported interval, unless asked otherwise.
+    pub(crate) const REPORTED_CONFIDENCE: f64 = 0.95;
+
+    /// Points that the trend is fitted to, at most.
+    pub(crate) const TREND_POINTS: usize = 400;
+
+    /// Fewest readings for a verdict.
+    pub(crate) const FEWEST_READINGS: usize = 10;
+}
+
+/// What is put aside before shapes are looked for.
+pub(crate) mod prepare {
+    /// Longer series are grouped into stretches of time before shapes are looked for.
+    pub(crate) const FINE_POINTS: usize = 4_000;
+}
+
+/// What a sawtooth is, and when its floors speak.
+pub(crate) mod sawtooth {
+    /// Share of a rise that counts as its beginning.
+    pub(crate) const EARLY: f64 = 0.12;
+
+    /// Share of the range by which a tooth must rise and fall.
+    pub(crate) const TOOTH: f64 = 0.4;
+
+    /// How many times as large as another a tooth may be and still be like it.
+    pub(crate) const UNLIKE: f64 = 2.0;
+
+    /// How much the floor of a sawtooth varies before anything is known, in heights.
+    pub(crate) const FLOOR_SHARE: f64 = 0.008;
+
+    /// Teeth of less than this share of the rise over the series are dips in it.
+    pub(crate) const SMALL_TEETH: f64 = 0.2;
+}
+
+/// Lives between restarts.
+pub(crate) mod restarts {
+    /// Falls from which on their intervals show whether they come in a cycle.
+    pub(crate) const SOME_FALLS: usize = 3;
+
+    /// Share of the run from which on a stretch between restarts speaks for it.
+    pub(crate) const LONG_STRETCH: f64 = 0.2;
+
+    /// Share of the run from which on short lives that agree speak for it.
+    pub(crate) const MOST_OF_TIME: f64 = 0.5;
+
+    /// More deep falls than this are not restarts.
+    pub(crate) const MOST_RESTARTS: usize = 24;
+
+    /// How far above its beginning, in shares of the range, a restarted program begins at most.
+    pub(crate) const TO_BASE: f64 = 0.4;
+
+    /// The lowest share of the range, in which a steady rise spends as much of its time.
+    pub(crate) const LOW: f64 = 0.15;
+}
+
+/// Steps of the level: once, or again and again.
+pub(crate) mod steps {
+    /// Steps beyond this number are a texture or a staircase, not events, and how many of them
+    /// are looked at.
+    pub(crate) const MOST_STEPS: usize = 24;
+
+    pub(crate) const MOST_STAIRS: usize = 200;
+
+    /// Share of the series at its beginning whose steps may be those of a warm-up.
+    pub(crate) const WARM_UP: f64 = 0.2;
+
+    /// The share of a step that must be left after a while.
+    pub(crate) const LASTING: f64 = 0.3;
+
+    /// Fewest and most moves of a level that otherwise rests.
+    pub(crate) const FEWEST_MOVES: usize = 3;
+
+    pub(crate) const MOST_MOVES: usize = 20;
+
+    /// Shares of the series from which on its moves are looked at.
+    pub(crate) const MOVES_FROM: [f64; 3] = [WARM_UP, 0.35, 0.5];
+}
+
+/// The search for steps.
+pub(crate) mod mosum {
+    /// How many robust standard deviations of its kind a change of level must reach.
+    pub(crate) const OUTLYING: f64 = 7.0;
+}
+
+/// What a cycle is.
+pub(crate) mod cycle {
+    /// Points that a cycle is looked for in.
+    pub(crate) const CYCLE_POINTS: usize = 400;
+
+    /// Fewest points to a cycle that is looked for.
+    pub(crate) const POINTS_PER_CYCLE: f64 = 6.0;
+
+    /// Share of the variance about a line that a cycle must explain to be taken for one: a wander
+    /// goes up and down a few times by itself, but hardly ever [`MANY_CYCLES`] times alike.
+    pub(crate) const CYCLE_SHARE: f64 = 0.7;
+
+    pub(crate) const MANY_CYCLES: f64 = 8.0;
+
+    pub(crate) const MANY_CYCLES_SHARE: f64 = 0.5;
+
+    pub(crate) const FEW_CYCLES: f64 = 3.0;
+
+    pub(crate) const FEW_CYCLES_SHARE: f64 = 0.95;
+
+    /// Fewest cycles, of unknown and of known length, that are told from a wander.
+    pub(crate) const FEWEST_CYCLES: f64 = 2.4;
+
+    pub(crate) const FEWEST_DAYS: f64 = 1.4;
+
+    /// The share that a daily course must explain where fewer than [`FEW_CYCLES`] were seen.
+    pub(crate) const FEW_DAYS_SHARE: f64 = 0.85;
+
+    /// Distance of the lengths that are tried first, in cycles over the series.
+    pub(crate) const GRID: f64 = 0.15;
+
+    /// How much less half of the frequency must leave unexplained to be taken instead.
+    pub(crate) const HALVED: f64 = 0.8;
+
+    /// Highest peaks of the periodogram that are looked at closely.
+    pub(crate) const PEAKS: usize = 3;
+
+    /// Most harmonics that describe a cycle, and the points that each needs in one.
+    pub(crate) const MOST_HARMONICS: usize = 6;
+
+    pub(crate) const POINTS_PER_HARMONIC: f64 = 4.0;
+
+    /// How much (in F) the best harmonics beyond the second must explain to be taken in.
+    pub(crate) const HARMONIC_GAIN: f64 = 10.0;
+
+    /// Share of the series at its beginning that may be a warm-up and hide the cycle.
+    pub(crate) const WARM_UP: f64 = 0.3;
+}
+
+/// The line and its precision.
+pub(crate) mod line {
+    /// Points of the second, coarser look at the noise.
+    pub(crate) const COARSE_POINTS: usize = 48;
+
+    /// Cycles from which on an error of their length is told from a slope.
+    pub(crate) const DRIFT_CYCLES: f64 = 2.0;
+}
+
+/// The end of the warm-up.
+pub(crate) mod settled {
+    /// Shares of the run at which the settled part may begin.
+    pub(crate) const STARTS: [f64; 20] = [
+        0.0, 0.02, 0.04, 0.07, 0.1, 0.14, 0.18, 0.22, 0.27, 0.32, 0.37, 0.42, 0.47, 0.52, 0.57,
+        0.62, 0.66, 0.7, 0.74, 0.78,
+    ];
+
+    /// Shares of the settled part at which its slope is tested for a change.
+    pub(crate) const PLACES: [f64; 15] = [
+        0.25, 0.54, 0.08, 0.75, 0.4, 0.04, 0.12, 0.18, 0.33, 0.47, 0.61, 0.68, 0.82, 0.88, 0.93,
+    ];
+
+    /// Fewest points of a settled part.
+    pub(crate) const FEWEST: usize = 8;
+
+    /// Fewest points of a later beginning, and how much narrower its interval must be.
+    pub(crate) const LATER_FEWEST: usize = 60;
+
+    pub(crate) const NARROWER: f64 = 0.5;
+
+    /// Probability with which one test of a straight stretch errs, on either side.
+    pub(crate) const TEST_ERROR: f64 = 0.0005;
+}
+
+/// Growth that slows down.
+pub(crate) mod slowing {
+    /// Points the curves are compared on.
+    pub(crate) const POINTS: usize = 200;
+
+    /// How much better (in units of twice the log-likelihood) a lasting slope must explain the
+    /// series than any curve that flattens out.
+    pub(crate) const MARGIN: f64 = 12.0;
+
+    /// How much more a warm-up of two curves must explain than one of a single curve: it bends as
+    /// the noise does.
+    pub(crate) const SECOND_CURVE: f64 = 6.0;
+}
+
+/// One stretch without restarts.
+pub(crate) mod segment {
+    /// How much better (twice the log-likelihood) slowing growth must explain a series that
+    /// passes for straight, to veto a leak.
+    pub(crate) const LINE_MARGIN: f64 = 6.0;
+
+    /// A warm-up shorter than this share of the run is over at once.
+    pub(crate) const AT_ONCE: f64 = 0.05;
+}
+
+/// Windows of a series that is nowhere straight.
+pub(crate) mod windows {
+    /// Windows that must agree.
+    pub(crate) const WINDOWS: usize = 5;
+
+    /// Share of the run that is left out at its beginning.
+    pub(crate) const LEFT_OUT: f64 = 0.3;
+
+    /// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
+    pub(crate) const MANY: f64 = 1e9;
+
+    /// Shares of the fitted part, at its end and at its beginning, that must not contradict a leak.
+    pub(crate) const LAST: [f64; 3] = [0.25, 0.35, 0.5];
+
+    pub(crate) const FIRST: f64 = 0.35;
+
+    /// Groups in which a late rise is compared with the falls of the series, and how many times
+    /// the deepest of these it must be.
+    pub(crate) const FALL_GROUPS: usize = 48;
+
+    pub(crate) const ABOVE_FALLS: f64 = 1.5;
+
+    /// How deep the means of [`FALL_GROUPS`] groups of independent noise fall, in their standard
+    /// deviations, at most in nineteen of twenty series: numpy 2.4.6, the 0.95 quantile of
+    /// `(maximum.accumulate(y, 1) - y).max(1)` for 20,000 rows `y` of 48 standard normal values.
+    pub(crate) const FALL_OF_NOISE: f64 = 5.4;
+
+    /// How small the range must be beside what the budget allows in the time.
+    pub(crate) const STANDSTILL: f64 = 0.4;
+}

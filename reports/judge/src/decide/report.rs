@@ -1,23 +1,24 @@
 //! From what was found to the judgement that is given.
 
-use crate::decide::{DECIDING_CONFIDENCE, FEWEST_READINGS, Finding, REPORTED_CONFIDENCE};
+use crate::decide::finding::Finding;
 use crate::fit::line::Line;
 use crate::judgement::{Fitted, Judgement, Verdict};
-use crate::prepare::Frame;
-use crate::reason::{self, Why};
+use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS, REPORTED_CONFIDENCE};
+use crate::prepare::Prepared;
+use crate::reason::Why;
 use crate::series::JudgeOptions;
 
-/// The judgement on `frame` in the units that people read.
-pub(crate) fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -> Judgement {
+/// The judgement on `prepared` in the units that people read.
+pub(crate) fn report(prepared: &Prepared, finding: &Finding, options: &JudgeOptions) -> Judgement {
     let confidence = options.confidence.unwrap_or(REPORTED_CONFIDENCE);
-    let per_hour = 3_600.0 / frame.seconds_per_unit;
-    let per_op = if frame.by_operation {
+    let per_hour = 3_600.0 / prepared.seconds_per_unit;
+    let per_op = if prepared.by_operation {
         Some(1.0)
     } else {
-        frame
+        prepared
             .operations
-            .filter(|_| frame.duration_s > 0.0)
-            .map(|operations| frame.duration_s / operations)
+            .filter(|_| prepared.duration_s > 0.0)
+            .map(|operations| prepared.duration_s / operations)
     };
     let figures = finding.line.as_ref().map(|line| {
         let half = line.half_width(confidence);
@@ -27,16 +28,16 @@ pub(crate) fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -
         .line
         .as_ref()
         .map(|line| resolution(line) * per_hour);
-    let seconds = |x: f64| frame.start_s + frame.lead_s + x * frame.seconds_per_unit;
+    let seconds = |x: f64| prepared.start_s + prepared.lead_s + x * prepared.seconds_per_unit;
     let end_value = finding
         .line
         .as_ref()
-        .map(|line| frame.base + line.end_value);
+        .map(|line| prepared.base + line.end_value);
     let time_to_limit_s = match (options.limit, &finding.line, end_value) {
         (Some(limit), Some(line), Some(end))
             if line.slope > 0.0 && finding.verdict != Verdict::NoLeak =>
         {
-            Some(((limit - end) / line.slope).max(0.0) * frame.seconds_per_unit)
+            Some(((limit - end) / line.slope).max(0.0) * prepared.seconds_per_unit)
         }
         _ => None,
     };
@@ -57,22 +58,27 @@ pub(crate) fn report(frame: &Frame, finding: &Finding, options: &JudgeOptions) -
             .line
             .as_ref()
             .filter(|_| finding.why != Why::Unsettled)
-            .map(|_| seconds(finding.fitted.0) - frame.start_s),
-        needs_s: needs(frame, finding),
+            .map(|_| seconds(finding.fitted.0) - prepared.start_s),
+        needs_s: needs(prepared, finding),
         time_to_limit_s,
         reason: String::new(),
         fitted: finding.line.as_ref().map(|line| Fitted {
             start_s: seconds(finding.fitted.0),
             end_s: seconds(finding.fitted.1),
-            start_value: frame.base + line.start_value,
-            end_value: frame.base + line.end_value,
+            start_value: prepared.base + line.start_value,
+            end_value: prepared.base + line.end_value,
         }),
-        points: frame.points,
+        points: prepared.points,
         level: Some(finding.level),
         confidence,
         p_value: p_value(finding),
     };
-    judgement.reason = reason::reason(&judgement, &finding.why, options.unit, frame.by_operation);
+    judgement.reason = crate::reason::reason(
+        &judgement,
+        &finding.why,
+        options.unit,
+        prepared.by_operation,
+    );
     judgement
 }
 
@@ -101,11 +107,11 @@ pub(crate) fn resolution(line: &Line) -> f64 {
 }
 
 /// How many seconds longer the run must be.
-fn needs(frame: &Frame, finding: &Finding) -> Option<f64> {
+fn needs(prepared: &Prepared, finding: &Finding) -> Option<f64> {
     if finding.verdict != Verdict::Inconclusive {
         return None;
     }
-    let fitted_s = (finding.fitted.1 - finding.fitted.0) * frame.seconds_per_unit;
+    let fitted_s = (finding.fitted.1 - finding.fitted.0) * prepared.seconds_per_unit;
     let longer = match (&finding.why, &finding.line) {
         (Why::TooWide, Some(line)) => {
             let distance = (line.slope - finding.budget).abs();
@@ -118,10 +124,10 @@ fn needs(frame: &Frame, finding: &Finding) -> Option<f64> {
             fitted_s * (factor - 1.0)
         }
         (Why::TooFewReadings { readings }, _) => {
-            let usual = frame.duration_s / (*readings as f64 - 1.0).max(1.0);
+            let usual = prepared.duration_s / (*readings as f64 - 1.0).max(1.0);
             usual * (4.0 * FEWEST_READINGS as f64 - *readings as f64).max(1.0)
         }
-        _ => frame.duration_s,
+        _ => prepared.duration_s,
     };
     Some(longer).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
 }

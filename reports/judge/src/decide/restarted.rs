@@ -1,33 +1,33 @@
 //! The lives of a program that was restarted while it was recorded.
 
-use crate::decide::stretch;
+use crate::decide::finding::{Finding, compare_with_budget, day_on_axis};
+use crate::decide::segment::judge_segment;
 use crate::decide::windows;
-use crate::decide::{FEWEST_READINGS, Finding, REPORTED_CONFIDENCE, day_on_axis, hold};
-use crate::fit::line::{Extras, Line, Precision};
+use crate::fit::line::{Line, Precision};
+use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
-use crate::prepare::{self, Frame, Track};
+use crate::policy::restarts::{LONG_STRETCH, MOST_OF_TIME, SOME_FALLS};
+use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
+use crate::prepare::Prepared;
 use crate::reason::Why;
 use crate::series::JudgeOptions;
-use crate::shape::cycle;
-use crate::shape::steps;
-
-/// Falls from which on their intervals show whether they come in a cycle.
-const SOME_FALLS: usize = 3;
-
-/// Share of the run from which on a stretch between restarts speaks for it.
-const LONG_STRETCH: f64 = 0.2;
-
-/// Share of the run from which on short lives that agree speak for it.
-const MOST_OF_TIME: f64 = 0.5;
+use crate::shape::bursts::without_long_bursts;
+use crate::shape::cycle::find_cycle;
+use crate::shape::restarts::{deep_falls, find_restarts, rests_low};
+use crate::track::Track;
 
 /// Judges a series that restarts cut into lives, each for itself; as one stretch where there is
 /// none.
-pub(crate) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> Finding {
-    let track = &frame.fine;
-    let quick = &frame.quick_restarts;
+pub(crate) fn judge_restarted(
+    prepared: &Prepared,
+    options: &JudgeOptions,
+    deciding_confidence: f64,
+) -> Finding {
+    let track = &prepared.fine;
+    let quick = &prepared.quick_restarts;
     let (track, cuts) = if quick.is_empty() {
-        let track = prepare::without_long_bursts(track, frame.quantum);
-        let cuts = steps::restarts(&track);
+        let track = without_long_bursts(track, prepared.grain);
+        let cuts = find_restarts(&track);
         (track, cuts)
     } else {
         let at = |&place: &f64| track.x.partition_point(|&x| x < place);
@@ -35,11 +35,11 @@ pub(crate) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
     };
     let track = &track;
     // What falls at equal intervals is a job that comes and goes rather than a restart.
-    let is_cycle = || cycle::find(track, &Extras::default(), day_on_axis(frame)).is_some();
-    let is_job = || cuts.len() >= SOME_FALLS && steps::rests_low(track, &cuts) && is_cycle();
-    let falls_elsewhere = || steps::deep_falls(&frame.fine) > 2 * cuts.len() + 1;
+    let is_cycle = || find_cycle(track, &Regressors::default(), day_on_axis(prepared)).is_some();
+    let is_job = || cuts.len() >= SOME_FALLS && rests_low(track, &cuts) && is_cycle();
+    let falls_elsewhere = || deep_falls(&prepared.fine) > 2 * cuts.len() + 1;
     if cuts.is_empty() || falls_elsewhere() || is_job() {
-        return stretch::examine(frame, track, options, deciding);
+        return judge_segment(prepared, track, options, deciding_confidence);
     }
     let mut edges = vec![0];
     edges.extend(cuts);
@@ -49,14 +49,14 @@ pub(crate) fn examine(frame: &Frame, options: &JudgeOptions, deciding: f64) -> F
         .filter(|edge| edge[1] - edge[0] >= FEWEST_READINGS)
         .map(|edge| {
             let part = track.slice(edge[0]..edge[1]);
-            let mut finding = stretch::examine(frame, &part, options, deciding);
+            let mut finding = judge_segment(prepared, &part, options, deciding_confidence);
             doubt_one_tooth(&mut finding, &part, deepest_fall(track, &edges));
             finding
         })
         .collect();
-    let mut finding = combine(findings, frame, options, deciding);
+    let mut finding = combine_lives(findings, prepared, options, deciding_confidence);
     if finding.verdict == Verdict::Inconclusive
-        && let Some(line) = windows::standstill(track, finding.budget, frame.quantum)
+        && let Some(line) = windows::standstill(track, finding.budget, prepared.grain)
     {
         finding.verdict = Verdict::NoLeak;
         finding.why = Why::Standstill;
@@ -103,11 +103,11 @@ fn doubt_one_tooth(finding: &mut Finding, part: &Track, fall: f64) {
 
 /// The stretches between restarts: the longest that decides, unless another contradicts it; or
 /// else what they say together.
-fn combine(
+fn combine_lives(
     mut findings: Vec<Finding>,
-    frame: &Frame,
+    prepared: &Prepared,
     options: &JudgeOptions,
-    deciding: f64,
+    deciding_confidence: f64,
 ) -> Finding {
     findings.sort_by(|a, b| (b.stretch.1 - b.stretch.0).total_cmp(&(a.stretch.1 - a.stretch.0)));
     let restarts = findings.len().saturating_sub(1);
@@ -120,13 +120,13 @@ fn combine(
         .filter(|f| f.verdict != Verdict::Inconclusive);
     let Some(best) = decided.next() else {
         let Some(mut longest) = findings.first().cloned() else {
-            return stretch::examine(frame, &frame.fine, options, deciding);
+            return judge_segment(prepared, &prepared.fine, options, deciding_confidence);
         };
         if longest.verdict != Verdict::Inconclusive && !most_agree(&findings, &longest, total) {
             longest.verdict = Verdict::Inconclusive;
             longest.why = Why::ShortLives { restarts };
         }
-        return pool(longest, &findings, deciding);
+        return pool(longest, &findings, deciding_confidence);
     };
     let contradiction = decided.any(|other| other.verdict != best.verdict)
         || findings
@@ -169,12 +169,12 @@ fn excludes(life: &Finding, leak: &Finding) -> bool {
 
 /// The longest life, decided by what all of `findings` say together where it is too uncertain
 /// alone.
-fn pool(mut longest: Finding, findings: &[Finding], deciding: f64) -> Finding {
+fn pool(mut longest: Finding, findings: &[Finding], deciding_confidence: f64) -> Finding {
     if longest.why == Why::TooWide
         && let Some(line) = pooled(findings)
     {
         let alone = longest.clone();
-        hold(&mut longest, line, true, deciding);
+        compare_with_budget(&mut longest, line, true, deciding_confidence);
         match longest.verdict {
             // What is left of many warm-ups, or of the bends of many teeth, adds up as a leak does.
             Verdict::Leak if findings.len() > SOME_FALLS => longest = alone,

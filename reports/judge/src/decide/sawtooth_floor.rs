@@ -1,33 +1,32 @@
 //! A sawtooth, judged on its floors.
 
-use crate::decide::{Finding, TREND_POINTS, budget_on_axis, hold};
-use crate::fit::line::{self, Extras, Line, Precision, fit_line};
-use crate::fit::settled;
+use crate::decide::finding::{Finding, budget_on_axis, compare_with_budget};
+use crate::fit::line::{Line, Precision, fit_line};
+use crate::fit::model::{Regressors, columns, fit};
+use crate::fit::settled::find_settled;
 use crate::judgement::{Shape, Verdict};
-use crate::prepare::{Frame, Track, coarse};
+use crate::policy::sawtooth::{FLOOR_SHARE, UNLIKE};
+use crate::policy::settled::FEWEST;
+use crate::policy::verdict::TREND_POINTS;
+use crate::prepare::Prepared;
 use crate::reason::Why;
 use crate::series::JudgeOptions;
 use crate::shape::sawtooth::Sawtooth;
 use crate::stats::autoregression::Memory;
 use crate::stats::quantile::median;
-
-/// How many times as large as another a tooth may be and still be like it.
-const UNLIKE: f64 = 2.0;
-
-/// How much the floor of a sawtooth varies before anything is known, in heights.
-const FLOOR_SHARE: f64 = 0.008;
+use crate::track::{Track, coarse};
 
 /// Judges a sawtooth on the lowest points of its teeth.
-pub(crate) fn examine(
-    frame: &Frame,
+pub(crate) fn judge_sawtooth(
+    prepared: &Prepared,
     sawtooth: &Sawtooth,
     options: &JudgeOptions,
-    deciding: f64,
+    deciding_confidence: f64,
 ) -> Finding {
-    let track = &frame.fine;
+    let track = &prepared.fine;
     let floor = &sawtooth.floor;
-    let level = frame.base + median(&floor.y).unwrap_or(0.0);
-    let budget = budget_on_axis(frame, options, level);
+    let level = prepared.base + median(&floor.y).unwrap_or(0.0);
+    let budget = budget_on_axis(prepared, options, level);
     let whole = (track.x[0], track.x[track.len() - 1]);
     let teeth = floor.len();
     let mut finding = Finding {
@@ -46,19 +45,29 @@ pub(crate) fn examine(
         return finding;
     }
     let coarse_floor = coarse(floor, TREND_POINTS, &[]);
-    let settled = settled::find(&coarse_floor, &Extras::default(), budget, frame.quantum);
-    let few = coarse_floor.len() < settled::FEWEST;
+    let settled = find_settled(
+        &coarse_floor,
+        &Regressors::default(),
+        budget,
+        prepared.grain,
+    );
+    let few = coarse_floor.len() < FEWEST;
     let part = coarse_floor.slice(settled.start..coarse_floor.len());
     let line = if part.len() < 10 {
         fit_few(&part)
     } else {
-        fit_line(&part, &Extras::default(), frame.quantum)
+        fit_line(&part, &Regressors::default(), prepared.grain)
     };
     let Some(line) = line.map(|line| widen_for_few_teeth(line, &part, sawtooth)) else {
         return finding;
     };
     finding.fitted = (part.x[0], part.x[part.len() - 1]);
-    hold(&mut finding, line, settled.straight || few, deciding);
+    compare_with_budget(
+        &mut finding,
+        line,
+        settled.straight || few,
+        deciding_confidence,
+    );
     finding.shape = Shape::Sawtooth;
     if few && finding.verdict == Verdict::Leak && !rises_to_the_end(floor) {
         finding.verdict = Verdict::Inconclusive;
@@ -86,7 +95,7 @@ fn rises_to_the_end(floor: &Track) -> bool {
 
 /// A line through three or four floors, without a look at the memory of their noise.
 fn fit_few(floor: &Track) -> Option<Line> {
-    let fitted = line::fit(&line::columns(&floor.x, &Extras::default()), &floor.y)?;
+    let fitted = fit(&columns(&floor.x, &Regressors::default()), &floor.y)?;
     let freedom = (floor.len() as f64 - 2.0).max(1.0);
     Some(Line {
         slope: fitted.coefficients[1] / floor.span(),

@@ -1,36 +1,31 @@
 //! A series that is nowhere straight can still be clear: where every window of its later part
 //! lies on the same side of the budget.
 
-use crate::fit::line::{Extras, Line, Precision, fit_line};
+use crate::fit::line::{Line, Precision, fit_line};
+use crate::fit::model::Regressors;
 use crate::judgement::Verdict;
-use crate::prepare::{Track, coarse};
+use crate::policy::windows::{
+    ABOVE_FALLS, FALL_GROUPS, FALL_OF_NOISE, FIRST, LAST, LEFT_OUT, MANY, STANDSTILL, WINDOWS,
+};
 use crate::stats::quantile::{median, quantile};
-
-/// Windows that must agree.
-const WINDOWS: usize = 5;
-
-/// Share of the run that is left out at its beginning.
-const LEFT_OUT: f64 = 0.3;
+use crate::track::{Track, coarse};
 
 /// Where the later part of `track` begins.
 fn later_from(track: &Track) -> f64 {
     track.x[0] + LEFT_OUT * track.span()
 }
 
-/// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
-const MANY: f64 = 1e9;
-
 /// The verdict that all windows share, with a line whose interval spans their slopes.
 ///
 /// A leak is not said where each window rises less than the one before: such growth may end.
 pub(crate) fn agreement(
     track: &Track,
-    extras: &Extras,
+    regressors: &Regressors,
     budget: f64,
     confidence: f64,
-    quantum: f64,
+    grain: f64,
 ) -> Option<(Verdict, Line)> {
-    if extras.cycle.is_some() || track.len() < 8 * WINDOWS {
+    if regressors.cycle.is_some() || track.len() < 8 * WINDOWS {
         return None;
     }
     let begin = later_from(track);
@@ -44,7 +39,7 @@ pub(crate) fn agreement(
         } else {
             track.x.partition_point(|&x| x < edge(window + 1))
         };
-        lines.push(fit_line(&track.slice(from..to), extras, quantum)?);
+        lines.push(fit_line(&track.slice(from..to), regressors, grain)?);
     }
     let slopes: Vec<f64> = lines.iter().map(|line| line.slope).collect();
     let above = lines
@@ -68,7 +63,7 @@ pub(crate) fn agreement(
         .map(|l| l.slope + l.standard_error())
         .fold(f64::MIN, f64::max);
     let part = track.slice(track.x.partition_point(|&x| x < begin)..track.len());
-    let mut line = fit_line(&part, extras, quantum)?;
+    let mut line = fit_line(&part, regressors, grain)?;
     line.slope = 0.5 * (low + high);
     line.grain_error = 0.0;
     // Half of the span at any usual confidence: 1.96 standard errors.
@@ -80,30 +75,26 @@ pub(crate) fn agreement(
     Some((verdict, line))
 }
 
-/// Shares of the fitted part, at its end and at its beginning, that must not contradict a leak.
-const LAST: [f64; 3] = [0.25, 0.35, 0.5];
-const FIRST: f64 = 0.35;
-
 /// Whether the beginning or the end of `part` alone rules out growth of half of `slope`, or
 /// growth above the budget: what rose in between is then no sustained growth.
 pub(crate) fn contradict(
     part: &Track,
-    extras: &Extras,
+    regressors: &Regressors,
     slope: f64,
     budget: f64,
     confidence: f64,
-    quantum: f64,
+    grain: f64,
 ) -> bool {
     let (begin, span) = (part.x[0], part.span());
     let enough = |window: &Track| {
         window.len() >= 12
-            && extras
+            && regressors
                 .cycle
                 .is_none_or(|cycle| window.span() >= 1.5 * cycle.period)
     };
     let too_low = |window: Track| {
         enough(&window)
-            && fit_line(&window, extras, quantum).is_some_and(|line| {
+            && fit_line(&window, regressors, grain).is_some_and(|line| {
                 line.slope + line.half_width(confidence) < budget.max(0.5 * slope)
             })
     };
@@ -112,16 +103,6 @@ pub(crate) fn contradict(
         .any(|share| too_low(part.slice(at(1.0 - share)..part.len())))
         || too_low(part.slice(0..at(FIRST)))
 }
-
-/// Groups in which a late rise is compared with the falls of the series, and how many times
-/// the deepest of these it must be.
-const FALL_GROUPS: usize = 48;
-const ABOVE_FALLS: f64 = 1.5;
-
-/// How deep the means of [`FALL_GROUPS`] groups of independent noise fall, in their standard
-/// deviations, at most in nineteen of twenty series: numpy 2.4.6, the 0.95 quantile of
-/// `(maximum.accumulate(y, 1) - y).max(1)` for 20,000 rows `y` of 48 standard normal values.
-const FALL_OF_NOISE: f64 = 5.4;
 
 /// Whether the late rise of `line`, from `start` on, is no more than what the series did
 /// besides: it does not come above the values ahead of it, or is hardly more than the series
@@ -164,21 +145,18 @@ pub(crate) fn fall(track: &Track) -> bool {
     levels.len() == WINDOWS && levels.is_sorted_by(|a, b| a > b)
 }
 
-/// How small the range must be beside what the budget allows in the time.
-const STANDSTILL: f64 = 0.4;
-
 /// A line whose interval is bounded by how far the values moved at all, where that is far less
 /// than the budget allows over the same time: no growth above the budget hides in it.
-pub(crate) fn standstill(track: &Track, budget: f64, quantum: f64) -> Option<Line> {
+pub(crate) fn standstill(track: &Track, budget: f64, grain: f64) -> Option<Line> {
     let begin = later_from(track);
     let part = track.slice(track.x.partition_point(|&x| x < begin)..track.len());
     let high = part.y.iter().copied().fold(f64::MIN, f64::max);
     let low = part.y.iter().copied().fold(f64::MAX, f64::min);
     let range = high - low;
-    if part.len() < 20 || range.max(quantum) >= STANDSTILL * budget * part.span() {
+    if part.len() < 20 || range.max(grain) >= STANDSTILL * budget * part.span() {
         return None;
     }
-    let mut line = fit_line(&part, &Extras::default(), quantum)?;
+    let mut line = fit_line(&part, &Regressors::default(), grain)?;
     let bound = range / part.span();
     line.slope = line.slope.clamp(-bound, bound);
     line.grain_error = 0.0;

@@ -1,5 +1,7 @@
-//! What is fitted: a line, the part that has settled, and growth that slows down.
+//! What is fitted: a model of steps and cycles, the line, its bends, its end.
 
+pub(crate) mod bend;
 pub(crate) mod line;
+pub(crate) mod model;
 pub(crate) mod settled;
 pub(crate) mod slowing;

@@ -1,19 +1,9 @@
 //! The veto of slowing growth: would a curve that flattens out explain the series as well?
 
-use crate::fit::line::{Extras, columns, fit, spacing};
-use crate::prepare::{Track, coarse};
+use crate::fit::model::{Regressors, columns, fit};
+use crate::policy::slowing::{MARGIN, POINTS, SECOND_CURVE};
 use crate::stats::autoregression;
-
-/// Points the curves are compared on.
-const POINTS: usize = 200;
-
-/// How much better (in units of twice the log-likelihood) a lasting slope must explain the
-/// series than any curve that flattens out.
-const MARGIN: f64 = 12.0;
-
-/// How much more a warm-up of two curves must explain than one of a single curve: it bends as
-/// the noise does.
-const SECOND_CURVE: f64 = 6.0;
+use crate::track::{Track, coarse, spacing};
 
 /// The comparison of both families of curves.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +24,12 @@ impl Comparison {
 
 /// Compares, over the whole `track`, a warm-up followed by a line with curves whose growth
 /// fades: saturation, logarithm, powers below one.
-pub(crate) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Comparison> {
-    let grouped = coarse(track, POINTS, &extras.steps);
+pub(crate) fn compare_with_slowing(
+    track: &Track,
+    regressors: &Regressors,
+    grain: f64,
+) -> Option<Comparison> {
+    let grouped = coarse(track, POINTS, &regressors.steps);
     if grouped.len() < 12 {
         return None;
     }
@@ -45,7 +39,7 @@ pub(crate) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
     } else {
         0
     };
-    let base: Vec<Vec<f64>> = columns(&grouped.x, extras)
+    let base: Vec<Vec<f64>> = columns(&grouped.x, regressors)
         .into_iter()
         .map(|column| column[skipped..].to_vec())
         .collect();
@@ -54,7 +48,7 @@ pub(crate) fn compare(track: &Track, extras: &Extras, quantum: f64) -> Option<Co
     let u = base[1].clone();
     let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
     let range = spread(&track.y);
-    let floor = track.len() as f64 * (quantum * quantum / 12.0 + (1e-6 * range).powi(2));
+    let floor = track.len() as f64 * (grain * grain / 12.0 + (1e-6 * range).powi(2));
     let rss_of = |model: &[Vec<f64>], curve: Vec<f64>| {
         let model = [model, &[curve]].concat();
         fit(&model, &track.y).map_or(f64::INFINITY, |fitted| fitted.rss())

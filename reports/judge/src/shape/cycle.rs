@@ -1,80 +1,38 @@
 //! A cycle in a series: its length, and how much of its form can be told.
 
-use crate::fit::line::{Extras, columns, fit};
-use crate::prepare::{Track, coarse};
+use crate::fit::model::{Cycle, Regressors, columns, fit, waves};
+use crate::policy::cycle::{
+    CYCLE_POINTS, CYCLE_SHARE, FEW_CYCLES, FEW_CYCLES_SHARE, FEW_DAYS_SHARE, FEWEST_CYCLES,
+    FEWEST_DAYS, GRID, HALVED, HARMONIC_GAIN, MANY_CYCLES, MANY_CYCLES_SHARE, MOST_HARMONICS,
+    PEAKS, POINTS_PER_CYCLE, POINTS_PER_HARMONIC, WARM_UP,
+};
 use crate::stats::autoregression::lag_one_correlation;
-
-/// A cycle that dominates a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Cycle {
-    /// Its length on the axis.
-    pub period: f64,
-    /// Harmonics that describe its form.
-    pub harmonics: usize,
-    /// Whether its length was known and not found in the series.
-    pub known: bool,
-}
-
-/// Points that a cycle is looked for in.
-const CYCLE_POINTS: usize = 400;
-
-/// Fewest points to a cycle that is looked for.
-const POINTS_PER_CYCLE: f64 = 6.0;
-
-/// Share of the variance about a line that a cycle must explain to be taken for one: a wander
-/// goes up and down a few times by itself, but hardly ever [`MANY_CYCLES`] times alike.
-const CYCLE_SHARE: f64 = 0.7;
-const MANY_CYCLES: f64 = 8.0;
-const MANY_CYCLES_SHARE: f64 = 0.5;
-const FEW_CYCLES: f64 = 3.0;
-const FEW_CYCLES_SHARE: f64 = 0.95;
-
-/// Fewest cycles, of unknown and of known length, that are told from a wander.
-const FEWEST_CYCLES: f64 = 2.4;
-const FEWEST_DAYS: f64 = 1.4;
-
-/// The share that a daily course must explain where fewer than [`FEW_CYCLES`] were seen.
-const FEW_DAYS_SHARE: f64 = 0.85;
-
-/// Distance of the lengths that are tried first, in cycles over the series.
-const GRID: f64 = 0.15;
-
-/// How much less half of the frequency must leave unexplained to be taken instead.
-const HALVED: f64 = 0.8;
-
-/// Highest peaks of the periodogram that are looked at closely.
-const PEAKS: usize = 3;
-
-/// Most harmonics that describe a cycle, and the points that each needs in one.
-const MOST_HARMONICS: usize = 6;
-const POINTS_PER_HARMONIC: f64 = 4.0;
-
-/// How much (in F) the best harmonics beyond the second must explain to be taken in.
-const HARMONIC_GAIN: f64 = 10.0;
-
-/// Share of the series at its beginning that may be a warm-up and hide the cycle.
-const WARM_UP: f64 = 0.3;
+use crate::track::{Track, coarse};
 
 /// The cycle that dominates `track`, or what follows its warm-up, if there is one. `day` is
 /// the length of a day on the axis: a daily load needs no finding and is known with fewer
 /// cycles.
-pub(crate) fn find(track: &Track, extras: &Extras, day: Option<f64>) -> Option<Cycle> {
+pub(crate) fn find_cycle(
+    track: &Track,
+    regressors: &Regressors,
+    day: Option<f64>,
+) -> Option<Cycle> {
     if track.len() < 24 {
         return None;
     }
-    let track = coarse(track, CYCLE_POINTS, &extras.steps);
+    let track = coarse(track, CYCLE_POINTS, &regressors.steps);
     let settled = || {
         let begin = track.x[0] + WARM_UP * track.span();
         track.slice(track.x.partition_point(|&x| x < begin)..track.len())
     };
-    find_in(&track, extras, day).or_else(|| find_in(&settled(), extras, day))
+    find_in(&track, regressors, day).or_else(|| find_in(&settled(), regressors, day))
 }
 
-fn find_in(track: &Track, extras: &Extras, day: Option<f64>) -> Option<Cycle> {
+fn find_in(track: &Track, regressors: &Regressors, day: Option<f64>) -> Option<Cycle> {
     if track.len() < 24 {
         return None;
     }
-    let search = Search::new(track, extras)?;
+    let search = Search::new(track, regressors)?;
     let (period, known) = match day.filter(|&day| search.is_daily(day)) {
         Some(day) => (day, true),
         None => (search.period()?, false),
@@ -84,20 +42,6 @@ fn find_in(track: &Track, extras: &Extras, day: Option<f64>) -> Option<Cycle> {
         harmonics: search.harmonics(period),
         known,
     })
-}
-
-/// The harmonics of a cycle, a cosine and a sine of each.
-pub(crate) fn waves(x: &[f64], period: f64, harmonics: usize) -> Vec<Vec<f64>> {
-    let turn = std::f64::consts::TAU / period;
-    (1..=harmonics)
-        .flat_map(|harmonic| {
-            let angle = move |v: &f64| harmonic as f64 * turn * v;
-            [
-                x.iter().map(|v| angle(v).cos()).collect(),
-                x.iter().map(|v| angle(v).sin()).collect(),
-            ]
-        })
-        .collect()
 }
 
 /// What the search for a cycle works on.
@@ -111,8 +55,8 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(track: &'a Track, extras: &Extras) -> Option<Self> {
-        let base = columns(&track.x, extras);
+    fn new(track: &'a Track, regressors: &Regressors) -> Option<Self> {
+        let base = columns(&track.x, regressors);
         let line = fit(&base, &track.y)?;
         let rss = line.rss();
         let alike = lag_one_correlation(&line.residuals, &vec![1.0; track.len()]);

@@ -1,5 +1,8 @@
-//! Shapes that are looked for in a series before a line is fitted.
+//! What is looked for in a series before a line is fitted to it.
 
+pub(crate) mod bursts;
 pub(crate) mod cycle;
+pub(crate) mod grain;
+pub(crate) mod restarts;
 pub(crate) mod sawtooth;
 pub(crate) mod steps;

@@ -1,9 +1,10 @@
 //! Ups and downs: a sawtooth is judged on its floor.
 
-use crate::fit::line::{Extras, columns, fit};
-use crate::prepare::Track;
+use crate::fit::model::{Regressors, columns, fit};
+use crate::policy::sawtooth::{EARLY, TOOTH};
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::stats::turning_points::{Turn, turning_points};
+use crate::track::Track;
 
 /// A sawtooth: slow rises, fast falls.
 #[derive(Debug, Clone)]
@@ -22,14 +23,8 @@ pub(crate) struct Sawtooth {
     pub points_per_rise: f64,
 }
 
-/// Share of a rise that counts as its beginning.
-const EARLY: f64 = 0.12;
-
-/// Share of the range by which a tooth must rise and fall.
-const TOOTH: f64 = 0.4;
-
 /// Finds a sawtooth in `track`: at least two falls, each much faster than the rises.
-pub(crate) fn sawtooth(track: &Track) -> Option<Sawtooth> {
+pub(crate) fn find_sawtooth(track: &Track) -> Option<Sawtooth> {
     if track.len() < 16 {
         return None;
     }
@@ -111,7 +106,7 @@ fn last_floor(values: &[f64], turns: &[Turn], threshold: f64) -> Option<Turn> {
 
 /// Values less the least-squares line.
 fn detrend(track: &Track) -> Vec<f64> {
-    let columns = columns(&track.x, &Extras::default());
+    let columns = columns(&track.x, &Regressors::default());
     fit(&columns, &track.y).map_or_else(|| track.y.clone(), |fit| fit.residuals)
 }
 

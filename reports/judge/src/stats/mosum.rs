@@ -2,6 +2,7 @@
 
 use super::quantile::{median, robust_sigma};
 use super::regression::least_squares;
+use crate::policy::mosum::OUTLYING;
 
 /// An abrupt change of level.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,15 +13,12 @@ pub struct Step {
     pub size: f64,
 }
 
-/// How many robust standard deviations of its kind a change of level must reach.
-const OUTLYING: f64 = 7.0;
-
 /// Finds abrupt steps, in the order of time.
 ///
 /// At several widths w, the mean of the w values after each place minus that of the w before
 /// is compared with the usual size of this difference in the same series; whatever memory the
 /// noise has is thereby part of the yardstick. A candidate must be explained better by a step
-/// than by a bend. `quantum` is the grain of the values: changes within a few grains are none.
+/// than by a bend. `grain` is the grain of the values: changes within a few grains are none.
 ///
 /// At most `limit` steps are returned, the largest. Time O(n log n).
 ///
@@ -29,14 +27,14 @@ const OUTLYING: f64 = 7.0;
 /// The comparison of neighbouring means at several scales follows H. Eichinger, C. Kirch, "A
 /// MOSUM procedure for the estimation of multiple random change points", Bernoulli 24 (2018),
 /// 526–564; the robust yardstick is ours.
-pub fn find_steps(values: &[f64], quantum: f64, limit: usize) -> Vec<Step> {
+pub fn find_steps(values: &[f64], grain: f64, limit: usize) -> Vec<Step> {
     let n = values.len();
     let mut found: Vec<(Step, f64)> = Vec::new();
     for width in [1_usize, 3, 9, 27, 81] {
         if 6 * width > n {
             break;
         }
-        for candidate in outliers_at(values, width, quantum) {
+        for candidate in outliers_at(values, width, grain) {
             let step = candidate.0;
             if is_bend(values, step.index, width) {
                 continue;
@@ -55,7 +53,7 @@ pub fn find_steps(values: &[f64], quantum: f64, limit: usize) -> Vec<Step> {
 }
 
 /// Places where the difference of neighbouring means of `width` values is far from usual.
-fn outliers_at(values: &[f64], width: usize, quantum: f64) -> Vec<(Step, f64)> {
+fn outliers_at(values: &[f64], width: usize, grain: f64) -> Vec<(Step, f64)> {
     let n = values.len();
     let mut sums = Vec::with_capacity(n + 1);
     sums.push(0.0);
@@ -71,8 +69,8 @@ fn outliers_at(values: &[f64], width: usize, quantum: f64) -> Vec<(Step, f64)> {
         .map(|&i| (sums[i + width] - 2.0 * sums[i] + sums[i - width]) / width as f64)
         .collect();
     let usual = median(&differences).unwrap_or(0.0);
-    let sigma = robust_sigma(&differences).max(0.3 * quantum);
-    if sigma <= 0.0 && quantum <= 0.0 && differences.iter().all(|d| *d == usual) {
+    let sigma = robust_sigma(&differences).max(0.3 * grain);
+    if sigma <= 0.0 && grain <= 0.0 && differences.iter().all(|d| *d == usual) {
         return Vec::new();
     }
     let mut result: Vec<(Step, f64)> = Vec::new();

@@ -1,42 +1,38 @@
 //! One uninterrupted stretch: its steps and cycles, its settled part, the line through that.
 
+use crate::decide::finding::{Finding, budget_on_axis, compare_with_budget, day_on_axis};
 use crate::decide::windows;
-use crate::decide::{
-    Finding, REPORTED_CONFIDENCE, TREND_POINTS, budget_on_axis, day_on_axis, hold,
-};
-use crate::fit::line::{Extras, fit_line};
-use crate::fit::settled;
-use crate::fit::slowing;
+use crate::fit::line::fit_line;
+use crate::fit::model::Regressors;
+use crate::fit::settled::{find_later, find_settled};
+use crate::fit::slowing::{Comparison, compare_with_slowing};
 use crate::judgement::{Shape, Verdict};
-use crate::prepare::{self, Frame, Track, coarse};
+use crate::policy::segment::{AT_ONCE, LINE_MARGIN};
+use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
+use crate::prepare::Prepared;
 use crate::reason::Why;
 use crate::series::JudgeOptions;
-use crate::shape::cycle;
-use crate::shape::steps::{self, Steps};
+use crate::shape::cycle::find_cycle;
+use crate::shape::steps::{Steps, classify_steps, moves_that_go_on, without_edges};
 use crate::stats::quantile::median;
-
-/// How much better (twice the log-likelihood) slowing growth must explain a series that
-/// passes for straight, to veto a leak.
-const LINE_MARGIN: f64 = 6.0;
-
-/// A warm-up shorter than this share of the run is over at once.
-const AT_ONCE: f64 = 0.05;
+use crate::track::{Track, coarse};
 
 /// Judges a stretch without restarts and teeth: what its steps are, and then what is left.
-pub(crate) fn examine(
-    frame: &Frame,
+pub(crate) fn judge_segment(
+    prepared: &Prepared,
     fine: &Track,
     options: &JudgeOptions,
-    deciding: f64,
+    deciding_confidence: f64,
 ) -> Finding {
-    let mut steps = steps::steps(fine, frame.quantum);
+    let mut steps = classify_steps(fine, prepared.grain);
     // Steps that come and go in a cycle belong to it.
     if matches!(steps, Steps::Once(_) | Steps::Falls(_))
-        && cycle::find(fine, &Extras::default(), day_on_axis(frame)).is_some()
+        && find_cycle(fine, &Regressors::default(), day_on_axis(prepared)).is_some()
     {
         steps = Steps::None;
     }
-    let through = |places: &[f64]| examine_between(frame, fine, places, options, deciding);
+    let through =
+        |places: &[f64]| judge_between(prepared, fine, places, options, deciding_confidence);
     let leaks = |finding: &Finding| finding.verdict == Verdict::Leak;
     let (mut finding, places) = match &steps {
         Steps::None => (through(&[]), &[][..]),
@@ -84,7 +80,7 @@ pub(crate) fn examine(
         }
     };
     if finding.verdict == Verdict::NoLeak
-        && let Some(moves) = steps::moves_that_go_on(fine, places, finding.budget)
+        && let Some(moves) = moves_that_go_on(fine, places, finding.budget)
     {
         finding.verdict = Verdict::Inconclusive;
         finding.why = Why::FewMoves { moves };
@@ -93,15 +89,15 @@ pub(crate) fn examine(
 }
 
 /// Judges a stretch whose level jumps at `places`; the jumps are taken out of the trend.
-fn examine_between(
-    frame: &Frame,
+fn judge_between(
+    prepared: &Prepared,
     fine: &Track,
     places: &[f64],
     options: &JudgeOptions,
-    deciding: f64,
+    deciding_confidence: f64,
 ) -> Finding {
     let whole = (fine.x[0], fine.x[fine.len() - 1]);
-    let mut fine = prepare::without_edges(fine, places);
+    let mut fine = without_edges(fine, places);
     let mut places = places.to_vec();
     // After early steps there is enough left to do without what came before.
     if let Some(&last) = places.last()
@@ -113,24 +109,23 @@ fn examine_between(
     }
 
     let track = coarse(&fine, TREND_POINTS, &places);
-    let mut extras = Extras {
+    let mut regressors = Regressors {
         steps: places,
         cycle: None,
     };
-    extras.cycle = cycle::find(&track, &extras, day_on_axis(frame));
-    let level_of = |track: &Track| frame.base + median(&track.y).unwrap_or(0.0);
+    regressors.cycle = find_cycle(&track, &regressors, day_on_axis(prepared));
+    let level_of = |track: &Track| prepared.base + median(&track.y).unwrap_or(0.0);
     let later = track.slice(track.len() / 2..track.len());
-    let mut budget = budget_on_axis(frame, options, level_of(&later));
-    let mut settled = settled::find(&track, &extras, budget, frame.quantum);
+    let mut budget = budget_on_axis(prepared, options, level_of(&later));
+    let mut settled = find_settled(&track, &regressors, budget, prepared.grain);
     if settled.straight
-        && let Some(later) =
-            settled::find_later(&track, &extras, budget, frame.quantum, settled.start)
+        && let Some(later) = find_later(&track, &regressors, budget, prepared.grain, settled.start)
     {
         settled.start = later;
     }
     let part = track.slice(settled.start..track.len());
     let level = level_of(&part);
-    budget = budget_on_axis(frame, options, level);
+    budget = budget_on_axis(prepared, options, level);
     let mut finding = Finding {
         verdict: Verdict::Inconclusive,
         shape: Shape::Flat,
@@ -143,13 +138,20 @@ fn examine_between(
         level,
         stretch: whole,
     };
-    let Some(line) = fit_line(&part, &extras, frame.quantum) else {
+    let Some(line) = fit_line(&part, &regressors, prepared.grain) else {
         return finding;
     };
-    hold(&mut finding, line, settled.straight, deciding);
+    compare_with_budget(&mut finding, line, settled.straight, deciding_confidence);
     if finding.why == Why::AboveBudget
         && let Some(line) = &finding.line
-        && windows::contradict(&part, &extras, line.slope, budget, deciding, frame.quantum)
+        && windows::contradict(
+            &part,
+            &regressors,
+            line.slope,
+            budget,
+            deciding_confidence,
+            prepared.grain,
+        )
     {
         finding.verdict = Verdict::Inconclusive;
         finding.why = Why::WindowsDisagree;
@@ -161,13 +163,31 @@ fn examine_between(
         finding.verdict = Verdict::Inconclusive;
         finding.why = Why::WithinBefore;
     }
-    ask_windows(&mut finding, &track, &extras, deciding, frame.quantum);
-    veto_slowing(&mut finding, &track, &extras, settled.start, frame.quantum);
+    ask_windows(
+        &mut finding,
+        &track,
+        &regressors,
+        deciding_confidence,
+        prepared.grain,
+    );
+    veto_slowing(
+        &mut finding,
+        &track,
+        &regressors,
+        settled.start,
+        prepared.grain,
+    );
     finding
 }
 
 /// Growth that slows down is no proof of a leak.
-fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: usize, quantum: f64) {
+fn veto_slowing(
+    finding: &mut Finding,
+    track: &Track,
+    regressors: &Regressors,
+    start: usize,
+    grain: f64,
+) {
     if finding.verdict != Verdict::Leak && finding.why != Why::Unsettled {
         return;
     }
@@ -178,11 +198,11 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
     let early = track
         .x
         .partition_point(|&x| x - track.x[0] < AT_ONCE * track.span());
-    let compare = |from: usize| slowing::compare(&track.slice(from..end), extras, quantum);
+    let compare = |from: usize| compare_with_slowing(&track.slice(from..end), regressors, grain);
     let Some(comparison) = compare(if at_once { start } else { 0 }) else {
         return;
     };
-    let is_line = |comparison: slowing::Comparison| comparison.advantage_of_line > -LINE_MARGIN;
+    let is_line = |comparison: Comparison| comparison.advantage_of_line > -LINE_MARGIN;
     let rising = finding.line.as_ref().is_some_and(|line| line.slope > 0.0);
     let vetoed = if finding.why == Why::Unsettled {
         !comparison.favours_lasting_growth() && rising
@@ -191,7 +211,7 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
     } else {
         let lasts =
             comparison.favours_lasting_growth() && comparison.lasting_slope >= finding.budget;
-        let is_clear = |comparison: slowing::Comparison| comparison.advantage_of_line > 0.0;
+        let is_clear = |comparison: Comparison| comparison.advantage_of_line > 0.0;
         !lasts && !is_clear(comparison) && !compare(early).is_some_and(is_clear)
     };
     if vetoed {
@@ -202,10 +222,21 @@ fn veto_slowing(finding: &mut Finding, track: &Track, extras: &Extras, start: us
 }
 
 /// Where no part is straight, windows may still agree; and what has hardly moved has not grown.
-fn ask_windows(finding: &mut Finding, track: &Track, extras: &Extras, deciding: f64, quantum: f64) {
+fn ask_windows(
+    finding: &mut Finding,
+    track: &Track,
+    regressors: &Regressors,
+    deciding_confidence: f64,
+    grain: f64,
+) {
     if finding.why == Why::Unsettled
-        && let Some((verdict, line)) =
-            windows::agreement(track, extras, finding.budget, deciding, quantum)
+        && let Some((verdict, line)) = windows::agreement(
+            track,
+            regressors,
+            finding.budget,
+            deciding_confidence,
+            grain,
+        )
     {
         finding.verdict = verdict;
         finding.why = Why::WindowsAgree;
@@ -220,7 +251,7 @@ fn ask_windows(finding: &mut Finding, track: &Track, extras: &Extras, deciding: 
         finding.why = Why::BelowBudget;
     }
     if matches!(finding.why, Why::Unsettled | Why::TooWide)
-        && let Some(line) = windows::standstill(track, finding.budget, quantum)
+        && let Some(line) = windows::standstill(track, finding.budget, grain)
     {
         finding.verdict = Verdict::NoLeak;
         finding.why = Why::Standstill;
