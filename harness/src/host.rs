@@ -31,12 +31,21 @@ pub fn host() -> Host {
         cgroup: cgroup.lines().last().unwrap_or_default().to_owned(),
         page_bytes: system::page_bytes(),
         descriptor_limit: system::descriptor_limit(),
+        boot_id: boot_id(),
     }
 }
 
-/// Memory that could be used now without swapping.
+/// The machine's boot, which process ids belong to; empty if the kernel does not say.
+pub fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// Memory that could be used now without swapping: the machine's, or what the control groups
+/// of this process leave of it, a container's limit for instance.
 pub fn available_bytes() -> Option<u64> {
-    memory_bytes("MemAvailable")
+    let machine = memory_bytes("MemAvailable");
+    machine.into_iter().chain(crate::cgroup::left_bytes()).min()
 }
 
 /// A line of `/proc/meminfo`.

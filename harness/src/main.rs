@@ -1,5 +1,6 @@
 //! leaklab: runs a program, samples its memory, and says whether it leaks.
 
+mod cgroup;
 mod cli;
 mod commands;
 mod config;

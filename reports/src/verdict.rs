@@ -125,7 +125,18 @@ pub fn judge_stored(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgeme
             columns::USED_BYTES,
         );
     }
+    withhold_if_badly_measured(cell, &mut judgement);
     Ok(judgement)
+}
+
+/// A verdict is no better than the measurement below it.
+fn withhold_if_badly_measured(cell: &Cell, judgement: &mut CellJudgement) {
+    let measurement = cell.status.measurement.as_ref();
+    if let Some(doubt) = measurement.and_then(leaklab_run::Measurement::doubt) {
+        judgement.verdict = Verdict::Inconclusive;
+        judgement.kind = None;
+        judgement.reason = format!("the measurement is too bad to judge: {doubt}");
+    }
 }
 
 /// Calls a metric by the name of the column that it came from.

@@ -385,6 +385,7 @@ impl<'a> CellLoop<'a> {
             latency_p99_us: latency_us.map(|(_, p99)| p99),
             probe_cost_us: self.probe_cost_us.take(),
             outside_cost_us: Some(cost_us),
+            ..Sample::default()
         };
         self.recorder.row(&sample, &self.gauges)?;
         let seen = self

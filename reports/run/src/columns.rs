@@ -40,12 +40,21 @@ pub const LATENCY_P99_US: &str = "latency_p99_us";
 pub const PROBE_COST_US: &str = "probe_cost_us";
 /// CPU time that the harness spent on the outside figures of this row.
 pub const OUTSIDE_COST_US: &str = "outside_cost_us";
+/// Proportional set of the process tree: pages that several processes share count once. At
+/// a pace that its cost allows, empty between.
+pub const PSS_BYTES: &str = "pss_bytes";
+/// Bytes of the process tree that are swapped out; at the pace of the proportional set.
+pub const SWAP_BYTES: &str = "swap_bytes";
+/// Memory of the cell's control group, where it has one of its own.
+pub const CGROUP_BYTES: &str = "cgroup_bytes";
+/// All CPU time of the harness since the row before, divided among the cells that run.
+pub const HARNESS_CPU_US: &str = "harness_cpu_us";
 
 /// What precedes the name of a gauge in its column.
 pub const GAUGE_PREFIX: &str = "gauge:";
 
 /// All fixed columns in their order; columns of gauges follow.
-pub const FIXED: [&str; 20] = [
+pub const FIXED: [&str; 24] = [
     ELAPSED_MS,
     PHASE,
     OPS_TOTAL,
@@ -66,6 +75,10 @@ pub const FIXED: [&str; 20] = [
     LATENCY_P99_US,
     PROBE_COST_US,
     OUTSIDE_COST_US,
+    PSS_BYTES,
+    SWAP_BYTES,
+    CGROUP_BYTES,
+    HARNESS_CPU_US,
 ];
 
 /// The column of a gauge.

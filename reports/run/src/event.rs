@@ -58,6 +58,13 @@ pub enum EventKind {
     },
     /// The counters of the child began anew: it replaced itself or was restarted.
     Restart,
+    /// No row was taken for three intervals or more, up to this event.
+    Gap {
+        /// Its length.
+        duration_ms: f64,
+        /// Rows that were due in it.
+        missed: u64,
+    },
     /// Something about the measurement that a reader should know.
     Warning {
         /// One sentence.

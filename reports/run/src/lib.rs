@@ -20,6 +20,7 @@ mod address;
 pub mod columns;
 mod event;
 mod folder;
+mod measurement;
 mod record;
 mod sample;
 mod table;
@@ -27,6 +28,7 @@ mod table;
 pub use address::Address;
 pub use event::{Event, EventKind, read_events};
 pub use folder::{Cell, Run, RunError, write_atomically};
+pub use measurement::Measurement;
 pub use record::{
     CellPlan, CellStatus, Configuration, CostSummary, FORMAT_MAJOR, FORMAT_MINOR, FormatVersion,
     Host, LeaklabVersion, Outcome, RunRecord, State,

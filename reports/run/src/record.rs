@@ -1,5 +1,6 @@
 //! The JSON records of a run folder: `run.json` and `status.json`.
 
+use super::measurement::Measurement;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -56,6 +57,8 @@ pub struct Host {
     pub page_bytes: u64,
     /// Soft limit of open descriptors.
     pub descriptor_limit: Option<u64>,
+    /// The machine's boot, as the kernel names it; process ids mean something within one only.
+    pub boot_id: String,
 }
 
 /// The resolved configuration: what flags, environment, file and defaults came to.
@@ -256,7 +259,7 @@ pub struct CellStatus {
     pub elapsed_ms: f64,
     /// Rows in `samples.csv`.
     pub samples: u64,
-    /// Ticks whose heap figures did not come.
+    /// Ticks that were not taken, and those whose heap figures did not come.
     pub missed_samples: u64,
     /// Operations completed.
     pub ops_total: Option<u64>,
@@ -266,4 +269,9 @@ pub struct CellStatus {
     pub probe_cost: CostSummary,
     /// CPU time of one sample of the outside figures.
     pub outside_cost: CostSummary,
+    /// Start of the child's process in clock ticks since boot, as `/proc` gives it: with the
+    /// process id and the machine's boot it names the process, whatever the wall clock does.
+    pub pid_start_ticks: Option<u64>,
+    /// How well the cell was measured; absent in runs of earlier versions.
+    pub measurement: Option<Measurement>,
 }

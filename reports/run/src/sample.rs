@@ -87,6 +87,14 @@ pub struct Sample {
     pub probe_cost_us: Option<u64>,
     /// CPU time of the harness's sample.
     pub outside_cost_us: Option<u64>,
+    /// Proportional set of the process tree, in ticks in which it was read.
+    pub pss_bytes: Option<u64>,
+    /// Swapped-out bytes of the process tree, in the same ticks.
+    pub swap_bytes: Option<u64>,
+    /// Memory of the cell's own control group.
+    pub cgroup_bytes: Option<u64>,
+    /// CPU time of the harness since the row before.
+    pub harness_cpu_us: Option<u64>,
 }
 
 impl Sample {
@@ -127,6 +135,10 @@ impl Sample {
             self.latency_p99_us,
             self.probe_cost_us,
             self.outside_cost_us,
+            self.pss_bytes,
+            self.swap_bytes,
+            self.cgroup_bytes,
+            self.harness_cpu_us,
         ] {
             out.push(b',');
             if let Some(figure) = figure {
