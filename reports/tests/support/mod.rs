@@ -211,6 +211,7 @@ fn sample(t: f64, phase: Phase, working_s: f64, allocated: f64) -> Sample {
         latency_p99_us: whole(2400.0 + 300.0 * wobble(t * 1.7)),
         probe_cost_us: Some(8),
         outside_cost_us: Some(30),
+        ..Sample::default()
     }
 }
 
