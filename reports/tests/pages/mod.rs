@@ -150,6 +150,7 @@ fn sample(i: usize, phase: Phase, operations: u64, heap: f64, noise: f64) -> Sam
         latency_p99_us: (phase != Phase::Drain).then_some(900 + (noise as u64 % 700)),
         probe_cost_us: Some(12),
         outside_cost_us: Some(40),
+        ..Sample::default()
     }
 }
 
@@ -193,6 +194,7 @@ pub fn write(folder: &Path, cells: &[CellSpec]) -> Run {
             cgroup: "/user.slice".to_owned(),
             page_bytes: 4096,
             descriptor_limit: Some(1024),
+            ..Host::default()
         },
         cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
         ..RunRecord::default()
