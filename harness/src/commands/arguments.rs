@@ -47,7 +47,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// A count above zero.
 pub fn parse_count(text: &str) -> Result<u64, String> {
     let count = text.replace('_', "").parse::<u64>().ok();
-    let refused = || format!("`{text}` is not a whole number above 0");
+    let refused = || format!("{text} is not in 1..: write a whole number above 0");
     count.filter(|count| *count > 0).ok_or_else(refused)
 }
 

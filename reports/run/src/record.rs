@@ -201,6 +201,12 @@ pub enum Outcome {
     SpawnFailed,
     /// The harness could not go on (disk full, for instance).
     HarnessFailed,
+    /// A load command or a set-up command failed; samples up to then are good.
+    LoadFailed,
+    /// The load commands ended, with success, before the load was over.
+    LoadEnded,
+    /// A process that was attached to ended; how is not known.
+    Ended,
 }
 
 impl Outcome {
@@ -214,6 +220,9 @@ impl Outcome {
             Outcome::NeverReady => "never-ready",
             Outcome::SpawnFailed => "spawn-failed",
             Outcome::HarnessFailed => "harness-failed",
+            Outcome::LoadFailed => "load-failed",
+            Outcome::LoadEnded => "load-ended",
+            Outcome::Ended => "ended",
         }
     }
 }
