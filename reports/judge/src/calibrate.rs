@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decide::case::Case;
 use crate::decide::report::resolution;
 use crate::decide::{judge, judge_prepared};
 use crate::judgement::Verdict;
@@ -146,7 +147,7 @@ struct Healthy {
 
 fn take_apart(run: &Series<'_>, options: &JudgeOptions) -> Result<Option<Healthy>, JudgeError> {
     let prepared = prepare::prepare(run, options)?;
-    let finding = judge_prepared(&prepared, options, DECIDING_CONFIDENCE);
+    let finding = judge_prepared(&Case::new(&prepared, options, DECIDING_CONFIDENCE));
     let Some(line) = &finding.line else {
         return Ok(None);
     };

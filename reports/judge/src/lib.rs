@@ -20,6 +20,7 @@ pub mod amount;
 mod budget;
 pub mod calibrate;
 mod decide;
+mod explanation;
 mod fit;
 mod judgement;
 mod metrics;
@@ -35,7 +36,9 @@ mod track;
 
 pub use amount::parse_amount;
 pub use budget::{Budget, BudgetError};
-pub use decide::judge;
+pub use decide::rules::{RULES, Rule};
+pub use decide::{explain, judge};
+pub use explanation::{Explanation, Note};
 pub use judgement::{Fitted, Judgement, Kind, Shape, Verdict};
 pub use metrics::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
 pub use policy::RSS_GRAIN_BYTES;

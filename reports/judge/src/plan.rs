@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decide::case::Case;
 use crate::decide::judge_prepared;
 use crate::decide::report::resolution;
 use crate::fit::line::Line;
@@ -69,7 +70,7 @@ pub struct Noise {
 /// [`JudgeError`] as [`super::judge`].
 pub fn noise_of(series: &Series<'_>, options: &JudgeOptions) -> Result<Option<Noise>, JudgeError> {
     let prepared = prepare::prepare(series, options)?;
-    let finding = judge_prepared(&prepared, options, DECIDING_CONFIDENCE);
+    let finding = judge_prepared(&Case::new(&prepared, options, DECIDING_CONFIDENCE));
     let Some(line) = &finding.line else {
         return Ok(None);
     };

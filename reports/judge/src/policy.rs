@@ -41,6 +41,13 @@ pub(crate) mod sawtooth {
     /// How many times as large as another a tooth may be and still be like it.
     pub(crate) const UNLIKE: f64 = 2.0;
 
+    /// Fewest floors of teeth that are alike, and of others.
+    pub(crate) const FEWEST_ALIKE: usize = 3;
+    pub(crate) const FEWEST_UNLIKE: usize = 8;
+
+    /// Below this number of floors nothing is said of the memory of their noise.
+    pub(crate) const FEW_FLOORS: usize = 10;
+
     /// How much the floor of a sawtooth varies before anything is known, in heights.
     pub(crate) const FLOOR_SHARE: f64 = 0.008;
 
@@ -58,6 +65,11 @@ pub(crate) mod restarts {
 
     /// Share of the run from which on short lives that agree speak for it.
     pub(crate) const MOST_OF_TIME: f64 = 0.5;
+
+    /// A rise of more than this share of the range of a life is a tooth rather than what
+    /// follows a warm-up, if it is less than so many times what a fall took back before.
+    pub(crate) const TOOTH_OF_RANGE: f64 = 0.5;
+    pub(crate) const TAKEN_BACK: f64 = 1.5;
 
     /// More deep falls than this are not restarts.
     pub(crate) const MOST_RESTARTS: usize = 24;
@@ -203,6 +215,9 @@ pub(crate) mod segment {
 
     /// A warm-up shorter than this share of the run is over at once.
     pub(crate) const AT_ONCE: f64 = 0.05;
+
+    /// Where the last step lies in this share of the run, what came before it is left out.
+    pub(crate) const EARLY_STEPS: f64 = 0.5;
 }
 
 /// Windows of a series that is nowhere straight.

@@ -37,6 +37,18 @@ pub(crate) struct Prepared {
     pub lead_s: f64,
 }
 
+impl Prepared {
+    /// The time of a place on the axis, in the seconds of the series.
+    pub fn seconds_at(&self, x: f64) -> f64 {
+        self.start_s + self.lead_s + x * self.seconds_per_unit
+    }
+
+    /// The length of a day on the axis, where it counts time.
+    pub fn day(&self) -> Option<f64> {
+        (!self.by_operation).then_some(86_400.0)
+    }
+}
+
 pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Prepared, JudgeError> {
     check(series)?;
     let by_operation = matches!(options.budget, Budget::BytesPerOperation(_));

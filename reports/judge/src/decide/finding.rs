@@ -1,6 +1,7 @@
 //! What a stretch of a series says, held against the budget.
 
 use crate::budget::Budget;
+use crate::decide::rules::Ruling;
 use crate::fit::line::Line;
 use crate::judgement::{Shape, Verdict};
 use crate::policy::LEAST_BUDGET_PERCENT_PER_HOUR;
@@ -26,6 +27,24 @@ pub(crate) struct Finding {
     pub stretch: (f64, f64),
 }
 
+impl Finding {
+    /// What is found as a rule has it.
+    pub fn with(self, ruling: Ruling) -> Self {
+        Self {
+            verdict: ruling.verdict,
+            why: ruling.why,
+            shape: ruling.shape.unwrap_or(self.shape),
+            line: ruling.line.or(self.line),
+            ..self
+        }
+    }
+
+    /// Length of the stretch on the axis.
+    pub fn length(&self) -> f64 {
+        self.stretch.1 - self.stretch.0
+    }
+}
+
 /// The budget in units of the value per unit of the axis.
 pub(crate) fn budget_on_axis(prepared: &Prepared, options: &JudgeOptions, level: f64) -> f64 {
     let per_hour = match options.budget {
@@ -44,36 +63,43 @@ pub(crate) fn budget_on_axis(prepared: &Prepared, options: &JudgeOptions, level:
     per_hour / 3_600.0 * prepared.seconds_per_unit
 }
 
-/// The length of a day on the axis, where it counts time.
-pub(crate) fn day_on_axis(prepared: &Prepared) -> Option<f64> {
-    (!prepared.by_operation).then_some(86_400.0)
-}
-
-/// Holds the interval of the line against the budget.
-pub(crate) fn compare_with_budget(
-    finding: &mut Finding,
-    line: Line,
-    straight: bool,
-    deciding_confidence: f64,
-) {
-    let half = line.half_width(deciding_confidence);
-    let (low, high) = (line.slope - half, line.slope + half);
+/// What a line looks like beside none.
+pub(crate) fn shape_of(line: &Line) -> Shape {
     let reported = line.half_width(REPORTED_CONFIDENCE);
-    finding.shape = if line.slope > reported {
+    if line.slope > reported {
         Shape::Linear
     } else if line.slope < -reported {
         Shape::Shrinking
     } else {
         Shape::Flat
-    };
-    (finding.verdict, finding.why) = if !straight {
-        (Verdict::Inconclusive, Why::Unsettled)
-    } else if low > finding.budget {
-        (Verdict::Leak, Why::AboveBudget)
-    } else if high < finding.budget {
-        (Verdict::NoLeak, Why::BelowBudget)
+    }
+}
+
+/// On which side of the budget the interval of a slope lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Above,
+    Below,
+    Across,
+}
+
+/// On which side of `budget` the interval of `line` lies.
+pub(crate) fn side_of(line: &Line, budget: f64, confidence: f64) -> Side {
+    let half = line.half_width(confidence);
+    if line.slope - half > budget {
+        Side::Above
+    } else if line.slope + half < budget {
+        Side::Below
     } else {
-        (Verdict::Inconclusive, Why::TooWide)
-    };
-    finding.line = Some(line);
+        Side::Across
+    }
+}
+
+/// What holding the interval of a line against the budget says.
+pub(crate) fn ruling_of(side: Side) -> Ruling {
+    match side {
+        Side::Above => Ruling::new(Verdict::Leak, Why::AboveBudget),
+        Side::Below => Ruling::new(Verdict::NoLeak, Why::BelowBudget),
+        Side::Across => Ruling::open(Why::TooWide),
+    }
 }

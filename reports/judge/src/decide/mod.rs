@@ -1,22 +1,28 @@
 //! From a series to a verdict: what kind of series it is, and who judges such a one.
 
-mod finding;
+pub(crate) mod case;
+pub(crate) mod finding;
+mod fitted;
 pub(crate) mod report;
 mod restarted;
+pub(crate) mod rules;
 mod sawtooth_floor;
 mod segment;
 mod windows;
 
-use crate::decide::finding::{Finding, budget_on_axis, day_on_axis};
+use crate::amount::plural;
+use crate::decide::case::Case;
+use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
 use crate::decide::restarted::judge_restarted;
+use crate::decide::rules::{Asked, Ruling, TOO_FEW_READINGS, first_to_speak};
 use crate::decide::sawtooth_floor::judge_sawtooth;
+use crate::explanation::{Explanation, Note};
 use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
 use crate::policy::sawtooth::SMALL_TEETH;
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
-use crate::prepare;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, prepare};
 use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::shape::cycle::find_cycle;
@@ -41,46 +47,91 @@ pub fn judge(series: &Series<'_>, options: &JudgeOptions) -> Result<Judgement, J
 pub(crate) fn judge_at(
     series: &Series<'_>,
     options: &JudgeOptions,
-    deciding_confidence: f64,
+    confidence: f64,
 ) -> Result<Judgement, JudgeError> {
-    let prepared = prepare::prepare(series, options)?;
-    let finding = judge_prepared(&prepared, options, deciding_confidence);
+    let prepared = prepare(series, options)?;
+    let finding = judge_prepared(&Case::new(&prepared, options, confidence));
     Ok(report(&prepared, &finding, options))
 }
 
-pub(crate) fn judge_prepared(
-    prepared: &Prepared,
+/// Judges one series as [`judge`] does, and says how the verdict came about.
+///
+/// # Errors
+///
+/// [`JudgeError`] as [`judge`].
+pub fn explain(
+    series: &Series<'_>,
     options: &JudgeOptions,
-    deciding_confidence: f64,
-) -> Finding {
-    let track = &prepared.fine;
-    let whole = (0.0, track.span());
-    if prepared.points < FEWEST_READINGS || track.len() < FEWEST_READINGS || track.span() <= 0.0 {
-        return Finding {
-            verdict: Verdict::Inconclusive,
-            shape: Shape::Flat,
-            why: Why::TooFewReadings {
-                readings: prepared.points,
-            },
-            line: None,
-            fitted: whole,
-            budget: budget_on_axis(prepared, options, prepared.base),
-            level: prepared.base,
-            stretch: whole,
-        };
+) -> Result<(Judgement, Explanation), JudgeError> {
+    let prepared = prepare(series, options)?;
+    let case = Case::recorded(&prepared, options, DECIDING_CONFIDENCE);
+    let finding = judge_prepared(&case);
+    Ok((report(&prepared, &finding, options), case.explanation()))
+}
+
+/// Judges a series that was made ready.
+pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
+    note_prepared(case);
+    let track = &case.prepared.fine;
+    const FIRST: [Asked<Prepared>; 1] = [(TOO_FEW_READINGS, too_few_readings)];
+    if let Some(ruling) = first_to_speak(case, case.prepared, &FIRST) {
+        return undecided(case, ruling);
     }
     if let Some(sawtooth) = find_sawtooth(track) {
-        let finding = judge_sawtooth(prepared, &sawtooth, options, deciding_confidence);
+        case.note_shape("sawtooth", || format!("{} floors", sawtooth.floor.len()));
+        let finding = judge_sawtooth(case, &sawtooth);
         if !matches!(finding.why, Why::FewTeeth { .. }) {
             return finding;
         }
         // What looks like few teeth may be a cycle, or small dips in a rise.
-        let is_cycle =
-            || find_cycle(track, &Regressors::default(), day_on_axis(prepared)).is_some();
+        let is_cycle = || find_cycle(track, &Regressors::default(), case.prepared.day()).is_some();
         let small = sawtooth.height < SMALL_TEETH * (track.y[track.len() - 1] - track.y[0]).abs();
         if !small && !is_cycle() {
             return finding;
         }
     }
-    judge_restarted(prepared, options, deciding_confidence)
+    judge_restarted(case)
+}
+
+fn note_prepared(case: &Case<'_>) {
+    let prepared = case.prepared;
+    case.note(|| Note::Prepared {
+        what: format!(
+            "{} used over {:.4} s, {} looked at; the values come in grains of {}; confidence {}",
+            plural(prepared.points as u64, "reading"),
+            prepared.duration_s,
+            prepared.fine.len(),
+            prepared.grain,
+            case.confidence
+        ),
+    });
+}
+
+/// A finding without a line.
+fn undecided(case: &Case<'_>, ruling: Ruling) -> Finding {
+    let prepared = case.prepared;
+    let whole = (0.0, prepared.fine.span());
+    Finding {
+        verdict: ruling.verdict,
+        shape: Shape::Flat,
+        why: ruling.why,
+        line: None,
+        fitted: whole,
+        budget: budget_on_axis(prepared, case.options, prepared.base),
+        level: prepared.base,
+        stretch: whole,
+    }
+}
+
+fn too_few_readings(prepared: &Prepared) -> Option<Ruling> {
+    let track = &prepared.fine;
+    let few = prepared.points < FEWEST_READINGS || track.len() < FEWEST_READINGS;
+    (few || track.span() <= 0.0).then(|| {
+        Ruling::new(
+            Verdict::Inconclusive,
+            Why::TooFewReadings {
+                readings: prepared.points,
+            },
+        )
+    })
 }

@@ -28,7 +28,7 @@ pub(crate) fn report(prepared: &Prepared, finding: &Finding, options: &JudgeOpti
         .line
         .as_ref()
         .map(|line| resolution(line) * per_hour);
-    let seconds = |x: f64| prepared.start_s + prepared.lead_s + x * prepared.seconds_per_unit;
+    let seconds = |x: f64| prepared.seconds_at(x);
     let end_value = finding
         .line
         .as_ref()

@@ -1,16 +1,20 @@
 //! The lives of a program that was restarted while it was recorded.
 
-use crate::decide::finding::{Finding, compare_with_budget, day_on_axis};
+use crate::amount::plural;
+use crate::decide::case::Case;
+use crate::decide::finding::{Finding, Side, ruling_of, shape_of, side_of};
+use crate::decide::rules::{
+    Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, Ruling, SHORT_LIVES, STANDSTILL,
+    ruled,
+};
 use crate::decide::segment::judge_segment;
 use crate::decide::windows;
 use crate::fit::line::{Line, Precision};
 use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
-use crate::policy::restarts::{LONG_STRETCH, MOST_OF_TIME, SOME_FALLS};
+use crate::policy::restarts::{LONG_STRETCH, MOST_OF_TIME, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE};
 use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
-use crate::prepare::Prepared;
 use crate::reason::Why;
-use crate::series::JudgeOptions;
 use crate::shape::bursts::without_long_bursts;
 use crate::shape::cycle::find_cycle;
 use crate::shape::restarts::{deep_falls, find_restarts, rests_low};
@@ -18,51 +22,220 @@ use crate::track::Track;
 
 /// Judges a series that restarts cut into lives, each for itself; as one stretch where there is
 /// none.
-pub(crate) fn judge_restarted(
-    prepared: &Prepared,
-    options: &JudgeOptions,
-    deciding_confidence: f64,
-) -> Finding {
-    let track = &prepared.fine;
-    let quick = &prepared.quick_restarts;
-    let (track, cuts) = if quick.is_empty() {
-        let track = without_long_bursts(track, prepared.grain);
-        let cuts = find_restarts(&track);
-        (track, cuts)
-    } else {
-        let at = |&place: &f64| track.x.partition_point(|&x| x < place);
-        (track.clone(), quick.iter().map(at).collect())
+pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
+    let prepared = case.prepared;
+    let (track, cuts) = match prepared.quick_restarts.is_empty() {
+        true => {
+            let track = without_long_bursts(&prepared.fine, prepared.grain);
+            let cuts = find_restarts(&track);
+            (track, cuts)
+        }
+        false => {
+            let at = |&place: &f64| prepared.fine.x.partition_point(|&x| x < place);
+            let cuts = prepared.quick_restarts.iter().map(at).collect();
+            (prepared.fine.clone(), cuts)
+        }
     };
-    let track = &track;
     // What falls at equal intervals is a job that comes and goes rather than a restart.
-    let is_cycle = || find_cycle(track, &Regressors::default(), day_on_axis(prepared)).is_some();
-    let is_job = || cuts.len() >= SOME_FALLS && rests_low(track, &cuts) && is_cycle();
+    let is_cycle = || find_cycle(&track, &Regressors::default(), prepared.day()).is_some();
+    let is_job = || cuts.len() >= SOME_FALLS && rests_low(&track, &cuts) && is_cycle();
     let falls_elsewhere = || deep_falls(&prepared.fine) > 2 * cuts.len() + 1;
     if cuts.is_empty() || falls_elsewhere() || is_job() {
-        return judge_segment(prepared, track, options, deciding_confidence);
+        return judge_segment(case, &track);
     }
+    case.note_shape("restarts", || {
+        format!(
+            "{} to where the series began",
+            plural(cuts.len() as u64, "deep fall")
+        )
+    });
+    judge_lives(case, &track, &cuts)
+}
+
+/// Judges what lies between `cuts`, each for itself, and all together.
+fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize]) -> Finding {
     let mut edges = vec![0];
     edges.extend(cuts);
     edges.push(track.len());
-    let findings: Vec<Finding> = edges
+    let deepest = deepest_fall(track, &edges);
+    let mut lives: Vec<Finding> = edges
         .windows(2)
         .filter(|edge| edge[1] - edge[0] >= FEWEST_READINGS)
-        .map(|edge| {
-            let part = track.slice(edge[0]..edge[1]);
-            let mut finding = judge_segment(prepared, &part, options, deciding_confidence);
-            doubt_one_tooth(&mut finding, &part, deepest_fall(track, &edges));
-            finding
-        })
+        .map(|edge| judge_life(case, &track.slice(edge[0]..edge[1]), deepest))
         .collect();
-    let mut finding = combine_lives(findings, prepared, options, deciding_confidence);
-    if finding.verdict == Verdict::Inconclusive
-        && let Some(line) = windows::standstill(track, finding.budget, prepared.grain)
-    {
-        finding.verdict = Verdict::NoLeak;
-        finding.why = Why::Standstill;
-        finding.line = Some(line);
+    lives.sort_by(|a, b| b.length().total_cmp(&a.length()));
+    let total: f64 = lives.iter().map(Finding::length).sum();
+    // A short stretch does not speak for the run.
+    let speaker = lives
+        .iter()
+        .position(|life| {
+            life.length() > LONG_STRETCH * total && life.verdict != Verdict::Inconclusive
+        })
+        .unwrap_or(0);
+    let Some(speaking) = lives.get(speaker).cloned() else {
+        return judge_segment(case, &case.prepared.fine);
+    };
+    let pooled = pooled(&lives);
+    let evidence = Lives {
+        case,
+        track,
+        lives: &lives,
+        speaking: &speaking,
+        total,
+        pooled,
+    };
+    ruled(case, speaking.clone(), &evidence, &rules())
+}
+
+/// What the lives say, each for itself, the longest first.
+struct Lives<'a> {
+    case: &'a Case<'a>,
+    track: &'a Track,
+    lives: &'a [Finding],
+    /// The longest that decides and is long; the longest of all where none does.
+    speaking: &'a Finding,
+    total: f64,
+    pooled: Option<Line>,
+}
+
+/// The rules that are asked of several lives.
+fn rules<'a>() -> [Asked<Lives<'a>>; 5] {
+    [
+        (STANDSTILL, standstill),
+        (LIVES_DISAGREE, lives_disagree),
+        (LIFE_ALONE, life_alone),
+        (SHORT_LIVES, short_lives),
+        (LIVES_TOGETHER, lives_together),
+    ]
+}
+
+impl Lives<'_> {
+    fn restarts(&self) -> usize {
+        self.lives.len().saturating_sub(1)
     }
-    finding
+
+    fn is_long(&self, life: &Finding) -> bool {
+        life.length() > LONG_STRETCH * self.total
+    }
+
+    /// Whether a long life decides.
+    fn is_decided(&self) -> bool {
+        self.is_long(self.speaking) && self.speaking.verdict != Verdict::Inconclusive
+    }
+
+    /// Whether lives of most of the time say what the speaking one says, and none the opposite.
+    fn most_agree(&self) -> bool {
+        let time_of = |verdict: Verdict| -> f64 {
+            let of_that = self.lives.iter().filter(|life| life.verdict == verdict);
+            of_that.map(Finding::length).sum()
+        };
+        let open = time_of(Verdict::Inconclusive);
+        let agreed = time_of(self.speaking.verdict);
+        agreed > MOST_OF_TIME * self.total && agreed + open > 0.999 * self.total
+    }
+
+    fn contradict(&self) -> bool {
+        let long = || self.lives.iter().filter(|life| self.is_long(life));
+        let other = |life: &Finding| {
+            life.verdict != Verdict::Inconclusive && life.verdict != self.speaking.verdict
+        };
+        long().any(other) || long().any(|life| excludes(life, self.speaking))
+    }
+
+    /// What the rules but that of the standstill make of the lives.
+    fn is_open(&self) -> bool {
+        [lives_disagree, life_alone, short_lives, lives_together]
+            .iter()
+            .find_map(|ask| ask(self))
+            .map_or(self.speaking.verdict, |ruling| ruling.verdict)
+            == Verdict::Inconclusive
+    }
+}
+
+fn lives_disagree(lives: &Lives<'_>) -> Option<Ruling> {
+    let restarts = lives.restarts();
+    (lives.is_decided() && lives.contradict())
+        .then(|| Ruling::open(Why::RestartsDisagree { restarts }))
+}
+
+fn life_alone(lives: &Lives<'_>) -> Option<Ruling> {
+    let restarts = lives.restarts();
+    let alone = lives.is_decided()
+        && lives.speaking.verdict == Verdict::Leak
+        && restarts >= SOME_FALLS
+        && !lives.most_agree();
+    alone.then(|| Ruling::open(Why::ShortLives { restarts }))
+}
+
+fn short_lives(lives: &Lives<'_>) -> Option<Ruling> {
+    let restarts = lives.restarts();
+    let short = !lives.is_decided()
+        && lives.speaking.verdict != Verdict::Inconclusive
+        && !lives.most_agree();
+    short.then(|| Ruling::open(Why::ShortLives { restarts }))
+}
+
+/// The longest life, decided by what all say together where it is too uncertain alone.
+fn lives_together(lives: &Lives<'_>) -> Option<Ruling> {
+    if lives.is_decided() || lives.speaking.why != Why::TooWide {
+        return None;
+    }
+    let line = lives.pooled.clone()?;
+    let side = side_of(&line, lives.speaking.budget, lives.case.confidence);
+    match side {
+        // What is left of many warm-ups, or of the bends of many teeth, adds up as a leak does.
+        Side::Above if lives.lives.len() > SOME_FALLS => None,
+        Side::Below => Some(ruling_of(side).with_line(line)),
+        _ => {
+            let shape = shape_of(&line);
+            Some(ruling_of(side).with_line(line).shaped(shape))
+        }
+    }
+}
+
+fn standstill(lives: &Lives<'_>) -> Option<Ruling> {
+    if !lives.is_open() {
+        return None;
+    }
+    let grain = lives.case.prepared.grain;
+    let line = windows::standstill(lives.track, lives.speaking.budget, grain)?;
+    Some(Ruling::new(Verdict::NoLeak, Why::Standstill).with_line(line))
+}
+
+/// One life, and the fall that may have taken back before what it rises.
+struct Life<'a> {
+    finding: &'a Finding,
+    part: &'a Track,
+    deepest_fall: f64,
+}
+
+fn judge_life(case: &Case<'_>, part: &Track, deepest_fall: f64) -> Finding {
+    let finding = judge_segment(case, part);
+    let life = Life {
+        finding: &finding.clone(),
+        part,
+        deepest_fall,
+    };
+    ruled(case, finding, &life, &[(ONE_TOOTH, one_tooth)])
+}
+
+/// A rise that a fall of the same size has taken back before may be a tooth of a sawtooth
+/// rather than a leak.
+fn one_tooth(life: &Life<'_>) -> Option<Ruling> {
+    let line = life.finding.line.as_ref()?;
+    let rise = line.slope * (life.finding.fitted.1 - life.finding.fitted.0);
+    // After a restart most of the rise is the warm-up; in a tooth it is the line.
+    let (low, high) = life
+        .part
+        .y
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(low, high), &y| {
+            (low.min(y), high.max(y))
+        });
+    let is_tooth = life.finding.verdict == Verdict::Leak
+        && rise > TOOTH_OF_RANGE * (high - low)
+        && rise < TAKEN_BACK * life.deepest_fall;
+    is_tooth.then(|| Ruling::open(Why::FewTeeth { teeth: 1 }).shaped(Shape::Sawtooth))
 }
 
 /// The deepest fall at the cuts between stretches.
@@ -83,81 +256,6 @@ fn deepest_fall(track: &Track, edges: &[usize]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// A rise that a fall of the same size has taken back before may be a tooth of a sawtooth
-/// rather than a leak.
-fn doubt_one_tooth(finding: &mut Finding, part: &Track, fall: f64) {
-    let Some(line) = &finding.line else {
-        return;
-    };
-    let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
-    // After a restart most of the rise is the warm-up; in a tooth it is the line.
-    let (low, high) = part.y.iter().fold((f64::MAX, f64::MIN), |(low, high), &y| {
-        (low.min(y), high.max(y))
-    });
-    if finding.verdict == Verdict::Leak && rise > 0.5 * (high - low) && rise < 1.5 * fall {
-        finding.verdict = Verdict::Inconclusive;
-        finding.shape = Shape::Sawtooth;
-        finding.why = Why::FewTeeth { teeth: 1 };
-    }
-}
-
-/// The stretches between restarts: the longest that decides, unless another contradicts it; or
-/// else what they say together.
-fn combine_lives(
-    mut findings: Vec<Finding>,
-    prepared: &Prepared,
-    options: &JudgeOptions,
-    deciding_confidence: f64,
-) -> Finding {
-    findings.sort_by(|a, b| (b.stretch.1 - b.stretch.0).total_cmp(&(a.stretch.1 - a.stretch.0)));
-    let restarts = findings.len().saturating_sub(1);
-    // A short stretch does not speak for the run.
-    let total: f64 = findings.iter().map(|f| f.stretch.1 - f.stretch.0).sum();
-    let is_long = |f: &&Finding| f.stretch.1 - f.stretch.0 > LONG_STRETCH * total;
-    let mut decided = findings
-        .iter()
-        .filter(is_long)
-        .filter(|f| f.verdict != Verdict::Inconclusive);
-    let Some(best) = decided.next() else {
-        let Some(mut longest) = findings.first().cloned() else {
-            return judge_segment(prepared, &prepared.fine, options, deciding_confidence);
-        };
-        if longest.verdict != Verdict::Inconclusive && !most_agree(&findings, &longest, total) {
-            longest.verdict = Verdict::Inconclusive;
-            longest.why = Why::ShortLives { restarts };
-        }
-        return pool(longest, &findings, deciding_confidence);
-    };
-    let contradiction = decided.any(|other| other.verdict != best.verdict)
-        || findings
-            .iter()
-            .filter(is_long)
-            .any(|other| excludes(other, best));
-    let alone = best.verdict == Verdict::Leak
-        && restarts >= SOME_FALLS
-        && !most_agree(&findings, best, total);
-    let mut best = best.clone();
-    if contradiction {
-        best.verdict = Verdict::Inconclusive;
-        best.why = Why::RestartsDisagree { restarts };
-    } else if alone {
-        best.verdict = Verdict::Inconclusive;
-        best.why = Why::ShortLives { restarts };
-    }
-    best
-}
-
-/// Whether lives of most of the time say what `longest` says, and none the opposite.
-fn most_agree(findings: &[Finding], longest: &Finding, total: f64) -> bool {
-    let time_of = |verdict: Verdict| -> f64 {
-        let of_that = findings.iter().filter(|f| f.verdict == verdict);
-        of_that.map(|f| f.stretch.1 - f.stretch.0).sum()
-    };
-    let open = time_of(Verdict::Inconclusive);
-    let agreed = time_of(longest.verdict);
-    agreed > MOST_OF_TIME * total && agreed + open > 0.999 * total
-}
-
 /// Whether one life rules out the leak that another shows.
 fn excludes(life: &Finding, leak: &Finding) -> bool {
     let (Some(line), Some(leaking)) = (&life.line, &leak.line) else {
@@ -165,24 +263,6 @@ fn excludes(life: &Finding, leak: &Finding) -> bool {
     };
     let most = line.slope + line.half_width(REPORTED_CONFIDENCE);
     leak.verdict == Verdict::Leak && most < leak.budget.max(0.5 * leaking.slope)
-}
-
-/// The longest life, decided by what all of `findings` say together where it is too uncertain
-/// alone.
-fn pool(mut longest: Finding, findings: &[Finding], deciding_confidence: f64) -> Finding {
-    if longest.why == Why::TooWide
-        && let Some(line) = pooled(findings)
-    {
-        let alone = longest.clone();
-        compare_with_budget(&mut longest, line, true, deciding_confidence);
-        match longest.verdict {
-            // What is left of many warm-ups, or of the bends of many teeth, adds up as a leak does.
-            Verdict::Leak if findings.len() > SOME_FALLS => longest = alone,
-            Verdict::NoLeak => longest.shape = alone.shape,
-            _ => {}
-        }
-    }
-    longest
 }
 
 /// The line of the first of `findings` with the slope that all straight ones have in common:

@@ -1,49 +1,54 @@
 //! A sawtooth, judged on its floors.
 
-use crate::decide::finding::{Finding, budget_on_axis, compare_with_budget};
+use crate::decide::case::Case;
+use crate::decide::finding::{Finding, Side, budget_on_axis, ruling_of, side_of};
+use crate::decide::rules::{
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FADING_FLOORS, FEW_TEETH, Ruling, TOO_WIDE, UNSETTLED, ruled,
+};
 use crate::fit::line::{Line, Precision, fit_line};
 use crate::fit::model::{Regressors, columns, fit};
 use crate::fit::settled::find_settled;
 use crate::judgement::{Shape, Verdict};
-use crate::policy::sawtooth::{FLOOR_SHARE, UNLIKE};
+use crate::policy::sawtooth::{FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, UNLIKE};
 use crate::policy::settled::FEWEST;
 use crate::policy::verdict::TREND_POINTS;
-use crate::prepare::Prepared;
 use crate::reason::Why;
-use crate::series::JudgeOptions;
 use crate::shape::sawtooth::Sawtooth;
 use crate::stats::autoregression::Memory;
 use crate::stats::quantile::median;
 use crate::track::{Track, coarse};
 
+/// A sawtooth, the line through its settled floors, and the budget.
+struct Floors<'a> {
+    case: &'a Case<'a>,
+    sawtooth: &'a Sawtooth,
+    line: Option<Line>,
+    /// Whether the floors are too few to look for bends.
+    are_few: bool,
+    is_straight: bool,
+    budget: f64,
+}
+
+/// The rules that are asked of the floors of a sawtooth.
+fn rules<'a>() -> [Asked<Floors<'a>>; 6] {
+    [
+        (FEW_TEETH, few_teeth),
+        (FADING_FLOORS, fading_floors),
+        (UNSETTLED, unsettled),
+        (ABOVE_BUDGET, |floors| floors.ruling_on(Side::Above)),
+        (BELOW_BUDGET, |floors| floors.ruling_on(Side::Below)),
+        (TOO_WIDE, |floors| floors.ruling_on(Side::Across)),
+    ]
+}
+
 /// Judges a sawtooth on the lowest points of its teeth.
-pub(crate) fn judge_sawtooth(
-    prepared: &Prepared,
-    sawtooth: &Sawtooth,
-    options: &JudgeOptions,
-    deciding_confidence: f64,
-) -> Finding {
+pub(crate) fn judge_sawtooth(case: &Case<'_>, sawtooth: &Sawtooth) -> Finding {
+    let prepared = case.prepared;
     let track = &prepared.fine;
     let floor = &sawtooth.floor;
     let level = prepared.base + median(&floor.y).unwrap_or(0.0);
-    let budget = budget_on_axis(prepared, options, level);
+    let budget = budget_on_axis(prepared, case.options, level);
     let whole = (track.x[0], track.x[track.len() - 1]);
-    let teeth = floor.len();
-    let mut finding = Finding {
-        verdict: Verdict::Inconclusive,
-        shape: Shape::Sawtooth,
-        why: Why::FewTeeth { teeth },
-        line: None,
-        fitted: whole,
-        budget,
-        level,
-        stretch: whole,
-    };
-    // A few teeth of very different size may as well be restarts of a program that leaks.
-    let alike = sawtooth.height_spread < UNLIKE && sawtooth.period_spread < UNLIKE;
-    if teeth < 3 || (teeth < 8 && !alike) {
-        return finding;
-    }
     let coarse_floor = coarse(floor, TREND_POINTS, &[]);
     let settled = find_settled(
         &coarse_floor,
@@ -51,33 +56,84 @@ pub(crate) fn judge_sawtooth(
         budget,
         prepared.grain,
     );
-    let few = coarse_floor.len() < FEWEST;
     let part = coarse_floor.slice(settled.start..coarse_floor.len());
-    let line = if part.len() < 10 {
-        fit_few(&part)
-    } else {
-        fit_line(&part, &Regressors::default(), prepared.grain)
+    let line = match part.len() {
+        0..FEW_FLOORS => fit_few(&part),
+        _ => fit_line(&part, &Regressors::default(), prepared.grain),
     };
-    let Some(line) = line.map(|line| widen_for_few_teeth(line, &part, sawtooth)) else {
-        return finding;
+    let line = line.map(|line| widen_for_few_teeth(line, &part, sawtooth));
+    let fitted = (part.x[0], part.x[part.len() - 1]);
+    let floors = Floors {
+        case,
+        sawtooth,
+        line: line.filter(|_| !is_too_few(sawtooth)),
+        are_few: coarse_floor.len() < FEWEST,
+        is_straight: settled.straight,
+        budget,
     };
-    finding.fitted = (part.x[0], part.x[part.len() - 1]);
-    compare_with_budget(
-        &mut finding,
-        line,
-        settled.straight || few,
-        deciding_confidence,
-    );
-    finding.shape = Shape::Sawtooth;
-    if few && finding.verdict == Verdict::Leak && !rises_to_the_end(floor) {
-        finding.verdict = Verdict::Inconclusive;
-        finding.why = Why::Decelerating;
-        finding.shape = Shape::Decelerating;
+    if let Some(line) = &floors.line {
+        case.note_fit(line, fitted, settled.straight);
     }
-    if finding.verdict == Verdict::Leak {
-        finding.shape = Shape::SawtoothRising;
+    let finding = Finding {
+        verdict: Verdict::Inconclusive,
+        shape: Shape::Sawtooth,
+        why: Why::FewTeeth { teeth: floor.len() },
+        fitted: match floors.line {
+            Some(_) => fitted,
+            None => whole,
+        },
+        line: floors.line.clone(),
+        budget,
+        level,
+        stretch: whole,
+    };
+    ruled(case, finding, &floors, &rules())
+}
+
+/// Whether there are too few teeth: a few of very different size may as well be restarts of a
+/// program that leaks.
+fn is_too_few(sawtooth: &Sawtooth) -> bool {
+    let teeth = sawtooth.floor.len();
+    let alike = sawtooth.height_spread < UNLIKE && sawtooth.period_spread < UNLIKE;
+    teeth < FEWEST_ALIKE || (teeth < FEWEST_UNLIKE && !alike)
+}
+
+impl Floors<'_> {
+    fn side(&self) -> Option<Side> {
+        let line = self.line.as_ref()?;
+        let is_line = self.is_straight || self.are_few;
+        is_line.then(|| side_of(line, self.budget, self.case.confidence))
     }
-    finding
+
+    fn ruling_on(&self, side: Side) -> Option<Ruling> {
+        let ruling = (self.side()? == side).then(|| ruling_of(side))?;
+        Some(match side {
+            Side::Above => ruling.shaped(Shape::SawtoothRising),
+            _ => ruling,
+        })
+    }
+}
+
+fn few_teeth(floors: &Floors<'_>) -> Option<Ruling> {
+    let teeth = floors.sawtooth.floor.len();
+    floors
+        .line
+        .is_none()
+        .then(|| Ruling::open(Why::FewTeeth { teeth }))
+}
+
+fn fading_floors(floors: &Floors<'_>) -> Option<Ruling> {
+    let fades = floors.are_few
+        && floors.side() == Some(Side::Above)
+        && !rises_to_the_end(&floors.sawtooth.floor);
+    fades.then(|| Ruling::open(Why::Decelerating).shaped(Shape::Decelerating))
+}
+
+fn unsettled(floors: &Floors<'_>) -> Option<Ruling> {
+    floors
+        .side()
+        .is_none()
+        .then(|| Ruling::open(Why::Unsettled))
 }
 
 /// Whether each of a few floors lies above the one before, and the last rise is not the least

@@ -22,6 +22,22 @@ pub(crate) enum Steps {
     Unclear(Vec<f64>),
 }
 
+impl Steps {
+    /// What was found, in plain words.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::None => "none".to_owned(),
+            Self::Once(places) => format!("{} of the level, once", places.len()),
+            Self::Falls(places) => format!("{}, several of them falls", places.len()),
+            Self::Stairs => "up, again and again to the end".to_owned(),
+            Self::Unclear(places) => format!(
+                "{} up, too many for a one-off and too few for a staircase",
+                places.len()
+            ),
+        }
+    }
+}
+
 /// Finds abrupt steps and says what they are.
 pub(crate) fn classify_steps(track: &Track, grain: f64) -> Steps {
     let mut found = find_steps(&track.y, grain, MOST_STAIRS);

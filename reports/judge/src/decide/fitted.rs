@@ -1,0 +1,253 @@
+//! The settled part of a segment, the line through it, and what speaks for and against it.
+
+use std::cell::OnceCell;
+
+use crate::decide::case::Case;
+use crate::decide::finding::{Finding, Side, budget_on_axis, ruling_of, shape_of, side_of};
+use crate::decide::rules::{
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, Ruling, SLOWING, STANDSTILL, TOO_WIDE, UNSETTLED,
+    WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE, ruled,
+};
+use crate::decide::windows;
+use crate::fit::line::{Line, fit_line};
+use crate::fit::model::Regressors;
+use crate::fit::settled::{Settled, find_later, find_settled};
+use crate::fit::slowing::{Comparison, compare_with_slowing};
+use crate::judgement::{Shape, Verdict};
+use crate::policy::segment::{AT_ONCE, EARLY_STEPS, LINE_MARGIN};
+use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
+use crate::reason::Why;
+use crate::shape::cycle::find_cycle;
+use crate::shape::steps::without_edges;
+use crate::stats::quantile::median;
+use crate::track::{Track, coarse};
+
+/// A line through the settled part of a segment, and what it was fitted to.
+struct Fitted<'a> {
+    case: &'a Case<'a>,
+    /// The whole segment, in few points.
+    track: &'a Track,
+    /// Its settled part.
+    part: &'a Track,
+    regressors: &'a Regressors,
+    settled: Settled,
+    line: Line,
+    budget: f64,
+    agreement: OnceCell<Option<(Verdict, Line)>>,
+    standstill: OnceCell<Option<Line>>,
+}
+
+/// The rules that are asked of a fit.
+fn rules<'a>() -> [Asked<Fitted<'a>>; 10] {
+    [
+        (WINDOWS_DISAGREE, windows_disagree),
+        (WITHIN_BEFORE, within_before),
+        (SLOWING, slowing),
+        (WINDOWS_AGREE, windows_agree),
+        (FALLING, falling),
+        (STANDSTILL, standstill),
+        (UNSETTLED, unsettled),
+        (ABOVE_BUDGET, |fit| fit.ruling_on(Side::Above)),
+        (BELOW_BUDGET, |fit| fit.ruling_on(Side::Below)),
+        (TOO_WIDE, |fit| fit.ruling_on(Side::Across)),
+    ]
+}
+
+/// Judges a segment whose level jumps at `places`; the jumps are taken out of the trend.
+pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Finding {
+    let prepared = case.prepared;
+    let whole = (fine.x[0], fine.x[fine.len() - 1]);
+    let mut fine = without_edges(fine, places);
+    let mut places = places.to_vec();
+    // After early steps there is enough left to do without what came before.
+    if let Some(&last) = places.last()
+        && last - whole.0 < EARLY_STEPS * (whole.1 - whole.0)
+    {
+        let start = fine.x.partition_point(|&x| x < last);
+        fine = fine.slice(start..fine.len());
+        places.clear();
+    }
+    let track = coarse(&fine, TREND_POINTS, &places);
+    let mut regressors = Regressors {
+        steps: places,
+        cycle: None,
+    };
+    regressors.cycle = find_cycle(&track, &regressors, prepared.day());
+    if let Some(cycle) = &regressors.cycle {
+        let period_s = cycle.period * prepared.seconds_per_unit;
+        case.note_shape("cycle", || {
+            format!("a period of {period_s:.4} s, {} harmonics", cycle.harmonics)
+        });
+    }
+    let level_of = |track: &Track| prepared.base + median(&track.y).unwrap_or(0.0);
+    let later = track.slice(track.len() / 2..track.len());
+    let early_budget = budget_on_axis(prepared, case.options, level_of(&later));
+    let settled = settled_part(&track, &regressors, early_budget, prepared.grain);
+    let part = track.slice(settled.start..track.len());
+    let level = level_of(&part);
+    let budget = budget_on_axis(prepared, case.options, level);
+    let finding = Finding {
+        verdict: Verdict::Inconclusive,
+        shape: Shape::Flat,
+        why: Why::TooFewReadings {
+            readings: part.len(),
+        },
+        line: None,
+        fitted: (part.x[0], part.x[part.len() - 1]),
+        budget,
+        level,
+        stretch: whole,
+    };
+    let Some(line) = fit_line(&part, &regressors, prepared.grain) else {
+        return finding;
+    };
+    case.note_fit(&line, finding.fitted, settled.straight);
+    let finding = Finding {
+        shape: shape_of(&line),
+        line: Some(line.clone()),
+        ..finding
+    };
+    let fit = Fitted {
+        case,
+        track: &track,
+        part: &part,
+        regressors: &regressors,
+        settled,
+        line,
+        budget,
+        agreement: OnceCell::new(),
+        standstill: OnceCell::new(),
+    };
+    ruled(case, finding, &fit, &rules())
+}
+
+fn settled_part(track: &Track, regressors: &Regressors, budget: f64, grain: f64) -> Settled {
+    let mut settled = find_settled(track, regressors, budget, grain);
+    if settled.straight
+        && let Some(later) = find_later(track, regressors, budget, grain, settled.start)
+    {
+        settled.start = later;
+    }
+    settled
+}
+
+impl Fitted<'_> {
+    fn grain(&self) -> f64 {
+        self.case.prepared.grain
+    }
+
+    /// On which side of the budget the slope lies; `None` where no part is straight.
+    fn side(&self) -> Option<Side> {
+        self.settled
+            .straight
+            .then(|| side_of(&self.line, self.budget, self.case.confidence))
+    }
+
+    fn ruling_on(&self, side: Side) -> Option<Ruling> {
+        (self.side() == Some(side)).then(|| ruling_of(side))
+    }
+
+    /// What all windows of a segment say that is nowhere straight.
+    fn agreement(&self) -> Option<&(Verdict, Line)> {
+        let find = || {
+            windows::agreement(
+                self.track,
+                self.regressors,
+                self.budget,
+                self.case.confidence,
+                self.grain(),
+            )
+        };
+        match self.side() {
+            None => self.agreement.get_or_init(find).as_ref(),
+            Some(_) => None,
+        }
+    }
+
+    fn standstill(&self) -> Option<&Line> {
+        self.standstill
+            .get_or_init(|| windows::standstill(self.track, self.budget, self.grain()))
+            .as_ref()
+    }
+
+    /// Compares lasting with slowing growth from the point `from` on.
+    fn comparison(&self, from: usize) -> Option<Comparison> {
+        let part = self.track.slice(from..self.track.len());
+        compare_with_slowing(&part, self.regressors, self.grain())
+    }
+}
+
+fn windows_disagree(fit: &Fitted<'_>) -> Option<Ruling> {
+    let contradicted = fit.side() == Some(Side::Above)
+        && windows::contradict(
+            fit.part,
+            fit.regressors,
+            fit.line.slope,
+            fit.budget,
+            fit.case.confidence,
+            fit.grain(),
+        );
+    contradicted.then(|| Ruling::open(Why::WindowsDisagree))
+}
+
+fn within_before(fit: &Fitted<'_>) -> Option<Ruling> {
+    let within = fit.side() == Some(Side::Above)
+        && windows::stays_within(fit.track, fit.settled.start, &fit.line);
+    within.then(|| Ruling::open(Why::WithinBefore))
+}
+
+/// Growth that slows down is no proof of a leak.
+fn slowing(fit: &Fitted<'_>) -> Option<Ruling> {
+    let by_windows = fit.agreement().map(|(verdict, _)| *verdict);
+    let claimed = match fit.side() {
+        Some(side) => side == Side::Above,
+        None => by_windows == Some(Verdict::Leak),
+    };
+    let open = fit.side().is_none() && by_windows.is_none() && fit.standstill().is_none();
+    if !claimed && !open {
+        return None;
+    }
+    let (track, start) = (fit.track, fit.settled.start);
+    // A warm-up that is over at once has no course that could be compared.
+    let begin = track.x[start] - track.x[0];
+    let at_once = start > 0 && begin < AT_ONCE * track.span();
+    let comparison = fit.comparison(if at_once { start } else { 0 })?;
+    let fades = if open {
+        !comparison.favours_lasting_growth() && fit.line.slope > 0.0
+    } else if by_windows.is_some() || start == 0 || at_once {
+        comparison.advantage_of_line <= -LINE_MARGIN
+    } else {
+        let lasts = comparison.favours_lasting_growth() && comparison.lasting_slope >= fit.budget;
+        let is_clear = |comparison: Comparison| comparison.advantage_of_line > 0.0;
+        let early = track
+            .x
+            .partition_point(|&x| x - track.x[0] < AT_ONCE * track.span());
+        !lasts && !is_clear(comparison) && !fit.comparison(early).is_some_and(is_clear)
+    };
+    fades.then(|| Ruling::open(Why::Decelerating).shaped(Shape::Decelerating))
+}
+
+fn windows_agree(fit: &Fitted<'_>) -> Option<Ruling> {
+    let (verdict, line) = fit.agreement()?;
+    Some(Ruling::new(*verdict, Why::WindowsAgree).with_line(line.clone()))
+}
+
+fn falling(fit: &Fitted<'_>) -> Option<Ruling> {
+    let falls = fit.side() == Some(Side::Across)
+        && fit.line.slope + fit.line.half_width(REPORTED_CONFIDENCE) < fit.budget
+        && windows::fall(fit.track);
+    falls.then(|| Ruling::new(Verdict::NoLeak, Why::BelowBudget))
+}
+
+/// What has hardly moved has not grown.
+fn standstill(fit: &Fitted<'_>) -> Option<Ruling> {
+    if !matches!(fit.side(), None | Some(Side::Across)) {
+        return None;
+    }
+    let line = fit.standstill()?.clone();
+    Some(Ruling::new(Verdict::NoLeak, Why::Standstill).with_line(line))
+}
+
+fn unsettled(fit: &Fitted<'_>) -> Option<Ruling> {
+    fit.side().is_none().then(|| Ruling::open(Why::Unsettled))
+}
