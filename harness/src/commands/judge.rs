@@ -10,7 +10,8 @@ use crate::time::duration_text;
 use crate::words::say;
 use indicatif::ProgressBar;
 use leaklab_judge::{
-    Budget, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, judge, parse_amount,
+    Budget, Explanation, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, explain,
+    parse_amount,
 };
 use leaklab_reports::foreign::Table;
 use leaklab_reports::sketch;
@@ -26,6 +27,7 @@ use std::time::Duration;
   leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      a run: a line per cell
   leaklab judge RUN::alts-timeout::unpatched                one cell: every metric, explained
   leaklab judge memory.csv --time elapsed_s --value bytes --budget 200KB/h
+  leaklab judge memory.csv --explain                        the way to the verdict, rule by rule
   kubectl … | leaklab judge - --time-unit ms --format json")]
 pub struct Arguments {
     /// Run folders, cells (RUN::scenario::variant), CSV files, or - for standard input.
@@ -41,6 +43,10 @@ pub struct Arguments {
     /// Explain every metric of every cell, where a run has several cells.
     #[arg(long)]
     all_metrics: bool,
+    /// Tell how each verdict came about: what was prepared, found and fitted, and which rule
+    /// spoke.
+    #[arg(long)]
+    explain: bool,
     /// Words, or a JSON object per metric and line.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -61,6 +67,8 @@ struct Shown {
     value: Vec<f64>,
     /// What was put up with when it was read.
     notes: Vec<String>,
+    /// How the verdict came about, where that was asked for.
+    explanation: Option<Explanation>,
 }
 
 /// Judges every source; the gravest result is the exit code.
@@ -111,7 +119,7 @@ fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Resu
             operations: table.operations.as_deref(),
             ..Series::default()
         };
-        let judgement = judge(&series, &options)
+        let (judgement, explanation) = explain(&series, &options)
             .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;
         all.push(Shown {
             file: name.to_owned(),
@@ -120,6 +128,7 @@ fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Resu
             time_s: table.time_s.clone(),
             value: value.clone(),
             notes: table.notes_of(metric),
+            explanation: arguments.explain.then_some(explanation),
         });
     }
     Ok(all)
@@ -201,6 +210,7 @@ fn show_cell(judged: &JudgedCell<'_>, format: Format) -> anyhow::Result<()> {
                 .map_or_else(Vec::new, |table| table.elapsed_s()),
             value: column.map_or_else(Vec::new, <[f64]>::to_vec),
             notes: Vec::new(),
+            explanation: None,
         };
         show(&shown, format)?;
     }
@@ -224,6 +234,9 @@ fn json(shown: &Shown) -> anyhow::Result<serde_json::Value> {
         object.extend(judgement);
     }
     object.insert("notes".to_owned(), shown.notes.clone().into());
+    if let Some(explanation) = &shown.explanation {
+        object.insert("explanation".to_owned(), serde_json::to_value(explanation)?);
+    }
     Ok(object.into())
 }
 
@@ -248,6 +261,9 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
     }
     for (name, words) in figures(judgement, unit) {
         let _ = writeln!(text, "  {name:<11} {words}");
+    }
+    for step in shown.explanation.iter().flat_map(|way| &way.notes) {
+        let _ = writeln!(text, "  {step}");
     }
     for note in &shown.notes {
         let _ = writeln!(text, "  {:<11} {note}", "note");
