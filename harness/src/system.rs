@@ -1,7 +1,10 @@
 //! The system calls that the standard library has no safe form of.
 
+use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -218,6 +221,39 @@ fn clock_us(clock: libc::clockid_t) -> u64 {
     // SAFETY: `time` is a valid timespec to write to; both clocks exist on every Linux.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1000
+}
+
+/// Number of the file behind a descriptor, by which another process knows it again.
+///
+/// # Errors
+///
+/// The error of the operating system, which is not expected of a descriptor that is open.
+pub fn inode(descriptor: BorrowedFd<'_>) -> std::io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::File::from(descriptor.try_clone_to_owned()?);
+    Ok(file.metadata()?.ino())
+}
+
+/// Ids of the user and of the group with whose rights this process runs.
+pub fn effective_ids() -> (u32, u32) {
+    // SAFETY: both read a number of the process and cannot fail.
+    unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// Whether programs and libraries may be loaded from a folder's file system; `true` if that
+/// cannot be asked.
+pub fn allows_execution(folder: &Path) -> bool {
+    let Ok(name) = CString::new(folder.as_os_str().as_bytes()) else {
+        return true;
+    };
+    let mut answer = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: `name` is NUL-terminated, and `answer` is a statvfs to write to; all zeros is a
+    // valid one, so that it may be read whether or not the call wrote it.
+    let flags = unsafe {
+        libc::statvfs(name.as_ptr(), answer.as_mut_ptr());
+        answer.assume_init().f_flag
+    };
+    flags & libc::ST_NOEXEC == 0
 }
 
 /// Bytes of a page of memory.

@@ -37,8 +37,6 @@ pub enum Expected {
     Leak,
     /// Growth below the budget.
     NoLeak,
-    /// An end of the process by itself, before its load is over.
-    Dies,
 }
 
 impl Expected {
@@ -47,7 +45,6 @@ impl Expected {
         match self {
             Expected::Leak => "leak",
             Expected::NoLeak => "no-leak",
-            Expected::Dies => "dies",
         }
     }
 }

@@ -1,6 +1,5 @@
 //! One file per command, named by its verb.
 
-pub mod arguments;
 pub mod calibrate;
 pub mod cell;
 pub mod chart;

@@ -69,6 +69,11 @@ impl ProcessTree {
         figures
     }
 
+    /// Whether a process was a member when the tree was read last.
+    pub fn has(&self, pid: u32) -> bool {
+        self.processes.iter().any(|process| process.pid == pid)
+    }
+
     /// Reads the resident set alone: what a memory limit is held against between samples.
     pub fn rss_bytes(&mut self) -> u64 {
         self.processes

@@ -6,6 +6,7 @@ use super::outcome_text::Ended;
 use super::protocol::Message;
 use super::readers::{Fed, read_pipe, read_stderr, read_stdout};
 use super::signals;
+use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
 use crate::procfs::OutsideFigures;
 use crate::recorder::Recorder;
 use crate::system::monotonic_us;
@@ -90,7 +91,7 @@ pub fn run_cell(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         Ok(recorder) => recorder,
         Err(error) => return harness_failed(CellStatus::default(), &setup.folder, &error),
     };
-    let started = RunningChild::start(&setup.child);
+    let started = RunningChild::start(&setup.child, &setup.folder);
     let (child, pipes) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -169,6 +170,8 @@ struct CellLoop<'a> {
     latency_us: Option<(u64, u64)>,
     probe_cost_us: Option<u64>,
     had_heap: bool,
+    /// Heaps of a tree whose processes each have a sampler.
+    heaps: ProcessHeaps,
     ending: Option<Ending>,
 }
 
@@ -196,6 +199,7 @@ impl<'a> CellLoop<'a> {
             latency_us: None,
             probe_cost_us: None,
             had_heap: false,
+            heaps: ProcessHeaps::default(),
             ending: None,
         }
     }
@@ -235,7 +239,7 @@ impl<'a> CellLoop<'a> {
 
     /// When a row is due if no sample of the probe comes before.
     fn tick_without_probe(&self) -> Instant {
-        Instant::now() + self.setup.child.interval.mul_f64(2.5) + LATENESS
+        Instant::now() + self.setup.patience_with_probe()
     }
 
     /// Time until something must be looked at.
@@ -302,11 +306,29 @@ impl<'a> CellLoop<'a> {
         }
         if let Some(cost_us) = message.sample_cost_us {
             self.recorder.status.probe_cost.add(cost_us as f64);
-            self.probe_cost_us = Some(cost_us);
+            // Of all samplers since the row before.
+            *self.probe_cost_us.get_or_insert(0) += cost_us;
         }
         self.latency_us = message.latency_us.or(self.latency_us);
+        if let Some(reason) = message.heap_error {
+            let program = message
+                .program
+                .as_deref()
+                .unwrap_or("a process of the tree");
+            let message = format!("the live heap of `{program}` cannot be read: {reason}");
+            self.recorder.event(at_ms, EventKind::Warning { message })?;
+        }
         if let Some(heap) = message.heap {
             self.had_heap = true;
+            if let Some(pid) = message.pid {
+                let said = ProcessHeap {
+                    pid,
+                    monotonic_us: at_us,
+                    heap,
+                    program: message.program,
+                };
+                return self.take_heap(&said, at_ms);
+            }
             if message.monotonic_us.is_some() && self.ready_us.is_some() {
                 // The probe keeps the interval: its sample is the tick.
                 self.next_tick = self.tick_without_probe();
@@ -315,6 +337,32 @@ impl<'a> CellLoop<'a> {
             self.pending_heap = Some(heap);
         }
         Ok(())
+    }
+
+    /// Takes the heap of one process of the tree; its row comes with the next tick.
+    fn take_heap(&mut self, said: &ProcessHeap, at_ms: f64) -> std::io::Result<()> {
+        let began_anew = self.heaps.take(said);
+        // Of another process of the tree it is a change of the sum like any other.
+        if began_anew && said.pid == self.child.pid() && self.ready_us.is_some() {
+            self.recorder.event(at_ms, EventKind::Restart)?;
+        }
+        Ok(())
+    }
+
+    /// The heap for a row that no sample of a probe brings.
+    fn heap_at_tick(&mut self) -> Option<Heap> {
+        if !self.heaps.had_any() {
+            return self.pending_heap.take();
+        }
+        let tree = &self.child.tree;
+        let sum = self
+            .heaps
+            .sum(monotonic_us(), self.setup.patience_with_probe(), |pid| {
+                tree.has(pid)
+            });
+        self.gauges
+            .insert(HEAP_PROCESSES.to_owned(), self.heaps.count() as f64);
+        sum
     }
 
     fn become_ready(&mut self, at_us: u64) -> std::io::Result<()> {
@@ -350,7 +398,7 @@ impl<'a> CellLoop<'a> {
             // Late, after a suspend for instance: ticks that passed are not made up for.
             self.next_tick = now + self.setup.child.interval;
         }
-        let heap = self.pending_heap.take();
+        let heap = self.heap_at_tick();
         if heap.is_none() && self.had_heap {
             self.recorder.status.missed_samples += 1;
         }
@@ -520,6 +568,11 @@ impl<'a> CellLoop<'a> {
 }
 
 impl CellSetup {
+    /// How old the last sample of a probe may be before it is missing.
+    fn patience_with_probe(&self) -> Duration {
+        self.child.interval.mul_f64(2.5) + LATENESS
+    }
+
     fn warmup_is_declared(&self) -> bool {
         !self.schedule.warmup.is_zero()
     }

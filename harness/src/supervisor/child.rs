@@ -1,18 +1,19 @@
 //! Starts a child in isolation, and ends it.
 
+use crate::heap::PreloadFile;
 use crate::procfs::ProcessTree;
 use crate::system;
-use std::ffi::OsString;
+use leaklab_preload::SharedObject;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::PipeReader;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// Variables that the catalogue inherits; everything else is left out, so that a run does not
-/// depend on the shell it was started from. `--env` adds to them. A program of one's own gets
-/// the caller's environment.
+/// Variables that a child inherits; everything else is left out, so that a run does not
+/// depend on the shell it was started from. `--env` adds to them.
 const INHERITED: [&str; 12] = [
     "HOME",
     "LANG",
@@ -29,7 +30,7 @@ const INHERITED: [&str; 12] = [
 ];
 
 /// What to start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ChildPlan {
     /// The program.
     pub program: OsString,
@@ -37,16 +38,12 @@ pub struct ChildPlan {
     pub arguments: Vec<OsString>,
     /// Variables beyond the inherited ones.
     pub environment: Vec<(String, String)>,
-    /// Whether it gets the caller's environment, as a program of one's own does.
-    pub is_own: bool,
-    /// Folder in which it runs, if it is to differ.
-    pub folder: Option<PathBuf>,
-    /// User and group that it runs as, if they are to differ.
-    pub user: Option<(u32, u32)>,
     /// Time between two samples, told to the child.
     pub interval: Duration,
     /// Soft limit of open descriptors, if it is to differ.
     pub descriptor_limit: Option<u64>,
+    /// What is loaded into the program to read its heap.
+    pub preload: Option<SharedObject>,
 }
 
 /// A child that runs.
@@ -54,6 +51,7 @@ pub struct RunningChild {
     process: Child,
     /// Its process tree.
     pub tree: ProcessTree,
+    _preloaded: Option<PreloadFile>,
 }
 
 /// The ends of a child's pipes.
@@ -64,28 +62,24 @@ pub struct ChildPipes {
 }
 
 impl RunningChild {
-    /// Starts the child in its own process group, which dies with this thread.
+    /// Starts the child in its own process group, which dies with this thread. What is
+    /// preloaded lies in `folder` while it runs.
     ///
     /// # Errors
     ///
     /// The error of the operating system: no such program, no permission, no processes left.
-    pub fn start(plan: &ChildPlan) -> std::io::Result<(Self, ChildPipes)> {
+    pub fn start(plan: &ChildPlan, folder: &Path) -> std::io::Result<(Self, ChildPipes)> {
         let (protocol, child_end) = std::io::pipe()?;
         system::enlarge_pipe(protocol.as_fd());
         let mut command = Command::new(&plan.program);
-        if !plan.is_own {
-            let inherited = INHERITED.iter();
-            let inherited = inherited.filter_map(|name| Some((name, std::env::var_os(name)?)));
-            command.env_clear().envs(inherited);
-        }
-        if let Some(folder) = &plan.folder {
-            command.current_dir(folder);
-        }
-        if let Some((user, group)) = plan.user {
-            command.uid(user).gid(group);
-        }
         command
             .args(&plan.arguments)
+            .env_clear()
+            .envs(
+                INHERITED
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .envs(plan.environment.iter().map(|(name, value)| (name, value)))
             .env("LEAKLAB_PIPE", child_end.as_raw_fd().to_string())
             .env(
@@ -96,6 +90,29 @@ impl RunningChild {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         system::isolate(&mut command, child_end.as_fd());
+        // A program may close descriptors that it has not opened; the pipe is found again by
+        // its path, and known by its number there.
+        let pipe = protocol.as_raw_fd();
+        command
+            .env(
+                "LEAKLAB_PIPE_PATH",
+                format!("/proc/{}/fd/{pipe}", std::process::id()),
+            )
+            .env(
+                "LEAKLAB_PIPE_INODE",
+                system::inode(protocol.as_fd())?.to_string(),
+            );
+        let preloaded = match plan.preload {
+            Some(object) => Some(PreloadFile::create(object, folder)?),
+            None => None,
+        };
+        if let Some(file) = &preloaded {
+            let set: BTreeMap<_, _> = command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+                .collect();
+            command.envs(file.variables(|name| set.get(OsStr::new(name)).cloned()));
+        }
         if let Some(limit) = plan.descriptor_limit {
             system::limit_descriptors(&mut command, limit);
         }
@@ -107,7 +124,12 @@ impl RunningChild {
             stderr: process.stderr.take().ok_or_else(missing)?,
         };
         let tree = ProcessTree::new(process.id());
-        Ok((RunningChild { process, tree }, pipes))
+        let child = RunningChild {
+            process,
+            tree,
+            _preloaded: preloaded,
+        };
+        Ok((child, pipes))
     }
 
     /// Its process id, which is its group's too.

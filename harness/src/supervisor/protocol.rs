@@ -25,6 +25,12 @@ pub struct Message {
     pub latency_us: Option<(u64, u64)>,
     /// CPU time of the child's sample before this one.
     pub sample_cost_us: Option<u64>,
+    /// The process that says it, of a tree whose processes each have a sampler.
+    pub pid: Option<u32>,
+    /// Name of the program, in the first line after it was started.
+    pub program: Option<String>,
+    /// Why the heap of the process cannot be read.
+    pub heap_error: Option<String>,
     /// Keys that are not of the protocol.
     pub extra: BTreeMap<String, Value>,
 }
@@ -66,6 +72,9 @@ impl Message {
             "latency_us" => {
                 self.latency_us = Some((whole(value.get("p50")?)?, whole(value.get("p99")?)?));
             }
+            "pid" => self.pid = Some(u32::try_from(whole(&value)?).ok()?),
+            "program" => self.program = Some(value.as_str()?.to_owned()),
+            "heap_error" => self.heap_error = Some(value.as_str()?.to_owned()),
             "sample_cost_us" => self.sample_cost_us = Some(whole(&value)?),
             _ => {
                 self.extra.insert(key, value);
@@ -127,7 +136,8 @@ mod tests {
         let line = br#"{"ops": 12.0, "gauges": {"depth": 3, "nan": null}, "phase": "drain",
             "heap": {"allocated_bytes": 5, "used_bytes": null, "novel_bytes": 1},
             "mark": {"name": "deploy", "duration_ms": 2.5}, "ready": true,
-            "latency_us": {"p50": 1, "p99": 2, "count": 9}, "colour": "red"}"#;
+            "latency_us": {"p50": 1, "p99": 2, "count": 9}, "pid": 42, "program": "shop",
+            "heap_error": "none", "colour": "red"}"#;
         let message = Message::parse(line).expect("a message");
         assert_eq!(message.ops, Some(12));
         assert_eq!(message.gauges, BTreeMap::from([("depth".to_owned(), 3.0)]));
@@ -137,6 +147,9 @@ mod tests {
         assert_eq!(message.mark.expect("a mark").duration_ms, Some(2.5));
         assert!(message.ready);
         assert_eq!(message.latency_us, Some((1, 2)));
+        assert_eq!(message.pid, Some(42));
+        assert_eq!(message.program.as_deref(), Some("shop"));
+        assert_eq!(message.heap_error.as_deref(), Some("none"));
         assert_eq!(message.extra["colour"], "red");
     }
 
@@ -151,6 +164,7 @@ mod tests {
             "{\"ops\": \"1\"}",
             "{\"heap\": 3}",
             "{\"phase\": \"lunch\"}",
+            "{\"pid\": 4294967296}",
             "{\"gauges\": {\"x\": \"y\"}}",
             "{\"ops\": 1",
         ] {

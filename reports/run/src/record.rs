@@ -106,7 +106,7 @@ pub struct CellPlan {
     pub variant: String,
     /// `buggy`, `partial`, `fixed` or `control`; empty for another program.
     pub role: String,
-    /// What it must get: `leak`, `no-leak` or `dies`; absent where nothing was declared.
+    /// The verdict that it must get: `leak` or `no-leak`; absent for another program.
     pub expected: Option<String>,
     /// Title of the document.
     pub document: String,
@@ -124,12 +124,6 @@ pub struct CellPlan {
     pub retained_bytes_per_operation: Option<f64>,
     /// The formula, for people.
     pub retained_formula: String,
-    /// Blocks that one operation must retain, by a formula of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blocks_per_operation: Option<f64>,
-    /// What the scenario's version command said; empty if it has none.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub version: String,
     /// Budget that the cell is judged with, in the form that `--budget` takes.
     pub budget: Option<String>,
     /// Operations per second; absent for as fast as it goes.
@@ -142,6 +136,10 @@ pub struct CellPlan {
     pub drain_s: f64,
     /// Time between two samples.
     pub interval_ms: f64,
+    /// Where the figures of the live heap come from, as `--heap` has it; absent if that was
+    /// not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heap: Option<String>,
     /// Command line, for another program.
     pub command: Vec<String>,
     /// Which repetition, from 1.
@@ -201,12 +199,6 @@ pub enum Outcome {
     SpawnFailed,
     /// The harness could not go on (disk full, for instance).
     HarnessFailed,
-    /// A load command or a set-up command failed; samples up to then are good.
-    LoadFailed,
-    /// The load commands ended, with success, before the load was over.
-    LoadEnded,
-    /// A process that was attached to ended; how is not known.
-    Ended,
 }
 
 impl Outcome {
@@ -220,9 +212,6 @@ impl Outcome {
             Outcome::NeverReady => "never-ready",
             Outcome::SpawnFailed => "spawn-failed",
             Outcome::HarnessFailed => "harness-failed",
-            Outcome::LoadFailed => "load-failed",
-            Outcome::LoadEnded => "load-ended",
-            Outcome::Ended => "ended",
         }
     }
 }
