@@ -1,6 +1,6 @@
 //! A run from its plan to its folder: record, cells, a verdict as each cell ends.
 
-use crate::plan::Common;
+use crate::plan::{RunSettings, configuration};
 use crate::progress::LiveView;
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::pool::run_cells;
@@ -48,16 +48,16 @@ impl RecordedRun {
 /// written. What goes wrong in a cell is in its `status.json`.
 pub fn record_run(
     runs: &Path,
-    common: &Common,
+    settings: &RunSettings,
     plan: &dyn Fn(&Path) -> anyhow::Result<Vec<CellSetup>>,
     until_verdict: bool,
 ) -> anyhow::Result<RecordedRun> {
     plan(runs)?;
     let folder = create_run_folder(runs)?;
     let cells = plan(&folder)?;
-    write_record(&folder, common, &cells)?;
+    write_record(&folder, settings, &cells)?;
     let view = LiveView::new(cells.len(), until_verdict);
-    let jobs = usize::try_from(common.jobs).unwrap_or(1);
+    let jobs = usize::try_from(settings.jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
     let statuses = run_cells(&cells, jobs, &view, &|setup, _| {
         if let Err(error) = judge_ended(&folder, setup) {
@@ -122,7 +122,7 @@ fn four_characters() -> String {
     .collect()
 }
 
-fn write_record(folder: &Path, common: &Common, cells: &[CellSetup]) -> anyhow::Result<()> {
+fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> anyhow::Result<()> {
     let record = RunRecord {
         id: folder
             .file_name()
@@ -134,7 +134,7 @@ fn write_record(folder: &Path, common: &Common, cells: &[CellSetup]) -> anyhow::
         command: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect(),
-        configuration: common.configuration(),
+        configuration: configuration(settings),
         host: crate::host::host(),
         cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
         ..RunRecord::default()

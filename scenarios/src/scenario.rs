@@ -37,6 +37,8 @@ pub enum Expected {
     Leak,
     /// Growth below the budget.
     NoLeak,
+    /// An end of the process by itself, before its load is over.
+    Dies,
 }
 
 impl Expected {
@@ -45,6 +47,7 @@ impl Expected {
         match self {
             Expected::Leak => "leak",
             Expected::NoLeak => "no-leak",
+            Expected::Dies => "dies",
         }
     }
 }

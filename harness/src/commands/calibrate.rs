@@ -1,7 +1,7 @@
 //! `leaklab calibrate`: the judge measured on healthy runs of one's own.
 
 use crate::commands::sources::{Owned, TableArguments, series_of};
-use crate::commands::{print, run::Format};
+use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
 use crate::text::bytes_text;
 use crate::words::say;

@@ -1,7 +1,7 @@
 //! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
 
 use crate::commands::sources::{Source, TableArguments, open, unit_of};
-use crate::commands::{print, run::Format};
+use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
 use crate::results::cells_table;
 use crate::results::judged::{JudgedCell, judge_all};

@@ -1,11 +1,16 @@
 //! `leaklab list`: the catalogue.
 
+use crate::config::{Config, OwnScenario};
 use crate::exit::Exit;
-use crate::plan::{find_scenario, select};
+use crate::plan::{
+    AnyScenario, RunSettings, Selected, all_scenarios, find_scenario, planned_cells,
+};
 use crate::text::bytes_text;
 use comfy_table::Table;
-use leaklab_scenarios::{Description, Parameters, Remedy, Scenario, catalogue};
+use leaklab_judge::Budget;
+use leaklab_scenarios::{Parameters, Remedy, Scenario};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Show the catalogue, or explain one scenario.
 #[derive(Debug, clap::Args)]
@@ -18,6 +23,9 @@ pub struct Arguments {
     /// Print JSON Lines: one object per variant.
     #[arg(long)]
     json: bool,
+    /// File with scenarios of your own [default: leaklab.toml, if there is one].
+    #[arg(long, value_name = "FILE", env = "LEAKLAB_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 /// Prints the catalogue or one scenario.
@@ -26,39 +34,44 @@ pub struct Arguments {
 ///
 /// A usage error for a scenario that does not exist.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let chosen = arguments.scenario.as_deref().map(find_scenario);
-    let chosen = chosen.transpose()?;
-    let descriptions: Vec<&Description> = match chosen {
-        Some(scenario) => vec![scenario.description()],
-        None => catalogue::all().iter().map(|s| s.description()).collect(),
+    let config = Config::read(arguments.config.as_deref())?;
+    let shown = match arguments.scenario.as_deref() {
+        Some(name) => vec![find_scenario(name, &config.scenarios)?],
+        None => all_scenarios(&config.scenarios),
     };
-    let text = match (chosen, arguments.json) {
-        (_, true) => json(&descriptions)?,
-        (Some(scenario), false) => explained(scenario),
-        (None, false) => overview(&descriptions),
+    let text = match (arguments.scenario.is_some(), arguments.json) {
+        (_, true) => json(&shown)?,
+        (true, false) => shown.into_iter().map(explained).collect(),
+        (false, false) => overview(&shown),
     };
     crate::commands::print(&text)?;
     Ok(Exit::Good)
 }
 
-fn json(descriptions: &[&Description]) -> anyhow::Result<String> {
+fn json(scenarios: &[AnyScenario<'_>]) -> anyhow::Result<String> {
     let mut text = String::new();
-    for description in descriptions {
-        for (_, variant) in select(&[description.name.to_owned()])? {
-            let defaults = Parameters::defaults(description.parameters);
+    // The plan of a cell knows all that can be said of a variant, wherever it comes from.
+    let settings = RunSettings {
+        repeat: 1,
+        ..RunSettings::default()
+    };
+    for scenario in scenarios {
+        let cells = planned_cells(&settings, &scenario.variants())?;
+        for plan in cells {
             let object = serde_json::json!({
-                "scenario": description.name,
-                "variant": variant.name,
-                "role": variant.role,
-                "expected": variant.expected,
-                "document": description.document.title,
-                "reference": description.document.reference,
-                "mechanism": description.mechanism,
-                "summary": variant.summary,
-                "retained_formula": variant.retained_formula,
-                "retained_bytes_per_operation":
-                    (variant.retained_bytes_per_operation)(&defaults),
-                "budget_bytes_per_operation": description.budget_bytes_per_operation,
+                "scenario": plan.scenario,
+                "variant": plan.variant,
+                "role": plan.role,
+                "expected": plan.expected,
+                "document": plan.document,
+                "reference": plan.reference,
+                "mechanism": plan.mechanism,
+                "summary": plan.summary,
+                "retained_formula": plan.retained_formula,
+                "retained_bytes_per_operation": plan.retained_bytes_per_operation,
+                "budget": plan.budget,
+                "budget_bytes_per_operation": per_operation(plan.budget.as_deref()),
+                "command": plan.command,
             });
             writeln!(text, "{object}")?;
         }
@@ -66,32 +79,66 @@ fn json(descriptions: &[&Description]) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn overview(descriptions: &[&Description]) -> String {
+fn per_operation(budget: Option<&str>) -> Option<f64> {
+    match budget?.parse() {
+        Ok(Budget::BytesPerOperation(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn overview(scenarios: &[AnyScenario<'_>]) -> String {
     let mut text = String::new();
-    for description in descriptions {
-        let _ = writeln!(
-            text,
-            "{}  {}\n  from {} ({})",
-            description.name,
-            description.mechanism,
-            description.document.title,
-            description.document.reference
-        );
-        let _ = writeln!(text, "{}\n", indented(&variants_table(description)));
+    for scenario in scenarios {
+        let (mechanism, from) = match scenario {
+            AnyScenario::BuiltIn(scenario) => {
+                let description = scenario.description();
+                let document = description.document;
+                (
+                    description.mechanism,
+                    format!("from {} ({})", document.title, document.reference),
+                )
+            }
+            AnyScenario::Own(scenario) => (scenario.summary.as_str(), origin(scenario)),
+        };
+        let _ = writeln!(text, "{}  {mechanism}\n  {from}", scenario.name());
+        let _ = writeln!(text, "{}\n", indented(&variants_table(*scenario)));
     }
     text.push_str("`leaklab list SCENARIO` explains one, `leaklab run SCENARIO` runs it.\n");
     text
 }
 
-fn variants_table(description: &Description) -> Table {
+/// Where a scenario of a file comes from.
+fn origin(scenario: &OwnScenario) -> String {
+    let parts = [&scenario.title, &scenario.source];
+    let parts: Vec<&str> = (parts.iter().map(|part| part.as_str()))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let file = scenario.file.display();
+    match parts.as_slice() {
+        [] => format!("in {file}"),
+        [one] => format!("from {one}, in {file}"),
+        parts => format!("from {} ({}), in {file}", parts[0], parts[1]),
+    }
+}
+
+fn variants_table(scenario: AnyScenario<'_>) -> Table {
     let mut table = crate::commands::plain_table(&["variant", "role", "expected", "what it does"]);
-    for variant in description.variants {
-        table.add_row([
-            variant.name,
-            variant.role.name(),
-            variant.expected.name(),
-            variant.summary,
-        ]);
+    for selected in scenario.variants() {
+        let row = match selected {
+            Selected::BuiltIn(_, variant) => [
+                variant.name,
+                variant.role.name(),
+                variant.expected.name(),
+                variant.summary,
+            ],
+            Selected::Own(_, variant) => [
+                variant.name.as_str(),
+                variant.role.name(),
+                variant.expected.map_or("", |expected| expected.name()),
+                variant.summary.as_str(),
+            ],
+        };
+        table.add_row(row);
     }
     table
 }
@@ -130,7 +177,56 @@ fn remedies_table(remedies: &[Remedy]) -> Table {
     table
 }
 
-fn explained(scenario: &dyn Scenario) -> String {
+fn explained(scenario: AnyScenario<'_>) -> String {
+    match scenario {
+        AnyScenario::BuiltIn(scenario) => explained_built_in(scenario),
+        AnyScenario::Own(scenario) => explained_own(scenario),
+    }
+}
+
+/// A scenario of a file: what its file says, and how to run it.
+fn explained_own(scenario: &OwnScenario) -> String {
+    let mut text = format!(
+        "{}: {}\n{}\n",
+        scenario.name,
+        scenario.summary,
+        origin(scenario)
+    );
+    for paragraph in [&scenario.explanation, &scenario.operation] {
+        if !paragraph.trim().is_empty() {
+            let lead = match std::ptr::eq(paragraph, &scenario.operation) {
+                true => "one operation: ",
+                false => "",
+            };
+            let _ = writeln!(text, "\n{lead}{}", paragraph.trim());
+        }
+    }
+    let _ = writeln!(text, "\n{}\n", variants_table(AnyScenario::Own(scenario)));
+    let mut commands =
+        crate::commands::plain_table(&["variant", "retained per operation", "command"]);
+    for variant in &scenario.variants {
+        let formula = variant.bytes_per_operation.as_ref();
+        commands.add_row([
+            variant.name.clone(),
+            formula.map_or("not said".to_owned(), ToString::to_string),
+            variant.command.join(" "),
+        ]);
+    }
+    let _ = writeln!(text, "{commands}");
+    if !scenario.parameters.is_empty() {
+        let mut parameters = crate::commands::plain_table(&["--set", "default"]);
+        for (name, value) in &scenario.parameters {
+            parameters.add_row([name.clone(), value.written()]);
+        }
+        let _ = writeln!(text, "\n{parameters}");
+    }
+    if !scenario.requires.is_empty() {
+        let _ = writeln!(text, "\nneeds: {}", scenario.requires.join(", "));
+    }
+    text
+}
+
+fn explained_built_in(scenario: &'static dyn Scenario) -> String {
     let description = scenario.description();
     let defaults = Parameters::defaults(description.parameters);
     let mut text = format!(
@@ -142,7 +238,7 @@ fn explained(scenario: &dyn Scenario) -> String {
         description.explanation,
         description.operation,
     );
-    let _ = writeln!(text, "{}\n", variants_table(description));
+    let _ = writeln!(text, "{}\n", variants_table(AnyScenario::BuiltIn(scenario)));
     let mut retained =
         crate::commands::plain_table(&["variant", "retained per operation", "at the defaults"]);
     for variant in description.variants {

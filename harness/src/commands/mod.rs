@@ -1,5 +1,6 @@
 //! One file per command, named by its verb.
 
+pub mod arguments;
 pub mod calibrate;
 pub mod cell;
 pub mod chart;

@@ -1,7 +1,7 @@
 //! `leaklab plan`: how long a run must be.
 
 use crate::commands::sources::{Owned, TableArguments, series_of};
-use crate::commands::{print, run::Format};
+use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
 use crate::text::bytes_text;
 use crate::time::{duration_text, parse_duration};

@@ -2,12 +2,13 @@
 
 use crate::commands::print;
 use crate::exit::Exit;
-use crate::plan::{Common, PerCell, select};
+use crate::plan::{CellSettings, RunSettings, scenario_cells, select};
 use crate::results::closing_table;
 use crate::results::judged::JudgedCell;
 use crate::run::record_run;
 use crate::supervisor::signals;
 use anyhow::Context;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,31 +39,23 @@ pub struct Arguments {
 ///
 /// What keeps the run from being recorded.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let common = Common {
-        flags: PerCell {
+    let settings = RunSettings {
+        flags: CellSettings {
             duration: Some(CANARY_LOAD),
             interval: Some(CANARY_INTERVAL),
             drain: Some(CANARY_DRAIN),
-            ..PerCell::default()
+            memory_limit: Some(1 << 30),
+            ..CellSettings::default()
         },
-        scenarios: Vec::new(),
-        profile: PerCell::default(),
-        default_budget: None,
         repeat: 1,
         jobs: 2,
         seed: 1,
-        memory_limit_bytes: Some(1 << 30),
-        descriptor_limit: None,
-        grace: Duration::from_secs(5),
-        ready_timeout: None,
-        environment: Vec::new(),
-        gauges: Vec::new(),
-        heap: None,
+        ..RunSettings::default()
     };
-    let canaries = select(&["shape".to_owned()])?;
-    let plan = |folder: &Path| common.scenario_cells(&canaries, folder);
+    let canaries = select(&["shape".to_owned()], &[])?;
+    let plan = |folder: &Path| scenario_cells(&settings, &canaries, &BTreeMap::new(), folder);
     signals::listen().context("cannot listen for signals")?;
-    let recorded = record_run(&arguments.out.join("selfcheck"), &common, &plan, false)?;
+    let recorded = record_run(&arguments.out.join("selfcheck"), &settings, &plan, false)?;
     if let Some(signal) = signals::asked_by() {
         return Ok(Exit::Signal(signal));
     }

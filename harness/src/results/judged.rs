@@ -4,6 +4,7 @@ use crate::exit::Exit;
 use leaklab_judge::{CellJudgement, Judgement, Verdict};
 use leaklab_reports::verdict::{VerdictOptions, judge_stored};
 use leaklab_run::{Cell, Outcome, columns};
+use leaklab_scenarios::Expected;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,7 +104,11 @@ impl<'a> JudgedCell<'a> {
     /// Whether the verdict is the one that the variant declares; `None` if it declares none.
     pub fn is_as_expected(&self) -> Option<bool> {
         let expected = self.cell.plan.expected.as_deref()?;
-        Some(self.verdict().to_string() == expected)
+        let died = self.cell.status.outcome == Some(Outcome::Died);
+        Some(match expected == Expected::Dies.name() {
+            true => died,
+            false => self.verdict().to_string() == expected,
+        })
     }
 
     /// Seconds of load after which it did no more work, if it stopped before the load did.
@@ -125,6 +130,12 @@ impl<'a> JudgedCell<'a> {
     /// What this cell adds to the exit code of the run.
     pub fn exit(&self) -> Exit {
         let by_verdict = match (self.is_as_expected(), self.verdict()) {
+            // It lived although it was to die.
+            (Some(false), _)
+                if self.cell.plan.expected.as_deref() == Some(Expected::Dies.name()) =>
+            {
+                Exit::Bad
+            }
             (Some(true), _) | (None, Verdict::NoLeak) => Exit::Good,
             (_, Verdict::Inconclusive) => Exit::Inconclusive,
             _ => Exit::Bad,
@@ -143,8 +154,16 @@ impl<'a> JudgedCell<'a> {
             // limit has grown too much.
             Some(Outcome::MemoryLimit) if self.is_as_expected() == Some(true) => Exit::Good,
             Some(Outcome::MemoryLimit) => Exit::Bad,
+            Some(Outcome::Died) if self.is_as_expected() == Some(true) => Exit::Good,
             Some(Outcome::Died | Outcome::NeverReady) => Exit::Died,
-            Some(Outcome::HarnessFailed | Outcome::SpawnFailed) => Exit::Harness,
+            Some(Outcome::HarnessFailed | Outcome::SpawnFailed | Outcome::LoadFailed) => {
+                Exit::Harness
+            }
+            // What was seen until then may show a leak; health it does not show.
+            Some(Outcome::LoadEnded | Outcome::Ended) => match by_verdict {
+                Exit::Bad => Exit::Bad,
+                _ => Exit::Inconclusive,
+            },
             Some(Outcome::Stopped) | None => Exit::Inconclusive,
         }
     }

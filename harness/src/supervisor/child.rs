@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::PipeReader;
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// Variables that a child inherits; everything else is left out, so that a run does not
-/// depend on the shell it was started from. `--env` adds to them.
+/// Variables that the catalogue inherits; everything else is left out, so that a run does not
+/// depend on the shell it was started from. `--env` adds to them. A program of one's own gets
+/// the caller's environment.
 const INHERITED: [&str; 12] = [
     "HOME",
     "LANG",
@@ -30,7 +32,7 @@ const INHERITED: [&str; 12] = [
 ];
 
 /// What to start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ChildPlan {
     /// The program.
     pub program: OsString,
@@ -38,6 +40,12 @@ pub struct ChildPlan {
     pub arguments: Vec<OsString>,
     /// Variables beyond the inherited ones.
     pub environment: Vec<(String, String)>,
+    /// Whether it gets the caller's environment, as a program of one's own does.
+    pub is_own: bool,
+    /// Folder in which it runs, if it is to differ.
+    pub folder: Option<PathBuf>,
+    /// User and group that it runs as, if they are to differ.
+    pub user: Option<(u32, u32)>,
     /// Time between two samples, told to the child.
     pub interval: Duration,
     /// Soft limit of open descriptors, if it is to differ.
@@ -72,14 +80,19 @@ impl RunningChild {
         let (protocol, child_end) = std::io::pipe()?;
         system::enlarge_pipe(protocol.as_fd());
         let mut command = Command::new(&plan.program);
+        if !plan.is_own {
+            let inherited = INHERITED.iter();
+            let inherited = inherited.filter_map(|name| Some((name, std::env::var_os(name)?)));
+            command.env_clear().envs(inherited);
+        }
+        if let Some(folder) = &plan.folder {
+            command.current_dir(folder);
+        }
+        if let Some((user, group)) = plan.user {
+            command.uid(user).gid(group);
+        }
         command
             .args(&plan.arguments)
-            .env_clear()
-            .envs(
-                INHERITED
-                    .iter()
-                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
             .envs(plan.environment.iter().map(|(name, value)| (name, value)))
             .env("LEAKLAB_PIPE", child_end.as_raw_fd().to_string())
             .env(

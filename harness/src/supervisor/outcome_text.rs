@@ -41,9 +41,12 @@ impl Ended<'_> {
                 format!("died after {after}: {}; {kept}", self.cause()),
                 self.death_hint(),
             ),
-            Outcome::SpawnFailed | Outcome::HarnessFailed => {
-                (self.status.message.clone(), self.status.hint.clone())
-            }
+            Outcome::Ended => (format!("ended after {after}; {kept}"), String::new()),
+            // Their words were found where it happened.
+            Outcome::SpawnFailed
+            | Outcome::HarnessFailed
+            | Outcome::LoadFailed
+            | Outcome::LoadEnded => (self.status.message.clone(), self.status.hint.clone()),
         }
     }
 

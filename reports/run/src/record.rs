@@ -106,7 +106,7 @@ pub struct CellPlan {
     pub variant: String,
     /// `buggy`, `partial`, `fixed` or `control`; empty for another program.
     pub role: String,
-    /// The verdict that it must get: `leak` or `no-leak`; absent for another program.
+    /// What it must get: `leak`, `no-leak` or `dies`; absent where nothing was declared.
     pub expected: Option<String>,
     /// Title of the document.
     pub document: String,
@@ -124,6 +124,12 @@ pub struct CellPlan {
     pub retained_bytes_per_operation: Option<f64>,
     /// The formula, for people.
     pub retained_formula: String,
+    /// Blocks that one operation must retain, by a formula of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks_per_operation: Option<f64>,
+    /// What the scenario's version command said; empty if it has none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
     /// Budget that the cell is judged with, in the form that `--budget` takes.
     pub budget: Option<String>,
     /// Operations per second; absent for as fast as it goes.
@@ -199,6 +205,12 @@ pub enum Outcome {
     SpawnFailed,
     /// The harness could not go on (disk full, for instance).
     HarnessFailed,
+    /// A load command or a set-up command failed; samples up to then are good.
+    LoadFailed,
+    /// The load commands ended, with success, before the load was over.
+    LoadEnded,
+    /// A process that was attached to ended; how is not known.
+    Ended,
 }
 
 impl Outcome {
@@ -212,6 +224,9 @@ impl Outcome {
             Outcome::NeverReady => "never-ready",
             Outcome::SpawnFailed => "spawn-failed",
             Outcome::HarnessFailed => "harness-failed",
+            Outcome::LoadFailed => "load-failed",
+            Outcome::LoadEnded => "load-ended",
+            Outcome::Ended => "ended",
         }
     }
 }

@@ -42,7 +42,15 @@ impl Standing {
         match (cell.status.state, cell.status.outcome) {
             (State::Planned, _) => return Standing::Planned,
             (State::Running, _) => return Standing::Running,
-            (_, Some(Outcome::NeverReady | Outcome::SpawnFailed | Outcome::HarnessFailed)) => {
+            (
+                _,
+                Some(
+                    Outcome::NeverReady
+                    | Outcome::SpawnFailed
+                    | Outcome::HarnessFailed
+                    | Outcome::LoadFailed,
+                ),
+            ) => {
                 return Standing::Broken;
             }
             (_, Some(Outcome::Died)) => return Standing::Died,
@@ -61,6 +69,15 @@ impl Standing {
         };
         let expected = cell.plan.expected.as_deref().unwrap_or("no-leak");
         match judgement.deciding.verdict.as_str() {
+            // Until then it did not grow; that is not what was to be shown.
+            "no-leak"
+                if matches!(
+                    cell.status.outcome,
+                    Some(Outcome::LoadEnded | Outcome::Ended)
+                ) =>
+            {
+                Standing::Undecided
+            }
             verdict if verdict == expected => Standing::Good,
             "leak" | "no-leak" => Standing::Unexpected,
             _ => Standing::Undecided,
@@ -152,6 +169,9 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::NeverReady => "never became ready",
         Outcome::SpawnFailed => "could not be started",
         Outcome::HarnessFailed => "the harness failed",
+        Outcome::LoadFailed => "the load failed",
+        Outcome::LoadEnded => "the load ended early",
+        Outcome::Ended => "ended while it was watched",
     }
 }
 

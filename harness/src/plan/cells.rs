@@ -1,0 +1,631 @@
+//! What will run: a cell for each variant and repetition.
+
+use super::{CellSettings, RunSettings, Selected, find_program};
+use crate::config::{OwnScenario, OwnVariant, Value};
+use crate::exit::usage;
+use crate::heap;
+use crate::supervisor::ChildPlan;
+use crate::supervisor::cell::{CellSetup, Schedule};
+use crate::text::nearest;
+use crate::words::say;
+use leaklab_judge::Budget;
+use leaklab_run::{CellPlan, Configuration};
+use leaklab_scenarios::{Expected, Parameters, Role, Scenario, Variant};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Rows that a short run should have at least, for the judge and the chart.
+const FEWEST_ROWS: f64 = 100.0;
+const LONGEST_DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+const SHORTEST_DEFAULT_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Load of a program of one's own when neither flag nor file says how long.
+const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
+/// Drain of a scenario of the catalogue.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(2);
+/// Time between TERM and KILL.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+/// How long what must say that it is ready may take.
+const DEFAULT_READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Part of the smallest declared leak that counts as not leaking, where a scenario of a file
+/// has formulas and no budget.
+const BUDGET_SHARE: f64 = 0.1;
+
+/// The cells of scenarios, in order; each repetition runs through all of them.
+///
+/// # Errors
+///
+/// A usage error for a setting that a chosen scenario does not take.
+pub fn scenario_cells(
+    settings: &RunSettings,
+    selected: &[Selected<'_>],
+    versions: &BTreeMap<String, String>,
+    run_folder: &Path,
+) -> anyhow::Result<Vec<CellSetup>> {
+    let mut cells = Vec::new();
+    for repetition in 1..=settings.repeat {
+        let one = OneCell {
+            settings,
+            repetition,
+            run_folder,
+        };
+        for chosen in selected {
+            cells.push(match *chosen {
+                Selected::BuiltIn(scenario, variant) => one.built_in(scenario, variant)?,
+                Selected::Own(scenario, variant) => {
+                    let mut cell = one.own(scenario, variant)?;
+                    cell.plan.version = versions.get(&scenario.name).cloned().unwrap_or_default();
+                    cell
+                }
+            });
+        }
+    }
+    Ok(cells)
+}
+
+/// What variants would be at the settings of files, with nothing asked of the machine.
+///
+/// # Errors
+///
+/// As for [`scenario_cells`], but programs need not exist.
+pub fn planned_cells(
+    settings: &RunSettings,
+    selected: &[Selected<'_>],
+) -> anyhow::Result<Vec<CellPlan>> {
+    let one = OneCell {
+        settings,
+        repetition: 1,
+        run_folder: Path::new(""),
+    };
+    let plans = selected.iter().map(|chosen| match *chosen {
+        Selected::BuiltIn(scenario, variant) => Ok(one.built_in(scenario, variant)?.plan),
+        Selected::Own(scenario, variant) => Ok(one.own_plan(scenario, variant)?.1),
+    });
+    plans.collect()
+}
+
+/// The cells of a program of one's own: one per repetition.
+///
+/// # Errors
+///
+/// A usage error if the program cannot be started, or if something was set that only scenarios
+/// understand.
+pub fn command_cells(
+    settings: &RunSettings,
+    command: &[OsString],
+    run_folder: &Path,
+) -> anyhow::Result<Vec<CellSetup>> {
+    for (is_set, flag) in [
+        (!settings.flags.parameters.is_empty(), "--set"),
+        (settings.flags.rate.is_some(), "--rate"),
+        (settings.flags.operations.is_some(), "--operations"),
+    ] {
+        if is_set {
+            return Err(usage(format!(
+                "`{flag}` is for scenarios; give the program's own flags after `--`"
+            )));
+        }
+    }
+    (1..=settings.repeat)
+        .map(|repetition| {
+            let one = OneCell {
+                settings,
+                repetition,
+                run_folder,
+            };
+            one.command(command)
+        })
+        .collect()
+}
+
+/// One cell on its way from settings to setup.
+struct OneCell<'a> {
+    settings: &'a RunSettings,
+    repetition: u64,
+    run_folder: &'a Path,
+}
+
+impl OneCell<'_> {
+    fn built_in(&self, scenario: &dyn Scenario, variant: &Variant) -> anyhow::Result<CellSetup> {
+        let description = scenario.description();
+        let own = (self.settings).of_scenario(description.name, &CellSettings::default());
+        let parameters =
+            Parameters::parse(description.name, description.parameters, &own.parameters)
+                .map_err(|error| usage(error.to_string()))?;
+        let load = match (own.duration, own.operations) {
+            (None, Some(_)) => None,
+            (given, _) => {
+                Some(given.unwrap_or(Duration::from_secs_f64(description.default_duration_s)))
+            }
+        };
+        let rate = own.rate.or(description.default_rate);
+        let drain = own
+            .drain
+            .unwrap_or(DEFAULT_DRAIN.min(load.unwrap_or(DEFAULT_DRAIN)));
+        let schedule = Schedule {
+            warmup: own.warmup.unwrap_or_default(),
+            load,
+            drain,
+            by_child: true,
+        };
+        let length = load.or_else(|| {
+            let (operations, rate) = own.operations.zip(rate)?;
+            Duration::try_from_secs_f64(operations as f64 / rate).ok()
+        });
+        let address = format!("{}::{}", description.name, variant.name);
+        let mut arguments: Vec<OsString> = vec!["cell".into(), address.clone().into()];
+        let mut flag = |name: &str, value: String| {
+            arguments.push(format!("--{name}={value}").into());
+        };
+        for (name, value) in parameters.texts() {
+            flag("set", format!("{name}={value}"));
+        }
+        let rate_text = rate.map(|rate| rate.to_string());
+        let operations = own.operations.map(|operations| operations.to_string());
+        for (name, value) in [
+            ("rate", rate_text),
+            ("operations", operations),
+            ("duration", load.map(flag_text)),
+            ("warmup", Some(flag_text(schedule.warmup))),
+            ("drain", Some(flag_text(drain))),
+            ("seed", Some(self.seed().to_string())),
+        ] {
+            value.into_iter().for_each(|value| flag(name, value));
+        }
+        let plan = CellPlan {
+            scenario: description.name.to_owned(),
+            variant: variant.name.to_owned(),
+            role: variant.role.name().to_owned(),
+            expected: Some(own.expected.unwrap_or(variant.expected).name().to_owned()),
+            document: description.document.title.to_owned(),
+            reference: description.document.reference.to_owned(),
+            mechanism: description.mechanism.to_owned(),
+            summary: variant.summary.to_owned(),
+            operation: description.operation.to_owned(),
+            retained_bytes_per_operation: Some((variant.retained_bytes_per_operation)(&parameters)),
+            retained_formula: variant.retained_formula.to_owned(),
+            parameters: parameters.texts().map(|(n, v)| (n.to_owned(), v)).collect(),
+            budget: Some(
+                own.budget
+                    .unwrap_or(Budget::BytesPerOperation(
+                        description.budget_bytes_per_operation,
+                    ))
+                    .to_string(),
+            ),
+            rate,
+            ..self.plan(&address)
+        };
+        let child = ChildPlan {
+            program: "/proc/self/exe".into(),
+            arguments,
+            is_own: false,
+            ..self.child(&own, interval_for(own.interval, length))?
+        };
+        let mut cell = self.setup(&own, plan, child, schedule);
+        cell.gauges = description.gauges.iter().map(|g| (*g).to_owned()).collect();
+        cell.ready_timeout = Some(own.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT));
+        Ok(cell)
+    }
+
+    fn own(&self, scenario: &OwnScenario, variant: &OwnVariant) -> anyhow::Result<CellSetup> {
+        let (own, plan, load) = self.own_plan(scenario, variant)?;
+        let command: Vec<OsString> = plan.command.iter().map(OsString::from).collect();
+        self.program(&own, plan, &command, load)
+    }
+
+    /// What a variant of a file will be; whether its program exists is not asked.
+    fn own_plan(
+        &self,
+        scenario: &OwnScenario,
+        variant: &OwnVariant,
+    ) -> anyhow::Result<(CellSettings, CellPlan, Duration)> {
+        let by_file = variant.settings.or(scenario.settings.clone());
+        let own = self.settings.of_scenario(&scenario.name, &by_file);
+        let address = format!("{}::{}", scenario.name, variant.name);
+        let refused = |message: String| usage(format!("`{address}`: {message}"));
+        let parameters = scenario
+            .parameters_with(&own.parameters)
+            .map_err(|message| refused(message))?;
+        let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
+        let value_of = |name: &str| match name {
+            "rate" => own.rate,
+            "duration" => Some(load.as_secs_f64()),
+            "operations" => own.operations.map(|operations| operations as f64),
+            parameter => parameters.get(parameter).and_then(Value::number),
+        };
+        let words = Placeholders {
+            parameters: &parameters,
+            rate: own.rate,
+            operations: own.operations,
+            load,
+            seed: self.seed(),
+        };
+        let used = |name: &str| {
+            let placeholder = format!("{{{name}}}");
+            let mut texts = variant.command.iter().chain(&own.environment);
+            texts.any(|text| text.contains(&placeholder))
+        };
+        for (given, name) in [
+            (self.settings.flags.rate.is_some(), "rate"),
+            (self.settings.flags.operations.is_some(), "operations"),
+        ] {
+            if given && !used(name) {
+                return Err(refused(format!(
+                    "takes no --{name}: its command has no `{{{name}}}`"
+                )));
+            }
+        }
+        let command = (variant.command.iter())
+            .map(|word| words.fill(word))
+            .collect::<Result<Vec<String>, String>>()
+            .map_err(refused)?;
+        let own = CellSettings {
+            environment: (own.environment.iter())
+                .map(|pair| words.fill(pair))
+                .collect::<Result<_, _>>()
+                .map_err(refused)?,
+            cwd: Some(match &own.cwd {
+                Some(folder) => scenario.folder.join(folder),
+                None => scenario.folder.clone(),
+            }),
+            ..own
+        };
+        let bytes = variant.bytes_per_operation.as_ref();
+        let retained = bytes.and_then(|formula| formula.value(&value_of));
+        let budget = own.budget.or_else(|| derived_budget(scenario, &value_of));
+        let expected = own
+            .expected
+            .or(variant.expected)
+            .unwrap_or_else(|| derived_expectation(variant.role, retained, budget));
+        let plan = CellPlan {
+            scenario: scenario.name.clone(),
+            variant: variant.name.clone(),
+            role: variant.role.name().to_owned(),
+            expected: Some(expected.name().to_owned()),
+            document: match scenario.title.as_str() {
+                "" => scenario.source.clone(),
+                title => title.to_owned(),
+            },
+            reference: scenario.source.clone(),
+            mechanism: scenario.summary.clone(),
+            summary: variant.summary.clone(),
+            operation: scenario.operation.clone(),
+            retained_bytes_per_operation: retained,
+            retained_formula: bytes.map(ToString::to_string).unwrap_or_default(),
+            blocks_per_operation: (variant.blocks_per_operation.as_ref())
+                .and_then(|formula| formula.value(&value_of)),
+            parameters: (parameters.iter())
+                .map(|(name, value)| (name.clone(), value.written()))
+                .collect(),
+            budget: budget
+                .or(self.settings.default_budget)
+                .map(|budget| budget.to_string()),
+            rate: own.rate,
+            command,
+            ..self.plan(&address)
+        };
+        Ok((own, plan, load))
+    }
+
+    fn command(&self, command: &[OsString]) -> anyhow::Result<CellSetup> {
+        let own = self.settings.flags.or(self.settings.profile.clone());
+        let program = command.first().map(Path::new).unwrap_or(Path::new(""));
+        let file_name = program.file_name().unwrap_or(program.as_os_str());
+        let name = match &self.settings.name {
+            Some(name) => name.clone(),
+            None => file_name.to_string_lossy().into_owned(),
+        };
+        let (scenario, variant) = name.split_once("::").unwrap_or(("command", &name));
+        let plan = CellPlan {
+            scenario: scenario.to_owned(),
+            variant: variant.to_owned(),
+            expected: own.expected.map(|expected| expected.name().to_owned()),
+            budget: own
+                .budget
+                .or(self.settings.default_budget)
+                .map(|budget| budget.to_string()),
+            command: command
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
+            ..self.plan(&format!("{scenario}::{variant}"))
+        };
+        let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
+        self.program(&own, plan, command, load)
+    }
+
+    /// A cell of a program that does not keep the schedule itself.
+    fn program(
+        &self,
+        own: &CellSettings,
+        plan: CellPlan,
+        command: &[OsString],
+        load: Duration,
+    ) -> anyhow::Result<CellSetup> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Err(usage("there is no program after `--`"));
+        };
+        let found = find_program(program, own.cwd.as_deref()).map_err(usage)?;
+        // Relative paths are the caller's, or the file's, also where the program runs elsewhere.
+        let started = match program.as_encoded_bytes().contains(&b'/') {
+            true => std::path::absolute(&found).unwrap_or(found).into(),
+            false => program.clone(),
+        };
+        let schedule = Schedule {
+            warmup: own.warmup.unwrap_or_default(),
+            load: Some(load),
+            drain: own.drain.unwrap_or_default(),
+            by_child: false,
+        };
+        let child = ChildPlan {
+            program: started,
+            arguments: arguments.to_vec(),
+            is_own: !own.env_clear,
+            ..self.child(own, interval_for(own.interval, Some(load)))?
+        };
+        let program = PathBuf::from(&child.program);
+        let mut cell = self.setup(own, plan, child, schedule);
+        if let Some(source) = &own.heap {
+            let cells = std::slice::from_mut(&mut cell);
+            if let Some(words) = heap::prepare(cells, source, &program).map_err(usage)? {
+                say!("{words}");
+            }
+        }
+        Ok(cell)
+    }
+
+    /// What every plan has: names, which may hold what a folder's name may not.
+    fn plan(&self, address: &str) -> CellPlan {
+        let (id, suffix) = match self.settings.repeat {
+            0 | 1 => (address.to_owned(), String::new()),
+            _ => (
+                format!("{address}#{}", self.repetition),
+                format!("-{}", self.repetition),
+            ),
+        };
+        let safe: String = address
+            .replace("::", "--")
+            .chars()
+            .map(|c| match c {
+                // Names of scenarios have no point, so that this stays unique.
+                '/' => '.',
+                c if c.is_ascii_alphanumeric() || "-_.".contains(c) => c,
+                _ => '_',
+            })
+            .take(96)
+            .collect();
+        CellPlan {
+            id,
+            folder: format!("{safe}{suffix}"),
+            repetition: self.repetition,
+            ..CellPlan::default()
+        }
+    }
+
+    fn child(&self, own: &CellSettings, interval: Duration) -> anyhow::Result<ChildPlan> {
+        let environment = own
+            .environment
+            .iter()
+            .map(|given| match given.split_once('=') {
+                Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+                None => std::env::var(given)
+                    .map(|value| (given.clone(), value))
+                    .map_err(|_| usage(format!("`--env {given}`: it is not set here"))),
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let folder: Option<PathBuf> = own.cwd.clone();
+        if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(usage(format!(
+                "there is no folder `{}` to run in",
+                folder.display()
+            )));
+        }
+        let user = own.user.as_deref().map(super::user::find_user);
+        Ok(ChildPlan {
+            environment,
+            interval,
+            folder,
+            user: user.transpose().map_err(usage)?,
+            descriptor_limit: own.descriptor_limit,
+            ..ChildPlan::default()
+        })
+    }
+
+    fn setup(
+        &self,
+        own: &CellSettings,
+        plan: CellPlan,
+        child: ChildPlan,
+        schedule: Schedule,
+    ) -> CellSetup {
+        let plan = CellPlan {
+            duration_s: schedule.load.map(|load| load.as_secs_f64()),
+            warmup_s: schedule.warmup.as_secs_f64(),
+            drain_s: schedule.drain.as_secs_f64(),
+            interval_ms: child.interval.as_secs_f64() * 1000.0,
+            ..plan
+        };
+        CellSetup {
+            folder: self.run_folder.join(&plan.folder),
+            plan,
+            child,
+            gauges: own.gauges.clone(),
+            schedule,
+            ready_timeout: own.ready_timeout,
+            grace: own.grace.unwrap_or(DEFAULT_GRACE),
+            memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        self.settings.seed.wrapping_add(self.repetition - 1)
+    }
+}
+
+/// The budget of a scenario that has formulas and none of its own: a part of the smallest
+/// growth that any of its variants declares as a leak.
+fn derived_budget(
+    scenario: &OwnScenario,
+    value_of: &dyn Fn(&str) -> Option<f64>,
+) -> Option<Budget> {
+    let may_leak = |variant: &&OwnVariant| match variant.expected {
+        Some(expected) => expected == Expected::Leak,
+        None => variant.role == Role::Buggy,
+    };
+    let leaks = scenario.variants.iter().filter(may_leak);
+    let formulas = leaks.filter_map(|variant| variant.bytes_per_operation.as_ref());
+    formulas
+        .filter_map(|formula| formula.value(value_of))
+        .filter(|bytes| *bytes > 0.0)
+        .min_by(f64::total_cmp)
+        .map(|bytes| Budget::BytesPerOperation(bytes * BUDGET_SHARE))
+}
+
+/// What a variant must get where the file does not say it: by its formula if it has one, else
+/// by its role.
+fn derived_expectation(role: Role, retained: Option<f64>, budget: Option<Budget>) -> Expected {
+    let leaks = match (retained, budget) {
+        (Some(bytes), Some(Budget::BytesPerOperation(budget))) => bytes > budget,
+        (Some(bytes), _) => bytes > 0.0,
+        (None, _) => role == Role::Buggy,
+    };
+    match leaks {
+        true => Expected::Leak,
+        false => Expected::NoLeak,
+    }
+}
+
+/// What stands for `{name}` in commands and variables of a scenario's file.
+struct Placeholders<'a> {
+    parameters: &'a BTreeMap<String, Value>,
+    rate: Option<f64>,
+    operations: Option<u64>,
+    load: Duration,
+    seed: u64,
+}
+
+impl Placeholders<'_> {
+    fn value(&self, name: &str) -> Option<String> {
+        if let Some(value) = self.parameters.get(name) {
+            return Some(value.text());
+        }
+        match name {
+            "rate" => self.rate.map(|rate| rate.to_string()),
+            "operations" => self.operations.map(|operations| operations.to_string()),
+            "duration" => Some(self.load.as_secs_f64().to_string()),
+            "seed" => Some(self.seed.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The text with every `{name}` that is known filled in. Other braces stay (awk, JSON), but
+    /// not a name that is nearly one.
+    fn fill(&self, text: &str) -> Result<String, String> {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find('{') {
+            filled.push_str(&rest[..start]);
+            let inside = &rest[start + 1..];
+            let end = inside
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+                .filter(|end| inside[*end..].starts_with('}') && *end > 0);
+            let Some(name) = end.map(|end| &inside[..end]) else {
+                filled.push('{');
+                rest = inside;
+                continue;
+            };
+            match self.value(name) {
+                Some(value) => filled.push_str(&value),
+                None if ["rate", "operations"].contains(&name) => {
+                    return Err(format!(
+                        "`{{{name}}}` has no value: give --{name}, or set it"
+                    ));
+                }
+                None => {
+                    let known = self.parameters.keys().map(String::as_str);
+                    if let Some(near) = nearest(name, known).filter(|_| name.len() > 2) {
+                        return Err(format!(
+                            "there is no parameter `{name}` (did you mean `{near}`?)"
+                        ));
+                    }
+                    filled.push_str(&format!("{{{name}}}"));
+                }
+            }
+            rest = &inside[name.len() + 1..];
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+}
+
+/// The record of all this.
+pub fn configuration(settings: &RunSettings) -> Configuration {
+    let given = settings.flags.or(settings.profile.clone());
+    Configuration {
+        interval_ms: given.interval.map(|i| i.as_secs_f64() * 1000.0),
+        duration_s: given.duration.map(|d| d.as_secs_f64()),
+        warmup_s: given.warmup.map(|d| d.as_secs_f64()),
+        drain_s: given.drain.map(|d| d.as_secs_f64()),
+        rate: given.rate,
+        operations: given.operations,
+        repeat: settings.repeat,
+        jobs: settings.jobs,
+        seed: settings.seed,
+        memory_limit_bytes: given.memory_limit.or(settings.default_memory_limit),
+        budget: given.budget.map(|budget| budget.to_string()),
+        ..Configuration::default()
+    }
+}
+
+/// The interval that was given, or one second, or less for a run so short that it would have
+/// fewer than a hundred rows.
+fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
+    given.unwrap_or_else(|| {
+        load.map_or(LONGEST_DEFAULT_INTERVAL, |load| load.div_f64(FEWEST_ROWS))
+            .clamp(SHORTEST_DEFAULT_INTERVAL, LONGEST_DEFAULT_INTERVAL)
+    })
+}
+
+/// A duration in the form that the child's flags take.
+fn flag_text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_and_other_braces_stay() {
+        let parameters = BTreeMap::from([
+            ("sessions".to_owned(), Value::Number(100.0)),
+            ("payload".to_owned(), Value::Bytes(1024, "1KiB".to_owned())),
+        ]);
+        let words = Placeholders {
+            parameters: &parameters,
+            rate: None,
+            operations: Some(7),
+            load: Duration::from_secs(2),
+            seed: 3,
+        };
+        for (text, expected) in [
+            ("--n={sessions}", "--n=100"),
+            ("{payload}/{operations}/{duration}/{seed}", "1024/7/2/3"),
+            ("{print $1} {} {\"a\": 1}", "{print $1} {} {\"a\": 1}"),
+            ("{{sessions}", "{100"),
+            ("{x}", "{x}"),
+        ] {
+            assert_eq!(words.fill(text).as_deref(), Ok(expected), "{text}");
+        }
+        for (text, part) in [
+            ("{sesions}", "did you mean `sessions`?"),
+            ("{rate}", "--rate"),
+        ] {
+            let error = words.fill(text).expect_err(text);
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

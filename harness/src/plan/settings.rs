@@ -1,0 +1,201 @@
+//! What may be set, wherever it is written: behind a flag, in a profile, in a scenario's entry.
+
+use crate::commands::arguments::{
+    parse_count, parse_descriptors, parse_interval, parse_positive, parse_rate, parse_size,
+};
+use crate::config::keys::{Keys, Problem};
+use crate::heap::HeapSource;
+use crate::time::parse_duration;
+use leaklab_judge::Budget;
+use leaklab_scenarios::Expected;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of one cell; what is `None` or empty is left to the next in rank.
+///
+/// The flags of `run`, the keys of `[profile.NAME]`, of `[[scenario]]` and of
+/// `[[scenario.variant]]` are these, under the same names.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct CellSettings {
+    /// Length of the load of each cell [default: the scenario's own; 60s for a program].
+    #[arg(long, value_parser = parse_positive, env = "LEAKLAB_DURATION", help_heading = TIMES)]
+    pub duration: Option<Duration>,
+    /// Length of a warm-up before it, drawn but not judged.
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_WARMUP", help_heading = TIMES)]
+    pub warmup: Option<Duration>,
+    /// Time after the load in which memory may come back [default: 2s; 0s for a program].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DRAIN", help_heading = TIMES)]
+    pub drain: Option<Duration>,
+    /// Time between two samples, 1ms to 1h [default: 1s, less for a load under 100s].
+    #[arg(long, value_parser = parse_interval, env = "LEAKLAB_INTERVAL", help_heading = TIMES)]
+    pub interval: Option<Duration>,
+    /// Time between TERM and KILL when a cell is ended [default: 5s].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_GRACE", help_heading = TIMES, hide_short_help = true)]
+    pub grace: Option<Duration>,
+    /// How long a cell may take to be ready [default: 30s; a program need not say].
+    #[arg(long, value_parser = parse_positive, env = "LEAKLAB_READY_TIMEOUT", help_heading = TIMES, hide_short_help = true)]
+    pub ready_timeout: Option<Duration>,
+    /// Operations per second, for scenarios [default: the scenario's own].
+    #[arg(long, value_parser = parse_rate, env = "LEAKLAB_RATE", help_heading = WORK)]
+    pub rate: Option<f64>,
+    /// Operations after which the load ends, for scenarios.
+    #[arg(long, value_parser = parse_count, env = "LEAKLAB_OPERATIONS", help_heading = WORK)]
+    pub operations: Option<u64>,
+    /// A parameter of the scenario; `leaklab list SCENARIO` shows them.
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = WORK)]
+    pub parameters: Vec<String>,
+    /// Growth that is accepted: 64KiB/h, 5MiB/d, 16B/op, 0.5%/h [default: the scenario's own].
+    #[arg(long, env = "LEAKLAB_BUDGET", help_heading = JUDGING)]
+    pub budget: Option<Budget>,
+    /// The verdict that a program must get: leak, no-leak or dies [default: no-leak].
+    #[arg(long = "expect", value_name = "VERDICT", value_parser = parse_expected, help_heading = JUDGING)]
+    pub expected: Option<Expected>,
+    /// Resident memory at which a cell is ended [default: 80 % of what is free, per job].
+    #[arg(long, value_parser = parse_size, env = "LEAKLAB_MEMORY_LIMIT", help_heading = SURROUNDINGS)]
+    pub memory_limit: Option<u64>,
+    /// Soft limit of open descriptors for each cell, 16 or more.
+    #[arg(long, value_parser = parse_descriptors, env = "LEAKLAB_DESCRIPTOR_LIMIT", help_heading = SURROUNDINGS, hide_short_help = true)]
+    pub descriptor_limit: Option<u64>,
+    /// A variable for the cells: NAME=VALUE, or NAME to pass it on.
+    #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = SURROUNDINGS)]
+    pub environment: Vec<String>,
+    /// Give a program none of the caller's variables but a dozen like PATH and HOME.
+    #[arg(long, help_heading = SURROUNDINGS, hide_short_help = true)]
+    pub env_clear: bool,
+    /// Folder in which the program runs [default: this one].
+    #[arg(long, value_name = "FOLDER", help_heading = SURROUNDINGS, hide_short_help = true)]
+    pub cwd: Option<PathBuf>,
+    /// User that the program runs as: a name or a number; for root only.
+    #[arg(long, help_heading = SURROUNDINGS, hide_short_help = true)]
+    pub user: Option<String>,
+    /// A gauge that the program will report, so that it has a column from the start.
+    #[arg(long = "gauge", value_name = "NAME", help_heading = MEASURING, hide_short_help = true)]
+    pub gauges: Vec<String>,
+    /// Where the live heap of a program comes from: jemalloc (preloaded), mallinfo (of glibc),
+    /// pipe (its own words), auto.
+    #[arg(long, value_name = "SOURCE", help_heading = MEASURING)]
+    pub heap: Option<HeapSource>,
+}
+
+/// Headings of the help.
+const TIMES: &str = "Times";
+const WORK: &str = "Work";
+const JUDGING: &str = "Judging";
+const SURROUNDINGS: &str = "Surroundings";
+const MEASURING: &str = "Measuring";
+
+/// A verdict that can be asked for.
+pub fn parse_expected(text: &str) -> Result<Expected, String> {
+    [Expected::Leak, Expected::NoLeak, Expected::Dies]
+        .into_iter()
+        .find(|expected| expected.name() == text)
+        .ok_or_else(|| format!("`{text}` is none of leak, no-leak and dies"))
+}
+
+impl CellSettings {
+    /// This, and what it leaves open taken from `next`. Of lists, those of `next` come first,
+    /// so that of one name the last wins.
+    pub fn or(&self, next: CellSettings) -> CellSettings {
+        let joined = |mut earlier: Vec<String>, later: &[String]| {
+            earlier.extend_from_slice(later);
+            earlier
+        };
+        CellSettings {
+            duration: self.duration.or(next.duration),
+            warmup: self.warmup.or(next.warmup),
+            drain: self.drain.or(next.drain),
+            interval: self.interval.or(next.interval),
+            grace: self.grace.or(next.grace),
+            ready_timeout: self.ready_timeout.or(next.ready_timeout),
+            rate: self.rate.or(next.rate),
+            operations: self.operations.or(next.operations),
+            parameters: joined(next.parameters, &self.parameters),
+            budget: self.budget.or(next.budget),
+            expected: self.expected.or(next.expected),
+            memory_limit: self.memory_limit.or(next.memory_limit),
+            descriptor_limit: self.descriptor_limit.or(next.descriptor_limit),
+            environment: joined(next.environment, &self.environment),
+            env_clear: self.env_clear || next.env_clear,
+            cwd: self.cwd.clone().or(next.cwd),
+            user: self.user.clone().or(next.user),
+            gauges: joined(next.gauges, &self.gauges),
+            heap: self.heap.clone().or(next.heap),
+        }
+    }
+
+    /// Takes the keys of a file's table that are settings.
+    ///
+    /// # Errors
+    ///
+    /// The first value that is not of its flag's grammar.
+    pub fn take(keys: &mut Keys<'_>) -> Result<Self, Problem> {
+        let budget = |text: &str| text.parse::<Budget>().map_err(|error| error.to_string());
+        let pairs = |pairs: std::collections::BTreeMap<String, String>| {
+            let pairs = pairs.into_iter();
+            pairs
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect()
+        };
+        Ok(CellSettings {
+            duration: keys.parsed("duration", parse_positive)?,
+            warmup: keys.parsed("warmup", parse_duration)?,
+            drain: keys.parsed("drain", parse_duration)?,
+            interval: keys.parsed("interval", parse_interval)?,
+            grace: keys.parsed("grace", parse_duration)?,
+            ready_timeout: keys.parsed("ready-timeout", parse_positive)?,
+            rate: keys.parsed("rate", parse_rate)?,
+            operations: keys.parsed("operations", parse_count)?,
+            parameters: pairs(keys.texts("set")?),
+            budget: keys.parsed("budget", budget)?,
+            // `expect` of a profile would hold for every scenario; variants have `expected`.
+            expected: None,
+            memory_limit: keys.parsed("memory-limit", parse_size)?,
+            descriptor_limit: keys.parsed("descriptor-limit", parse_descriptors)?,
+            environment: pairs(keys.texts("environment")?),
+            env_clear: keys.parsed("env-clear", parse_truth)?.unwrap_or(false),
+            cwd: keys.text("cwd")?.map(PathBuf::from),
+            user: keys.text("user")?,
+            gauges: keys.list("gauges")?.unwrap_or_default(),
+            heap: keys.parsed("heap", str::parse)?,
+        })
+    }
+}
+
+fn parse_truth(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| format!("takes true or false, not `{text}`"))
+}
+
+/// Settings of a run as a whole, with those of its cells by where they are written.
+#[derive(Debug, Clone, Default)]
+pub struct RunSettings {
+    /// What flags and variables say.
+    pub flags: CellSettings,
+    /// What the chosen profile says.
+    pub profile: CellSettings,
+    /// What the file says of built-in scenarios, by name.
+    pub tuned: Vec<(String, CellSettings)>,
+    /// Budget of what has none of its own.
+    pub default_budget: Option<Budget>,
+    /// Memory limit of what has none of its own.
+    pub default_memory_limit: Option<u64>,
+    /// How often each cell is run.
+    pub repeat: u64,
+    /// Cells that run at the same time.
+    pub jobs: u64,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// What a program of one's own is called, instead of by its file.
+    pub name: Option<String>,
+}
+
+impl RunSettings {
+    /// What applies to a scenario: flags, then its entry in the file, then the profile.
+    pub fn of_scenario(&self, name: &str, own: &CellSettings) -> CellSettings {
+        let entries = self.tuned.iter().filter(|(entry, _)| entry == name);
+        let by_file = entries.fold(own.or(self.profile.clone()), |next, (_, entry)| {
+            entry.or(next)
+        });
+        self.flags.or(by_file)
+    }
+}
