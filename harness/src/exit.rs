@@ -1,5 +1,6 @@
 //! Exit codes, as DESIGN.md fixes them.
 
+use leaklab_reports::cell::Standing;
 use std::process::ExitCode;
 
 /// How leaklab ends.
@@ -53,6 +54,18 @@ impl Exit {
             Exit::Harness => 4,
             Exit::Usage => 5,
             Exit::Signal(_) => 6,
+        }
+    }
+}
+
+impl From<Standing> for Exit {
+    fn from(standing: Standing) -> Self {
+        match standing.exit_code() {
+            0 => Exit::Good,
+            1 => Exit::Bad,
+            4 => Exit::Harness,
+            5 => Exit::Died,
+            _ => Exit::Inconclusive,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::supervisor::cell::CellSetup;
 use crate::supervisor::pool::run_cells;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_reports::verdict::{VerdictOptions, judge_stored, write_verdict};
+use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
 use leaklab_run::{CellStatus, Run, RunError, RunRecord, write_atomically};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ pub fn record_run(
 fn judge_ended(folder: &Path, setup: &CellSetup) -> anyhow::Result<()> {
     let run = Run::open(folder)?;
     for cell in run.cells_named(&setup.plan.id)? {
-        if let Ok(judgement) = judge_stored(cell, &VerdictOptions::default()) {
+        if let Ok(judgement) = judge_samples(cell, &VerdictOptions::default()) {
             write_verdict(cell, &judgement)
                 .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
         }

@@ -5,7 +5,8 @@
 //! from CSV. Figures are medians of [`REPETITIONS`]; memory is the resident peak beyond what
 //! was resident before, and needs Linux.
 
-use leaklab_reports::chart::{ChartOptions, Metric, Overlay, Phases, Picture, Series, thinned};
+use leaklab_reports::cell::{Metric, thinned};
+use leaklab_reports::chart::{ChartOptions, Overlay, Phases, Picture, Series};
 use leaklab_run::{Heap, Sample, columns, read_table};
 use plotters::backend::BitMapBackend;
 use plotters::chart::ChartBuilder;

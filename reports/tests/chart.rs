@@ -2,7 +2,8 @@
 
 mod support;
 
-use leaklab_reports::chart::{ChartError, ChartOptions, Metric, Theme, draw_run};
+use leaklab_reports::cell::Metric;
+use leaklab_reports::chart::{ChartError, ChartOptions, Theme, draw_run};
 use support::{MIB, alts_timeout, cell, wobble, workplace, write_run};
 
 #[test]

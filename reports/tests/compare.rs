@@ -2,13 +2,13 @@
 
 mod support;
 
+use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::compare::{
     Comparison, Format, Outcome, Ranking, Side, SideError, compare_cells, matched, pooled,
     ranking_text, text,
 };
 use leaklab_reports::foreign::ReadOptions;
-use leaklab_reports::verdict::VerdictOptions;
 use leaklab_run::Run;
 use std::path::Path;
 use support::{CellSpec, MIB, alts_timeout, cell, wobble, workplace, write_run};

@@ -5,7 +5,8 @@
 
 mod support;
 
-use leaklab_reports::chart::{ChartOptions, Kind, Metric, Theme, draw_run};
+use leaklab_reports::cell::Metric;
+use leaklab_reports::chart::{ChartOptions, Kind, Theme, draw_run};
 use std::path::{Path, PathBuf};
 use support::{CellSpec, MIB, alts_timeout, cell, channel_io, saw, twelve, workplace, write_run};
 

@@ -4,7 +4,7 @@ mod pages;
 
 use leaklab_reports::page::{PageOptions, render_live, render_run, write_run};
 use leaklab_run::{Outcome, Run, RunRecord, State};
-use pages::{CellSpec, MIB};
+use pages::{CellSpec, MIB, verdict_of};
 use serde_json::{Value, json};
 
 fn page(cells: &[CellSpec]) -> String {
@@ -40,9 +40,7 @@ fn verdicts_come_first_and_in_words() {
     assert!(place("leaks, expected no leak") < place("id=\"charts\""));
     place("alts-timeout::unpatched</a> <em>leaks, as expected");
     place("unpatched retains 128 KiB per operation, timeout2 nothing.");
-    place(
-        "leaklab run alts-timeout --duration 20s --set &#x27;note=it&#x27;\\&#x27;&#x27;s a test&#x27;",
-    );
+    place("leaklab run alts-timeout --duration 20s --set &quot;note=it&#x27;s a test&quot;");
     place("href=\".&#x2f;alts-timeout--unpatched&#x2f;samples.csv\"");
 }
 
@@ -59,7 +57,7 @@ fn what_a_program_says_stays_text() {
     cell.plan.reference = "javascript:alert(3)".to_owned();
     cell.plan.document = HOSTILE.to_owned();
     cell.status.message = HOSTILE.to_owned();
-    cell.verdict = Some(json!({"verdict": HOSTILE, "reason": HOSTILE, "shape": HOSTILE}));
+    cell.verdict = Some(verdict_of("leak", 1.0, [0.0, 9.0, 0.0, 9.0], HOSTILE));
     let page = page(&[cell]);
     assert!(
         !page.contains("<script>alert") && !page.contains("<img"),
@@ -196,9 +194,12 @@ fn of_ten_thousand_cells_the_gravest_are_charted_and_all_are_listed() {
                 cell = cell.sampled(10, |t| 1e6 + t as f64 * i as f64)
             };
             let leaks = i == 6_543;
-            cell.verdict = Some(json!({
-                "verdict": if leaks { "leak" } else { "no-leak" }, "reason": "measured",
-            }));
+            let (verdict, growth) = if leaks {
+                ("leak", 900.0)
+            } else {
+                ("no-leak", 0.0)
+            };
+            cell.verdict = Some(verdict_of(verdict, growth, [0.0; 4], "measured"));
             cell
         })
         .collect();

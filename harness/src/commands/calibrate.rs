@@ -1,12 +1,13 @@
 //! `leaklab calibrate`: the judge measured on healthy runs of one's own.
 
-use crate::commands::sources::{Owned, TableArguments, series_of};
+use crate::commands::sources::{NamedSeries, TableArguments, series_of};
 use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
-use crate::text::bytes_text;
 use crate::words::say;
+use leaklab_judge::amount::amount_text;
 use leaklab_judge::calibrate::{CalibrateOptions, Calibration, calibrate};
-use leaklab_judge::{Budget, Verdict, judge};
+use leaklab_judge::{Budget, Unit, Verdict};
+use leaklab_reports::cell::VerdictOptions;
 use std::fmt::Write;
 
 /// Measure false alarms and the smallest leak seen, from healthy runs.
@@ -49,13 +50,18 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         seed: arguments.seed,
         ..CalibrateOptions::default()
     };
+    let options = VerdictOptions {
+        budget: arguments.budget,
+        ..VerdictOptions::default()
+    };
     let mut all = Vec::new();
     for source in &arguments.sources {
-        all.extend(series_of(source, &arguments.tables, arguments.budget)?);
+        all.extend(series_of(source, &arguments.tables, &options)?);
     }
     refuse_leaks(&all)?;
     for owned in &all {
-        let calibration = calibrate(&[owned.series()], &owned.options, &how)
+        let options = owned.options();
+        let calibration = calibrate(&[owned.series()?], &options, &how)
             .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
         let text = match arguments.format {
             Format::Json => {
@@ -64,7 +70,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
                     serde_json::json!({ "series": owned.name, "calibration": calibration })
                 )
             }
-            Format::Human => words(&owned.name, &calibration),
+            Format::Human => words(&owned.name, &calibration, options.unit),
         };
         print(&text)?;
     }
@@ -76,11 +82,10 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 /// # Errors
 ///
 /// A usage error that names every series that leaks.
-fn refuse_leaks(all: &[Owned]) -> anyhow::Result<()> {
+fn refuse_leaks(all: &[NamedSeries]) -> anyhow::Result<()> {
     let mut leaks = String::new();
     for owned in all {
-        let judgement = judge(&owned.series(), &owned.options)
-            .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
+        let judgement = owned.judge()?;
         match judgement.verdict {
             Verdict::Leak => {
                 let _ = write!(leaks, "\n  {}: {}", owned.name, judgement.reason);
@@ -101,7 +106,7 @@ fn refuse_leaks(all: &[Owned]) -> anyhow::Result<()> {
     )))
 }
 
-fn words(name: &str, calibration: &Calibration) -> String {
+fn words(name: &str, calibration: &Calibration, unit: Unit) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let mut text = format!(
         "{name}: {} series without growth\n  false alarms  {} (at most {} with 95 % confidence)\n  inconclusive  {}\n",
@@ -114,7 +119,7 @@ fn words(name: &str, calibration: &Calibration) -> String {
         Some(leak) => writeln!(
             text,
             "  smallest leak {} per hour, seen nine times in ten",
-            bytes_text(leak)
+            amount_text(leak, unit)
         ),
         None => writeln!(
             text,
@@ -125,7 +130,7 @@ fn words(name: &str, calibration: &Calibration) -> String {
         let _ = writeln!(
             text,
             "    {:>12} per hour seen in {}",
-            bytes_text(seen.per_hour),
+            amount_text(seen.per_hour, unit),
             percent(seen.share)
         );
     }

@@ -3,9 +3,8 @@
 use crate::commands::print;
 use crate::exit::{Exit, usage};
 use crate::text::nearest;
-use leaklab_reports::chart::{
-    ChartError, ChartOptions, Kind, Metric, SIDE_LIMITS, Theme, draw_cells,
-};
+use leaklab_reports::cell::Metric;
+use leaklab_reports::chart::{ChartError, ChartOptions, Kind, SIDE_LIMITS, Theme, draw_cells};
 use leaklab_run::{Address, columns};
 use std::path::PathBuf;
 

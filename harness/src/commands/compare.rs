@@ -5,12 +5,12 @@ use crate::commands::print;
 use crate::exit::{Exit, usage};
 use crate::words::say;
 use leaklab_judge::Budget;
+use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
     Comparison, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
 };
 use leaklab_reports::foreign::ReadOptions;
-use leaklab_reports::verdict::VerdictOptions;
 use leaklab_run::{Address, Cell, Run};
 use std::path::{Path, PathBuf};
 

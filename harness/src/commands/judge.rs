@@ -1,6 +1,6 @@
 //! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
 
-use crate::commands::sources::{Source, TableArguments, open, unit_of};
+use crate::commands::sources::{Source, TableArguments, open};
 use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
 use crate::results::cells_table;
@@ -10,12 +10,11 @@ use crate::time::duration_text;
 use crate::words::say;
 use indicatif::ProgressBar;
 use leaklab_judge::{
-    Budget, Explanation, JudgeOptions, Judgement, MetricJudgement, Series, Unit, Verdict, explain,
-    parse_amount,
+    Budget, CellJudgement, Explanation, Judgement, MetricJudgement, Unit, parse_amount,
 };
+use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions};
+use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::Table;
-use leaklab_reports::sketch;
-use leaklab_reports::verdict::VerdictOptions;
 use leaklab_run::Cell;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -58,10 +57,20 @@ fn parse_limit(text: &str) -> Result<f64, String> {
     parse_amount(text).ok_or_else(|| format!("`{text}` is not a size; write 2GiB or 500MB"))
 }
 
+impl Arguments {
+    fn verdict_options(&self) -> VerdictOptions {
+        VerdictOptions {
+            budget: self.budget,
+            limit_bytes: self.limit,
+        }
+    }
+}
+
 /// One metric with what is needed to show it.
 struct Shown {
     file: String,
     metric: String,
+    unit: Unit,
     judgement: Judgement,
     time_s: Vec<f64>,
     value: Vec<f64>,
@@ -81,8 +90,8 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for name in &arguments.sources {
         match open(name, &arguments.tables)? {
             Source::Table(table) => {
-                for shown in judge_table(name, &table, arguments)? {
-                    exit = exit.or_graver(exit_of(shown.judgement.verdict));
+                for (shown, of_metric) in judge_table(name, table, arguments)? {
+                    exit = exit.or_graver(of_metric);
                     show(&shown, arguments.format)?;
                 }
             }
@@ -94,52 +103,45 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn exit_of(verdict: Verdict) -> Exit {
-    match verdict {
-        Verdict::Leak => Exit::Bad,
-        Verdict::NoLeak => Exit::Good,
-        Verdict::Inconclusive => Exit::Inconclusive,
-    }
-}
-
-fn judge_table(name: &str, table: &Table, arguments: &Arguments) -> anyhow::Result<Vec<Shown>> {
-    let mut all = Vec::new();
-    for (metric, value) in &table.metrics {
-        let unit = unit_of(metric);
-        let options = JudgeOptions {
-            budget: arguments.budget.unwrap_or_default(),
-            unit,
-            limit: arguments.limit,
-            load: table.load,
-            ..JudgeOptions::default()
-        };
-        let series = Series {
-            time_s: &table.time_s,
-            value,
-            operations: table.operations.as_deref(),
-            ..Series::default()
-        };
-        let (judgement, explanation) = explain(&series, &options)
+/// Judges each metric of a table.
+fn judge_table(
+    name: &str,
+    table: Table,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<(Shown, Exit)>> {
+    let notes: Vec<(String, Vec<String>)> = table
+        .metrics
+        .iter()
+        .map(|(metric, _)| (metric.clone(), table.notes_of(metric)))
+        .collect();
+    let readings = Readings::of_foreign(table, &arguments.verdict_options());
+    let judged = notes.into_iter().map(|(metric, notes)| {
+        let mut judged = readings
+            .judge_alone(&metric)
             .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;
-        all.push(Shown {
+        let exit = Standing::of_verdict(&judged).into();
+        let judgement = judged.metrics.swap_remove(0).judgement;
+        let value = readings.table().column(&metric).unwrap_or_default();
+        let shown = Shown {
             file: name.to_owned(),
-            metric: metric.clone(),
+            unit: readings.metric(&metric).unit.judged(),
             judgement,
-            time_s: table.time_s.clone(),
-            value: value.clone(),
-            notes: table.notes_of(metric),
-            explanation: arguments.explain.then_some(explanation),
-        });
-    }
-    Ok(all)
+            time_s: readings.time_s().to_vec(),
+            value: value.to_vec(),
+            explanation: (arguments.explain)
+                .then(|| readings.explain(&metric))
+                .flatten(),
+            metric,
+            notes,
+        };
+        Ok((shown, exit))
+    });
+    judged.collect()
 }
 
 /// Judges the cells of a run. In words, several cells are a line each.
 fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
-    let options = VerdictOptions {
-        budget: arguments.budget,
-        limit_bytes: arguments.limit,
-    };
+    let options = arguments.verdict_options();
     let in_short = arguments.format == Format::Human && cells.len() > 1 && !arguments.all_metrics;
     let progress = progress_bar(cells.len());
     let mut exit = Exit::Good;
@@ -151,11 +153,11 @@ fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
             all.push(judged);
             return Ok(());
         }
-        progress.suspend(|| show_cell(&judged, arguments.format))
+        progress.suspend(|| show_cell(&judged, arguments))
     })?;
     progress.finish_and_clear();
     if in_short {
-        print(&cells_table(&all, unit_of))?;
+        print(&cells_table(&all))?;
     }
     Ok(exit)
 }
@@ -170,8 +172,8 @@ fn progress_bar(cells: usize) -> ProgressBar {
 }
 
 /// Every metric of a cell.
-fn show_cell(judged: &JudgedCell<'_>, format: Format) -> anyhow::Result<()> {
-    let cell = judged.cell;
+fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<()> {
+    let (cell, format) = (judged.cell, arguments.format);
     let file = cell.folder.join("samples.csv").display().to_string();
     let judgement = match &judged.judgement {
         Ok(judgement) => judgement,
@@ -181,40 +183,47 @@ fn show_cell(judged: &JudgedCell<'_>, format: Format) -> anyhow::Result<()> {
         }
     };
     let with_sketch = format == Format::Human && std::io::stdout().is_terminal();
-    // Only the sketch needs the readings again.
-    let table = with_sketch
-        .then(|| {
-            let is_judged = |name: &str| judgement.metrics.iter().any(|m| m.metric == name);
-            cell.samples(is_judged).ok()
-        })
+    // Only the sketch and the explanation need the readings again.
+    let readings = (with_sketch || arguments.explain)
+        .then(|| Readings::of_cell(cell, &arguments.verdict_options(), |_| false).ok())
         .flatten();
     if format == Format::Human {
-        let expected = match judged.is_as_expected() {
-            Some(true) => ", as expected",
-            Some(false) => ", which is not the verdict it declares",
-            None => "",
-        };
-        print(&format!(
-            "{}: {}{expected}\n",
-            cell.plan.id, judgement.verdict
-        ))?;
+        print(&heading(judged, judgement))?;
     }
     for MetricJudgement { metric, judgement } in &judgement.metrics {
-        let column = table.as_ref().and_then(|table| table.column(metric));
+        let value = |readings: &Readings| readings.table().column(metric).map(<[f64]>::to_vec);
+        let readings = readings.as_ref();
         let shown = Shown {
             file: file.clone(),
             metric: metric.clone(),
+            unit: Metric::named(metric).unit.judged(),
             judgement: judgement.clone(),
-            time_s: table
-                .as_ref()
-                .map_or_else(Vec::new, |table| table.elapsed_s()),
-            value: column.map_or_else(Vec::new, <[f64]>::to_vec),
+            time_s: readings.map_or_else(Vec::new, |readings| readings.time_s().to_vec()),
+            value: readings.and_then(value).unwrap_or_default(),
             notes: Vec::new(),
-            explanation: None,
+            explanation: readings
+                .filter(|_| arguments.explain)
+                .and_then(|readings| readings.explain(metric)),
         };
         show(&shown, format)?;
     }
     Ok(())
+}
+
+/// The verdict of a cell, and why, where more than its metric decided.
+fn heading(judged: &JudgedCell<'_>, judgement: &CellJudgement) -> String {
+    let expected = match judged.is_as_expected() {
+        Some(true) => ", as expected",
+        Some(false) => ", which is not the verdict it declares",
+        None => "",
+    };
+    let id = &judged.cell.plan.id;
+    let mut text = format!("{id}: {}{expected}\n", judged.verdict_text());
+    let decided = judgement.deciding().map(|deciding| &deciding.reason);
+    if decided.is_none_or(|reason| !judgement.reason.ends_with(reason.as_str())) {
+        let _ = writeln!(text, "  {}", judgement.reason);
+    }
+    text
 }
 
 fn show(shown: &Shown, format: Format) -> anyhow::Result<()> {
@@ -245,9 +254,10 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
         file,
         metric,
         judgement,
+        unit,
         ..
     } = shown;
-    let unit = unit_of(metric);
+    let unit = *unit;
     let mut text = format!(
         "{file}: {metric}\n  {}, {}",
         judgement.verdict, judgement.shape

@@ -1,6 +1,6 @@
 //! `leaklab plan`: how long a run must be.
 
-use crate::commands::sources::{Owned, TableArguments, series_of};
+use crate::commands::sources::{NamedSeries, TableArguments, series_of};
 use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
 use crate::text::bytes_text;
@@ -8,6 +8,7 @@ use crate::time::{duration_text, parse_duration};
 use crate::words::say;
 use leaklab_judge::Budget;
 use leaklab_judge::plan::{Noise, noise_of};
+use leaklab_reports::cell::VerdictOptions;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -41,8 +42,12 @@ pub struct Arguments {
 /// A usage error if the source cannot be read or a rate does not fit it.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut exit = Exit::Good;
-    for owned in series_of(&arguments.like, &arguments.tables, None)? {
-        let noise = noise_of(&owned.series(), &owned.options)
+    for owned in series_of(
+        &arguments.like,
+        &arguments.tables,
+        &VerdictOptions::default(),
+    )? {
+        let noise = noise_of(&owned.series()?, &owned.options())
             .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
         let Some(noise) = noise else {
             say!(
@@ -62,7 +67,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// The wanted leak per hour, in the units of the series.
-fn per_hour(owned: &Owned, noise: &Noise, rate: Budget) -> anyhow::Result<f64> {
+fn per_hour(owned: &NamedSeries, noise: &Noise, rate: Budget) -> anyhow::Result<f64> {
     match rate {
         Budget::BytesPerHour(rate) => Ok(rate),
         Budget::BytesPerOperation(rate) => noise.per_hour_of_operation(rate).ok_or_else(|| {
@@ -77,7 +82,7 @@ fn per_hour(owned: &Owned, noise: &Noise, rate: Budget) -> anyhow::Result<f64> {
     }
 }
 
-fn words(owned: &Owned, noise: &Noise, arguments: &Arguments) -> anyhow::Result<String> {
+fn words(owned: &NamedSeries, noise: &Noise, arguments: &Arguments) -> anyhow::Result<String> {
     let mut text = format!(
         "{}: warm-up {}, noise seen in {} after it, a reading every {}\n",
         owned.name,
@@ -134,7 +139,7 @@ fn words(owned: &Owned, noise: &Noise, arguments: &Arguments) -> anyhow::Result<
     Ok(text)
 }
 
-fn json(owned: &Owned, noise: &Noise, arguments: &Arguments) -> anyhow::Result<String> {
+fn json(owned: &NamedSeries, noise: &Noise, arguments: &Arguments) -> anyhow::Result<String> {
     let leak = arguments
         .min_leak
         .map(|rate| per_hour(owned, noise, rate))

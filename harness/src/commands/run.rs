@@ -9,7 +9,7 @@ use crate::plan::{
     select, tour,
 };
 use crate::results::judged::JudgedCell;
-use crate::results::{closing_table, json_lines, junit_xml, remedies_table};
+use crate::results::{closing_table, costs_table, json_lines, junit_xml};
 use crate::run::{RecordedRun, record_run};
 use crate::supervisor::signals;
 use crate::text::Glob;
@@ -178,7 +178,7 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
     let run = recorded.open()?;
     let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
     if let Some(path) = junit {
-        write_atomically(path, junit_xml(&run, &judged)?.as_bytes())
+        write_atomically(path, junit_xml(&run, &judged).as_bytes())
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let mut paths = vec![("run", folder.to_owned())];
@@ -199,7 +199,7 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
         Format::Json => print(&json_lines(&judged))?,
         Format::Human => {
             print(&format!("{}\n", closing_table(&judged)))?;
-            if let Some(table) = remedies_table(&judged) {
+            if let Some(table) = costs_table(&judged) {
                 print(&format!("{table}\n"))?;
             }
             for (what, path) in paths {

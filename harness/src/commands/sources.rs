@@ -3,11 +3,13 @@
 use crate::exit::usage;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
+use leaklab_judge::{JudgeOptions, Judgement, Series};
+use leaklab_reports::cell::{Readings, VerdictOptions, memory_of};
 use leaklab_reports::foreign::{ReadOptions, Table, TimeUnit, read_table};
-use leaklab_run::{Address, Cell, Phase, columns};
+use leaklab_run::{Address, Cell};
 use std::fs::File;
 use std::path::Path;
+use std::rc::Rc;
 
 /// How tables are read; the same for every command that takes them.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,14 @@ pub struct TableArguments {
 }
 
 impl TableArguments {
+    /// Whether columns are named, so that a file is to be read as a table.
+    fn names_columns(&self) -> bool {
+        self.time.is_some()
+            || !self.values.is_empty()
+            || self.operations.is_some()
+            || self.time_unit.is_some()
+    }
+
     fn read_options(&self) -> ReadOptions {
         ReadOptions {
             time: self.time.clone(),
@@ -40,13 +50,14 @@ impl TableArguments {
 
 /// What a name stands for.
 pub enum Source {
-    /// A table, read.
+    /// A table that leaklab did not write, or of which columns were named.
     Table(Table),
     /// Cells of a run.
     Cells(Vec<Cell>),
 }
 
-/// Opens what `name` stands for; what was put up with is said on stderr.
+/// Opens what `name` stands for; what was put up with is said on stderr. Any path inside a
+/// cell's folder names the cell, unless columns are named.
 ///
 /// # Errors
 ///
@@ -64,13 +75,18 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
             .map_err(|error| usage(format!("standard input: {error}")))?;
         return read(table);
     }
+    let address = Address::parse(name);
     if path.is_file() {
+        if !tables.names_columns()
+            && let Ok((_, cells)) = address.resolve()
+        {
+            return Ok(Source::Cells(cells));
+        }
         let file = File::open(path).with_context(|| format!("cannot open `{name}`"))?;
         let table = read_table(file, &tables.read_options())
             .map_err(|error| usage(format!("`{name}`: {error}")))?;
         return read(table);
     }
-    let address = Address::parse(name);
     if !address.folder.exists() {
         return Err(usage(format!(
             "there is no `{}`; name a run folder, a cell of it (RUN::scenario::variant), a CSV file, or - for standard input",
@@ -86,28 +102,42 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     Ok(Source::Cells(cells))
 }
 
-/// One series with what it is judged by.
-pub struct Owned {
+/// One column of readings that is judged.
+pub struct NamedSeries {
     /// Where it comes from, and its metric.
     pub name: String,
-    pub time_s: Vec<f64>,
-    pub value: Vec<f64>,
-    pub operations: Option<Vec<f64>>,
-    pub options: JudgeOptions,
+    readings: Rc<Readings>,
+    column: String,
 }
 
-impl Owned {
-    pub fn series(&self) -> Series<'_> {
-        Series {
-            time_s: &self.time_s,
-            value: &self.value,
-            operations: self.operations.as_deref(),
-            ..Series::default()
-        }
+impl NamedSeries {
+    /// The series.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if the column has no value.
+    pub fn series(&self) -> anyhow::Result<Series<'_>> {
+        let series = self.readings.series(&self.column);
+        series.ok_or_else(|| usage(format!("{} has no reading", self.name)))
+    }
+
+    /// What the judge is asked of it.
+    pub fn options(&self) -> JudgeOptions {
+        self.readings.options(&self.column)
+    }
+
+    /// What the judge says of it.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if it cannot be judged.
+    pub fn judge(&self) -> anyhow::Result<Judgement> {
+        let judged = self.readings.judge_column(&self.column);
+        judged.map_err(|error| usage(format!("{}: {error}", self.name)))
     }
 }
 
-/// The series that decides in each of a source's cells, or each metric of a table.
+/// The memory of each of a source's cells, or each metric of a table.
 ///
 /// # Errors
 ///
@@ -115,95 +145,31 @@ impl Owned {
 pub fn series_of(
     name: &str,
     tables: &TableArguments,
-    budget: Option<Budget>,
-) -> anyhow::Result<Vec<Owned>> {
+    options: &VerdictOptions,
+) -> anyhow::Result<Vec<NamedSeries>> {
     match open(name, tables)? {
-        Source::Table(table) => Ok(table
-            .metrics
-            .into_iter()
-            .map(|(metric, value)| Owned {
-                name: format!("{name} {metric}"),
-                time_s: table.time_s.clone(),
-                value,
-                operations: table.operations.clone(),
-                options: JudgeOptions {
-                    budget: budget.unwrap_or_default(),
-                    load: table.load,
-                    ..JudgeOptions::default()
-                },
-            })
-            .collect()),
-        Source::Cells(cells) => cells.iter().map(|cell| of_cell(cell, budget)).collect(),
+        Source::Table(table) => {
+            let columns: Vec<String> = table.metrics.iter().map(|(c, _)| c.clone()).collect();
+            let readings = Rc::new(Readings::of_foreign(table, options));
+            let series = columns.into_iter().map(|column| NamedSeries {
+                name: format!("{name} {column}"),
+                readings: Rc::clone(&readings),
+                column,
+            });
+            Ok(series.collect())
+        }
+        Source::Cells(cells) => cells.iter().map(|cell| of_cell(cell, options)).collect(),
     }
 }
 
-fn of_cell(cell: &Cell, budget: Option<Budget>) -> anyhow::Result<Owned> {
-    const HEAP: [&str; 3] = [
-        columns::ALLOCATED_BYTES,
-        columns::USED_BYTES,
-        columns::RSS_BYTES,
-    ];
-    let table = cell
-        .samples(|name| HEAP.contains(&name) || name == columns::OPS_TOTAL)
-        .map_err(|error| usage(error.to_string()))?;
-    let (metric, value) = HEAP
-        .into_iter()
-        .find_map(|name| {
-            table
-                .filled_column(name)
-                .map(|values| (name, values.to_vec()))
-        })
+fn of_cell(cell: &Cell, options: &VerdictOptions) -> anyhow::Result<NamedSeries> {
+    let readings =
+        Readings::of_cell(cell, options, |_| false).map_err(|error| usage(error.to_string()))?;
+    let (column, _) = memory_of(readings.table())
         .ok_or_else(|| usage(format!("`{}` has no memory readings", cell.plan.id)))?;
-    let operations = table
-        .filled_column(columns::OPS_TOTAL)
-        .filter(|ops| ops.iter().any(|count| *count > 0.0))
-        .map(<[f64]>::to_vec);
-    let recorded = match &cell.plan.budget {
-        Some(text) => text
-            .parse::<Budget>()
-            .map_err(|error| usage(error.to_string()))?,
-        None => Budget::Default,
-    };
-    let budget = match (budget.unwrap_or(recorded), &operations) {
-        (Budget::BytesPerOperation(_), None) => Budget::Default,
-        (budget, _) => budget,
-    };
-    let load = table.phase_span_ms(Phase::Load).map(|(start, end)| Window {
-        start_s: start / 1000.0,
-        end_s: end / 1000.0,
-    });
-    Ok(Owned {
-        name: format!("{} {metric}", cell.plan.id),
-        time_s: table.elapsed_s(),
-        value,
-        operations,
-        options: JudgeOptions {
-            budget,
-            load,
-            exact: metric == columns::ALLOCATED_BYTES,
-            ..JudgeOptions::default()
-        },
+    Ok(NamedSeries {
+        name: format!("{} {column}", cell.plan.id),
+        column: column.to_owned(),
+        readings: Rc::new(readings),
     })
-}
-
-/// What the values of a column count, by its name.
-pub fn unit_of(metric: &str) -> Unit {
-    let name = metric.to_ascii_lowercase();
-    let counts = [
-        "descriptors",
-        "threads",
-        "fds",
-        "fd",
-        "handles",
-        "tasks",
-        "goroutines",
-    ];
-    if counts
-        .iter()
-        .any(|word| name == *word || name.ends_with(&format!("_{word}")))
-    {
-        Unit::Count
-    } else {
-        Unit::Bytes
-    }
 }

@@ -10,7 +10,7 @@ use crate::text::{bytes_text, count_text};
 use crate::time::{duration_text, ms_duration};
 use crate::words::{clean, clean_line, say};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use leaklab_reports::sketch::{Frame, sparkline};
+use leaklab_reports::chart::terminal::{Frame, sparkline};
 use leaklab_run::{CellPlan, CellStatus, Outcome, Phase, Sample};
 use std::collections::HashMap;
 use std::io::IsTerminal;

@@ -3,28 +3,28 @@
 
 use crate::commands::plain_table;
 use crate::results::judged::JudgedCell;
-use crate::text::{count_text, growth_text, plural};
-use leaklab_judge::{Judgement, Unit, Verdict};
+use leaklab_judge::Verdict;
+use leaklab_judge::amount::{count_text, plural};
+use leaklab_reports::cell::{Metric, Standing, budget_text, growth_text};
 
 /// Reasons that are told; who has more cells than that asks for one of them.
 const MOST_REASONS: usize = 20;
 
 /// A row per cell with the metric that decided, then the reasons of what is not well, then the
-/// counts in one line. `unit_of` says what a metric counts.
-pub fn cells_table(judged: &[JudgedCell<'_>], unit_of: impl Fn(&str) -> Unit) -> String {
+/// counts in one line.
+pub fn cells_table(judged: &[JudgedCell<'_>]) -> String {
     let mut table = plain_table(&[
         "cell", "metric", "growth", "budget", "shape", "expected", "verdict",
     ]);
     for one in judged {
         let judgement = one.judgement.as_ref().ok();
         let metric = judgement.map_or("-", |judgement| &judgement.metric);
-        let (growth, budget, shape) = match judgement.and_then(|j| j.deciding()) {
-            Some(deciding) => {
-                let (growth, budget) = rates(deciding, unit_of(metric));
-                (growth, budget, deciding.shape.to_string())
-            }
-            None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
-        };
+        let unit = Metric::named(metric).unit.judged();
+        let deciding = judgement.and_then(|judgement| judgement.deciding());
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let growth = or_dash(deciding.and_then(|d| growth_text(d, unit)));
+        let budget = or_dash(deciding.and_then(|d| budget_text(d, unit)));
+        let shape = or_dash(deciding.map(|d| d.shape.to_string()));
         table.add_row([
             one.cell.plan.id.clone(),
             metric.to_owned(),
@@ -40,24 +40,6 @@ pub fn cells_table(judged: &[JudgedCell<'_>], unit_of: impl Fn(&str) -> Unit) ->
         ]);
     }
     format!("{table}\n{}\n{}\n", reasons(judged), counts(judged))
-}
-
-/// Growth and budget, per operation where operations are counted.
-fn rates(deciding: &Judgement, unit: Unit) -> (String, String) {
-    let text = |per_op: Option<f64>, per_hour: Option<f64>| match (per_op, per_hour) {
-        (Some(per_op), _) => format!("{}/op", growth_text(per_op, unit)),
-        (None, Some(per_hour)) => format!("{}/h", growth_text(per_hour, unit)),
-        (None, None) => "-".to_owned(),
-    };
-    let by_operation = deciding.slope_bytes_per_op.is_some();
-    let if_by_operation = |value: Option<f64>| value.filter(|_| by_operation);
-    (
-        text(deciding.slope_bytes_per_op, deciding.slope_bytes_per_hour),
-        text(
-            if_by_operation(deciding.budget_bytes_per_op),
-            deciding.budget_bytes_per_hour,
-        ),
-    )
 }
 
 /// Why cells are not well, a line each.
@@ -81,10 +63,7 @@ fn reasons(judged: &[JudgedCell<'_>]) -> String {
 }
 
 fn is_well(one: &JudgedCell<'_>) -> bool {
-    let by_verdict = one
-        .is_as_expected()
-        .unwrap_or(one.verdict() == Verdict::NoLeak);
-    by_verdict && one.judgement.is_ok() && one.stopped_working_after_s().is_none()
+    one.standing() == Standing::Good && one.stopped_working_after_s().is_none()
 }
 
 /// `12 cells: 7 no-leak, 4 leak, 1 not judged; 10 as expected, 1 not`.

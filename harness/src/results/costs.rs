@@ -1,18 +1,18 @@
-//! What each remedy bounds and costs, measured: a table below the closing one.
+//! What each variant bounds and costs, measured: a table below the closing one.
 
 use crate::commands::plain_table;
 use crate::results::judged::JudgedCell;
-use crate::text::{bytes_text, count_text};
-use leaklab_reports::remedies::{RemedyFigures, needed};
+use leaklab_judge::amount::{bytes_text, number_text};
+use leaklab_reports::cell::Costs;
 use leaklab_run::Outcome;
 
 /// A row per cell that counts what it delivers; `None` if no cell does.
-pub fn remedies_table(judged: &[JudgedCell<'_>]) -> Option<String> {
+pub fn costs_table(judged: &[JudgedCell<'_>]) -> Option<String> {
     let counting: Vec<_> = judged
         .iter()
         .filter_map(|one| {
-            let table = one.cell.samples(needed).ok()?;
-            let figures = RemedyFigures::of(&table)?;
+            let table = one.cell.samples(Costs::needs).ok()?;
+            let figures = Costs::of(&table)?;
             figures.delivered?;
             Some((one, figures))
         })
@@ -23,7 +23,7 @@ pub fn remedies_table(judged: &[JudgedCell<'_>]) -> Option<String> {
     let mut table = plain_table(&[
         "what it costs",
         "per operation",
-        "peak live heap",
+        "peak memory",
         "descriptors, peak",
         "delivered",
         "delivered/s",
@@ -32,16 +32,18 @@ pub fn remedies_table(judged: &[JudgedCell<'_>]) -> Option<String> {
         "verdict",
     ]);
     for (one, figures) in counting {
-        let per_operation = one.memory().and_then(|memory| memory.slope_bytes_per_op);
+        let per_operation = one
+            .memory()
+            .and_then(|memory| memory.judgement.slope_bytes_per_op);
         table.add_row([
             one.cell.plan.id.clone(),
             shown(per_operation, bytes_text),
-            shown(figures.peak_heap_bytes, bytes_text),
-            shown(figures.descriptors_peak, whole),
-            shown(figures.delivered, whole),
-            shown(figures.delivered_per_s, |rate| format!("{rate:.1}")),
-            shown(figures.dropped, whole),
-            shown(figures.refused, whole),
+            shown(figures.peak_memory_bytes, bytes_text),
+            shown(figures.descriptors_peak, number_text),
+            shown(figures.delivered, number_text),
+            shown(figures.delivered_per_s, number_text),
+            shown(figures.dropped, number_text),
+            shown(figures.refused, number_text),
             match one.cell.status.outcome {
                 Some(Outcome::Completed) => one.verdict_text(),
                 _ => one.cell.status.message.clone(),
@@ -53,9 +55,4 @@ pub fn remedies_table(judged: &[JudgedCell<'_>]) -> Option<String> {
 
 fn shown(value: Option<f64>, words: impl Fn(f64) -> String) -> String {
     value.map_or("-".to_owned(), words)
-}
-
-/// A count that came as a number.
-fn whole(count: f64) -> String {
-    count_text(count.max(0.0) as u64)
 }

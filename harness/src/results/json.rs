@@ -33,7 +33,7 @@ fn object(judged: &JudgedCell<'_>) -> Value {
         "operations": cell.status.ops_total,
         "elapsed_ms": cell.status.elapsed_ms,
         "retained_bytes_per_operation": cell.plan.retained_bytes_per_operation,
-        "bytes_per_operation": judged.memory().and_then(|memory| memory.slope_bytes_per_op),
+        "bytes_per_operation": judged.memory().and_then(|memory| memory.judgement.slope_bytes_per_op),
         "judgement": deciding,
     })
 }

@@ -1,10 +1,13 @@
 //! From verdicts to exit codes, and to words in tables.
 
 use crate::exit::Exit;
-use leaklab_judge::{CellJudgement, Judgement, Verdict};
-use leaklab_reports::verdict::{VerdictOptions, judge_stored};
-use leaklab_run::{Cell, Outcome, columns};
-use leaklab_scenarios::Expected;
+use leaklab_judge::amount::duration_text;
+use leaklab_judge::{CellJudgement, MetricJudgement, Verdict};
+use leaklab_reports::cell::{
+    Standing, VerdictOptions, is_as_expected, judge_samples, memory_judgement, metric_judgement,
+    stored_or_judged,
+};
+use leaklab_run::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,19 +67,17 @@ pub struct JudgedCell<'a> {
 impl<'a> JudgedCell<'a> {
     /// Judges a cell from its folder.
     pub fn from_folder(cell: &'a Cell, options: &VerdictOptions) -> Self {
-        let judgement = judge_stored(cell, options).map_err(|error| error.to_string());
+        let judgement = judge_samples(cell, options).map_err(|error| error.to_string());
         JudgedCell { cell, judgement }
     }
 
     /// Takes the verdict that was written when the cell ended, and judges only where there is
     /// none: what a run of thousands of cells can afford.
     pub fn as_recorded(cell: &'a Cell) -> Self {
-        match cell.verdict() {
-            Some(judgement) => JudgedCell {
-                cell,
-                judgement: Ok(judgement),
-            },
-            None => Self::from_folder(cell, &VerdictOptions::default()),
+        let judgement = stored_or_judged(cell, &VerdictOptions::default());
+        JudgedCell {
+            cell,
+            judgement: judgement.map_err(|error| error.to_string()),
         }
     }
 
@@ -89,26 +90,25 @@ impl<'a> JudgedCell<'a> {
 
     /// What was judged of the memory: the live heap, or what comes closest to it. Another
     /// metric (descriptors) may have decided.
-    pub fn memory(&self) -> Option<&Judgement> {
+    pub fn memory(&self) -> Option<&MetricJudgement> {
+        memory_judgement(self.judgement.as_ref().ok()?)
+    }
+
+    /// What a table shows the growth of: the memory, or what decided where none was read.
+    pub fn shown(&self) -> Option<&MetricJudgement> {
         let judgement = self.judgement.as_ref().ok()?;
-        let of = |name: &str| {
-            let mut metrics = judgement.metrics.iter();
-            metrics.find(|metric| metric.metric == name)
-        };
-        of(columns::ALLOCATED_BYTES)
-            .or_else(|| of(columns::RSS_BYTES))
-            .map(|metric| &metric.judgement)
-            .or_else(|| judgement.deciding())
+        let decided = || metric_judgement(judgement, &judgement.metric);
+        memory_judgement(judgement).or_else(decided)
     }
 
     /// Whether the verdict is the one that the variant declares; `None` if it declares none.
     pub fn is_as_expected(&self) -> Option<bool> {
-        let expected = self.cell.plan.expected.as_deref()?;
-        let died = self.cell.status.outcome == Some(Outcome::Died);
-        Some(match expected == Expected::Dies.name() {
-            true => died,
-            false => self.verdict().to_string() == expected,
-        })
+        is_as_expected(self.cell, self.judgement.as_ref().ok())
+    }
+
+    /// What the cell has come to.
+    pub fn standing(&self) -> Standing {
+        Standing::of(self.cell, self.judgement.as_ref().ok())
     }
 
     /// Seconds of load after which it did no more work, if it stopped before the load did.
@@ -122,50 +122,18 @@ impl<'a> JudgedCell<'a> {
             (Err(_), _) => "not judged".to_owned(),
             (Ok(judgement), None) => judgement.verdict.to_string(),
             (Ok(judgement), Some(after_s)) => {
-                format!("{}, dead after {after_s:.1} s", judgement.verdict)
+                format!(
+                    "{}, no progress since {}",
+                    judgement.verdict,
+                    duration_text(after_s)
+                )
             }
         }
     }
 
     /// What this cell adds to the exit code of the run.
     pub fn exit(&self) -> Exit {
-        let by_verdict = match (self.is_as_expected(), self.verdict()) {
-            // It lived although it was to die.
-            (Some(false), _)
-                if self.cell.plan.expected.as_deref() == Some(Expected::Dies.name()) =>
-            {
-                Exit::Bad
-            }
-            (Some(true), _) | (None, Verdict::NoLeak) => Exit::Good,
-            (_, Verdict::Inconclusive) => Exit::Inconclusive,
-            _ => Exit::Bad,
-        };
-        match self.cell.status.outcome {
-            // It lived on and did nothing: no better than an end. A leak that was expected
-            // has shown itself before.
-            Some(Outcome::Completed)
-                if self.stopped_working_after_s().is_some()
-                    && self.is_as_expected() != Some(true) =>
-            {
-                Exit::Died
-            }
-            Some(Outcome::Completed) => by_verdict,
-            // A leak that was expected has shown itself; anything else that reached the
-            // limit has grown too much.
-            Some(Outcome::MemoryLimit) if self.is_as_expected() == Some(true) => Exit::Good,
-            Some(Outcome::MemoryLimit) => Exit::Bad,
-            Some(Outcome::Died) if self.is_as_expected() == Some(true) => Exit::Good,
-            Some(Outcome::Died | Outcome::NeverReady) => Exit::Died,
-            Some(Outcome::HarnessFailed | Outcome::SpawnFailed | Outcome::LoadFailed) => {
-                Exit::Harness
-            }
-            // What was seen until then may show a leak; health it does not show.
-            Some(Outcome::LoadEnded | Outcome::Ended) => match by_verdict {
-                Exit::Bad => Exit::Bad,
-                _ => Exit::Inconclusive,
-            },
-            Some(Outcome::Stopped) | None => Exit::Inconclusive,
-        }
+        self.standing().into()
     }
 }
 

@@ -9,7 +9,7 @@ mod junit;
 mod table;
 
 pub use cells::cells_table;
-pub use costs::remedies_table;
+pub use costs::costs_table;
 pub use json::json_lines;
 pub use junit::junit_xml;
 pub use table::closing_table;

@@ -2,8 +2,10 @@
 
 use crate::commands::plain_table;
 use crate::results::judged::JudgedCell;
-use crate::text::{bytes_text, count_text};
-use leaklab_run::{Cell, Phase, State, columns};
+use leaklab_judge::MetricJudgement;
+use leaklab_judge::amount::{bytes_text, count_text};
+use leaklab_reports::cell::{MEMORY_COLUMNS, Metric, growth_text, load_ends, memory_of};
+use leaklab_run::{Cell, State};
 
 /// A row per cell: what it did, what it retained and should retain, and the verdict.
 pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
@@ -19,18 +21,19 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
     ]);
     for one in judged {
         let cell = one.cell;
-        let shown = one.memory();
-        let growth = match shown.map(|d| (d.slope_bytes_per_op, d.slope_bytes_per_hour)) {
-            Some((Some(per_op), _)) => bytes_text(per_op),
-            Some((None, Some(per_hour))) => format!("{}/h", bytes_text(per_hour)),
-            _ => "-".to_owned(),
-        };
+        let growth = one
+            .shown()
+            .and_then(|MetricJudgement { metric, judgement }| {
+                let text = growth_text(judgement, Metric::named(metric).unit.judged())?;
+                // The column says per what.
+                Some(text.strip_suffix("/op").map(str::to_owned).unwrap_or(text))
+            });
         table.add_row([
             cell.plan.id.clone(),
             cell.plan.role.clone(),
             cell.status.ops_total.map_or("-".to_owned(), count_text),
-            heap_at_start_and_end(cell),
-            growth,
+            memory_at_start_and_end(cell),
+            growth.unwrap_or_else(|| "-".to_owned()),
             cell.plan
                 .retained_bytes_per_operation
                 .map_or("-".to_owned(), bytes_text),
@@ -59,22 +62,12 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
     text
 }
 
-/// The live heap, or what comes closest to it, when the load began and when it ended.
-fn heap_at_start_and_end(cell: &Cell) -> String {
-    const CLOSEST: [&str; 3] = [
-        columns::ALLOCATED_BYTES,
-        columns::USED_BYTES,
-        columns::RSS_BYTES,
-    ];
-    let values = || {
-        let table = cell.samples(|name| CLOSEST.contains(&name)).ok()?;
-        let column = CLOSEST.iter().find_map(|name| table.filled_column(name))?;
-        let in_load = || {
-            let pairs = column.iter().zip(&table.phase);
-            pairs.filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
-        };
-        let (first, last) = (in_load().next()?.0, in_load().next_back()?.0);
-        Some(format!("{} → {}", bytes_text(*first), bytes_text(*last)))
+/// The memory when the load began and when it ended.
+fn memory_at_start_and_end(cell: &Cell) -> String {
+    let ends = || {
+        let table = cell.samples(|name| MEMORY_COLUMNS.contains(&name)).ok()?;
+        let [(_, first), (_, last)] = load_ends(&table, memory_of(&table)?.1)?;
+        Some(format!("{} → {}", bytes_text(first), bytes_text(last)))
     };
-    values().unwrap_or_else(|| "-".to_owned())
+    ends().unwrap_or_else(|| "-".to_owned())
 }

@@ -204,8 +204,8 @@ pub fn plural(count: u64, noun: &str) -> String {
     }
 }
 
-/// A number with three significant digits, whole ones whole with their thousands parted, and no
-/// sign where it rounds to nothing.
+/// A number with three significant digits and none that are zero behind the point, its thousands
+/// parted, and no sign where it rounds to nothing.
 pub fn number_text(number: f64) -> String {
     let size = number.abs();
     if size < 0.0005 {
@@ -213,8 +213,13 @@ pub fn number_text(number: f64) -> String {
     }
     let digits = match size {
         s if s.fract() == 0.0 || s >= 999.5 => grouped(s),
-        s if s < 0.9995 => format!("{s:.3}"),
-        s => significant_digits(s, 3),
+        s => {
+            let text = match s < 0.9995 {
+                true => format!("{s:.3}"),
+                false => significant_digits(s, 3),
+            };
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     };
     format!("{}{digits}", if number < 0.0 { "-" } else { "" })
 }
@@ -378,7 +383,7 @@ mod tests {
         assert_eq!(signed_amount_text(1024.0, Unit::Bytes), "+1.00 KiB");
         assert_eq!(signed_amount_text(0.001, Unit::Bytes), "0 B");
         assert_eq!(signed_amount_text(-3.0, Unit::Count), "-3");
-        assert_eq!(signed_amount_text(1.2, Unit::Percent), "+1.20 %");
+        assert_eq!(signed_amount_text(1.2, Unit::Percent), "+1.2 %");
         let ends = interval_text(131_060.0, 131_084.0, Unit::Bytes);
         assert_eq!(ends, ("127.99 KiB".to_owned(), "128.01 KiB".to_owned()));
     }
@@ -400,7 +405,9 @@ mod tests {
             (0.749, "0.749"),
             (-12.34, "-12.3"),
             (4.0, "4"),
+            (0.75, "0.75"),
             (2.345, "2.35"),
+            (2.5, "2.5"),
             (35_998.7, "35,999"),
         ] {
             assert_eq!(number_text(number), text);

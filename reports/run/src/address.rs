@@ -31,7 +31,9 @@ impl Address {
         }
     }
 
-    /// Opens the run and picks its cells: all of them if the address names none.
+    /// Opens the run and picks its cells: all of them if the address names none. Any path
+    /// inside a cell's folder names that cell. The cell of a run whose record is lost is known
+    /// by its folder alone.
     ///
     /// # Errors
     ///
@@ -50,21 +52,36 @@ impl Address {
     }
 }
 
-/// The run that `folder` is a cell of, and that cell's address.
-fn open_around_cell(folder: &Path) -> Result<(Run, Option<String>), RunError> {
-    let not_a_run = || RunError::NotARun(folder.to_owned());
-    let absolute = folder.canonicalize().map_err(|_| not_a_run())?;
-    let run = Run::open(absolute.parent().ok_or_else(not_a_run)?).map_err(|error| match error {
-        RunError::DamagedRecord { .. } => error,
-        _ => not_a_run(),
-    })?;
-    let id = run
-        .cells
-        .iter()
-        .find(|cell| cell.folder == absolute)
-        .map(|cell| cell.plan.id.clone())
-        .ok_or_else(not_a_run)?;
-    Ok((run, Some(id)))
+/// Folders between a file of a cell and the cell's own: `heap/…`.
+const DEEPEST: usize = 2;
+
+/// The run that `path` is inside a cell of, and that cell's address.
+fn open_around_cell(path: &Path) -> Result<(Run, Option<String>), RunError> {
+    let not_a_run = || RunError::NotARun(path.to_owned());
+    let absolute = path.canonicalize().map_err(|_| not_a_run())?;
+    for folder in absolute.ancestors().take(DEEPEST + 1) {
+        let Some(around) = folder.parent() else { break };
+        let run = match Run::open(around) {
+            Ok(run) => run,
+            // Its cells tell what they can without it.
+            Err(RunError::DamagedRecord { .. }) if folder.join("samples.csv").is_file() => {
+                let cell = Cell::without_record(folder);
+                let id = cell.plan.id.clone();
+                return Ok((Run::without_record(around, cell), Some(id)));
+            }
+            Err(_) => continue,
+        };
+        let mut cells = run.cells.iter();
+        if let Some(cell) = cells.find(|cell| is_same(&cell.folder, folder)) {
+            let id = cell.plan.id.clone();
+            return Ok((run, Some(id)));
+        }
+    }
+    Err(not_a_run())
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| one == other)
 }
 
 #[cfg(test)]
@@ -77,5 +94,29 @@ mod tests {
         assert_eq!(address.folder, Path::new("out/r1"));
         assert_eq!(address.cells.as_deref(), Some("alts-timeout::cleared"));
         assert_eq!(Address::parse("out/r1").cells, None);
+    }
+
+    #[test]
+    fn any_path_inside_a_cell_names_the_cell_with_and_without_the_record() {
+        let run = tempfile::tempdir().expect("a temporary folder");
+        let cell = run.path().join("a--x");
+        std::fs::create_dir_all(cell.join("heap")).expect("folders");
+        std::fs::write(cell.join("samples.csv"), "elapsed_ms\n").expect("a file");
+        std::fs::write(cell.join("heap/1.heap"), "").expect("a file");
+        let record = r#"{"cells":[{"id":"a::x","folder":"a--x"},{"id":"a::y","folder":"a--y"}]}"#;
+        for record in [record, "{\"cells\":"] {
+            std::fs::write(run.path().join("run.json"), record).expect("a file");
+            for inside in ["", "samples.csv", "heap/1.heap"] {
+                let path = cell.join(inside);
+                let (_, cells) = Address::parse(&path.to_string_lossy())
+                    .resolve()
+                    .unwrap_or_else(|error| panic!("{inside}: {error}"));
+                let ids: Vec<&str> = cells.iter().map(|cell| cell.plan.id.as_str()).collect();
+                assert_eq!(ids, ["a::x"], "{inside}");
+            }
+        }
+        let beside = run.path().join("report.html");
+        std::fs::write(&beside, "").expect("a file");
+        assert!(Address::parse(&beside.to_string_lossy()).resolve().is_err());
     }
 }

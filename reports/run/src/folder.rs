@@ -125,6 +125,20 @@ impl Run {
         })
     }
 
+    /// A run of which nothing is known but one cell.
+    pub(crate) fn without_record(folder: &Path, cell: Cell) -> Self {
+        let name = folder.file_name().unwrap_or_default();
+        Run {
+            folder: folder.to_owned(),
+            record: RunRecord {
+                id: name.to_string_lossy().into_owned(),
+                cells: vec![cell.plan.clone()],
+                ..RunRecord::default()
+            },
+            cells: vec![cell],
+        }
+    }
+
     /// The cells whose address is `pattern` or begins with `pattern::`; `#2` may be left out.
     ///
     /// # Errors
@@ -158,7 +172,24 @@ impl Cell {
         let name = Path::new(&plan.folder)
             .file_name()
             .unwrap_or_else(|| "unnamed".as_ref());
-        let folder = run_folder.join(name);
+        Self::in_folder(run_folder.join(name), plan.clone())
+    }
+
+    /// A cell of which the record is lost: its address is the name of its folder.
+    pub(crate) fn without_record(folder: &Path) -> Self {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let (scenario, variant) = name.split_once("--").unwrap_or(("", &name));
+        let plan = CellPlan {
+            id: name.replacen("--", "::", 1),
+            folder: name.clone().into_owned(),
+            scenario: scenario.to_owned(),
+            variant: variant.to_owned(),
+            ..CellPlan::default()
+        };
+        Self::in_folder(folder.to_owned(), plan)
+    }
+
+    fn in_folder(folder: PathBuf, plan: CellPlan) -> Self {
         let path = folder.join("status.json");
         let status = match read_json(&path) {
             Ok(status) => status,
@@ -172,7 +203,7 @@ impl Cell {
         };
         Cell {
             folder,
-            plan: plan.clone(),
+            plan,
             status,
         }
     }

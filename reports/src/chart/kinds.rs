@@ -1,13 +1,13 @@
 //! What each kind of picture with several plots shows.
 
-use super::finding;
-use super::frame::Horizontal;
-use super::metric::Metric;
+use super::axes::Horizontal;
+use super::growth;
 use super::overlay::styles;
 use super::palette::{AreaColours, Palette};
 use super::panels::{Curve, Key, Panel, Panels, area_key};
-use super::scale::Unit;
 use super::series::{Loaded, Phases, Series};
+use crate::cell::{Metric, MetricUnit, load_ends, median_in_load};
+use leaklab_judge::amount::bytes_text;
 use leaklab_run::{Phase, columns};
 
 /// Windows that throughput is averaged over, at most.
@@ -51,7 +51,7 @@ impl Context<'_> {
     }
 }
 
-fn panel(title: &str, unit: Unit, curves: Vec<Curve>, of: &Loaded) -> Panel {
+fn panel(title: &str, unit: MetricUnit, curves: Vec<Curve>, of: &Loaded) -> Panel {
     Panel {
         title: title.to_owned(),
         detail: String::new(),
@@ -59,7 +59,7 @@ fn panel(title: &str, unit: Unit, curves: Vec<Curve>, of: &Loaded) -> Panel {
         horizontal: Horizontal::Time,
         curves,
         stacked: false,
-        phases: Phases::of(&of.table),
+        phases: Phases::of(of.table()),
         marks: of.marks.clone(),
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn multiples(context: &Context<'_>, metric: &Metric) -> Option<Panels
             )
         })
         .collect();
-    let title = finding::title(context.scenario, metric, &series);
+    let title = growth::title(context.scenario, metric, &series);
     let mut picture = context.panels(title, panels, keys)?;
     picture.show_keys = false;
     picture.same_values = true;
@@ -102,7 +102,7 @@ pub(super) fn breakdown(context: &Context<'_>) -> Option<Panels> {
     let mut panels = Vec::new();
     let mut managed = true;
     for of in context.loaded {
-        managed &= of.table.filled_column(columns::ALLOCATED_BYTES).is_none();
+        managed &= of.table().filled_column(columns::ALLOCATED_BYTES).is_none();
         let curves = layers(of);
         if curves.is_empty() {
             continue;
@@ -110,7 +110,7 @@ pub(super) fn breakdown(context: &Context<'_>) -> Option<Panels> {
         panels.push(Panel {
             stacked: true,
             detail: of.cell.plan.role.clone(),
-            ..panel(&of.name(), Unit::Bytes, curves, of)
+            ..panel(&of.name(), MetricUnit::Bytes, curves, of)
         });
     }
     let names = if managed {
@@ -145,7 +145,7 @@ pub(super) fn breakdown(context: &Context<'_>) -> Option<Panels> {
 
 /// Upper edges of the layers, the lowest first; each not below the one under it.
 fn layers(of: &Loaded) -> Vec<Curve> {
-    let managed = of.table.filled_column(columns::ALLOCATED_BYTES).is_none();
+    let managed = of.table().filled_column(columns::ALLOCATED_BYTES).is_none();
     let edges: [(usize, &str); 4] = if managed {
         [
             (0, columns::USED_BYTES),
@@ -163,7 +163,7 @@ fn layers(of: &Loaded) -> Vec<Curve> {
     };
     let mut curves: Vec<Curve> = Vec::new();
     for (key, column) in edges {
-        let Some(values) = of.table.filled_column(column) else {
+        let Some(values) = of.table().filled_column(column) else {
             continue;
         };
         let below = curves.last().map(|curve| curve.ys.clone());
@@ -178,7 +178,7 @@ fn layers(of: &Loaded) -> Vec<Curve> {
         };
         curves.push(Curve {
             key,
-            xs: of.table.elapsed_s(),
+            xs: of.table().elapsed_s(),
             ys,
         });
     }
@@ -192,8 +192,9 @@ fn breakdown_title(context: &Context<'_>) -> String {
         let curves = layers(of);
         let mut below = 0.0;
         for curve in &curves {
-            let ends = load_ends(of, &curve.ys);
-            let Some((first, last)) = ends else { continue };
+            let Some([(_, first), (_, last)]) = load_ends(of.table(), &curve.ys) else {
+                continue;
+            };
             let grown = (last - first) - below;
             below = last - first;
             let name = [
@@ -211,22 +212,10 @@ fn breakdown_title(context: &Context<'_>) -> String {
         Some((grown, name, layer)) if grown > 0.0 => format!(
             "{}: most growth is {layer}, {} in {name}",
             context.scenario,
-            super::scale::bytes(grown)
+            bytes_text(grown)
         ),
         _ => format!("{}: where the memory is", context.scenario),
     }
-}
-
-/// First and last value of the load.
-fn load_ends(of: &Loaded, values: &[f64]) -> Option<(f64, f64)> {
-    let mut rows = of
-        .table
-        .phase
-        .iter()
-        .zip(values)
-        .filter(|(phase, value)| **phase == Phase::Load && !value.is_nan());
-    let first = *rows.next()?.1;
-    Some((first, rows.next_back().map_or(first, |(_, value)| *value)))
 }
 
 /// Growth since the start of the load against operations since then.
@@ -236,13 +225,13 @@ pub(super) fn per_operation(context: &Context<'_>, metric: &Metric) -> Option<Pa
     for of in context.loaded {
         let (Some(one), Some(operations)) = (
             of.series(metric),
-            of.table.filled_column(columns::OPS_TOTAL),
+            of.table().filled_column(columns::OPS_TOTAL),
         ) else {
             continue;
         };
         let rows: Vec<usize> = (0..one.values.len())
             .filter(|row| {
-                of.table.phase[*row] == Phase::Load
+                of.table().phase[*row] == Phase::Load
                     && !one.values[*row].is_nan()
                     && !operations[*row].is_nan()
             })
@@ -278,7 +267,7 @@ pub(super) fn per_operation(context: &Context<'_>, metric: &Metric) -> Option<Pa
             first,
         )
     };
-    let title = finding::title(context.scenario, metric, &series);
+    let title = growth::title(context.scenario, metric, &series);
     let keys = context.keys(&series);
     let mut picture = context.panels(title, vec![panel], keys)?;
     picture.across = "operations since the start of the load".to_owned();
@@ -289,7 +278,7 @@ pub(super) fn per_operation(context: &Context<'_>, metric: &Metric) -> Option<Pa
 pub(super) fn gauges(context: &Context<'_>, most: usize) -> Option<Panels> {
     let mut names: Vec<String> = Vec::new();
     for of in context.loaded {
-        for name in &of.table.names {
+        for name in &of.table().names {
             if name.starts_with(columns::GAUGE_PREFIX) && !names.contains(name) {
                 names.push(name.clone());
             }
@@ -310,20 +299,17 @@ fn gauge_finding(context: &Context<'_>, metrics: &[Metric]) -> String {
     let mut largest: Option<(f64, String)> = None;
     for of in context.loaded {
         for metric in metrics {
-            let Some(values) = of.table.filled_column(&metric.column) else {
+            let Some(values) = of.table().filled_column(&metric.column) else {
                 continue;
             };
-            let Some((first, last)) = load_ends(of, values) else {
+            let Some([(_, first), (_, last)]) = load_ends(of.table(), values) else {
                 continue;
             };
             if largest
                 .as_ref()
                 .is_none_or(|(most, _)| last - first > *most)
             {
-                let (from, to) = (
-                    super::scale::value_with_unit(first, metric.unit),
-                    super::scale::value_with_unit(last, metric.unit),
-                );
+                let (from, to) = (metric.unit.text(first), metric.unit.text(last));
                 let text = format!("{} goes from {from} to {to} in {}", metric.label, of.name());
                 largest = Some((last - first, text));
             }
@@ -339,8 +325,8 @@ pub(super) fn metric_panels(context: &Context<'_>, metrics: &[Metric]) -> Option
     let mut panels = Vec::new();
     for metric in metrics {
         let curves = curves(context, |of| {
-            let values = of.table.filled_column(&metric.column)?;
-            Some((of.table.elapsed_s(), values.to_vec()))
+            let values = of.table().filled_column(&metric.column)?;
+            Some((of.table().elapsed_s(), values.to_vec()))
         });
         if let (false, Some(first)) = (curves.is_empty(), context.loaded.first()) {
             panels.push(panel(&metric.label, metric.unit, curves, first));
@@ -373,7 +359,7 @@ pub(super) fn performance(context: &Context<'_>) -> Option<Panels> {
     if !rates.is_empty() {
         panels.push(panel(
             "operations per second",
-            Unit::PerSecond,
+            MetricUnit::PerSecond,
             rates,
             first,
         ));
@@ -388,18 +374,14 @@ fn performance_finding(context: &Context<'_>) -> String {
         .loaded
         .iter()
         .filter_map(|of| {
-            let values = of.table.filled_column(columns::LATENCY_P50_US)?;
-            let of_load: Vec<f64> = values
-                .iter()
-                .zip(&of.table.phase)
-                .filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
-                .map(|(value, _)| *value)
-                .collect();
-            Some((leaklab_judge::stats::quantile::median(&of_load)?, of.name()))
+            Some((
+                median_in_load(of.table(), columns::LATENCY_P50_US)?,
+                of.name(),
+            ))
         })
         .collect();
     usual.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let shown = |us: f64| super::scale::value_with_unit(us, Unit::Microseconds);
+    let shown = |us: f64| MetricUnit::Microseconds.text(us);
     match &usual[..] {
         [] => "throughput".to_owned(),
         [(us, _)] => format!("median latency {}", shown(*us)),
@@ -416,7 +398,7 @@ fn performance_finding(context: &Context<'_>) -> String {
 
 /// Operations per second in windows long enough to be steady.
 fn throughput(of: &Loaded) -> Option<(Vec<f64>, Vec<f64>)> {
-    let operations = of.table.filled_column(columns::OPS_TOTAL)?;
+    let operations = of.table().filled_column(columns::OPS_TOTAL)?;
     let rows: Vec<usize> = (0..operations.len())
         .filter(|row| !operations[*row].is_nan())
         .collect();
@@ -425,14 +407,14 @@ fn throughput(of: &Loaded) -> Option<(Vec<f64>, Vec<f64>)> {
     let (mut xs, mut ys) = (Vec::new(), Vec::new());
     let steps = ends
         .windows(2)
-        .map(|pair| of.table.elapsed_ms[pair[1]] - of.table.elapsed_ms[pair[0]]);
+        .map(|pair| of.table().elapsed_ms[pair[1]] - of.table().elapsed_ms[pair[0]]);
     let usual_s = leaklab_judge::stats::quantile::median(&steps.collect::<Vec<f64>>())? / 1000.0;
     for pair in ends.windows(2) {
         let (from, to) = (pair[0], pair[1]);
-        let seconds = (of.table.elapsed_ms[to] - of.table.elapsed_ms[from]) / 1000.0;
+        let seconds = (of.table().elapsed_ms[to] - of.table().elapsed_ms[from]) / 1000.0;
         // Two ticks close together say little: one operation more or less is a spike.
         if seconds > 0.5 * usual_s {
-            xs.push((of.table.elapsed_ms[from] + of.table.elapsed_ms[to]) / 2000.0);
+            xs.push((of.table().elapsed_ms[from] + of.table().elapsed_ms[to]) / 2000.0);
             ys.push(((operations[to] - operations[from]) / seconds).max(0.0));
         }
     }

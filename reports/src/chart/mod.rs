@@ -5,32 +5,30 @@
 //! font, so that it is the same on every machine; it holds no time of drawing, so that the
 //! same run gives the same bytes. Series are thinned to the pixel columns by their extremes.
 
+mod axes;
+mod costs;
 mod dash;
-mod finding;
 mod font;
-mod frame;
+mod growth;
 mod kinds;
-mod metric;
 mod overlay;
 mod paint;
 mod palette;
 mod panels;
 mod raster;
-mod remedies;
 mod run;
-pub mod scale;
 mod scene;
 mod series;
-mod thin;
+pub mod terminal;
+mod ticks;
 
-pub use finding::Growth;
-pub use metric::Metric;
+pub use growth::Growth;
 pub use overlay::Overlay;
 pub use palette::Theme;
 pub use run::{draw_cells, draw_run};
 pub use series::{Phases, Series, TimeMark, marks_of};
-pub use thin::thinned;
 
+use crate::cell::Metric;
 use leaklab_run::write_atomically;
 use std::path::{Path, PathBuf};
 
@@ -251,24 +249,5 @@ impl Picture {
         write(&paths[0], &self.png()?)?;
         write(&paths[1], self.svg()?.as_bytes())?;
         Ok(paths)
-    }
-}
-
-/// A name as part of a file's: letters, digits, `-`, `_` and `.` stay.
-pub(crate) fn file_name(text: &str) -> String {
-    let name: String = text
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .take(80)
-        .collect();
-    match name.trim_matches(['.', '-']) {
-        "" => "unnamed".to_owned(),
-        name => name.to_owned(),
     }
 }

@@ -1,12 +1,12 @@
 //! The before/after picture: one line per variant of a scenario against time.
 
 use super::ChartOptions;
+use super::axes::{Extent, Frame, Horizontal};
 use super::font;
-use super::frame::{Extent, Frame, Horizontal};
-use super::metric::Metric;
 use super::palette::{LineStyle, Palette, Sizes, numbers_for_roles};
 use super::scene::{Anchor, Scene};
 use super::series::{Phases, Series, TimeMark};
+use crate::cell::Metric;
 
 /// Everything that an overlay shows.
 #[derive(Debug, Clone)]

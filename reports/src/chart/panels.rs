@@ -1,13 +1,13 @@
 //! Pictures of several plots: small multiples, breakdowns, gauges, latency.
 
 use super::ChartOptions;
+use super::axes::{Extent, Frame, Horizontal};
 use super::font;
-use super::frame::{Extent, Frame, Horizontal};
 use super::overlay::{footnote, heading};
 use super::palette::{LineStyle, Palette, Sizes};
-use super::scale::Unit;
 use super::scene::{Anchor, Colour, Scene};
 use super::series::{Phases, TimeMark};
+use crate::cell::MetricUnit;
 
 /// A curve in a plot, by the number of its style in the picture's legend.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(super) struct Curve {
 pub(super) struct Panel {
     pub(super) title: String,
     pub(super) detail: String,
-    pub(super) unit: Unit,
+    pub(super) unit: MetricUnit,
     pub(super) horizontal: Horizontal,
     pub(super) curves: Vec<Curve>,
     /// Whether the curves are upper edges of layers, the lowest first, rather than lines.

@@ -1,13 +1,13 @@
 //! The pictures of a run: for each scenario the kinds that are asked for.
 
-use super::finding;
+use super::growth;
 use super::kinds::{self, Context};
-use super::metric::{DEFAULT_COLUMNS, Metric};
 use super::overlay::{self, Overlay};
 use super::palette::{Palette, Theme};
-use super::scale::{bytes, duration, grouped};
 use super::series::{Loaded, Phases, Series};
-use super::{ChartError, ChartOptions, Kind, Picture, file_name, font, panels, remedies};
+use super::{ChartError, ChartOptions, Kind, Picture, costs, font, panels};
+use crate::cell::{MEMORY_COLUMNS, Metric, file_name, memory_of};
+use leaklab_judge::amount::{bytes_text, count_text, duration_text};
 use leaklab_run::{Cell, Run, columns};
 use std::path::{Path, PathBuf};
 
@@ -102,7 +102,7 @@ fn nothing(run: &Run, cells: usize, options: &ChartOptions) -> ChartError {
     let reason = if cells == 0 {
         "the run has no cells".to_owned()
     } else if options.metrics.is_empty() {
-        let columns = DEFAULT_COLUMNS.join("`, `");
+        let columns = MEMORY_COLUMNS.join("`, `");
         let kinds: Vec<&str> = options.kinds_or_default().map(Kind::name).collect();
         format!(
             "none of its {cells} cells has a sample with `{columns}`, or with what `{}` needs",
@@ -142,7 +142,7 @@ fn is_wanted(name: &str, options: &ChartOptions) -> bool {
     if options.metrics.iter().any(|metric| metric.column == name) || name == columns::OPS_TOTAL {
         return true;
     }
-    if options.metrics.is_empty() && DEFAULT_COLUMNS.contains(&name) {
+    if options.metrics.is_empty() && MEMORY_COLUMNS.contains(&name) {
         return true;
     }
     options.kinds_or_default().any(|kind| match kind {
@@ -181,8 +181,8 @@ fn pictures(
     let note = if loaded.len() < cells.len() {
         format!(
             "{} of {} cells drawn; the others have no samples or are left out to keep the lines apart.",
-            grouped(loaded.len() as f64),
-            grouped(cells.len() as f64)
+            count_text(loaded.len() as u64),
+            count_text(cells.len() as u64)
         )
     } else {
         String::new()
@@ -215,8 +215,8 @@ fn pictures(
                             .map(|picture| panels::scene(&picture, options)),
                         Kind::PerOperation => kinds::per_operation(&context, metric)
                             .map(|picture| panels::scene(&picture, options)),
-                        Kind::Remedies => remedies::table(&context, metric)
-                            .map(|table| remedies::scene(&table, options)),
+                        Kind::Remedies => costs::table(&context, metric)
+                            .map(|table| costs::scene(&table, options)),
                         _ => overlay_of(&context, metric)
                             .map(|overlay| overlay::scene(&overlay, options)),
                     };
@@ -243,18 +243,18 @@ fn pictures(
 
 /// The first of the default columns that every cell has, else the first that any has.
 fn default_metric(loaded: &[Loaded]) -> Option<Metric> {
-    let held_by_all = DEFAULT_COLUMNS.into_iter().find(|column| {
+    let held_by_all = MEMORY_COLUMNS.into_iter().find(|column| {
         !loaded.is_empty()
             && loaded
                 .iter()
-                .all(|one| one.table.filled_column(column).is_some())
+                .all(|one| one.table().filled_column(column).is_some())
     });
     held_by_all
         .map(str::to_owned)
         .or_else(|| {
             loaded
                 .iter()
-                .find_map(|one| one.first_filled(&DEFAULT_COLUMNS))
+                .find_map(|one| Some(memory_of(one.table())?.0.to_owned()))
         })
         .map(|column| Metric::named(&column))
 }
@@ -271,7 +271,7 @@ fn overlay_of(context: &Context<'_>, metric: &Metric) -> Option<Overlay> {
     let phases = context
         .loaded
         .iter()
-        .map(|one| Phases::of(&one.table))
+        .map(|one| Phases::of(one.table()))
         .reduce(Phases::common)
         .unwrap_or_default();
     let mut marks: Vec<_> = context
@@ -284,7 +284,7 @@ fn overlay_of(context: &Context<'_>, metric: &Metric) -> Option<Overlay> {
     let tolerance_s = 0.002 * last_s.fold(0.0, f64::max);
     marks.dedup_by(|b, a| a.name == b.name && b.from_s - a.from_s <= tolerance_s);
     Some(Overlay {
-        title: finding::title(context.scenario, metric, &series),
+        title: growth::title(context.scenario, metric, &series),
         subtitle: context.subtitle.clone(),
         metric: metric.clone(),
         series,
@@ -325,7 +325,10 @@ fn subtitle(
         .map_or(0.0, |one| one.cell.plan.interval_ms)
         .max(0.0);
     if interval_ms > 0.0 {
-        parts.push(format!("a sample every {}", duration(interval_ms / 1000.0)));
+        parts.push(format!(
+            "a sample every {}",
+            duration_text(interval_ms / 1000.0)
+        ));
     }
     let host = &run.record.host;
     if !host.cpu.is_empty() {
@@ -333,7 +336,7 @@ fn subtitle(
             "{} × {}, {}",
             host.cpu_count,
             host.cpu,
-            bytes(host.memory_bytes as f64)
+            bytes_text(host.memory_bytes as f64)
         ));
     }
     if !host.kernel.is_empty() {

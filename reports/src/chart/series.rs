@@ -1,7 +1,8 @@
 //! The series of a picture, read from cells.
 
-use super::metric::Metric;
-use leaklab_run::{Cell, Event, EventKind, Phase, SampleTable, columns};
+use crate::cell::{Metric, Readings, VerdictOptions, metric_judgement, stored_verdict};
+use leaklab_judge::{CellJudgement, Judgement};
+use leaklab_run::{Cell, Event, EventKind, Phase, SampleTable};
 
 /// One cell's values of one metric.
 #[derive(Debug, Clone, Default)]
@@ -21,13 +22,13 @@ pub struct Series {
     /// What is known of how the cell ended, if it did not as it should.
     pub trouble: Option<String>,
     /// Growth as the title and the legend say it.
-    pub growth: Option<super::finding::Growth>,
+    pub growth: Option<super::growth::Growth>,
 }
 
 impl Series {
     /// Role, growth and trouble in words.
     pub(super) fn details(&self) -> String {
-        let growth = self.growth.as_ref().map(super::finding::Growth::words);
+        let growth = self.growth.as_ref().map(super::growth::Growth::words);
         let parts = [
             Some(self.role.clone()).filter(|role| !role.is_empty()),
             growth,
@@ -104,39 +105,57 @@ pub fn marks_of(events: &[Event]) -> Vec<TimeMark> {
 /// What of a cell is read for the pictures of a run.
 pub(super) struct Loaded {
     pub(super) cell: Cell,
-    pub(super) table: SampleTable,
     pub(super) marks: Vec<TimeMark>,
+    readings: Readings,
+    verdict: Option<CellJudgement>,
 }
 
 impl Loaded {
     /// Reads a cell; `None` if it has no row of samples.
     pub(super) fn read(cell: &Cell, wanted: impl Fn(&str) -> bool) -> Option<Self> {
-        let wanted = |name: &str| name == columns::OPS_TOTAL || wanted(name);
+        let events = cell.events().unwrap_or_default();
+        let options = VerdictOptions::default();
+        let verdict = stored_verdict(cell);
+        // Of a cell that was judged, only what is drawn is needed.
+        let wanted = |name: &str| {
+            wanted(name)
+                || Readings::counts_work(name)
+                || verdict.is_none() && Readings::is_judged(name)
+        };
         let table = cell.samples(wanted).ok().filter(|t| !t.is_empty())?;
-        let marks = marks_of(&cell.events().unwrap_or_default());
+        let readings = Readings::of_samples(cell, table, &events, &options).ok()?;
+        let verdict = verdict.or_else(|| readings.judge().ok());
         Some(Loaded {
             cell: cell.clone(),
-            table,
-            marks,
+            marks: marks_of(&events),
+            readings,
+            verdict,
         })
     }
 
-    /// The first of `columns` of which there is a value.
-    pub(super) fn first_filled(&self, columns: &[&str]) -> Option<String> {
-        columns
-            .iter()
-            .find(|name| self.table.filled_column(name).is_some())
-            .map(|name| (*name).to_owned())
+    /// The samples.
+    pub(super) fn table(&self) -> &SampleTable {
+        self.readings.table()
+    }
+
+    /// What the cell's judgement says of a column; of one that it does not hold, such as a
+    /// gauge, what the judge says now.
+    pub(super) fn judgement(&self, column: &str) -> Option<Judgement> {
+        let of_cell = self.verdict.as_ref();
+        of_cell
+            .and_then(|verdict| metric_judgement(verdict, column))
+            .map(|found| found.judgement.clone())
+            .or_else(|| self.readings.judge_column(column).ok())
     }
 
     /// The series of a metric; `None` if the cell has no value of it.
     pub(super) fn series(&self, metric: &Metric) -> Option<Series> {
-        let values = self.table.filled_column(&metric.column)?.to_vec();
+        let values = self.table().filled_column(&metric.column)?.to_vec();
         Some(Series {
-            times_s: self.table.elapsed_s(),
+            times_s: self.readings.time_s().to_vec(),
             load_end: self.load_end(&values),
             values,
-            growth: super::finding::growth(self, metric),
+            growth: super::growth::growth(self, metric),
             ..self.empty_series()
         })
     }
@@ -163,7 +182,7 @@ impl Loaded {
 
     /// The last value before the drain; the very last one if there is none.
     fn load_end(&self, values: &[f64]) -> f64 {
-        let rows = self.table.phase.iter().zip(values).rev();
+        let rows = self.table().phase.iter().zip(values).rev();
         let mut known = rows.filter(|(_, value)| !value.is_nan());
         let last = known.clone().next();
         let before_drain = known.find(|(phase, _)| **phase != Phase::Drain);

@@ -1,10 +1,11 @@
 //! The fix certificate: two sides against each other.
 
+use super::ratio::{Equivalence, Estimate, difference, equivalence, ratio};
 use super::side::Side;
-use super::statistics::{Equivalence, Estimate, difference, equivalence, ratio};
-use crate::chart::scale::{bytes, duration, value_with_unit};
-use crate::chart::{Metric, Overlay, Series, scale::Unit};
+use crate::cell::{Metric, MetricUnit, file_name};
+use crate::chart::{Overlay, Series};
 use leaklab_judge::Verdict;
+use leaklab_judge::amount::{amount_text, duration_text};
 
 /// What the growth of a comparison is counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -50,7 +51,7 @@ pub struct Change {
     /// Change in percent of the value before.
     pub percent: Option<f64>,
     #[serde(skip)]
-    pub(super) unit: Unit,
+    pub(super) unit: MetricUnit,
 }
 
 /// A circumstance in which the sides differ.
@@ -182,7 +183,7 @@ impl Comparison {
     /// A name for files: the addresses of both sides, as far as a file's name can hold them.
     pub fn file_stem(&self) -> String {
         let (before, after) = (&self.before.name, &self.after.name);
-        crate::chart::file_name(&format!("{before}-to-{after}").replace("::", "-"))
+        file_name(&format!("{before}-to-{after}").replace("::", "-"))
     }
 
     fn difference_note(&self) -> String {
@@ -206,6 +207,7 @@ impl Comparison {
                 }
             );
         };
+        let bytes = |value| self.amount(value);
         let rate = |value: f64| format!("{} {}", bytes(value), basis.words());
         let remains = self.remains(after, basis);
         if self.before.verdict == Verdict::NoLeak {
@@ -253,6 +255,11 @@ impl Comparison {
         }
     }
 
+    /// An amount of the metric that is compared.
+    pub(super) fn amount(&self, value: f64) -> String {
+        amount_text(value, self.after.unit.judged())
+    }
+
     /// Whether what remains may be nothing and is within the budget for sure.
     fn is_whole(&self, after: &Estimate) -> bool {
         self.after.verdict == Verdict::NoLeak
@@ -262,6 +269,7 @@ impl Comparison {
 
     /// What of the growth is left.
     fn remains(&self, after: &Estimate, basis: Basis) -> String {
+        let bytes = |value| self.amount(value);
         let amount = format!("{} {}", bytes(after.value), basis.words());
         if self.after.verdict == Verdict::Inconclusive {
             // Steps, slowing growth: an interval that is narrow need not be the whole truth.
@@ -347,18 +355,18 @@ fn changes(before: &Side, after: &Side) -> Vec<Change> {
         }
     };
     let mut changes = vec![
-        change("peak_bytes", Unit::Bytes, |side| side.peak_bytes),
-        change("settled_bytes", Unit::Bytes, |side| side.settled_bytes),
-        change("cpu_us_per_operation", Unit::Microseconds, |side| {
+        change("peak_bytes", after.unit, |side| side.peak_bytes),
+        change("settled_bytes", after.unit, |side| side.settled_bytes),
+        change("cpu_us_per_operation", MetricUnit::Microseconds, |side| {
             side.cpu_us_per_operation
         }),
-        change("latency_p50_us", Unit::Microseconds, |side| {
+        change("latency_p50_us", MetricUnit::Microseconds, |side| {
             side.latency_p50_us
         }),
-        change("latency_p99_us", Unit::Microseconds, |side| {
+        change("latency_p99_us", MetricUnit::Microseconds, |side| {
             side.latency_p99_us
         }),
-        change("operations_per_second", Unit::PerSecond, |side| {
+        change("operations_per_second", MetricUnit::PerSecond, |side| {
             side.operations_per_second
         }),
     ];
@@ -404,8 +412,8 @@ fn differences(before: &Side, after: &Side) -> Vec<Difference> {
     if (lengths[0] - lengths[1]).abs() > 0.1 * lengths[0].max(lengths[1]) {
         found.push(Difference {
             what: "length".to_owned(),
-            before: Some(duration(lengths[0])),
-            after: Some(duration(lengths[1])),
+            before: Some(duration_text(lengths[0])),
+            after: Some(duration_text(lengths[1])),
         });
     }
     found
@@ -426,7 +434,7 @@ impl Change {
 
     /// A value of this figure for people.
     pub fn shown(&self, value: Option<f64>) -> String {
-        value.map_or("-".to_owned(), |value| value_with_unit(value, self.unit))
+        value.map_or("-".to_owned(), |value| self.unit.text(value))
     }
 }
 

@@ -10,8 +10,8 @@ mod certificate;
 mod file;
 mod pool;
 mod ranking;
+pub mod ratio;
 mod side;
-pub mod statistics;
 mod text;
 
 pub use certificate::{Basis, Change, Comparison, Difference, Outcome};
@@ -21,7 +21,7 @@ pub use ranking::{Ranked, Ranking};
 pub use side::{Side, SideError};
 pub use text::{Format, ranking_text, text};
 
-use crate::verdict::VerdictOptions;
+use crate::cell::VerdictOptions;
 use leaklab_run::{Cell, Run};
 
 /// The cells of two runs that belong together, and those that have no partner.

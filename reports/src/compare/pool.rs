@@ -1,7 +1,7 @@
 //! Repetitions of one variant taken together.
 
+use super::ratio::{CONFIDENCE, Estimate};
 use super::side::Side;
-use super::statistics::{CONFIDENCE, Estimate};
 use leaklab_judge::Verdict;
 use leaklab_judge::stats::quantile::median;
 use leaklab_judge::stats::student::t_quantile;

@@ -1,8 +1,8 @@
 //! Several cells in the order of their growth.
 
 use super::certificate::Basis;
+use super::ratio::{Estimate, difference};
 use super::side::Side;
-use super::statistics::{Estimate, difference};
 use leaklab_judge::stats::student::normal_quantile;
 
 /// A cell with the places that it can have.

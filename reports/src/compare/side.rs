@@ -1,10 +1,13 @@
 //! One side of a comparison: a cell or a sample file, judged and summarised.
 
-use super::statistics::Estimate;
-use crate::verdict::{VerdictError, VerdictOptions, judge_stored};
-use leaklab_judge::stats::quantile::median;
+use super::ratio::Estimate;
+use crate::cell::{
+    MetricUnit, Readings, VerdictError, VerdictOptions, median_in_load, memory_of,
+    metric_judgement, peak, per_hour, per_operation, rise_in_load, rise_per_s, stored_or_judged,
+};
+use leaklab_judge::amount::bytes_text;
 use leaklab_judge::{CellJudgement, Judgement, Kind, Verdict};
-use leaklab_run::{Cell, Outcome, Phase, Run, SampleTable, State, TableError, columns};
+use leaklab_run::{Cell, Outcome, Run, State, columns};
 use std::collections::BTreeMap;
 
 /// What is compared.
@@ -26,6 +29,8 @@ pub struct Side {
     pub kind: Option<Kind>,
     /// The metric that the growth is of, as in `samples.csv`.
     pub metric: String,
+    /// What the metric counts: figures that are called bytes are things where it counts things.
+    pub unit: MetricUnit,
     /// The judge's sentence, or why there is none.
     pub reason: String,
     /// Growth per operation, in bytes, where operations are counted.
@@ -65,9 +70,9 @@ pub struct Side {
 /// Why something cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum SideError {
-    /// Its samples could not be read.
+    /// It could not be judged.
     #[error(transparent)]
-    Table(#[from] TableError),
+    Verdict(#[from] VerdictError),
     /// There is nothing in it.
     #[error("`{name}` has no samples to compare: {reason}")]
     Empty {
@@ -78,16 +83,11 @@ pub enum SideError {
     },
 }
 
-/// Columns that a comparison reads.
-const COMPARED: [&str; 8] = [
-    columns::OPS_TOTAL,
-    columns::ALLOCATED_BYTES,
-    columns::USED_BYTES,
-    columns::RSS_BYTES,
+/// Columns that a comparison reads beside those that are judged.
+const COMPARED: [&str; 3] = [
     columns::CPU_MS,
     columns::LATENCY_P50_US,
     columns::LATENCY_P99_US,
-    columns::RESIDENT_BYTES,
 ];
 
 impl Side {
@@ -100,15 +100,9 @@ impl Side {
     ///
     /// [`SideError`] if there are no samples.
     pub fn from_cell(run: &Run, cell: &Cell, options: &VerdictOptions) -> Result<Self, SideError> {
-        let table = cell.samples(|name| COMPARED.contains(&name))?;
-        let stored = cell
-            .verdict::<CellJudgement>()
-            .filter(|_| options.budget.is_none());
-        let judged = match stored {
-            Some(judged) => Ok(judged),
-            None => judge_stored(cell, options),
-        };
-        let mut side = Side::new(&cell.plan.id, &table, judged)?;
+        let readings = Readings::of_cell(cell, options, |name| COMPARED.contains(&name))?;
+        let judged = stored_or_judged(cell, options);
+        let mut side = Side::new(&cell.plan.id, &readings, judged)?;
         side.source = run.folder.display().to_string();
         side.variant = cell.plan.variant.clone();
         side.role = cell.plan.role.clone();
@@ -128,11 +122,12 @@ impl Side {
     /// [`SideError::Empty`] if there is no row, or no column of memory with a value.
     pub fn new(
         name: &str,
-        table: &SampleTable,
+        readings: &Readings,
         judged: Result<CellJudgement, VerdictError>,
     ) -> Result<Self, SideError> {
-        match memory(table) {
-            Some((metric, _)) => Side::of_metric(name, table, metric, judged),
+        let table = readings.table();
+        match memory_of(table) {
+            Some((metric, _)) => Side::of_metric(name, readings, metric, judged),
             None if table.is_empty() => Err(empty(name, "the file has no row")),
             None => Err(empty(
                 name,
@@ -144,32 +139,25 @@ impl Side {
     /// A side whose growth is that of a named column.
     pub(super) fn of_metric(
         name: &str,
-        table: &SampleTable,
+        readings: &Readings,
         metric: &str,
         judged: Result<CellJudgement, VerdictError>,
     ) -> Result<Self, SideError> {
+        let table = readings.table();
         let values = table
             .filled_column(metric)
             .ok_or_else(|| empty(name, &format!("no row has a number in `{metric}`")))?;
         let (judgement, verdict, kind, reason) = match judged {
             Ok(judged) => {
-                let of_metric = judged
-                    .metrics
-                    .iter()
-                    // A managed heap in use is judged as what is allocated.
-                    .find(|one| one.metric == metric || one.metric == columns::ALLOCATED_BYTES)
-                    .map(|one| one.judgement.clone());
+                let found = metric_judgement(&judged, metric);
+                let of_metric = found.map(|one| one.judgement.clone());
                 (of_metric, judged.verdict, judged.kind, judged.reason)
             }
             Err(error) => (None, Verdict::Inconclusive, None, error.to_string()),
         };
-        let slope = |value: fn(&Judgement) -> [Option<f64>; 3]| {
-            let [value, low, high] = value(judgement.as_ref()?);
-            Some(Estimate {
-                value: value?,
-                low: low?,
-                high: high?,
-            })
+        let rate = |rate: fn(&Judgement) -> Option<[f64; 3]>| {
+            let [value, low, high] = rate(judgement.as_ref()?)?;
+            Some(Estimate { value, low, high })
         };
         Ok(Side {
             name: name.to_owned(),
@@ -180,39 +168,26 @@ impl Side {
             verdict,
             kind,
             metric: metric.to_owned(),
+            unit: readings.metric(metric).unit,
             reason,
-            per_operation: slope(|j| {
-                [
-                    j.slope_bytes_per_op,
-                    j.slope_low_bytes_per_op,
-                    j.slope_high_bytes_per_op,
-                ]
-            }),
-            per_hour: slope(|j| {
-                [
-                    j.slope_bytes_per_hour,
-                    j.slope_low_bytes_per_hour,
-                    j.slope_high_bytes_per_hour,
-                ]
-            }),
+            per_operation: rate(per_operation),
+            per_hour: rate(per_hour),
             budget_per_operation: judgement.as_ref().and_then(|j| j.budget_bytes_per_op),
             budget_per_hour: judgement.as_ref().and_then(|j| j.budget_bytes_per_hour),
-            peak_bytes: known(values).reduce(f64::max),
+            peak_bytes: peak(table, metric),
             settled_bytes: judgement
                 .as_ref()
                 .filter(|j| j.verdict != Verdict::Leak)
                 .and_then(|j| j.level),
-            cpu_us_per_operation: rise(table, columns::CPU_MS)
-                .zip(rise(table, columns::OPS_TOTAL))
+            cpu_us_per_operation: rise_in_load(table, columns::CPU_MS)
+                .zip(rise_in_load(table, columns::OPS_TOTAL))
                 .filter(|(_, operations)| operations.0 > 0.0)
                 .map(|(cpu, operations)| 1000.0 * cpu.0 / operations.0),
-            latency_p50_us: usual(table, columns::LATENCY_P50_US),
-            latency_p99_us: usual(table, columns::LATENCY_P99_US),
-            operations_per_second: rise(table, columns::OPS_TOTAL)
-                .filter(|(_, seconds)| *seconds > 0.0)
-                .map(|(operations, seconds)| operations / seconds),
+            latency_p50_us: median_in_load(table, columns::LATENCY_P50_US),
+            latency_p99_us: median_in_load(table, columns::LATENCY_P99_US),
+            operations_per_second: rise_per_s(table, columns::OPS_TOTAL),
             circumstances: BTreeMap::new(),
-            times_s: table.elapsed_s(),
+            times_s: readings.time_s().to_vec(),
             values: values.to_vec(),
             phases: crate::chart::Phases::of(table),
         })
@@ -234,44 +209,6 @@ fn empty(name: &str, reason: &str) -> SideError {
     }
 }
 
-/// The live heap, or what comes closest to it.
-fn memory(table: &SampleTable) -> Option<(&'static str, &[f64])> {
-    [
-        columns::ALLOCATED_BYTES,
-        columns::USED_BYTES,
-        columns::RSS_BYTES,
-    ]
-    .into_iter()
-    .find_map(|name| Some((name, table.filled_column(name)?)))
-}
-
-fn known(values: &[f64]) -> impl Iterator<Item = f64> + '_ {
-    values.iter().copied().filter(|value| !value.is_nan())
-}
-
-/// How much a total rises during the load, and in how many seconds.
-fn rise(table: &SampleTable, column: &str) -> Option<(f64, f64)> {
-    let values = table.filled_column(column)?;
-    let mut rows =
-        (0..values.len()).filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan());
-    let first = rows.next()?;
-    let last = rows.next_back()?;
-    let seconds = (table.elapsed_ms[last] - table.elapsed_ms[first]) / 1000.0;
-    Some((values[last] - values[first], seconds))
-}
-
-/// The median of a column over the load.
-fn usual(table: &SampleTable, column: &str) -> Option<f64> {
-    let values = table.filled_column(column)?;
-    let of_load: Vec<f64> = values
-        .iter()
-        .zip(&table.phase)
-        .filter(|(value, phase)| **phase == Phase::Load && !value.is_nan())
-        .map(|(value, _)| *value)
-        .collect();
-    median(&of_load)
-}
-
 /// Seed, parameters, host and versions by name.
 fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
     let record = &run.record;
@@ -288,10 +225,7 @@ fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
         ("operating system".to_owned(), host.os.clone()),
         ("processor".to_owned(), host.cpu.clone()),
         ("processors".to_owned(), host.cpu_count.to_string()),
-        (
-            "memory".to_owned(),
-            crate::chart::scale::bytes(host.memory_bytes as f64),
-        ),
+        ("memory".to_owned(), bytes_text(host.memory_bytes as f64)),
         ("duration".to_owned(), seconds(plan.duration_s)),
         ("warm-up".to_owned(), seconds(Some(plan.warmup_s))),
         ("interval".to_owned(), format!("{} ms", plan.interval_ms)),

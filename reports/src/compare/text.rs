@@ -2,9 +2,11 @@
 
 use super::certificate::{Basis, Comparison, Difference, Outcome, with_error};
 use super::ranking::Ranking;
+use super::ratio::Estimate;
 use super::side::Side;
-use super::statistics::Estimate;
-use crate::chart::scale::{bytes, grouped};
+use crate::cell::MetricUnit;
+use leaklab_judge::Unit;
+use leaklab_judge::amount::{amount_text, number_text, signed_amount_text};
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,7 @@ fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
             String::new(),
         ],
     ];
+    let unit = after.unit.judged();
     let growth = [
         (
             "growth per operation",
@@ -79,11 +82,13 @@ fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
         if b.is_none() && a.is_none() {
             continue;
         }
-        let change = b.zip(a).map(|(b, a)| signed_bytes(a.value - b.value));
+        let change = b
+            .zip(a)
+            .map(|(b, a)| signed_amount_text(a.value - b.value, unit));
         rows.push([
             name.to_owned(),
-            interval(b.as_ref()),
-            interval(a.as_ref()),
+            interval(b.as_ref(), unit),
+            interval(a.as_ref(), unit),
             change.unwrap_or_default(),
         ]);
     }
@@ -101,28 +106,20 @@ fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
 /// `+12.5 %`, and `× 1,397` where percent would be unreadable.
 fn percent(percent: f64) -> String {
     match percent {
-        p if p >= 1000.0 => format!("× {}", grouped(1.0 + p / 100.0)),
+        p if p >= 1000.0 => format!("× {}", number_text((1.0 + p / 100.0).round())),
         p if p.abs() < 0.05 => "0 %".to_owned(),
         p => format!("{p:+.1} %"),
     }
 }
 
-fn signed_bytes(value: f64) -> String {
-    if value > 0.0 {
-        format!("+{}", bytes(value))
-    } else {
-        bytes(value)
-    }
-}
-
 /// `1.00 MiB (0.99 to 1.01 MiB)`.
-fn interval(estimate: Option<&Estimate>) -> String {
+fn interval(estimate: Option<&Estimate>, unit: Unit) -> String {
     estimate.map_or("-".to_owned(), |estimate| {
         format!(
             "{} ({} to {})",
-            bytes(estimate.value),
-            bytes(estimate.low),
-            bytes(estimate.high)
+            amount_text(estimate.value, unit),
+            amount_text(estimate.low, unit),
+            amount_text(estimate.high, unit)
         )
     })
 }
@@ -154,7 +151,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         };
         notes.push(format!(
             "what remains is {word} the budget of {} {basis} (equivalence by two one-sided tests, p {})",
-            bytes(test.budget),
+            comparison.amount(test.budget),
             p_value(test.p_value)
         ));
     }
@@ -254,9 +251,9 @@ pub fn ranking_text(ranking: &Ranking, format: Format) -> String {
             name.clone(),
             role.clone(),
             cell.side.verdict_words(),
-            interval(cell.growth.as_ref()),
-            peak_bytes.map_or("-".to_owned(), bytes),
-            operations_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}/s")),
+            interval(cell.growth.as_ref(), cell.side.unit.judged()),
+            peak_bytes.map_or("-".to_owned(), |peak| cell.side.unit.text(peak)),
+            operations_per_second.map_or("-".to_owned(), |rate| MetricUnit::PerSecond.text(rate)),
         ]);
     }
     let mut out = table(&rows, format);

@@ -4,7 +4,7 @@
 //! to the others. A change is first *suspected*, which asks for a second run of the same night,
 //! and *confirmed* once more than one run stands behind it: one strange night changes nothing.
 
-use crate::compare::statistics::{Estimate, Z};
+use crate::compare::ratio::{Estimate, Z};
 use std::collections::VecDeque;
 
 /// One night of one figure.

@@ -1,11 +1,9 @@
 //! Reads the cells of a run for the page: all of them for the table, the gravest for charts.
 
-use super::figures::{self, Figures};
-use super::judgement::Judgement;
 use super::series::CellSeries;
-use super::standing::Standing;
 use super::{PageError, PageOptions, RunLife};
-use crate::remedies::RemedyFigures;
+use crate::cell::{Costs, Figures, Standing, VerdictOptions, judge_samples, stored_verdict};
+use leaklab_judge::CellJudgement;
 use leaklab_run::{Cell, Run, SampleTable, State, TableError};
 
 /// A cell with what the page says about it.
@@ -13,13 +11,13 @@ pub(super) struct Entry<'a> {
     pub cell: &'a Cell,
     /// What is known of the run's life, beyond its folder.
     pub life: Option<RunLife>,
-    pub judgement: Option<Judgement>,
+    pub judgement: Option<CellJudgement>,
     pub standing: Standing,
     pub figures: Figures,
     /// Whether `samples.csv` ended in the middle of a row.
     pub torn: bool,
     pub damaged_rows: usize,
-    pub remedy: Option<RemedyFigures>,
+    pub costs: Option<Costs>,
     /// Place in [`Gathered::series`], for a cell with charts.
     pub chart: Option<usize>,
 }
@@ -34,7 +32,7 @@ pub(super) struct Gathered<'a> {
 
 /// The standing of a cell by the verdict that is stored for it.
 pub(super) fn judged_standing(cell: &Cell) -> Standing {
-    Standing::of(cell, Judgement::stored(cell).as_ref())
+    Standing::of(cell, stored_verdict(cell).as_ref())
 }
 
 /// Up to so many cells, a table in the order of the record can be overlooked.
@@ -43,14 +41,16 @@ const ORDERED_CELLS: usize = 50;
 impl<'a> Gathered<'a> {
     /// Reads the cells of `run`.
     pub fn of(run: &'a Run, options: &PageOptions) -> Result<Self, PageError> {
-        let mut judged: Vec<(usize, &Cell, Option<Judgement>, Standing)> = run
+        let mut judged: Vec<(usize, &Cell, Option<CellJudgement>, Standing)> = run
             .cells
             .iter()
             .enumerate()
             .map(|(i, cell)| {
-                let judgement = Judgement::stored(cell).or_else(|| {
+                let judgement = stored_verdict(cell).or_else(|| {
                     let wanted = options.judge_missing && cell.status.state != State::Planned;
-                    wanted.then(|| Judgement::of_samples(cell)).flatten()
+                    wanted
+                        .then(|| judge_samples(cell, &VerdictOptions::default()).ok())
+                        .flatten()
                 });
                 let standing = Standing::of(cell, judgement.as_ref());
                 (i, cell, judgement, standing)
@@ -72,7 +72,7 @@ impl<'a> Gathered<'a> {
     fn read(
         run: &'a Run,
         options: &PageOptions,
-        judged: Vec<(usize, &'a Cell, Option<Judgement>, Standing)>,
+        judged: Vec<(usize, &'a Cell, Option<CellJudgement>, Standing)>,
         is_charted: impl Fn(usize) -> bool,
     ) -> Result<Self, PageError> {
         let mut gathered = Gathered {
@@ -82,7 +82,7 @@ impl<'a> Gathered<'a> {
         let charts = judged.len().min(options.charted_cells).max(1);
         for (i, cell, judgement, standing) in judged {
             let charted = is_charted(i);
-            let table = samples(cell, |column| charted || figures::needed(column))?;
+            let table = samples(cell, |column| charted || Figures::needs(column))?;
             let figures = Figures::of(cell, &table);
             let mut entry = Entry {
                 cell,
@@ -92,18 +92,17 @@ impl<'a> Gathered<'a> {
                 figures,
                 torn: table.torn,
                 damaged_rows: table.damaged_rows,
-                remedy: None,
+                costs: None,
                 chart: None,
             };
             if charted {
                 let lines = table.names.len() + 1;
                 let points = (options.chart_values / charts / lines).clamp(60, 4_000);
-                entry.remedy = RemedyFigures::of(&table);
+                entry.costs = Costs::of(&table);
                 entry.chart = Some(gathered.series.len());
                 gathered.series.push(CellSeries::of(
                     cell,
                     &table,
-                    &entry.figures,
                     entry.judgement.as_ref(),
                     run.record.configuration.memory_limit_bytes,
                     points,

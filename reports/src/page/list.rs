@@ -1,10 +1,11 @@
 //! The page that lists runs, for `leaklab serve`.
 
 use super::PageError;
+use super::cell::{percent_encoded, shell_line};
 use super::gather::judged_standing;
 use super::render::{list_policy, render_list_page};
-use super::standing::Standing;
-use super::words;
+use crate::cell::Standing;
+use leaklab_judge::amount::count_text;
 use leaklab_run::{Run, State};
 use serde::Serialize;
 
@@ -58,15 +59,15 @@ impl RunSummary {
             .filter_map(|standing| {
                 let amount = standings.iter().filter(|s| **s == standing).count();
                 let sentence = standing.sentence(amount == 1);
-                (amount > 0).then(|| format!("{} {sentence}", words::count(amount as f64)))
+                (amount > 0).then(|| format!("{} {sentence}", count_text(amount as u64)))
             })
             .collect();
         RunSummary {
             id: id.to_owned(),
-            href: format!("./runs/{}/", super::facts::percent_encoded(id)),
+            href: format!("./runs/{}/", percent_encoded(id)),
             started: run.record.started_utc.clone(),
-            command: words::shell_line(&run.record.command),
-            cells: words::count(run.cells.len() as f64),
+            command: shell_line(&run.record.command),
+            cells: count_text(run.cells.len() as u64),
             sign,
             class,
             words,

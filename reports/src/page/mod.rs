@@ -7,25 +7,18 @@
 //! names the digests of its own scripts and allows nothing else: no request leaves the page.
 //!
 //! - `gather`: reads the cells, one at a time, and thins what the charts draw
-//! - `standing`, `judgement`, `figures`: what a cell has come to
-//! - `view`, `facts`, `remedies`, `list`: what the templates show
+//! - `run`, `cell`, `costs`, `list`: what the templates show
 //! - `picture`: the static picture for print and for readers without JavaScript
 //! - `templates/`, `script/`, and uPlot in `vendor/`: the page itself
 
-mod digest;
-mod facts;
-mod figures;
+mod cell;
+mod costs;
 mod gather;
-mod judgement;
 mod list;
 mod picture;
-mod remedies;
 mod render;
+mod run;
 mod series;
-mod standing;
-mod thin;
-mod view;
-mod words;
 
 pub use list::{RunLife, RunSummary, render_list};
 

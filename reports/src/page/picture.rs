@@ -4,8 +4,8 @@
 //! theme. Axes begin at zero. The interactive chart and the PNG files show more.
 
 use super::series::{FittedLine, Span};
-use super::thin::thin;
-use super::words;
+use crate::cell::thin_together as thin;
+use leaklab_judge::amount::{bytes_text, duration_text};
 use std::fmt::Write;
 
 const WIDTH: f64 = 640.0;
@@ -136,7 +136,7 @@ fn push_axes(out: &mut String, scale: &Scale) {
             r#"<path class="grid" d="M{LEFT} {y:.1}H{right}"/><text class="end" x="{}" y="{:.1}">{}</text>"#,
             LEFT - 6.0,
             y + 4.0,
-            words::bytes(value).replace(".00 ", " ").replace(".0 ", " ")
+            bytes_text(value).replace(".00 ", " ").replace(".0 ", " ")
         );
     }
     for time in ticks(scale.from, scale.to, time_step(scale.to - scale.from)) {
@@ -145,7 +145,7 @@ fn push_axes(out: &mut String, scale: &Scale) {
             out,
             r#"<path class="grid" d="M{x:.1} {bottom}v5"/><text class="middle" x="{x:.1}" y="{}">{}</text>"#,
             bottom + 18.0,
-            words::seconds(time)
+            duration_text(time)
         );
     }
     let _ = write!(

@@ -1,15 +1,18 @@
 //! Puts the page together: templates, data, scripts, and the policy that fences them.
 
-use super::digest::{policy_source, sha256};
-use super::facts::{self, Link, Pair};
+use super::cell::{self, Link, Pair, shell_line};
 use super::gather::Gathered;
 use super::list::ListContext;
-use super::view::{self, Row};
-use super::{PageError, PageOptions, remedies};
+use super::run::{self as view, Row};
+use super::{PageError, PageOptions, costs};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use leaklab_judge::amount::count_text;
 use leaklab_run::Run;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 const TEMPLATES: [(&str, &str); 8] = [
     ("report.html", include_str!("templates/report.html")),
@@ -112,7 +115,7 @@ struct Changing {
     standings: Vec<view::StandingView>,
     rows: Vec<Row>,
     remedy_heads: [&'static str; 9],
-    remedies: Vec<remedies::RemedyRow>,
+    remedies: Vec<costs::CostRow>,
 }
 
 impl Changing {
@@ -121,8 +124,8 @@ impl Changing {
             headline: view::headline(run, gathered),
             standings: view::standings(run, gathered),
             rows: view::rows(gathered, STATIC_ROWS),
-            remedy_heads: remedies::HEADS,
-            remedies: view::remedies(gathered),
+            remedy_heads: costs::HEADS,
+            remedies: view::costs(gathered),
         }
     }
 }
@@ -130,7 +133,7 @@ impl Changing {
 /// What `facts.html` shows.
 #[derive(Serialize)]
 struct FactsContext {
-    facts: facts::Facts,
+    facts: cell::Facts,
 }
 
 /// The whole page.
@@ -161,11 +164,11 @@ pub(super) fn page(
         nouns,
         charted: gathered.series.len(),
         uncharted: gathered.entries.len() - gathered.series.len(),
-        all_cells: super::words::count(gathered.entries.len() as f64),
+        all_cells: count_text(gathered.entries.len() as u64),
         rows_left_out: gathered.entries.len().saturating_sub(STATIC_ROWS),
         changing: Changing::of(run, gathered),
         scenarios: view::scenarios(gathered),
-        command: super::words::shell_line(&run.record.command),
+        command: shell_line(&run.record.command),
         configuration: view::configuration(run),
         host: view::host(run),
         files: view::run_files(run),
@@ -195,7 +198,7 @@ pub(super) fn live(run: &Run, gathered: &Gathered<'_>, running: bool) -> Result<
             let text = render(
                 "facts.html",
                 Value::from(Serde(FactsContext {
-                    facts: facts::facts(entry),
+                    facts: cell::facts(entry),
                 })),
             )?;
             parts.insert(format!("facts-{index}"), text.into());
@@ -273,6 +276,11 @@ fn policy_of(script: &str, asks_its_server: bool) -> String {
     )
 }
 
+/// How a content security policy names an inline script or style: by its digest.
+fn policy_source(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
+}
+
 /// JSON that can stand inside a script element: nothing in it ends the element, opens a
 /// comment, or is a line break to an old JavaScript.
 fn script_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
@@ -301,7 +309,7 @@ fn structure(gathered: &Gathered<'_>) -> String {
         }
         names.push('\0');
     }
-    let digest = sha256(names.as_bytes());
+    let digest = Sha256::digest(names);
     digest[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -365,7 +373,7 @@ mod tests {
     fn the_chart_library_is_the_published_one() {
         // sha256sum of dist/uPlot.iife.min.js and dist/uPlot.min.css of npm's uplot 1.6.32.
         let hex = |text: &str| -> String {
-            sha256(text.as_bytes())
+            Sha256::digest(text)
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect()

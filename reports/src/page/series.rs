@@ -1,9 +1,7 @@
 //! The series that the charts of a cell draw, with what is drawn on them.
 
-use super::figures::Figures;
-use super::judgement::Judgement;
-use super::thin::thin;
-use super::words;
+use crate::cell::{Metric, growth_text, thin_together};
+use leaklab_judge::{CellJudgement, Judgement, Shape};
 use leaklab_run::{Cell, Event, EventKind, Phase, SampleTable, columns};
 use serde::Serialize;
 
@@ -81,34 +79,25 @@ pub(super) struct FittedLine {
     pub words: String,
 }
 
-/// Names of the memory columns for people; the first three are drawn unasked.
-const MEMORY: [(&str, &str); 9] = [
-    (columns::ALLOCATED_BYTES, "live heap (allocated)"),
-    (columns::USED_BYTES, "live heap (used)"),
-    (columns::RSS_BYTES, "resident set (RSS)"),
-    (columns::ACTIVE_BYTES, "active pages"),
-    (columns::RESIDENT_BYTES, "allocator resident"),
-    (columns::METADATA_BYTES, "allocator metadata"),
-    (columns::MAPPED_BYTES, "mapped"),
-    (columns::RETAINED_BYTES, "retained address space"),
-    (columns::COMMITTED_BYTES, "committed"),
+/// The memory columns in the order of the legend; the first four are drawn unasked.
+const MEMORY: [&str; 9] = [
+    columns::ALLOCATED_BYTES,
+    columns::USED_BYTES,
+    columns::RSS_BYTES,
+    columns::ACTIVE_BYTES,
+    columns::RESIDENT_BYTES,
+    columns::METADATA_BYTES,
+    columns::MAPPED_BYTES,
+    columns::RETAINED_BYTES,
+    columns::COMMITTED_BYTES,
 ];
-
-/// Name of a memory column for people.
-pub(super) fn memory_name(column: &str) -> &str {
-    MEMORY
-        .iter()
-        .find(|(name, _)| *name == column)
-        .map_or(column, |(_, words)| words)
-}
 
 impl CellSeries {
     /// Takes the series of `cell` from its samples and events, `points` per line at most.
     pub fn of(
         cell: &Cell,
         table: &SampleTable,
-        figures: &Figures,
-        judgement: Option<&Judgement>,
+        judgement: Option<&CellJudgement>,
         memory_limit_bytes: Option<u64>,
         points: usize,
     ) -> Self {
@@ -119,7 +108,7 @@ impl CellSeries {
         let operations = table.filled_column(columns::OPS_TOTAL).map(<[f64]>::to_vec);
         let mut all: Vec<&[f64]> = lines.iter().map(|line| line.values.as_slice()).collect();
         all.extend(operations.as_deref());
-        let thinned = thin(&times, &all, points);
+        let thinned = thin_together(&times, &all, points);
         let mut kept = thinned.series.into_iter();
         for (line, values) in lines.iter_mut().zip(kept.by_ref()) {
             line.values = values;
@@ -135,8 +124,10 @@ impl CellSeries {
             phases: phases(table),
             marks: marks(&events),
             limit_bytes: memory_limit_bytes.map(|bytes| bytes as f64),
-            settled_s: judgement.and_then(|j| j.fitted.map(|f| f.start_s).or(j.settled_after_s)),
-            fitted: fitted(judgement, figures),
+            settled_s: judgement
+                .and_then(CellJudgement::deciding)
+                .and_then(|d| d.fitted.map(|f| f.start_s).or(d.settled_after_s)),
+            fitted: judgement.and_then(fitted),
             thinned: thinned.thinned,
         }
     }
@@ -156,11 +147,11 @@ fn memory_lines(table: &SampleTable) -> Vec<Line> {
     MEMORY
         .into_iter()
         .enumerate()
-        .filter_map(|(i, (key, name))| {
+        .filter_map(|(i, key)| {
             let values = table.filled_column(key)?.to_vec();
             Some(Line {
                 key: key.to_owned(),
-                name: name.to_owned(),
+                name: Metric::named(key).label,
                 panel: Panel::Memory,
                 shown: i < 4,
                 values,
@@ -298,43 +289,29 @@ fn marks(events: &[Event]) -> Vec<Span> {
         .collect()
 }
 
-fn fitted(judgement: Option<&Judgement>, figures: &Figures) -> Option<FittedLine> {
-    let judgement = judgement?;
-    let fitted = judgement.fitted?;
-    let metric = &judgement.deciding.metric;
-    // The judge names the heap by its first column, also where a managed runtime's was read.
-    let stands_in = metric.is_empty() || metric == columns::ALLOCATED_BYTES;
-    let key = match figures.heap_column.as_ref() {
-        Some(heap) if stands_in => heap.clone(),
-        _ => metric.clone(),
-    };
+fn fitted(judgement: &CellJudgement) -> Option<FittedLine> {
+    let deciding = judgement.deciding()?;
+    let fitted = deciding.fitted?;
     Some(FittedLine {
-        key,
+        key: judgement.metric.clone(),
         from: fitted.start_s,
         to: fitted.end_s,
         start: fitted.start_value,
         end: fitted.end_value,
-        words: fit_words(judgement),
+        words: fit_words(judgement, deciding),
     })
 }
 
-/// `floor: +1.00 MiB/op`, `fit: -3 B/h`.
-fn fit_words(judgement: &Judgement) -> String {
-    let deciding = &judgement.deciding;
-    let words: fn(f64) -> String = if deciding.counts() {
-        words::signed_number
-    } else {
-        words::signed_bytes
+/// `floor: 1.00 MiB/op`, `fit: -3 B/h`.
+fn fit_words(judgement: &CellJudgement, deciding: &Judgement) -> String {
+    let what = match deciding.shape {
+        Shape::Sawtooth | Shape::SawtoothRising => "floor",
+        _ => "fit",
     };
-    let sawtooth = deciding
-        .shape
-        .as_deref()
-        .is_some_and(|shape| shape.starts_with("sawtooth"));
-    let what = if sawtooth { "floor" } else { "fit" };
-    match (deciding.per_operation, deciding.per_hour) {
-        (Some(slope), _) => format!("{what}: {}/op", words(slope.value)),
-        (None, Some(slope)) => format!("{what}: {}/h", words(slope.value)),
-        (None, None) => what.to_owned(),
+    let unit = Metric::named(&judgement.metric).unit.judged();
+    match growth_text(deciding, unit) {
+        Some(growth) => format!("{what}: {growth}"),
+        None => what.to_owned(),
     }
 }
 

@@ -98,25 +98,7 @@ impl CellSpec {
 
     /// Adds the verdict of a series that was fitted from `settled_s` to `end_s`.
     pub fn judged(mut self, verdict: &str, per_operation: f64, fit: [f64; 4]) -> Self {
-        let [start_s, end_s, start_value, end_value] = fit;
-        self.verdict = Some(json!({
-            "verdict": verdict,
-            "kind": "live-heap",
-            "shape": if per_operation > 1.0 { "linear" } else { "flat" },
-            "metric": "allocated_bytes",
-            "slope_bytes_per_op": per_operation,
-            "slope_low_bytes_per_op": per_operation - 12.0,
-            "slope_high_bytes_per_op": per_operation + 12.0,
-            "slope_bytes_per_hour": per_operation * 36_000.0,
-            "slope_low_bytes_per_hour": (per_operation - 12.0) * 36_000.0,
-            "slope_high_bytes_per_hour": (per_operation + 12.0) * 36_000.0,
-            "budget_bytes_per_hour": 65_536.0,
-            "resolution_bytes_per_hour": 12_000.0,
-            "settled_after_s": start_s,
-            "reason": "the sustained growth is told by its interval against the budget",
-            "fitted": {"start_s": start_s, "end_s": end_s,
-                       "start_value": start_value, "end_value": end_value},
-        }));
+        self.verdict = Some(verdict_of(verdict, per_operation, fit, REASON));
         self
     }
 
@@ -124,6 +106,43 @@ impl CellSpec {
         self.events.push(event);
         self
     }
+}
+
+const REASON: &str = "the sustained growth is told by its interval against the budget";
+
+/// A verdict as the judge writes it, of a live heap fitted from `fit[0]` to `fit[1]` seconds.
+pub fn verdict_of(verdict: &str, per_operation: f64, fit: [f64; 4], reason: &str) -> Value {
+    let [start_s, end_s, start_value, end_value] = fit;
+    let judgement = json!({
+        "verdict": verdict,
+        "kind": null,
+        "shape": if per_operation > 1.0 { "linear" } else { "flat" },
+        "slope_bytes_per_op": per_operation,
+        "slope_low_bytes_per_op": per_operation - 12.0,
+        "slope_high_bytes_per_op": per_operation + 12.0,
+        "slope_bytes_per_hour": per_operation * 36_000.0,
+        "slope_low_bytes_per_hour": (per_operation - 12.0) * 36_000.0,
+        "slope_high_bytes_per_hour": (per_operation + 12.0) * 36_000.0,
+        "budget_bytes_per_hour": 65_536.0,
+        "budget_bytes_per_op": null,
+        "resolution_bytes_per_hour": 12_000.0,
+        "settled_after_s": start_s,
+        "needs_s": null,
+        "time_to_limit_s": null,
+        "reason": reason,
+        "fitted": {"start_s": start_s, "end_s": end_s,
+                   "start_value": start_value, "end_value": end_value},
+        "points": 100,
+        "level": null,
+        "confidence": 0.95,
+    });
+    json!({
+        "verdict": verdict,
+        "kind": (verdict == "leak").then_some("live-heap"),
+        "metric": "allocated_bytes",
+        "reason": reason,
+        "metrics": [{ "metric": "allocated_bytes", "judgement": judgement }],
+    })
 }
 
 fn sample(i: usize, phase: Phase, operations: u64, heap: f64, noise: f64) -> Sample {

@@ -10,7 +10,8 @@
 //! longest gap, and twenty samples. So a rate that is slow, bursty, or sampled coarsely is
 //! not taken for death, and a stop in the last quarter of a load is not seen.
 
-use leaklab_judge::{CellJudgement, Verdict, Window};
+use leaklab_judge::amount::duration_text;
+use leaklab_judge::{CellJudgement, Judgement, Verdict, Window};
 use leaklab_run::{Event, EventKind, Phase, SampleTable, columns};
 
 /// Part of the load that must pass without work.
@@ -45,9 +46,18 @@ const CAUSES: [(&str, &str); 2] = [
     ("receiver-gone", "after the receiver had gone"),
 ];
 
+/// A load in which work was not done, or not to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Idle {
+    /// Operations are counted, and there was none.
+    Throughout,
+    /// Work was done, and then no more.
+    Since(Stopped),
+}
+
 /// Work that stopped during the load.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Stopped {
+pub(super) struct Stopped {
     /// What stood still: `operations`, or the name of a gauge.
     what: String,
     /// Seconds of the series at the last increase.
@@ -60,7 +70,7 @@ pub(crate) struct Stopped {
 }
 
 /// Whether a column counts work that was done.
-pub(crate) fn is_work(column: &str) -> bool {
+pub(super) fn is_work(column: &str) -> bool {
     column == columns::OPS_TOTAL
         || column
             .strip_prefix(columns::GAUGE_PREFIX)
@@ -70,10 +80,13 @@ pub(crate) fn is_work(column: &str) -> bool {
             })
 }
 
-impl Stopped {
-    /// The work that stopped first, if any did. Time within `excluded` counts for
+impl Idle {
+    /// Whether the work of a load was not done, or stopped. Time within `excluded` counts for
     /// nothing.
-    pub(crate) fn find(table: &SampleTable, events: &[Event], excluded: &[Window]) -> Option<Self> {
+    pub(super) fn find(table: &SampleTable, events: &[Event], excluded: &[Window]) -> Option<Self> {
+        if did_nothing(table) {
+            return Some(Idle::Throughout);
+        }
         let cause = || {
             let marked = |name: &str| {
                 events.iter().any(
@@ -86,33 +99,65 @@ impl Stopped {
         let work = table.names.iter().filter(|name| is_work(name));
         work.filter_map(|name| stop_of(table, name, excluded))
             .min_by(|a, b| a.at_s.total_cmp(&b.at_s))
-            .map(|stopped| Stopped {
-                cause: cause(),
-                ..stopped
+            .map(|stopped| {
+                Idle::Since(Stopped {
+                    cause: cause(),
+                    ..stopped
+                })
             })
     }
 
-    /// The part of the load in which there was work.
-    pub(crate) fn working_part(&self) -> Window {
-        Window {
-            start_s: self.load_start_s,
-            end_s: self.at_s,
+    /// The part of the load in which there was work; `None` if there was none.
+    pub(super) fn working_part(&self) -> Option<Window> {
+        match self {
+            Idle::Throughout => None,
+            Idle::Since(stopped) => Some(Window {
+                start_s: stopped.load_start_s,
+                end_s: stopped.at_s,
+            }),
         }
     }
 
-    /// Puts it into a judgement: what stopped is never `no-leak`.
-    pub(crate) fn mark(&self, judgement: &mut CellJudgement) {
-        judgement.stopped_working_after_s = Some(self.at_s - self.load_start_s);
-        let words = self.words();
+    /// Seconds of the load after which the work stopped, if there was some.
+    pub(super) fn stopped_after_s(&self) -> Option<f64> {
+        match self {
+            Idle::Throughout => None,
+            Idle::Since(stopped) => Some(stopped.at_s - stopped.load_start_s),
+        }
+    }
+
+    /// Puts it into a judgement of one metric: what does not work is never `no-leak`.
+    pub(super) fn withhold(&self, judgement: &mut Judgement) {
+        if judgement.verdict == Verdict::NoLeak {
+            judgement.verdict = Verdict::Inconclusive;
+            judgement.reason = format!("{}: flat memory is not health", self.words());
+        }
+    }
+
+    /// Puts it into the judgement of a cell.
+    pub(super) fn mark(&self, judgement: &mut CellJudgement) {
+        judgement.stopped_working_after_s = self.stopped_after_s();
+        for metric in &mut judgement.metrics {
+            self.withhold(&mut metric.judgement);
+        }
         if judgement.verdict == Verdict::Leak {
-            judgement.reason = format!("{}; then {words}", judgement.reason);
+            judgement.reason = format!("{}; then {}", judgement.reason, self.words());
         } else {
             judgement.verdict = Verdict::Inconclusive;
-            judgement.reason = format!("{words}: flat memory is not health");
+            judgement.reason = format!("{}: flat memory is not health", self.words());
         }
     }
 
-    /// `delivered fell to nothing after 1.1 s, at the descriptor limit`.
+    fn words(&self) -> String {
+        match self {
+            Idle::Throughout => "no operation was completed during the load".to_owned(),
+            Idle::Since(stopped) => stopped.words(),
+        }
+    }
+}
+
+impl Stopped {
+    /// `no progress of delivered since 1.1 s of the load, at the descriptor limit`.
     fn words(&self) -> String {
         let Stopped { what, silent_s, .. } = self;
         let after_s = self.at_s - self.load_start_s;
@@ -120,20 +165,28 @@ impl Stopped {
             .cause
             .map_or(String::new(), |cause| format!(", {cause}"));
         format!(
-            "{what} fell to nothing after {} s{cause}, and stayed there for the other {} s of \
-             the load",
-            rounded(after_s),
-            rounded(*silent_s)
+            "no progress of {what} since {} of the load{cause}, for the other {}",
+            duration_text(after_s),
+            duration_text(*silent_s)
         )
     }
 }
 
-fn rounded(seconds: f64) -> String {
-    if seconds < 100.0 {
-        format!("{seconds:.1}")
-    } else {
-        format!("{seconds:.0}")
-    }
+/// Whether operations are counted throughout the load, and none was completed in it.
+fn did_nothing(table: &SampleTable) -> bool {
+    let Some(values) = table.column(columns::OPS_TOTAL) else {
+        return false;
+    };
+    let mut counts = table
+        .phase
+        .iter()
+        .zip(values)
+        .filter(|(phase, count)| **phase == Phase::Load && !count.is_nan())
+        .map(|(_, count)| *count);
+    let Some(first) = counts.next() else {
+        return false;
+    };
+    first == 0.0 && counts.all(|count| count == 0.0)
 }
 
 /// The stop of one column, if it stopped.
@@ -204,8 +257,10 @@ mod tests {
     }
 
     fn stop(column: &str, value: impl Fn(f64) -> f64) -> Option<f64> {
-        let found = Stopped::find(&table(column, value), &[], &[]);
-        found.map(|stopped| stopped.at_s)
+        match Idle::find(&table(column, value), &[], &[])? {
+            Idle::Since(stopped) => Some(stopped.at_s),
+            Idle::Throughout => None,
+        }
     }
 
     #[test]
@@ -254,8 +309,8 @@ mod tests {
             start_s: 5.0,
             end_s: 9.0,
         };
-        assert!(Stopped::find(&table, &[], &[]).is_some());
-        assert_eq!(Stopped::find(&table, &[], &[maintenance]), None);
+        assert!(Idle::find(&table, &[], &[]).is_some());
+        assert_eq!(Idle::find(&table, &[], &[maintenance]), None);
     }
 
     #[test]
@@ -268,11 +323,11 @@ mod tests {
                 duration_ms: None,
             },
         };
-        let found = Stopped::find(&table, &[event], &[]).expect("a stop");
+        let found = Idle::find(&table, &[event], &[]).expect("a stop");
         assert_eq!(
             found.words(),
-            "delivered fell to nothing after 1.1 s, at the descriptor limit, and stayed there \
-             for the other 8.9 s of the load"
+            "no progress of delivered since 1.1 s of the load, at the descriptor limit, for the \
+             other 8.9 s"
         );
     }
 }

@@ -1,23 +1,18 @@
-//! What a variant that sheds load bounds, and what it costs: the figures of a table of
-//! remedies, for the terminal, the page and the chart alike.
+//! What a variant that sheds load bounds, and what it costs, for the terminal, the page and the
+//! chart alike.
 //!
 //! They are there when a cell counts what it delivers, drops or refuses, as those of
 //! `channel-io` do. Such gauges are totals; what is taken is their last value in the load.
 
-use leaklab_run::{Phase, SampleTable, columns};
-
-/// Columns that stand for the live heap, the best first.
-const HEAP_COLUMNS: [&str; 3] = [
-    columns::ALLOCATED_BYTES,
-    columns::USED_BYTES,
-    columns::RSS_BYTES,
-];
+use super::figures::{load_ends, peak, rise_in_load};
+use super::metric::{MEMORY_COLUMNS, memory_of};
+use leaklab_run::{SampleTable, columns};
 
 /// What a variant bounds and costs. What is not counted is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RemedyFigures {
+pub struct Costs {
     /// Largest live heap at any time, or resident size where no heap was read.
-    pub peak_heap_bytes: Option<f64>,
+    pub peak_memory_bytes: Option<f64>,
     /// Handlers alive at the end of the load.
     pub handlers: Option<f64>,
     /// Most descriptors that were open at a time.
@@ -36,15 +31,15 @@ pub struct RemedyFigures {
     pub latency_p99_us: Option<f64>,
 }
 
-/// Whether [`RemedyFigures::of`] looks at a column.
-pub fn needed(column: &str) -> bool {
-    const OTHERS: [&str; 2] = [columns::DESCRIPTORS, columns::LATENCY_P99_US];
-    HEAP_COLUMNS.contains(&column)
-        || OTHERS.contains(&column)
-        || column.starts_with(columns::GAUGE_PREFIX)
-}
+impl Costs {
+    /// Whether [`Costs::of`] looks at a column.
+    pub fn needs(column: &str) -> bool {
+        const OTHERS: [&str; 2] = [columns::DESCRIPTORS, columns::LATENCY_P99_US];
+        MEMORY_COLUMNS.contains(&column)
+            || OTHERS.contains(&column)
+            || column.starts_with(columns::GAUGE_PREFIX)
+    }
 
-impl RemedyFigures {
     /// Takes the figures from samples; `None` if nothing delivered, dropped or refused is
     /// counted.
     pub fn of(table: &SampleTable) -> Option<Self> {
@@ -54,15 +49,12 @@ impl RemedyFigures {
     }
 
     /// Takes whatever figures there are.
-    pub(crate) fn of_any(table: &SampleTable) -> Self {
+    pub fn of_any(table: &SampleTable) -> Self {
         let delivered = gauge(table, &["delivered"]);
         let last = |column: Option<&str>| last_in_load(table, column?);
-        let heap = HEAP_COLUMNS
-            .into_iter()
-            .find(|name| table.filled_column(name).is_some());
         let descriptors = [Some(columns::DESCRIPTORS), gauge(table, &["descriptors"])];
-        RemedyFigures {
-            peak_heap_bytes: heap.and_then(|name| peak(table, name)),
+        Costs {
+            peak_memory_bytes: memory_of(table).and_then(|(name, _)| peak(table, name)),
             handlers: last(gauge(table, &["handlers_alive", "handlers"])),
             descriptors_peak: descriptors
                 .into_iter()
@@ -89,37 +81,21 @@ fn gauge<'a>(table: &'a SampleTable, words: &[&str]) -> Option<&'a str> {
     Some(name)
 }
 
-/// Values of a column in the load, with their times in seconds.
-fn in_load<'a>(
-    table: &'a SampleTable,
-    column: &str,
-) -> Option<impl DoubleEndedIterator<Item = (f64, f64)> + 'a> {
-    let values = table.column(column)?;
-    let rows = table.phase.iter().zip(&table.elapsed_ms).zip(values);
-    Some(rows.filter_map(|((phase, ms), value)| {
-        (*phase == Phase::Load && value.is_finite()).then_some((ms / 1000.0, *value))
-    }))
-}
-
 fn last_in_load(table: &SampleTable, column: &str) -> Option<f64> {
-    Some(in_load(table, column)?.next_back()?.1)
-}
-
-fn peak(table: &SampleTable, column: &str) -> Option<f64> {
-    let values = table.column(column)?.iter().copied();
-    values.filter(|value| value.is_finite()).reduce(f64::max)
+    let [_, (_, last)] = load_ends(table, table.column(column)?)?;
+    Some(last)
 }
 
 /// How fast a total rose over the load, per second.
-pub(crate) fn rise_per_s(table: &SampleTable, column: &str) -> Option<f64> {
-    let mut rows = in_load(table, column)?;
-    let ((from_s, from), (to_s, to)) = (rows.next()?, rows.next_back()?);
-    (to_s > from_s).then(|| (to - from) / (to_s - from_s))
+pub fn rise_per_s(table: &SampleTable, column: &str) -> Option<f64> {
+    let (rise, seconds) = rise_in_load(table, column)?;
+    (seconds > 0.0).then(|| rise / seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use leaklab_run::Phase;
 
     fn table(names: &[&str], rows: &[&[f64]]) -> SampleTable {
         SampleTable {
@@ -151,20 +127,20 @@ mod tests {
             ],
         );
         table.phase[3] = Phase::Drain;
-        let figures = RemedyFigures::of(&table);
-        let expected = RemedyFigures {
-            peak_heap_bytes: Some(50.0),
+        let figures = Costs::of(&table);
+        let expected = Costs {
+            peak_memory_bytes: Some(50.0),
             descriptors_peak: Some(17.0),
             delivered: Some(200.0),
             delivered_per_s: Some(100.0),
             dropped: Some(4.0),
-            ..RemedyFigures::default()
+            ..Costs::default()
         };
         assert_eq!(figures, Some(expected));
     }
 
     #[test]
     fn cells_that_shed_no_load_have_none() {
-        assert_eq!(RemedyFigures::of(&table(&["gauge:depth"], &[&[1.0]])), None);
+        assert_eq!(Costs::of(&table(&["gauge:depth"], &[&[1.0]])), None);
     }
 }

@@ -6,14 +6,13 @@
 use super::ChartOptions;
 use super::font;
 use super::kinds::Context;
-use super::metric::Metric;
 use super::overlay::{footnote, heading};
 use super::palette::{Palette, Sizes};
-use super::scale::{Unit, bytes, grouped, value_with_unit};
 use super::scene::{Anchor, Lettering, Scene};
 use super::series::Loaded;
-use crate::remedies::{RemedyFigures, rise_per_s};
+use crate::cell::{Costs, Metric, MetricUnit, peak, rise_per_s};
 use leaklab_judge::Verdict;
+use leaklab_judge::amount::bytes_text;
 use leaklab_run::columns;
 
 /// What stands in place of a growth that is none.
@@ -25,7 +24,7 @@ const MOST_ROWS: usize = 24;
 struct Column {
     heading: &'static str,
     values: Vec<Option<f64>>,
-    unit: Unit,
+    unit: MetricUnit,
     /// Words in place of a value, where words say more.
     words: Vec<Option<String>>,
 }
@@ -39,16 +38,10 @@ pub(super) struct Table {
     columns: Vec<Column>,
 }
 
-fn peak(of: &Loaded, column: &str) -> Option<f64> {
-    let values = of.table.filled_column(column)?;
-    let known = values.iter().copied().filter(|value| !value.is_nan());
-    known.reduce(f64::max)
-}
-
 fn column(
     context: &Context<'_>,
     heading: &'static str,
-    unit: Unit,
+    unit: MetricUnit,
     value: impl Fn(&Loaded) -> Option<f64>,
 ) -> Column {
     let values: Vec<Option<f64>> = context.loaded.iter().take(MOST_ROWS).map(value).collect();
@@ -62,16 +55,16 @@ fn column(
 
 /// Gathers the table.
 pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
-    let figure = |heading, figure: fn(RemedyFigures) -> Option<f64>| {
-        column(context, heading, Unit::Count, |of| {
-            figure(RemedyFigures::of_any(&of.table))
+    let figure = |heading, figure: fn(Costs) -> Option<f64>| {
+        column(context, heading, MetricUnit::Count, |of| {
+            figure(Costs::of_any(of.table()))
         })
     };
     let growths: Vec<_> = context
         .loaded
         .iter()
         .take(MOST_ROWS)
-        .map(|of| super::finding::growth(of, metric))
+        .map(|of| super::growth::growth(of, metric))
         .collect();
     let per_operation = growths.iter().flatten().all(|growth| growth.per_operation);
     let mut growth = column(
@@ -81,7 +74,7 @@ pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
         } else {
             "memory per hour"
         },
-        Unit::Bytes,
+        MetricUnit::Bytes,
         |_| None,
     );
     for (row, found) in growths.iter().enumerate() {
@@ -92,21 +85,21 @@ pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
             Verdict::Leak => None,
             Verdict::NoLeak => Some(HELD.to_owned()),
             Verdict::Inconclusive if found.low <= 0.0 => Some("inconclusive".to_owned()),
-            Verdict::Inconclusive => Some(format!("{} (inconclusive)", bytes(found.rate))),
+            Verdict::Inconclusive => Some(format!("{} (inconclusive)", bytes_text(found.rate))),
         };
     }
     let delivered = figure("delivered", |figures| figures.delivered);
     let done = if delivered.values.iter().any(Option::is_some) {
         figure("delivered per second", |figures| figures.delivered_per_s)
     } else {
-        column(context, "operations per second", Unit::Count, |of| {
-            rise_per_s(&of.table, columns::OPS_TOTAL)
+        column(context, "operations per second", MetricUnit::Count, |of| {
+            rise_per_s(of.table(), columns::OPS_TOTAL)
         })
     };
     let mut columns = vec![
         growth,
-        column(context, "memory, peak", Unit::Bytes, |of| {
-            peak(of, &metric.column)
+        column(context, "memory, peak", MetricUnit::Bytes, |of| {
+            peak(of.table(), &metric.column)
         }),
         delivered,
         figure("dropped", |figures| figures.dropped),
@@ -192,9 +185,7 @@ impl Column {
         match (&self.words[row], self.values[row], self.unit) {
             (Some(words), ..) => words.clone(),
             (_, None, _) => "–".to_owned(),
-            (_, Some(value), Unit::Bytes) => bytes(value),
-            (_, Some(value), Unit::Count) => grouped(value),
-            (_, Some(value), unit) => value_with_unit(value, unit),
+            (_, Some(value), unit) => unit.text(value),
         }
     }
 

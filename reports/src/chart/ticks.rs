@@ -1,21 +1,7 @@
-//! Axes for people: round steps of bytes, times and counts, and numbers with their units.
+//! Axes for people: round steps of bytes, times and counts.
 
-/// What a value is measured in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes; shown in KiB, MiB, GiB.
-    Bytes,
-    /// Things that are counted.
-    Count,
-    /// Milliseconds.
-    Milliseconds,
-    /// Microseconds.
-    Microseconds,
-    /// Things per second.
-    PerSecond,
-    /// Bytes per operation.
-    BytesPerOperation,
-}
+use crate::cell::MetricUnit;
+use leaklab_judge::amount::count_text;
 
 /// The marks of an axis and their labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,72 +38,10 @@ fn byte_unit(bytes: f64) -> (&'static str, f64) {
         .unwrap_or(BYTE_UNITS[0])
 }
 
-/// A byte count in three significant figures: `1.00 MiB`, `512 B`, `-3.2 KiB`.
-pub fn bytes(value: f64) -> String {
-    let (mut name, mut factor) = byte_unit(value);
-    // 1023.99 KiB would read as "1024 KiB".
-    if factor < 1e15 && (value.abs() / factor).round() >= 1024.0 {
-        (name, factor) = byte_unit(value.abs() * 1.001);
-    }
-    let number = value / factor;
-    if factor == 1.0 {
-        return format!("{} B", plain(number));
-    }
-    format!("{} {name}", three_figures(number))
-}
-
-/// Three significant figures, no more than two decimals.
-fn three_figures(value: f64) -> String {
-    match value.abs() {
-        size if size >= 99.95 => format!("{value:.0}"),
-        size if size >= 9.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
-/// A whole number as such, another one with a decimal.
-fn plain(value: f64) -> String {
-    // Never "-0.0".
-    if value.abs() >= 10.0 || value == value.round() || value.abs() < 0.05 {
-        grouped(value.round())
-    } else {
-        format!("{value:.1}")
-    }
-}
-
-/// A number with commas between its thousands.
-pub fn grouped(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if value <= -0.5 {
-        text.insert(0, '-');
-    }
-    text
-}
-
-/// A span of time in the unit that fits: `20 s`, `1.5 h`.
-pub fn duration(seconds: f64) -> String {
-    let (name, factor) = time_unit(seconds);
-    format!("{} {name}", trimmed(seconds / factor))
-}
-
-/// A value with its unit, in three significant figures.
-pub fn value_with_unit(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Bytes => bytes(value),
-        Unit::BytesPerOperation => format!("{} per operation", bytes(value)),
-        Unit::Count => plain(value),
-        Unit::Milliseconds => duration(value / 1e3),
-        Unit::Microseconds if value < 1000.0 => format!("{} µs", plain(value)),
-        Unit::Microseconds => duration(value / 1e6),
-        Unit::PerSecond => format!("{}/s", plain(value)),
-    }
+/// A whole number with commas between its thousands, and no sign at zero.
+fn grouped(value: f64) -> String {
+    let sign = if value <= -0.5 { "-" } else { "" };
+    format!("{sign}{}", count_text(value.abs().round() as u64))
 }
 
 /// At most two decimals, none that are zero.
@@ -163,16 +87,16 @@ pub(super) fn time_ticks(from_s: f64, to_s: f64, wanted: usize) -> Ticks {
 }
 
 /// Marks of a value axis from zero (or from a negative `low`) to at least `high`.
-pub(super) fn value_ticks(low: f64, high: f64, unit: Unit, wanted: usize) -> Ticks {
+pub(super) fn value_ticks(low: f64, high: f64, unit: MetricUnit, wanted: usize) -> Ticks {
     let high = if high > low { high } else { low + 1.0 };
     // What falls below zero by less than a line's width or two needs no tick of its own.
     let low = if -low < 0.02 * high { 0.0 } else { low };
     let factor = match unit {
-        Unit::Bytes | Unit::BytesPerOperation => byte_unit(high.max(-low)).1,
+        MetricUnit::Bytes | MetricUnit::BytesPerOperation => byte_unit(high.max(-low)).1,
         _ => 1.0,
     };
     let mut step = round_step((high - low) / factor / wanted.max(1) as f64);
-    if matches!(unit, Unit::Count | Unit::Bytes) && factor == 1.0 {
+    if matches!(unit, MetricUnit::Count | MetricUnit::Bytes) && factor == 1.0 {
         step = step.max(1.0);
     }
     let top = (high / factor / step - 1e-9).ceil() * step;
@@ -186,7 +110,7 @@ pub(super) fn value_ticks(low: f64, high: f64, unit: Unit, wanted: usize) -> Tic
     }
 }
 
-fn tick_label(value: f64, step: f64, factor: f64, unit: Unit) -> String {
+fn tick_label(value: f64, step: f64, factor: f64, unit: MetricUnit) -> String {
     let decimals = (-step.log10()).ceil().clamp(0.0, 6.0) as usize;
     let number = if decimals == 0 {
         grouped(value)
@@ -194,7 +118,7 @@ fn tick_label(value: f64, step: f64, factor: f64, unit: Unit) -> String {
         format!("{value:.decimals$}")
     };
     match unit {
-        Unit::Bytes | Unit::BytesPerOperation => {
+        MetricUnit::Bytes | MetricUnit::BytesPerOperation => {
             if value == 0.0 {
                 return "0".to_owned();
             }
@@ -204,7 +128,7 @@ fn tick_label(value: f64, step: f64, factor: f64, unit: Unit) -> String {
                 .map_or("B", |(name, _)| name);
             format!("{number} {name}")
         }
-        Unit::Milliseconds | Unit::Microseconds if value != 0.0 => value_with_unit(value, unit),
+        MetricUnit::Milliseconds | MetricUnit::Microseconds if value != 0.0 => unit.text(value),
         _ => number,
     }
 }
@@ -233,30 +157,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_shown_in_binary_units_with_three_figures() {
-        for (value, text) in [
-            (0.0, "0 B"),
-            (-0.001, "0 B"),
-            (2.5, "2.5 B"),
-            (212.4, "212 B"),
-            (1023.0, "1,023 B"),
-            (1024.0, "1.00 KiB"),
-            (1_048_576.0, "1.00 MiB"),
-            (1_048_575.9, "1.00 MiB"),
-            (-3_300.0, "-3.22 KiB"),
-            (13.25 * 1_073_741_824.0, "13.2 GiB"),
-        ] {
-            assert_eq!(bytes(value), text, "{value}");
-        }
-    }
-
-    #[test]
     fn value_axes_start_at_zero_and_end_above_the_largest_value() {
-        let ticks = value_ticks(0.0, 2.1e9, Unit::Bytes, 6);
+        let ticks = value_ticks(0.0, 2.1e9, MetricUnit::Bytes, 6);
         let labels: Vec<_> = ticks.marks.iter().map(|(_, l)| l.as_str()).collect();
         assert_eq!(labels, ["0", "0.5 GiB", "1.0 GiB", "1.5 GiB", "2.0 GiB"]);
         assert!(ticks.top >= 2.1e9);
-        let ticks = value_ticks(0.0, 3.0, Unit::Count, 6);
+        let ticks = value_ticks(0.0, 3.0, MetricUnit::Count, 6);
         assert_eq!(ticks.marks.len(), 4);
     }
 

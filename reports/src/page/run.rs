@@ -1,12 +1,13 @@
 //! What the templates of the page show, taken from the gathered cells.
 
-use super::facts::{self, Facts, Link, Pair, percent_encoded};
+use super::cell::{self, Facts, Link, Pair, percent_encoded};
+use super::costs::CostRow;
 use super::gather::{Entry, Gathered};
 use super::picture::{self, Picture, PictureLine};
-use super::remedies::RemedyRow;
 use super::series::{CellSeries, label};
-use super::standing::{Standing, verdict_words};
-use super::words;
+use crate::cell::{Metric, Standing, memory_judgement, per_operation, verdict_words};
+use leaklab_judge::amount::{bytes_text, count_text, duration_text, interval_text, number_text};
+use leaklab_judge::{Unit, Verdict};
 use leaklab_run::{Outcome, Run};
 use serde::Serialize;
 
@@ -87,6 +88,12 @@ pub(super) struct PictureView {
     pub fitted: Option<String>,
 }
 
+/// `1 variant`, `7 variants`.
+fn plural(amount: usize, one: &str, many: &str) -> String {
+    let word = if amount == 1 { one } else { many };
+    format!("{} {word}", count_text(amount as u64))
+}
+
 /// `variant` or `program`, with its plural.
 pub(super) fn noun(run: &Run) -> (&'static str, &'static str) {
     if run.cells.iter().all(|cell| cell.plan.expected.is_none()) {
@@ -104,7 +111,7 @@ pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
         return "This run has no cells.".to_owned();
     };
     if let [entry] = gathered.entries.as_slice() {
-        let verdict = verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing);
+        let verdict = verdict_words(entry.cell, entry.judgement.as_ref());
         return format!("{}: {verdict}", entry.cell.plan.id);
     }
     let amount = gathered
@@ -114,12 +121,12 @@ pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
         .count();
     let sentence = sentence(gravest, gathered, amount == 1);
     if amount == all {
-        return format!("All {} {sentence}", words::plural(all, one, many));
+        return format!("All {} {sentence}", plural(all, one, many));
     }
     format!(
         "{} of {} {sentence}",
-        words::count(amount as f64),
-        words::plural(all, one, many)
+        count_text(amount as u64),
+        plural(all, one, many)
     )
 }
 
@@ -135,7 +142,7 @@ fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static 
         .map(|e| {
             let judged = e.judgement.as_ref();
             e.cell.status.outcome == Some(Outcome::MemoryLimit)
-                || judged.is_some_and(|j| j.deciding.verdict == "leak")
+                || judged.is_some_and(|j| j.verdict == Verdict::Leak)
         });
     match (leaks.clone().all(|leak| leak), leaks.any(|leak| leak), one) {
         (true, _, true) => "leaks and should not",
@@ -164,12 +171,12 @@ pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView>
                 class: standing.class(),
                 sentence: format!(
                     "{} {}",
-                    words::plural(amount, one, many),
+                    plural(amount, one, many),
                     sentence(standing, gathered, amount == 1)
                 ),
                 more: match amount.saturating_sub(NAMED) {
                     0 => String::new(),
-                    more => words::count(more as f64),
+                    more => count_text(more as u64),
                 },
                 cells: cells.into_iter().take(NAMED).map(named).collect(),
             })
@@ -182,7 +189,7 @@ fn named(entry: &Entry<'_>) -> NamedCell {
     NamedCell {
         id: entry.cell.plan.id.clone(),
         chart: entry.chart,
-        verdict: verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing),
+        verdict: verdict_words(entry.cell, entry.judgement.as_ref()),
         reason: judged
             .filter(|reason| !reason.is_empty())
             .unwrap_or_else(|| entry.cell.status.message.clone()),
@@ -202,10 +209,9 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
         .take(limit)
         .map(|entry| {
             let figures = &entry.figures;
-            let mut measured = figure(per_operation(entry), words::bytes);
-            let estimate = entry.judgement.as_ref().and_then(|j| j.heap_per_operation);
-            if let Some((low, high)) = estimate.and_then(|e| Some((e.low?, e.high?))) {
-                let (low, high) = words::interval(low, high, false);
+            let mut measured = figure(growth_per_operation(entry), bytes_text);
+            if let Some([_, low, high]) = judged_per_operation(entry) {
+                let (low, high) = interval_text(low, high, Unit::Bytes);
                 measured.more = format!("{low} to {high}");
             }
             Row {
@@ -213,35 +219,38 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
                 chart: entry.chart,
                 sign: entry.standing.sign(),
                 class: entry.standing.class(),
-                verdict: verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing),
+                verdict: verdict_words(entry.cell, entry.judgement.as_ref()),
                 role: entry.cell.plan.role.clone(),
                 figures: vec![
-                    figure(figures.operations, words::count),
-                    figure(figures.heap_start_bytes, words::bytes),
-                    figure(figures.heap_end_bytes, words::bytes),
+                    figure(figures.operations, number_text),
+                    figure(figures.memory_start_bytes, bytes_text),
+                    figure(figures.memory_end_bytes, bytes_text),
                     measured,
-                    figure(entry.cell.plan.retained_bytes_per_operation, words::bytes),
+                    figure(entry.cell.plan.retained_bytes_per_operation, bytes_text),
                 ],
             }
         })
         .collect()
 }
 
-/// Growth per operation: the judge's, or from end to end of the load where it has none.
-pub(super) fn per_operation(entry: &Entry<'_>) -> Option<f64> {
-    let judged = entry.judgement.as_ref().and_then(|j| j.heap_per_operation);
-    judged
-        .map(|estimate| estimate.value)
-        .or(entry.figures.bytes_per_operation)
+/// Growth of the memory per operation with its interval, as the judge says it.
+fn judged_per_operation(entry: &Entry<'_>) -> Option<[f64; 3]> {
+    per_operation(&memory_judgement(entry.judgement.as_ref()?)?.judgement)
 }
 
-/// The rows of the table of remedies.
-pub(super) fn remedies(gathered: &Gathered<'_>) -> Vec<RemedyRow> {
-    let remedied = gathered.entries.iter().filter_map(|entry| {
-        let remedy = entry.remedy.as_ref()?;
-        Some(RemedyRow::of(entry.cell.plan.id.clone(), remedy))
+/// Growth per operation: the judge's, or from end to end of the load where it has none.
+fn growth_per_operation(entry: &Entry<'_>) -> Option<f64> {
+    let judged = judged_per_operation(entry).map(|[rate, ..]| rate);
+    judged.or(entry.figures.bytes_per_operation)
+}
+
+/// The rows of the table of costs.
+pub(super) fn costs(gathered: &Gathered<'_>) -> Vec<CostRow> {
+    let counted = gathered.entries.iter().filter_map(|entry| {
+        let costs = entry.costs.as_ref()?;
+        Some(CostRow::of(entry.cell.plan.id.clone(), costs))
     });
-    remedied.collect()
+    counted.collect()
 }
 
 /// The charted cells by scenario, in the order of their first cell.
@@ -288,9 +297,9 @@ fn scenario(name: &str, entries: &[&Entry<'_>], series: &[CellSeries]) -> Scenar
             .map(|(entry, index)| CellView {
                 index: *index,
                 id: entry.cell.plan.id.clone(),
-                facts: facts::facts(entry),
+                facts: cell::facts(entry),
                 picture: cell_picture(entry, &series[*index]),
-                files: facts::files(entry.cell),
+                files: cell::files(entry.cell),
             })
             .collect(),
     }
@@ -301,16 +310,15 @@ fn finding(entries: &[&Entry<'_>]) -> String {
     let grown: Vec<(f64, String)> = entries
         .iter()
         .filter_map(|e| {
-            let bytes = per_operation(e)?;
-            let estimate = e.judgement.as_ref().and_then(|j| j.heap_per_operation);
+            let bytes = growth_per_operation(e)?;
             let nothing = bytes.abs() < 0.5
-                || estimate.is_some_and(|e| e.low <= Some(0.0) && e.high >= Some(0.0));
+                || judged_per_operation(e).is_some_and(|[_, low, high]| low <= 0.0 && high >= 0.0);
             Some((if nothing { 0.0 } else { bytes }, label(e.cell)))
         })
         .collect();
     let retains = |bytes: f64| match bytes {
         0.0 => "nothing".to_owned(),
-        _ => words::bytes(bytes),
+        _ => bytes_text(bytes),
     };
     let most = grown.iter().map(|(bytes, _)| *bytes).fold(0.0, f64::max);
     // Of several that are all but equal, the first of the record speaks for them.
@@ -332,7 +340,9 @@ fn finding(entries: &[&Entry<'_>]) -> String {
 
 /// The live heap of all variants in one picture.
 fn overlay_picture(entries: &[&Entry<'_>], cells: &[&CellSeries]) -> Option<PictureView> {
-    let key = entries.iter().find_map(|e| e.figures.heap_column.clone())?;
+    let key = entries
+        .iter()
+        .find_map(|e| e.figures.memory_column.clone())?;
     let mut lines = Vec::new();
     let mut legend = Vec::new();
     for (style, cell) in cells.iter().enumerate() {
@@ -345,10 +355,10 @@ fn overlay_picture(entries: &[&Entry<'_>], cells: &[&CellSeries]) -> Option<Pict
             legend.push((style, cell.label.clone()));
         }
     }
-    let metric = super::series::memory_name(&key).to_owned();
+    let metric = Metric::named(&key).label;
     let title = format!(
         "{metric} of {} over time. {}",
-        words::plural(lines.len(), "variant", "variants"),
+        plural(lines.len(), "variant", "variants"),
         finding(entries)
     );
     finished(
@@ -421,23 +431,23 @@ pub(super) fn configuration(run: &Run) -> Vec<Pair> {
     };
     push(
         "interval",
-        c.interval_ms.map(|ms| words::seconds(ms / 1000.0)),
+        c.interval_ms.map(|ms| duration_text(ms / 1000.0)),
     );
-    push("duration", c.duration_s.map(words::seconds));
-    push("warm-up", c.warmup_s.map(words::seconds));
-    push("drain", c.drain_s.map(words::seconds));
+    push("duration", c.duration_s.map(duration_text));
+    push("warm-up", c.warmup_s.map(duration_text));
+    push("drain", c.drain_s.map(duration_text));
     push(
         "rate",
         c.rate
-            .map(|rate| format!("{} operations per second", words::number(rate))),
+            .map(|rate| format!("{} operations per second", number_text(rate))),
     );
-    push("operations", c.operations.map(|n| words::count(n as f64)));
+    push("operations", c.operations.map(|n| count_text(n)));
     push("repeat", Some(c.repeat.to_string()));
     push("jobs", Some(c.jobs.to_string()));
     push("seed", Some(c.seed.to_string()));
     push(
         "memory limit",
-        c.memory_limit_bytes.map(|b| words::bytes(b as f64)),
+        c.memory_limit_bytes.map(|b| bytes_text(b as f64)),
     );
     push("budget", c.budget.clone());
     for (name, value) in &c.other {
@@ -469,18 +479,18 @@ pub(super) fn host(run: &Run) -> Vec<Pair> {
     push("started", run.record.started_utc.clone());
     push("operating system", host.os.clone());
     push("kernel", host.kernel.clone());
-    let processors = words::plural(host.cpu_count as usize, "processor", "processors");
+    let processors = plural(host.cpu_count as usize, "processor", "processors");
     push(
         "processor",
         format!("{} ({processors})", host.cpu).trim().to_owned(),
     );
-    push("memory", words::bytes(host.memory_bytes as f64));
-    push("page size", words::bytes(host.page_bytes as f64));
+    push("memory", bytes_text(host.memory_bytes as f64));
+    push("page size", bytes_text(host.page_bytes as f64));
     push("cgroup", host.cgroup.clone());
     push(
         "descriptor limit",
         host.descriptor_limit
-            .map_or_else(String::new, |n| words::count(n as f64)),
+            .map_or_else(String::new, |n| count_text(n)),
     );
     pairs
 }

@@ -1,10 +1,9 @@
 //! Titles that say the finding, and the growth behind them, which is the judge's.
 
-use super::metric::Metric;
-use super::scale::{Unit, bytes, grouped};
 use super::series::{Loaded, Series};
-use leaklab_judge::{Budget, CellJudgement, JudgeOptions, Judgement, Verdict, Window};
-use leaklab_run::{Phase, columns};
+use crate::cell::{Metric, MetricUnit, per_hour, per_operation};
+use leaklab_judge::Verdict;
+use leaklab_judge::amount::amount_text;
 
 /// How much a series grew during the load, as the judge says it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +17,7 @@ pub struct Growth {
     /// Whether it is a leak, none, or not to be told.
     pub verdict: Verdict,
     /// The metric's unit.
-    pub unit: Unit,
+    pub unit: MetricUnit,
 }
 
 impl Growth {
@@ -33,11 +32,7 @@ impl Growth {
     }
 
     fn amount(&self) -> String {
-        match self.unit {
-            Unit::Bytes => bytes(self.rate),
-            _ if self.rate.abs() < 10.0 => format!("{:.2}", self.rate),
-            _ => grouped(self.rate),
-        }
+        amount_text(self.rate, self.unit.judged())
     }
 
     fn per(&self) -> &'static str {
@@ -53,17 +48,12 @@ impl Growth {
 ///
 /// Totals (operations, CPU time) grow by nature and have none.
 pub(super) fn growth(loaded: &Loaded, metric: &Metric) -> Option<Growth> {
-    if [columns::OPS_TOTAL, columns::CPU_MS].contains(&metric.column.as_str()) {
+    if metric.is_total {
         return None;
     }
-    let judgement = stored(loaded, metric).or_else(|| judged(loaded, metric))?;
-    let per_operation = judgement
-        .slope_bytes_per_op
-        .zip(judgement.slope_low_bytes_per_op);
-    let per_hour = judgement
-        .slope_bytes_per_hour
-        .zip(judgement.slope_low_bytes_per_hour);
-    let (rate, low) = per_operation.or(per_hour)?;
+    let judgement = loaded.judgement(&metric.column)?;
+    let per_operation = per_operation(&judgement);
+    let [rate, low, _] = per_operation.or_else(|| per_hour(&judgement))?;
     Some(Growth {
         rate,
         low,
@@ -71,68 +61,6 @@ pub(super) fn growth(loaded: &Loaded, metric: &Metric) -> Option<Growth> {
         verdict: judgement.verdict,
         unit: metric.unit,
     })
-}
-
-/// What `verdict.json` says of the metric.
-fn stored(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
-    let verdict: CellJudgement = loaded.cell.verdict()?;
-    // A managed heap in use is judged as what is allocated.
-    let name = match metric.column.as_str() {
-        columns::USED_BYTES => columns::ALLOCATED_BYTES,
-        name => name,
-    };
-    let stopped_working = verdict.stopped_working_after_s.is_some();
-    let found = verdict.metrics.into_iter().find(|one| one.metric == name);
-    let mut judgement = found?.judgement;
-    // Who does nothing grows nothing; that is no finding.
-    if stopped_working && judgement.verdict == Verdict::NoLeak {
-        judgement.verdict = Verdict::Inconclusive;
-    }
-    Some(judgement)
-}
-
-/// Judges the metric now: for gauges, and for runs that died before they were judged.
-fn judged(loaded: &Loaded, metric: &Metric) -> Option<Judgement> {
-    let value = loaded.table.filled_column(&metric.column)?;
-    let time_s = loaded.table.elapsed_s();
-    let operations = loaded.table.filled_column(columns::OPS_TOTAL);
-    let excluded: Vec<Window> = loaded
-        .marks
-        .iter()
-        .filter(|mark| mark.to_s > mark.from_s)
-        .map(|mark| Window {
-            start_s: mark.from_s,
-            end_s: mark.to_s,
-        })
-        .collect();
-    let series = leaklab_judge::Series {
-        time_s: &time_s,
-        value,
-        operations,
-        excluded: &excluded,
-        ..leaklab_judge::Series::default()
-    };
-    let unit = match metric.unit {
-        Unit::Bytes => leaklab_judge::Unit::Bytes,
-        _ => leaklab_judge::Unit::Count,
-    };
-    let declared = loaded.cell.plan.budget.as_deref();
-    let budget = declared
-        .filter(|_| metric.unit == Unit::Bytes)
-        .and_then(|text| text.parse().ok())
-        .filter(|budget| operations.is_some() || !matches!(budget, Budget::BytesPerOperation(_)))
-        .unwrap_or_default();
-    let span = loaded.table.phase_span_ms(Phase::Load);
-    let options = JudgeOptions {
-        budget,
-        unit,
-        load: span.map(|(from_ms, to_ms)| Window {
-            start_s: from_ms / 1000.0,
-            end_s: to_ms / 1000.0,
-        }),
-        ..JudgeOptions::default()
-    };
-    leaklab_judge::judge(&series, &options).ok()
 }
 
 /// A title that says what the picture shows: the largest growth first, then who has none.
@@ -148,7 +76,7 @@ pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> Strin
     }
     growing.sort_by(|a, b| b.1.rate.total_cmp(&a.1.rate));
     still.sort_by_key(|one| one.role != "fixed");
-    let verb = if metric.unit == Unit::Bytes {
+    let verb = if metric.unit == MetricUnit::Bytes {
         "retains"
     } else {
         "gains"
@@ -204,7 +132,7 @@ fn undecided(scenario: &str, metric: &Metric, series: &[Series]) -> String {
 
 fn with_noun(growth: &Growth, metric: &Metric) -> String {
     match metric.unit {
-        Unit::Bytes => growth.amount(),
+        MetricUnit::Bytes => growth.amount(),
         _ => format!("{} {}", growth.amount(), metric.label),
     }
 }

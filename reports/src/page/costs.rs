@@ -1,12 +1,12 @@
 //! The table of remedies: what each variant that sheds load bounds, and what it costs.
 
-use super::words;
-use crate::remedies::RemedyFigures;
+use crate::cell::Costs;
+use leaklab_judge::amount::{bytes_text, duration_text, number_text};
 use serde::Serialize;
 
 /// A row of the table.
 #[derive(Debug, Serialize)]
-pub(super) struct RemedyRow {
+pub(super) struct CostRow {
     pub variant: String,
     pub cells: Vec<String>,
 }
@@ -24,24 +24,24 @@ pub(super) const HEADS: [&str; 9] = [
     "Latency at the end, 99th percentile",
 ];
 
-impl RemedyRow {
+impl CostRow {
     /// The cells of a variant; what is not counted is a dash.
-    pub fn of(variant: String, figures: &RemedyFigures) -> Self {
+    pub fn of(variant: String, figures: &Costs) -> Self {
         let show = |value: Option<f64>, words: fn(f64) -> String| {
             value.map_or_else(|| "–".to_owned(), words)
         };
-        RemedyRow {
+        CostRow {
             variant,
             cells: vec![
-                show(figures.peak_heap_bytes, words::bytes),
-                show(figures.handlers, words::count),
-                show(figures.descriptors_peak, words::count),
-                show(figures.queued, words::count),
-                show(figures.delivered, words::count),
-                show(figures.delivered_per_s, words::number),
-                show(figures.dropped, words::count),
-                show(figures.refused, words::count),
-                show(figures.latency_p99_us, |us| words::seconds(us / 1e6)),
+                show(figures.peak_memory_bytes, bytes_text),
+                show(figures.handlers, number_text),
+                show(figures.descriptors_peak, number_text),
+                show(figures.queued, number_text),
+                show(figures.delivered, number_text),
+                show(figures.delivered_per_s, number_text),
+                show(figures.dropped, number_text),
+                show(figures.refused, number_text),
+                show(figures.latency_p99_us, |us| duration_text(us / 1e6)),
             ],
         }
     }
@@ -53,14 +53,14 @@ mod tests {
 
     #[test]
     fn what_is_not_counted_is_a_dash() {
-        let figures = RemedyFigures {
+        let figures = Costs {
             descriptors_peak: Some(17.0),
             delivered: Some(200.0),
             delivered_per_s: Some(100.0),
             dropped: Some(4.0),
-            ..RemedyFigures::default()
+            ..Costs::default()
         };
-        let row = RemedyRow::of("drop".to_owned(), &figures);
+        let row = CostRow::of("drop".to_owned(), &figures);
         let dash = "–";
         assert_eq!(row.cells.len(), HEADS.len());
         assert_eq!(

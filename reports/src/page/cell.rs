@@ -2,11 +2,14 @@
 
 use super::RunLife;
 use super::gather::Entry;
-use super::judgement::{Estimate, Judgement};
-use super::series::memory_name;
-use super::standing::{Standing, outcome_words, verdict_words};
-use super::words;
+use crate::cell::{Metric, Standing, outcome_words, per_hour, per_operation, verdict_words};
+use leaklab_judge::amount::{
+    amount_text, bytes_text, count_text, duration_text, interval_text, number_text,
+    signed_amount_text,
+};
+use leaklab_judge::{CellJudgement, MetricJudgement, Unit};
 use leaklab_run::{Cell, EventKind, Outcome};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 /// A name and its value.
@@ -61,7 +64,7 @@ pub(super) fn facts(entry: &Entry<'_>) -> Facts {
     Facts {
         sign: entry.standing.sign(),
         class: entry.standing.class(),
-        verdict: verdict_words(entry.cell, entry.judgement.as_ref(), entry.standing),
+        verdict: verdict_words(entry.cell, entry.judgement.as_ref()),
         reason: entry
             .judgement
             .as_ref()
@@ -77,56 +80,35 @@ pub(super) fn facts(entry: &Entry<'_>) -> Facts {
     }
 }
 
-/// An estimate with its interval: `+1.00 MiB per hour (95 % interval +0.99 MiB to …)`.
-pub(super) fn estimate_words(estimate: &Estimate, counts: bool, unit: &str) -> String {
-    if counts {
-        let words = words::signed_number;
-        let value = words(estimate.value);
-        return match (estimate.low, estimate.high) {
-            (Some(low), Some(high)) => {
-                format!(
-                    "{value} per {unit} (95 % interval {} to {})",
-                    words(low),
-                    words(high)
-                )
-            }
-            _ => format!("{value} per {unit}"),
-        };
-    }
-    let value = words::signed_bytes(estimate.value);
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => {
-            let (low, high) = words::interval(low, high, true);
-            format!("{value} per {unit} (95 % interval {low} to {high})")
-        }
-        _ => format!("{value} per {unit}"),
-    }
+/// Growth with its interval: `+1.00 MiB per hour (95 % interval +0.99 MiB to …)`.
+fn rate_words([value, low, high]: [f64; 3], unit: Unit, per: &str) -> String {
+    let (low, high) = interval_text(low, high, unit);
+    format!(
+        "{} per {per} (95 % interval {low} to {high})",
+        signed_amount_text(value, unit)
+    )
 }
 
 /// Every metric on its own, if there are several.
-fn metric_rows(judgement: &Judgement) -> Vec<MetricRow> {
+fn metric_rows(judgement: &CellJudgement) -> Vec<MetricRow> {
     if judgement.metrics.len() < 2 {
         return Vec::new();
     }
-    judgement
-        .metrics
-        .iter()
-        .map(|metric| {
-            let growth = |estimate: &Option<Estimate>, unit| {
-                estimate.as_ref().map_or_else(
-                    || "–".to_owned(),
-                    |e| estimate_words(e, metric.counts(), unit),
-                )
-            };
-            MetricRow {
-                name: memory_name(&metric.metric).to_owned(),
-                verdict: metric.verdict.clone(),
-                shape: metric.shape.clone().unwrap_or_default(),
-                per_operation: growth(&metric.per_operation, "operation"),
-                per_hour: growth(&metric.per_hour, "hour"),
-            }
-        })
-        .collect()
+    let row = |MetricJudgement { metric, judgement }: &MetricJudgement| {
+        let metric = Metric::named(metric);
+        let unit = metric.unit.judged();
+        let growth = |rate: Option<[f64; 3]>, per| {
+            rate.map_or_else(|| "–".to_owned(), |rate| rate_words(rate, unit, per))
+        };
+        MetricRow {
+            name: metric.label,
+            verdict: judgement.verdict.to_string(),
+            shape: judgement.shape.to_string(),
+            per_operation: growth(per_operation(judgement), "operation"),
+            per_hour: growth(per_hour(judgement), "hour"),
+        }
+    };
+    judgement.metrics.iter().map(row).collect()
 }
 
 fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
@@ -136,75 +118,72 @@ fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
     };
     let plan = &entry.cell.plan;
     if let Some(judgement) = &entry.judgement {
-        push("Growth sits in", judgement.kind.clone());
-        let deciding = &judgement.deciding;
-        push("Shape", deciding.shape.clone());
-        let counts = deciding.counts();
-        push("Decided by", Some(memory_name(&deciding.metric).to_owned()));
-        let growth = |estimate: &Option<Estimate>, unit| {
-            let estimate = estimate.as_ref()?;
-            Some(estimate_words(estimate, counts, unit))
-        };
+        push(
+            "Growth sits in",
+            judgement.kind.map(|kind| kind.to_string()),
+        );
+        let metric = Metric::named(&judgement.metric);
+        let unit = metric.unit.judged();
+        let deciding = judgement.deciding();
+        push("Shape", deciding.map(|d| d.shape.to_string()));
+        push("Decided by", Some(metric.label));
+        let growth = |rate: Option<[f64; 3]>, per| Some(rate_words(rate?, unit, per));
         push(
             "Growth per operation",
-            growth(&deciding.per_operation, "operation"),
+            growth(deciding.and_then(per_operation), "operation"),
         );
-        push("Growth per hour", growth(&deciding.per_hour, "hour"));
-        let words = if counts { words::number } else { words::bytes };
-        let accepted = judgement
-            .budget_per_operation
-            .map(|b| format!("{} per operation", words(b)))
-            .or(judgement
-                .budget_per_hour
-                .map(|b| format!("{} per hour", words(b))));
-        push("Accepted growth", accepted);
+        push(
+            "Growth per hour",
+            growth(deciding.and_then(per_hour), "hour"),
+        );
+        let words = |value: f64| amount_text(value, unit);
+        let accepted = deciding.and_then(|d| {
+            let per_op = d.budget_bytes_per_op.map(|b| (b, "operation"));
+            per_op.or(d.budget_bytes_per_hour.map(|b| (b, "hour")))
+        });
+        push(
+            "Accepted growth",
+            accepted.map(|(budget, per)| format!("{} per {per}", words(budget))),
+        );
         push(
             "Smallest growth it would have shown",
-            judgement
-                .resolution_per_hour
+            deciding
+                .and_then(|d| d.resolution_bytes_per_hour)
                 .map(|b| format!("{} per hour", words(b))),
         );
+        let time = |seconds: Option<f64>| seconds.map(duration_text);
         push(
             "Settled after",
-            judgement.settled_after_s.map(words::seconds),
+            time(deciding.and_then(|d| d.settled_after_s)),
         );
         push(
             "Needs to run for",
-            judgement
-                .needs_s
-                .map(|s| format!("{} more", words::seconds(s))),
+            time(deciding.and_then(|d| d.needs_s)).map(|s| format!("{s} more")),
         );
         push(
             "Reaches the limit in",
-            judgement.time_to_limit_s.map(words::seconds),
+            time(deciding.and_then(|d| d.time_to_limit_s)),
         );
     }
-    let formula = plan.retained_bytes_per_operation.map(|b| {
-        format!(
-            "{} per operation: {}",
-            words::bytes(b),
-            plan.retained_formula
-        )
-    });
+    let formula = plan
+        .retained_bytes_per_operation
+        .map(|b| format!("{} per operation: {}", bytes_text(b), plan.retained_formula));
     push("By the formula", formula);
     let figures = &entry.figures;
-    let heap = figures.heap_column.as_deref().map(memory_name);
-    push("Measured", heap.map(str::to_owned));
-    push("Peak", figures.heap_peak_bytes.map(words::bytes));
-    push(
-        "After the drain",
-        figures.after_drain_bytes.map(words::bytes),
-    );
-    push("Operations", figures.operations.map(words::count));
+    let heap = figures.memory_column.as_deref().map(Metric::named);
+    push("Measured", heap.map(|metric| metric.label));
+    push("Peak", figures.memory_peak_bytes.map(bytes_text));
+    push("After the drain", figures.after_drain_bytes.map(bytes_text));
+    push("Operations", figures.operations.map(number_text));
     push(
         "Operations per second",
-        figures.operations_per_s.map(words::number),
+        figures.operations_per_s.map(number_text),
     );
     push(
         "Ran for",
-        (figures.elapsed_s > 0.0).then(|| words::seconds(figures.elapsed_s)),
+        (figures.elapsed_s > 0.0).then(|| duration_text(figures.elapsed_s)),
     );
-    push("Samples", Some(words::count(figures.rows as f64)));
+    push("Samples", Some(count_text(figures.rows as u64)));
     push("An operation is", Some(plan.operation.clone()));
     let parameters: Vec<String> = plan
         .parameters
@@ -212,7 +191,7 @@ fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     push("Parameters", Some(parameters.join(", ")));
-    push("Command", Some(words::shell_line(&plan.command)));
+    push("Command", Some(shell_line(&plan.command)));
     pairs
 }
 
@@ -242,7 +221,7 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
     );
     if entry.figures.rows == 0 && entry.standing != Standing::Planned {
         remarks.push("There is no sample: nothing can be drawn or judged.".to_owned());
-    } else if entry.figures.heap_column.as_deref() == Some(leaklab_run::columns::RSS_BYTES) {
+    } else if entry.figures.memory_column.as_deref() == Some(leaklab_run::columns::RSS_BYTES) {
         remarks.push(
             "The heap was not read from inside the program; resident memory stands in for it, \
              and shows what the allocator keeps as well."
@@ -268,7 +247,11 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
     ];
     for (amount, one, many) in counted {
         if amount > 0 {
-            remarks.push(format!("{}.", words::plural(amount as usize, one, many)));
+            remarks.push(format!(
+                "{} {}.",
+                count_text(amount),
+                if amount == 1 { one } else { many }
+            ));
         }
     }
     if entry.torn {
@@ -279,7 +262,7 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
         EventKind::Warning { message } => Some(message),
         EventKind::Restart => Some(format!(
             "The counters began anew at {}: the program was restarted or replaced itself.",
-            words::seconds(event.elapsed_ms / 1000.0)
+            duration_text(event.elapsed_ms / 1000.0)
         )),
         _ => None,
     });
@@ -302,7 +285,7 @@ fn running_remark(entry: &Entry<'_>) -> String {
         .and_then(|file| file.modified())
         .ok();
     let age = written.and_then(|at| at.elapsed().ok()).map(|age| {
-        let age = words::seconds(age.as_secs_f64());
+        let age = duration_text(age.as_secs_f64());
         format!(" Its last row was written {age} before this page was made.")
     });
     let state = match entry.life {
@@ -352,15 +335,18 @@ pub(super) fn files(cell: &Cell) -> Vec<Link> {
 
 /// A path segment of a URL: all but unreserved characters encoded.
 pub(super) fn percent_encoded(segment: &str) -> String {
-    segment
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+/// A command line that a POSIX shell reads back as the same words.
+pub(super) fn shell_line(words: &[String]) -> String {
+    // What no shell can hold, a NUL, is in no command that ever ran.
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
 #[cfg(test)]
@@ -377,24 +363,21 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_told_only_if_it_is_known() {
-        let mut estimate = Estimate {
-            value: 1024.0,
-            low: Some(-512.0),
-            high: Some(2560.0),
-        };
+    fn growth_is_told_with_its_sign_and_the_ends_of_its_interval() {
         assert_eq!(
-            estimate_words(&estimate, false, "hour"),
-            "+1.00 KiB per hour (95 % interval -512 B to +2.50 KiB)"
-        );
-        estimate.low = None;
-        assert_eq!(
-            estimate_words(&estimate, false, "hour"),
-            "+1.00 KiB per hour"
+            rate_words([1024.0, -512.0, 2560.0], Unit::Bytes, "hour"),
+            "+1.00 KiB per hour (95 % interval -512 B to 2.50 KiB)"
         );
         assert_eq!(
-            estimate_words(&estimate, true, "operation"),
-            "+1,024 per operation"
+            rate_words([1024.0, 1023.0, 1025.0], Unit::Count, "operation"),
+            "+1,024 per operation (95 % interval 1,023 to 1,025)"
         );
+    }
+
+    #[test]
+    fn a_command_is_quoted_for_the_shell() {
+        let words = ["leaklab", "run", "a b", "it's", "", "x;y"].map(str::to_owned);
+        let read = shlex::split(&shell_line(&words)).expect("words");
+        assert_eq!(read, words);
     }
 }

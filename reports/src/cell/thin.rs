@@ -1,8 +1,71 @@
-//! Thinning of long series for the page: the extremes of every bucket of time stay.
+//! Thins long series to what is drawn of them, so that every extreme survives: one series to
+//! its pixel columns, or several over one axis of times.
+
+/// The indices of the points that are drawn on `columns` pixel columns between `first` and
+/// `last`: of each column its lowest and its highest point, in their order.
+///
+/// The thinned picture has in every column the same minimum and maximum as the full one. The
+/// ends of every piece stay. Points whose value is NaN end a piece: one of each run of them is
+/// kept, so that the gap stays a gap. `xs` is ascending.
+///
+/// Time O(n), no memory beyond the result.
+pub fn thinned(xs: &[f64], ys: &[f64], first: f64, last: f64, columns: usize) -> Vec<usize> {
+    let n = xs.len().min(ys.len());
+    if n <= columns.saturating_mul(2) || columns == 0 || last <= first {
+        return (0..n).collect();
+    }
+    let scale = columns as f64 / (last - first);
+    let mut kept = Vec::with_capacity(2 * columns + 8);
+    let mut start = 0;
+    while start < n {
+        let column = column_of(xs[start], first, scale);
+        // The first point that can lie in another column.
+        let bound = first + (column + 1.0) / scale;
+        let mut end = start;
+        let mut lowest = start;
+        let mut highest = start;
+        let nan = ys[start].is_nan();
+        while end < n
+            && (xs[end] < bound || column_of(xs[end], first, scale) <= column)
+            && ys[end].is_nan() == nan
+        {
+            if ys[end] < ys[lowest] {
+                lowest = end;
+            }
+            if ys[end] > ys[highest] {
+                highest = end;
+            }
+            end += 1;
+        }
+        if nan {
+            kept.push(start);
+        } else {
+            let begins = start == 0 || ys[start - 1].is_nan();
+            let ends = end == n || ys[end].is_nan();
+            let of_column = [
+                begins.then_some(start),
+                Some(lowest.min(highest)),
+                Some(lowest.max(highest)),
+                ends.then_some(end - 1),
+            ];
+            for index in of_column.into_iter().flatten() {
+                if kept.last() != Some(&index) {
+                    kept.push(index);
+                }
+            }
+        }
+        start = end.max(start + 1);
+    }
+    kept
+}
+
+fn column_of(x: f64, first: f64, scale: f64) -> f64 {
+    ((x - first) * scale).floor()
+}
 
 /// Series over one shared axis of times.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Thinned {
+pub struct Thinned {
     /// Times, ascending.
     pub times: Vec<f64>,
     /// Values of each series, as long as `times`; NaN is a gap.
@@ -17,7 +80,7 @@ pub(super) struct Thinned {
 /// which hold its smallest and largest value of each series in the order in which they came:
 /// an extreme is never lost, and is displaced by less than a bucket. The very first and last
 /// samples stay as they are. Cost is linear.
-pub(super) fn thin(times: &[f64], series: &[&[f64]], points: usize) -> Thinned {
+pub fn thin_together(times: &[f64], series: &[&[f64]], points: usize) -> Thinned {
     let n = times.len();
     if n <= points.max(4) {
         return Thinned {
@@ -97,6 +160,58 @@ fn extremes_in_order(bucket: &[f64]) -> (f64, f64) {
 mod tests {
     use super::*;
 
+    /// Lowest and highest value of each pixel column.
+    fn extremes(xs: &[f64], ys: &[f64], kept: &[usize], columns: usize) -> Vec<(f64, f64)> {
+        let last = xs[xs.len() - 1];
+        let mut result = vec![(f64::INFINITY, f64::NEG_INFINITY); columns + 1];
+        for &index in kept {
+            let column = (xs[index] / last * columns as f64).floor() as usize;
+            let (low, high) = &mut result[column];
+            *low = low.min(ys[index]);
+            *high = high.max(ys[index]);
+        }
+        result
+    }
+
+    #[test]
+    fn no_pixel_column_differs_in_its_minimum_or_maximum() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for columns in [1, 2, 97, 1400] {
+            let mut time = 0.0;
+            let mut xs = Vec::new();
+            let mut ys = Vec::new();
+            for index in 0..30_000 {
+                // Uneven, with gaps of many columns.
+                time += if random.usize(..5_000) == 0 {
+                    3_000.0
+                } else {
+                    random.f64() * 2.0
+                };
+                xs.push(time);
+                ys.push(f64::from(index) + 500.0 * random.f64());
+            }
+            let last = xs[xs.len() - 1];
+            let all: Vec<usize> = (0..xs.len()).collect();
+            let kept = thinned(&xs, &ys, 0.0, last, columns);
+            assert_eq!(
+                extremes(&xs, &ys, &kept, columns),
+                extremes(&xs, &ys, &all, columns)
+            );
+            assert!(kept.len() <= 2 * (columns + 2), "{}", kept.len());
+            assert!(kept.is_sorted_by(|a, b| a < b));
+        }
+    }
+
+    #[test]
+    fn a_gap_stays_a_gap() {
+        let xs: Vec<f64> = (0..100).map(f64::from).collect();
+        let mut ys = vec![1.0; 100];
+        ys[40..60].fill(f64::NAN);
+        let kept = thinned(&xs, &ys, 0.0, 99.0, 10);
+        let missing = kept.iter().filter(|index| ys[**index].is_nan()).count();
+        assert!((1..=3).contains(&missing), "{kept:?}");
+    }
+
     fn noisy(n: usize) -> (Vec<f64>, Vec<f64>) {
         let mut random = fastrand::Rng::with_seed(7);
         let times = (0..n).map(|i| i as f64 + random.f64() * 0.5).collect();
@@ -107,7 +222,7 @@ mod tests {
     #[test]
     fn short_series_stay_as_they_are() {
         let (times, values) = noisy(100);
-        let thinned = thin(&times, &[&values], 100);
+        let thinned = thin_together(&times, &[&values], 100);
         assert!(!thinned.thinned);
         assert_eq!((thinned.times, thinned.series), (times, vec![values]));
     }
@@ -115,7 +230,7 @@ mod tests {
     #[test]
     fn every_bucket_keeps_its_extremes() {
         let (times, values) = noisy(50_000);
-        let thinned = thin(&times, &[&values], 1_000);
+        let thinned = thin_together(&times, &[&values], 1_000);
         assert!(thinned.times.len() <= 1_000, "{}", thinned.times.len());
         assert!(thinned.times.is_sorted());
         // Point 0 is the first sample, then two points per bucket; each pair must be the
@@ -145,7 +260,7 @@ mod tests {
     #[test]
     fn the_first_and_the_last_sample_are_exact() {
         let (times, values) = noisy(10_000);
-        let thinned = thin(&times, &[&values], 64);
+        let thinned = thin_together(&times, &[&values], 64);
         assert_eq!(thinned.series[0].first(), values.first());
         assert_eq!(thinned.series[0].last(), values.last());
         assert_eq!(thinned.times.last(), times.last());
@@ -158,7 +273,7 @@ mod tests {
         let values: Vec<f64> = (0..2_000)
             .map(|i| if i < 1_000 { f64::NAN } else { 5.0 })
             .collect();
-        let thinned = thin(&times, &[&values], 400);
+        let thinned = thin_together(&times, &[&values], 400);
         let inside = thinned
             .times
             .iter()
@@ -170,7 +285,7 @@ mod tests {
 
     #[test]
     fn equal_times_end() {
-        let thinned = thin(&[3.0; 100], &[&[1.0; 100]], 10);
+        let thinned = thin_together(&[3.0; 100], &[&[1.0; 100]], 10);
         assert!(thinned.times.len() < 10);
     }
 }

@@ -2,10 +2,11 @@
 
 use super::font;
 use super::palette::{Palette, Sizes};
-use super::scale::{Ticks, Unit, time_ticks, value_ticks};
 use super::scene::{Anchor, Colour, Point, Scene, Stroke};
 use super::series::{Phases, TimeMark};
-use super::thin::thinned;
+use super::ticks::{Ticks, time_ticks, value_ticks};
+use crate::cell::MetricUnit;
+use crate::cell::thinned;
 
 /// Labels of marks that fit a picture; further marks are drawn without their names.
 const MOST_MARK_LABELS: usize = 12;
@@ -19,14 +20,14 @@ pub(super) struct Extent {
     pub(super) to_x: f64,
     pub(super) low: f64,
     pub(super) high: f64,
-    pub(super) unit: Unit,
+    pub(super) unit: MetricUnit,
 }
 
 impl Extent {
     /// Around all finite points; values from zero unless some are negative.
     pub(super) fn around<'a>(
         series: impl Iterator<Item = (&'a [f64], &'a [f64])>,
-        unit: Unit,
+        unit: MetricUnit,
     ) -> Self {
         let mut extent = Extent {
             from_x: f64::INFINITY,
@@ -106,7 +107,7 @@ impl Frame {
         let wanted = ((right - left) / (lettering.em * 6.5)).clamp(2.0, 10.0) as usize;
         let x_ticks = match horizontal {
             Horizontal::Time => time_ticks(extent.from_x, extent.to_x, wanted),
-            Horizontal::Count => value_ticks(extent.from_x, extent.to_x, Unit::Count, wanted),
+            Horizontal::Count => value_ticks(extent.from_x, extent.to_x, MetricUnit::Count, wanted),
         };
         let extent = Extent {
             low: y_ticks.marks.first().map_or(extent.low, |mark| mark.0),
@@ -305,7 +306,7 @@ mod tests {
             .iter()
             .map(|x| 1e9 + 900.0 * x + 4e8 * random.f64().powi(8))
             .collect();
-        let extent = Extent::around(std::iter::once((&xs[..], &ys[..])), Unit::Bytes);
+        let extent = Extent::around(std::iter::once((&xs[..], &ys[..])), MetricUnit::Bytes);
         let palette = Palette::new(Theme::Light);
         let outer = [24.0, 90.3, 1280.7, 860.2];
         let frame = Frame::new(

@@ -1,0 +1,36 @@
+//! All that is said of a cell, worked out once: what its columns are called, how its samples
+//! become a judged series, its verdict, how it stands, its figures and costs.
+//!
+//! Commands, results, comparison, pictures and pages ask here, so that they cannot contradict
+//! each other:
+//!
+//! - `metric`: every column with its words and unit, and which of them is the memory
+//! - `series`: the one way from a table of samples to a judgement of it
+//! - `stopped`: whether work stopped before the load did
+//! - `verdict`: the judgement of a cell, as it was stored or made now
+//! - `standing`: what a cell has come to; exit codes, test reports and pages derive from it
+//! - `figures`, `costs`: what the tables show beside the verdict
+//! - `thin`: long series for few pixels
+
+mod costs;
+mod figures;
+mod metric;
+mod series;
+mod standing;
+mod stopped;
+mod thin;
+mod verdict;
+
+pub use costs::{Costs, rise_per_s};
+pub use figures::{Figures, in_load, load_ends, median_in_load, peak, rise_in_load};
+pub use metric::{
+    MEMORY_COLUMNS, Metric, MetricUnit, file_name, memory_judgement, memory_of, memory_of_sample,
+    metric_judgement,
+};
+pub use series::{Readings, marked_windows};
+pub use standing::{Standing, is_as_expected, outcome_words, verdict_words};
+pub use thin::{Thinned, thin_together, thinned};
+pub use verdict::{
+    VerdictError, VerdictOptions, budget_text, growth_text, judge_samples, per_hour, per_operation,
+    stored_or_judged, stored_verdict, write_verdict,
+};

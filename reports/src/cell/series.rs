@@ -1,0 +1,513 @@
+//! The one way from a table of samples to a judgement of it.
+//!
+//! [`Readings`] holds the samples with everything that a judgement takes into account: the load,
+//! the marked windows that are left out of trends, the budget, what each column counts, whether
+//! operations are counted, and whether the work stopped. Every command, picture and page that
+//! says something of a series asks here.
+
+use super::metric::Metric;
+use super::stopped::{Idle, is_work};
+use super::verdict::{VerdictError, VerdictOptions};
+use crate::foreign;
+use leaklab_judge::{
+    Budget, CellJudgement, CellSeries, Explanation, JudgeError, JudgeOptions, Judgement,
+    MetricJudgement, RSS_GRAIN_BYTES, Series, Unit, Verdict, Window, explain, judge, judge_cell,
+};
+use leaklab_run::{Cell, Event, EventKind, Measurement, Phase, SampleTable, columns};
+
+/// Columns that a cell is judged by, besides those that count its work.
+const JUDGED: [&str; 8] = [
+    columns::ALLOCATED_BYTES,
+    columns::ACTIVE_BYTES,
+    columns::RESIDENT_BYTES,
+    columns::USED_BYTES,
+    columns::COMMITTED_BYTES,
+    columns::RSS_BYTES,
+    columns::DESCRIPTORS,
+    columns::THREADS,
+];
+
+/// Growth per operation of things that are counted that is accepted where bytes are held to a
+/// budget per operation: one in a hundred operations may keep one.
+const COUNT_PER_OPERATION: f64 = 0.01;
+
+/// Samples with everything that a judgement of them takes into account.
+#[derive(Debug, Clone)]
+pub struct Readings {
+    table: SampleTable,
+    time_s: Vec<f64>,
+    excluded: Vec<Window>,
+    restarts: Vec<f64>,
+    load: Option<Window>,
+    budget: Budget,
+    limit: Option<f64>,
+    idle: Option<Idle>,
+    /// Why no verdict must be built on them.
+    doubt: Option<String>,
+    /// Whether the columns are those of a cell, and not of a table that somebody else wrote.
+    of_cell: bool,
+}
+
+impl Readings {
+    /// Reads what a cell is judged by, and the columns that `wanted` accepts.
+    ///
+    /// # Errors
+    ///
+    /// [`VerdictError`] if files are missing or damaged, or its budget is not one.
+    pub fn of_cell(
+        cell: &Cell,
+        options: &VerdictOptions,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Self, VerdictError> {
+        let table = cell.samples(|name| Self::is_judged(name) || wanted(name))?;
+        Self::of_samples(cell, table, &cell.events()?, options)
+    }
+
+    /// Whether a cell's judgement looks at a column.
+    pub fn is_judged(column: &str) -> bool {
+        JUDGED.contains(&column) || is_work(column)
+    }
+
+    /// Whether a column tells whether the cell worked.
+    pub fn counts_work(column: &str) -> bool {
+        is_work(column)
+    }
+
+    /// Samples of a cell that have been read already, with its events.
+    ///
+    /// # Errors
+    ///
+    /// [`VerdictError::Budget`] if the budget of its plan is not one.
+    pub fn of_samples(
+        cell: &Cell,
+        table: SampleTable,
+        events: &[Event],
+        options: &VerdictOptions,
+    ) -> Result<Self, VerdictError> {
+        let declared = cell.plan.budget.as_deref().map(str::parse).transpose()?;
+        let measurement = cell.status.measurement.as_ref();
+        let options = VerdictOptions {
+            budget: options.budget.or(declared),
+            ..options.clone()
+        };
+        Ok(Readings {
+            doubt: measurement.and_then(Measurement::doubt),
+            ..Self::of_table(table, events, &options)
+        })
+    }
+
+    /// Samples of which nothing else is known, or with the events of their cell.
+    pub fn of_table(table: SampleTable, events: &[Event], options: &VerdictOptions) -> Self {
+        let excluded = marked_windows(events);
+        let load = table.phase_span_ms(Phase::Load);
+        let mut readings = Readings {
+            time_s: table.elapsed_s(),
+            load: load.map(|(start_ms, end_ms)| Window {
+                start_s: start_ms / 1000.0,
+                end_s: end_ms / 1000.0,
+            }),
+            budget: options.budget.unwrap_or_default(),
+            limit: options.limit_bytes,
+            idle: Idle::find(&table, events, &excluded),
+            doubt: None,
+            excluded,
+            restarts: restarts(events),
+            table,
+            of_cell: true,
+        };
+        readings.budget = countable(readings.budget, readings.operations().is_some());
+        readings
+    }
+
+    /// A table that leaklab did not write.
+    pub fn of_foreign(table: foreign::Table, options: &VerdictOptions) -> Self {
+        let phase_at = |time_s: &f64| match table.load {
+            Some(load) if *time_s < load.start_s => Phase::Warmup,
+            Some(load) if *time_s > load.end_s => Phase::Drain,
+            _ => Phase::Load,
+        };
+        let mut samples = SampleTable {
+            elapsed_ms: table.time_s.iter().map(|s| s * 1000.0).collect(),
+            phase: table.time_s.iter().map(phase_at).collect(),
+            ..SampleTable::default()
+        };
+        let operations = table
+            .operations
+            .map(|counts| (columns::OPS_TOTAL.to_owned(), counts));
+        (samples.names, samples.values) = table.metrics.into_iter().chain(operations).unzip();
+        let mut readings = Readings {
+            time_s: table.time_s,
+            excluded: Vec::new(),
+            restarts: Vec::new(),
+            load: table.load,
+            budget: options.budget.unwrap_or_default(),
+            limit: options.limit_bytes,
+            idle: Idle::find(&samples, &[], &[]),
+            doubt: None,
+            table: samples,
+            of_cell: false,
+        };
+        readings.budget = countable(readings.budget, readings.operations().is_some());
+        readings
+    }
+
+    /// The samples.
+    pub fn table(&self) -> &SampleTable {
+        &self.table
+    }
+
+    /// Seconds of each row.
+    pub fn time_s(&self) -> &[f64] {
+        &self.time_s
+    }
+
+    /// Operations, if there were any.
+    fn operations(&self) -> Option<&[f64]> {
+        self.table
+            .filled_column(columns::OPS_TOTAL)
+            .filter(|counts| counts.iter().any(|count| *count > 0.0))
+    }
+
+    /// What a column is.
+    pub fn metric(&self, column: &str) -> Metric {
+        if self.of_cell {
+            Metric::named(column)
+        } else {
+            Metric::foreign(column)
+        }
+    }
+
+    /// A column as the judge takes it; `None` if it has no value.
+    pub fn series(&self, column: &str) -> Option<Series<'_>> {
+        Some(Series {
+            time_s: &self.time_s,
+            value: self.table.filled_column(column)?,
+            operations: self.operations(),
+            load: None,
+            restarts: &self.restarts,
+            excluded: &self.excluded,
+        })
+    }
+
+    /// What the judge is asked of a column.
+    pub fn options(&self, column: &str) -> JudgeOptions {
+        let metric = self.metric(column);
+        let unit = metric.unit.judged();
+        let of_bytes = JudgeOptions {
+            budget: self.budget,
+            unit,
+            limit: self.limit,
+            load: self.load,
+            exact: self.of_cell && column == columns::ALLOCATED_BYTES,
+            grain: match column {
+                columns::RSS_BYTES => RSS_GRAIN_BYTES,
+                _ => 0.0,
+            },
+            ..JudgeOptions::default()
+        };
+        match unit {
+            // The budget of a cell is of its bytes; who names a column means that column.
+            Unit::Count if self.of_cell => JudgeOptions {
+                limit: None,
+                budget: match self.budget {
+                    Budget::BytesPerOperation(_) => Budget::BytesPerOperation(COUNT_PER_OPERATION),
+                    _ => Budget::Default,
+                },
+                ..of_bytes
+            },
+            _ => of_bytes,
+        }
+    }
+
+    /// Judges one column on its own. Where the work stopped it is never `no-leak`.
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError`] as the judge gives it; `Empty` if the column has no value.
+    pub fn judge_column(&self, column: &str) -> Result<Judgement, JudgeError> {
+        let series = self.series(column).ok_or(JudgeError::Empty)?;
+        let options = self.options(column);
+        let mut judgement = judge(&series, &options)?;
+        if let Some(doubt) = &self.doubt {
+            distrust(&mut judgement, doubt);
+        }
+        let (None, Some(idle)) = (&self.doubt, &self.idle) else {
+            return Ok(judgement);
+        };
+        let worked = |load: Window| {
+            let options = JudgeOptions {
+                load: Some(load),
+                ..options
+            };
+            judge(&series, &options).ok()
+        };
+        let leaked = (judgement.verdict != Verdict::Leak)
+            .then(|| idle.working_part().and_then(worked))
+            .flatten()
+            .filter(|judgement| judgement.verdict == Verdict::Leak);
+        let mut judgement = leaked.unwrap_or(judgement);
+        idle.withhold(&mut judgement);
+        Ok(judgement)
+    }
+
+    /// How the judge comes to its verdict on a column; `None` if it cannot be judged.
+    pub fn explain(&self, column: &str) -> Option<Explanation> {
+        let explained = explain(&self.series(column)?, &self.options(column));
+        explained.ok().map(|(_, explanation)| explanation)
+    }
+
+    /// Judges one column as if the cell had no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Readings::judge_column`].
+    pub fn judge_alone(&self, column: &str) -> Result<CellJudgement, JudgeError> {
+        let judgement = self.judge_column(column)?;
+        let stopped = self.idle.as_ref().and_then(Idle::stopped_after_s);
+        Ok(CellJudgement {
+            verdict: judgement.verdict,
+            kind: judgement.kind,
+            metric: column.to_owned(),
+            reason: judgement.reason.clone(),
+            stopped_working_after_s: stopped,
+            metrics: vec![MetricJudgement {
+                metric: column.to_owned(),
+                judgement,
+            }],
+        })
+    }
+
+    /// Judges all that a cell is judged by.
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError`] as the judge gives it; `Empty` if nothing was sampled.
+    pub fn judge(&self) -> Result<CellJudgement, JudgeError> {
+        let column = |name| self.table.filled_column(name);
+        let allocated = column(columns::ALLOCATED_BYTES);
+        let committed = column(columns::COMMITTED_BYTES);
+        let series = CellSeries {
+            time_s: &self.time_s,
+            operations: self.operations(),
+            load: None,
+            restarts: &self.restarts,
+            allocated_bytes: allocated.or(column(columns::USED_BYTES)),
+            allocated_is_exact: allocated.is_some(),
+            active_bytes: column(columns::ACTIVE_BYTES),
+            resident_bytes: column(columns::RESIDENT_BYTES),
+            rss_bytes: column(columns::RSS_BYTES),
+            descriptors: column(columns::DESCRIPTORS),
+            threads: column(columns::THREADS),
+            others: committed
+                .map(|values| (columns::COMMITTED_BYTES.to_owned(), values, Unit::Bytes))
+                .into_iter()
+                .collect(),
+            excluded: &self.excluded,
+        };
+        let options = JudgeOptions {
+            budget: self.budget,
+            limit: self.limit,
+            load: self.load,
+            ..JudgeOptions::default()
+        };
+        let mut judgement = judge_cell(&series, &options)?;
+        if let Some(idle) = &self.idle {
+            // What it did while it worked may be clear where the whole is not.
+            let leaks = |judgement: &CellJudgement| judgement.verdict == Verdict::Leak;
+            let worked = |load: Window| {
+                let options = JudgeOptions {
+                    load: Some(load),
+                    ..options
+                };
+                judge_cell(&series, &options).ok().filter(leaks)
+            };
+            if !leaks(&judgement)
+                && let Some(worked) = idle.working_part().and_then(worked)
+            {
+                judgement = worked;
+            }
+            idle.mark(&mut judgement);
+        }
+        if let Some(doubt) = &self.doubt {
+            for metric in &mut judgement.metrics {
+                distrust(&mut metric.judgement, doubt);
+            }
+            judgement.verdict = Verdict::Inconclusive;
+            judgement.kind = None;
+            judgement.reason = doubted(doubt);
+        }
+        if allocated.is_none() {
+            // The judge knows one live heap; here it was a managed runtime's.
+            rename(
+                &mut judgement,
+                columns::ALLOCATED_BYTES,
+                columns::USED_BYTES,
+            );
+        }
+        Ok(judgement)
+    }
+}
+
+/// A verdict is no better than the measurement below it.
+fn distrust(judgement: &mut Judgement, doubt: &str) {
+    judgement.verdict = Verdict::Inconclusive;
+    judgement.kind = None;
+    judgement.reason = doubted(doubt);
+}
+
+fn doubted(doubt: &str) -> String {
+    format!("the measurement is too bad to judge: {doubt}")
+}
+
+/// A program that counts nothing cannot be held to a budget per operation.
+fn countable(budget: Budget, counted: bool) -> Budget {
+    match budget {
+        Budget::BytesPerOperation(_) if !counted => Budget::Default,
+        budget => budget,
+    }
+}
+
+/// The marks with a length: windows that are left out of trends.
+pub fn marked_windows(events: &[Event]) -> Vec<Window> {
+    let windows = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Mark {
+            duration_ms: Some(duration_ms),
+            ..
+        } => Some(Window {
+            start_s: event.elapsed_ms / 1000.0,
+            end_s: (event.elapsed_ms + duration_ms) / 1000.0,
+        }),
+        _ => None,
+    });
+    windows.collect()
+}
+
+/// The times, in seconds, at which the program is known to have begun anew.
+fn restarts(events: &[Event]) -> Vec<f64> {
+    let restarts = events
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::Restart))
+        .map(|event| event.elapsed_ms / 1000.0);
+    restarts.collect()
+}
+
+/// Calls a metric by the name of the column that it came from.
+fn rename(judgement: &mut CellJudgement, from: &str, to: &str) {
+    let names = judgement
+        .metrics
+        .iter_mut()
+        .map(|metric| &mut metric.metric);
+    for name in names.chain([&mut judgement.metric]) {
+        if name == from {
+            to.clone_into(name);
+        }
+    }
+    if let Some(rest) = judgement.reason.strip_prefix(from) {
+        judgement.reason = format!("{to}{rest}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metric::MetricUnit;
+    use super::*;
+
+    /// 600 rows a second apart.
+    fn table(columns: &[(&str, &dyn Fn(f64) -> f64)]) -> SampleTable {
+        let elapsed_ms: Vec<f64> = (0..600).map(|row| f64::from(row) * 1000.0).collect();
+        SampleTable {
+            phase: vec![Phase::Load; elapsed_ms.len()],
+            names: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            values: columns
+                .iter()
+                .map(|(_, value)| elapsed_ms.iter().map(|ms| value(ms / 1000.0)).collect())
+                .collect(),
+            elapsed_ms,
+            ..SampleTable::default()
+        }
+    }
+
+    fn judged(table: SampleTable, events: &[Event]) -> CellJudgement {
+        Readings::of_table(table, events, &VerdictOptions::default())
+            .judge()
+            .expect("a judgement")
+    }
+
+    fn noise(s: f64) -> f64 {
+        1e3 * (s * 1.7).sin()
+    }
+
+    #[test]
+    fn a_managed_heap_is_called_by_its_column_and_is_the_memory() {
+        let growing = |s: f64| 5e7 + 1e4 * s + noise(s);
+        let flat = |s: f64| 9e7 + noise(s);
+        let judgement = judged(
+            table(&[("used_bytes", &growing), ("rss_bytes", &flat)]),
+            &[],
+        );
+        assert_eq!(judgement.metric, "used_bytes");
+        assert_eq!(judgement.verdict, Verdict::Leak);
+        let memory = super::super::memory_judgement(&judgement).expect("the memory");
+        assert_eq!(memory.metric, "used_bytes");
+    }
+
+    #[test]
+    fn a_marked_window_is_left_out_of_every_judgement() {
+        let jump = |s: f64| 5e7 + noise(s) + 2e4 * (s.clamp(200.0, 300.0) - 200.0);
+        let mark = Event {
+            elapsed_ms: 195_000.0,
+            kind: EventKind::Mark {
+                name: "fault".to_owned(),
+                duration_ms: Some(110_000.0),
+            },
+        };
+        let readings = Readings::of_table(
+            table(&[("rss_bytes", &jump)]),
+            &[mark],
+            &VerdictOptions::default(),
+        );
+        let series = readings.series("rss_bytes").expect("a series");
+        assert_eq!(series.excluded.len(), 1);
+        assert_eq!(
+            readings.judge().expect("a judgement").verdict,
+            readings.judge_column("rss_bytes").expect("one").verdict
+        );
+    }
+
+    #[test]
+    fn a_foreign_column_is_judged_in_its_own_unit() {
+        let foreign = foreign::Table {
+            time_s: (0..1_440).map(|row| f64::from(row) * 5.0).collect(),
+            metrics: vec![(
+                "threads".to_owned(),
+                (0..1_440)
+                    .map(|row| 50.0 + (f64::from(row) * 5.0 / 36.0).floor())
+                    .collect(),
+            )],
+            ..foreign::Table::default()
+        };
+        let readings = Readings::of_foreign(foreign, &VerdictOptions::default());
+        assert_eq!(readings.metric("threads").unit, MetricUnit::Count);
+        let judgement = readings.judge_alone("threads").expect("a judgement");
+        assert_eq!(judgement.verdict, Verdict::Leak, "{}", judgement.reason);
+    }
+
+    #[test]
+    fn a_program_that_did_nothing_has_shown_nothing() {
+        let flat = |s: f64| 5e7 + noise(s);
+        let none = |_: f64| 0.0;
+        let judgement = judged(table(&[("ops_total", &none), ("rss_bytes", &flat)]), &[]);
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+        assert!(
+            judgement.reason.contains("no operation"),
+            "{}",
+            judgement.reason
+        );
+        assert!(
+            judgement
+                .metrics
+                .iter()
+                .all(|one| one.judgement.verdict != Verdict::NoLeak)
+        );
+    }
+}
