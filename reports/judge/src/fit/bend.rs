@@ -3,7 +3,8 @@
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::settled::TEST_ERROR;
 use crate::stats::autoregression;
-use crate::stats::student::t_quantile;
+use crate::stats::regression::Fit;
+use crate::stats::student::t_cdf;
 use crate::track::{Track, spacing};
 
 /// A change of slope at a place, tested.
@@ -19,49 +20,64 @@ pub(crate) struct Bend {
     pub degrees: f64,
 }
 
-/// Tests whether the slope changes at `share` of the way through `track`.
-pub(crate) fn bend_at(
-    track: &Track,
-    regressors: &Regressors,
-    share: f64,
+/// A line through a part, to be tested for bends at several places.
+pub(crate) struct BendTest<'a> {
+    track: &'a Track,
     grain: f64,
-) -> Option<Bend> {
-    let span = track.span();
-    let mut model = columns(&track.x, regressors);
-    let hinge: Vec<f64> = model[1].iter().map(|u| (u - share).max(0.0)).collect();
-    let before = model[1].iter().filter(|&&u| u < share).count();
-    if before < 3 || track.len() - before < 3 || track.len() < model.len() + 3 {
-        return None;
+    columns: Vec<Vec<f64>>,
+    line: Fit,
+    spacing: Vec<f64>,
+}
+
+impl<'a> BendTest<'a> {
+    /// Fits the line. `None` where there is none.
+    pub fn new(track: &'a Track, regressors: &Regressors, grain: f64) -> Option<Self> {
+        let columns = columns(&track.x, regressors);
+        Some(Self {
+            line: fit(&columns, &track.y)?,
+            spacing: spacing(&track.x),
+            track,
+            grain,
+            columns,
+        })
     }
-    model.push(hinge);
-    let fitted = fit(&model, &track.y)?;
-    let last = model.len() - 1;
-    let spacing = spacing(&track.x);
-    let memory = autoregression::estimate(&fitted.residuals, &spacing, model.len());
-    let variance = autoregression::weighted_variance(&memory, &fitted.weights[last], &spacing);
-    let sigma = (fitted.rss() / track.len() as f64).sqrt();
-    let grain = if sigma < grain { grain } else { 0.0 };
-    let change = fitted.coefficients[last];
-    let error = variance
-        .sqrt()
-        .hypot(2.0 * grain)
-        .max(1e-9 * fitted.coefficients[1].abs());
-    let t = if change == 0.0 {
-        0.0
-    } else {
-        change / error.max(f64::MIN_POSITIVE)
-    };
-    Some(Bend {
-        before: fitted.coefficients[1] / span,
-        after: (fitted.coefficients[1] + change) / span,
-        t,
-        degrees: memory.degrees,
-    })
+
+    /// Tests whether the slope changes at `share` of the way through the part.
+    pub fn at(&self, share: f64) -> Option<Bend> {
+        let points = self.track.len();
+        let axis = &self.columns[1];
+        let before = axis.iter().filter(|&&u| u < share).count();
+        if before < 3 || points - before < 3 || points < self.columns.len() + 3 {
+            return None;
+        }
+        let hinge: Vec<f64> = axis.iter().map(|u| (u - share).max(0.0)).collect();
+        let fitted = self.line.with(&hinge)?;
+        let parameters = fitted.coefficients.len();
+        let memory = autoregression::estimate(&fitted.residuals, &self.spacing, parameters);
+        let variance = autoregression::weighted_variance(&memory, &fitted.weights, &self.spacing);
+        let rss: f64 = fitted.residuals.iter().map(|r| r * r).sum();
+        let sigma = (rss / points as f64).sqrt();
+        let grain = if sigma < self.grain { self.grain } else { 0.0 };
+        let (slope, change) = (fitted.coefficients[1], fitted.coefficients[parameters - 1]);
+        let error = variance.sqrt().hypot(2.0 * grain).max(1e-9 * slope.abs());
+        let t = if change == 0.0 {
+            0.0
+        } else {
+            change / error.max(f64::MIN_POSITIVE)
+        };
+        let span = self.track.span();
+        Some(Bend {
+            before: slope / span,
+            after: (slope + change) / span,
+            t,
+            degrees: memory.degrees,
+        })
+    }
 }
 
 /// Whether a bend is within chance, or too small to matter beside the distance to the budget.
 pub(crate) fn is_harmless(bend: &Bend, budget: f64) -> bool {
-    if bend.t.abs() < t_quantile(1.0 - TEST_ERROR, bend.degrees.max(6.0)) {
+    if t_cdf(bend.t.abs(), bend.degrees.max(6.0)) < 1.0 - TEST_ERROR {
         return true;
     }
     let (before, after) = (bend.before - budget, bend.after - budget);

@@ -9,6 +9,7 @@ use crate::stats::quantile::robust_sigma;
 use crate::stats::regression::Fit;
 use crate::stats::student::{t_cdf, t_quantile};
 use crate::track::{Track, coarse, spacing};
+use std::borrow::Cow;
 
 /// One estimate of how precise a slope is.
 #[derive(Debug, Clone, Copy)]
@@ -69,22 +70,71 @@ impl Line {
     }
 }
 
-/// Fits a line with jumps at `steps` to `track`. `None` below five points.
-pub(crate) fn fit_line(track: &Track, regressors: &Regressors, grain: f64) -> Option<Line> {
-    let track = without_outliers(track, regressors)?;
-    let span = track.span();
-    if track.len() < 5 || span <= 0.0 {
+/// A line fitted to points without outliers, and its precision by the memory of the noise alone.
+struct Plain<'a> {
+    track: Cow<'a, Track>,
+    columns: Vec<Vec<f64>>,
+    fitted: Fit,
+    memory: Memory,
+    precision: Precision,
+}
+
+fn fit_plain<'a>(track: &'a Track, regressors: &Regressors) -> Option<Plain<'a>> {
+    if track.len() < 5 {
         return None;
     }
-    let columns_fine = columns(&track.x, regressors);
-    let fitted = fit(&columns_fine, &track.y)?;
-    let spacing_fine = spacing(&track.x);
-    let memory = autoregression::estimate(&fitted.residuals, &spacing_fine, columns_fine.len());
-    let variance = autoregression::weighted_variance(&memory, &fitted.weights[1], &spacing_fine);
-    let mut precision = vec![Precision {
-        standard_error: variance.sqrt() / span,
-        degrees: memory.degrees,
-    }];
+    let mut track = Cow::Borrowed(track);
+    let mut columns_of = columns(&track.x, regressors);
+    let mut fitted = fit(&columns_of, &track.y)?;
+    if let Some(kept) = without_outliers(&track, &fitted) {
+        columns_of = columns(&kept.x, regressors);
+        fitted = fit(&columns_of, &kept.y)?;
+        track = Cow::Owned(kept);
+    }
+    let span = track.span();
+    if span <= 0.0 {
+        return None;
+    }
+    let spacing = spacing(&track.x);
+    let memory = autoregression::estimate(&fitted.residuals, &spacing, columns_of.len());
+    let variance = autoregression::weighted_variance(&memory, &fitted.weights(1), &spacing);
+    Some(Plain {
+        precision: Precision {
+            standard_error: variance.sqrt() / span,
+            degrees: memory.degrees,
+        },
+        columns: columns_of,
+        track,
+        fitted,
+        memory,
+    })
+}
+
+/// Half the width that the interval of the line's slope has at least: by one of the estimates
+/// of [`fit_line`].
+pub(crate) fn least_half_width(
+    track: &Track,
+    regressors: &Regressors,
+    confidence: f64,
+) -> Option<f64> {
+    let Precision {
+        standard_error,
+        degrees,
+    } = fit_plain(track, regressors)?.precision;
+    Some(t_quantile(0.5 + confidence / 2.0, degrees) * standard_error)
+}
+
+/// Fits a line with jumps at `steps` to `track`. `None` below five points.
+pub(crate) fn fit_line(track: &Track, regressors: &Regressors, grain: f64) -> Option<Line> {
+    let Plain {
+        track,
+        columns: columns_fine,
+        fitted,
+        memory,
+        precision,
+    } = fit_plain(track, regressors)?;
+    let span = track.span();
+    let mut precision = vec![precision];
     precision.push(newey_west(&fitted, memory.rho, span));
     let plain = columns(&track.x, &regressors.without_cycle()).len();
     if let Some(coarser) = coarse_precision(&track, regressors, &columns_fine[plain..], &fitted) {
@@ -116,7 +166,7 @@ pub(crate) fn fit_line(track: &Track, regressors: &Regressors, grain: f64) -> Op
 
 /// Precision by Newey and West's long-run variance of the slope's own score.
 fn newey_west(fitted: &Fit, rho: f64, span: f64) -> Precision {
-    let weights = &fitted.weights[1];
+    let weights = &fitted.weights(1);
     let n = weights.len();
     let parameters = fitted.coefficients.len();
     let score: Vec<f64> = weights
@@ -157,25 +207,24 @@ fn coarse_precision(
     let fitted = fit(&columns, &grouped.y)?;
     let spacing = spacing(&grouped.x);
     let memory = autoregression::estimate(&fitted.residuals, &spacing, columns.len());
-    let variance = autoregression::weighted_variance(&memory, &fitted.weights[1], &spacing);
+    let variance = autoregression::weighted_variance(&memory, &fitted.weights(1), &spacing);
     Some(Precision {
         standard_error: variance.sqrt() / grouped.span(),
         degrees: memory.degrees,
     })
 }
 
-/// Leaves out points far off the line, if they are few and the line fits the others.
-fn without_outliers(track: &Track, regressors: &Regressors) -> Option<Track> {
+/// The points of `track` that are not far off `fitted`, if some are, few enough to be left out.
+fn without_outliers(track: &Track, fitted: &Fit) -> Option<Track> {
     if track.len() < 12 {
-        return Some(track.clone());
+        return None;
     }
-    let fitted = fit(&columns(&track.x, regressors), &track.y)?;
     let limit = 6.0 * robust_sigma(&fitted.residuals);
     let kept: Vec<usize> = (0..track.len())
         .filter(|&i| fitted.residuals[i].abs() <= limit)
         .collect();
     if kept.len() == track.len() || kept.len() * 20 < track.len() * 19 {
-        return Some(track.clone());
+        return None;
     }
     Some(Track {
         x: kept.iter().map(|&i| track.x[i]).collect(),

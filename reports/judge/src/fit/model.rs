@@ -83,13 +83,25 @@ pub(crate) struct Cycle {
 /// The harmonics of a cycle, a cosine and a sine of each.
 pub(crate) fn waves(x: &[f64], period: f64, harmonics: usize) -> Vec<Vec<f64>> {
     let turn = std::f64::consts::TAU / period;
-    (1..=harmonics)
-        .flat_map(|harmonic| {
-            let angle = move |v: &f64| harmonic as f64 * turn * v;
-            [
-                x.iter().map(|v| angle(v).cos()).collect(),
-                x.iter().map(|v| angle(v).sin()).collect(),
-            ]
-        })
-        .collect()
+    let first: Vec<(f64, f64)> = x.iter().map(|v| (turn * v).sin_cos()).collect();
+    let mut waves = vec![
+        first
+            .iter()
+            .map(|(_, cosine)| *cosine)
+            .collect::<Vec<f64>>(),
+        first.iter().map(|(sine, _)| *sine).collect(),
+    ];
+    // A harmonic more is a turn further at each point.
+    for _ in 1..harmonics {
+        let last = waves.len() - 2;
+        let turned = |further: fn((f64, f64), (f64, f64)) -> f64| {
+            let both = waves[last].iter().zip(&waves[last + 1]).zip(&first);
+            both.map(|((c, s), (sine, cosine))| further((*c, *s), (*cosine, *sine)))
+                .collect()
+        };
+        let cosines = turned(|(c, s), (cosine, sine)| c * cosine - s * sine);
+        let sines = turned(|(c, s), (cosine, sine)| s * cosine + c * sine);
+        waves.extend([cosines, sines]);
+    }
+    waves
 }

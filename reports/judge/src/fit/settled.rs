@@ -1,7 +1,7 @@
 //! The end of the warm-up: the earliest place after which the series is straight.
 
-use crate::fit::bend::{bend_at, is_harmless};
-use crate::fit::line::fit_line;
+use crate::fit::bend::{BendTest, is_harmless};
+use crate::fit::line::{fit_line, least_half_width};
 use crate::fit::model::Regressors;
 use crate::policy::settled::{FEWEST, LATER_FEWEST, NARROWER, PLACES, STARTS};
 use crate::policy::verdict::DECIDING_CONFIDENCE;
@@ -53,19 +53,22 @@ pub(crate) fn find_later(
     grain: f64,
     first: usize,
 ) -> Option<usize> {
+    let from = |start: usize| track.slice(start..track.len());
     let width = |start: usize| {
-        fit_line(&track.slice(start..track.len()), regressors, grain)
-            .map(|line| line.half_width(DECIDING_CONFIDENCE))
+        fit_line(&from(start), regressors, grain).map(|line| line.half_width(DECIDING_CONFIDENCE))
     };
     let narrow = NARROWER * width(first)?;
     let mut later: Vec<(usize, f64)> = starts(track)
         .filter(|&start| start > first && track.len() - start >= LATER_FEWEST)
+        .filter(|&start| {
+            least_half_width(&from(start), regressors, DECIDING_CONFIDENCE)
+                .is_some_and(|least| least < narrow)
+        })
         .filter_map(|start| Some((start, width(start)?)))
         .filter(|&(_, width)| width < narrow)
         .collect();
     later.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let straight =
-        |start: usize| is_straight(&track.slice(start..track.len()), regressors, budget, grain);
+    let straight = |start: usize| is_straight(&from(start), regressors, budget, grain);
     later
         .into_iter()
         .map(|(start, _)| start)
@@ -84,8 +87,11 @@ fn starts(track: &Track) -> impl Iterator<Item = usize> + '_ {
 
 /// Whether no bend is found in `part` but harmless ones.
 fn is_straight(part: &Track, regressors: &Regressors, budget: f64, grain: f64) -> bool {
+    let Some(test) = BendTest::new(part, regressors, grain) else {
+        return true;
+    };
     PLACES
         .iter()
-        .filter_map(|&place| bend_at(part, regressors, place, grain))
+        .filter_map(|&place| test.at(place))
         .all(|bend| is_harmless(&bend, budget))
 }

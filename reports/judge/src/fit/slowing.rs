@@ -3,6 +3,7 @@
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::slowing::{MARGIN, POINTS, SECOND_CURVE};
 use crate::stats::autoregression;
+use crate::stats::regression::Fit;
 use crate::track::{Track, coarse, spacing};
 
 /// The comparison of both families of curves.
@@ -49,12 +50,8 @@ pub(crate) fn compare_with_slowing(
     let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
     let range = spread(&track.y);
     let floor = track.len() as f64 * (grain * grain / 12.0 + (1e-6 * range).powi(2));
-    let rss_of = |model: &[Vec<f64>], curve: Vec<f64>| {
-        let model = [model, &[curve]].concat();
-        fit(&model, &track.y).map_or(f64::INFINITY, |fitted| fitted.rss())
-    };
-    let line_rss = fit(&base, &track.y)?.rss();
-    let lasting = lasting_curves(&base, &u, &rss_of)
+    let line = fit(&base, &track.y)?;
+    let lasting = lasting_curves(&base, &line, &u, &track.y)
         .into_iter()
         .filter_map(|curves| {
             let second = curves.len() > 1;
@@ -75,18 +72,15 @@ pub(crate) fn compare_with_slowing(
         (fitted.coefficients[1] + closing_slope(&fitted.coefficients, model, &base)) / span;
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
+    let level = fit(&level, &track.y)?;
     let fading = FADING
         .iter()
-        .map(|family| {
-            family
-                .best(|scale| rss_of(&level, family.curve(&u, scale)))
-                .1
-        })
+        .map(|family| family.best_beside(&level, &u).1)
         .fold(f64::INFINITY, f64::min);
     let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
     Some(Comparison {
         advantage: against(fitted.rss()),
-        advantage_of_line: against(line_rss),
+        advantage_of_line: against(line.rss()),
         lasting_slope,
     })
 }
@@ -157,20 +151,53 @@ const FADING: [Family; 5] = [
 
 impl Family {
     fn curve(&self, u: &[f64], scale: f64) -> Vec<f64> {
-        u.iter()
-            .map(|&v| match self.form {
-                Form::Exponential => (-v / scale).exp(),
-                Form::Stretched(power) => (-(v / scale).powf(power)).exp(),
-                Form::Logarithm => (1.0 + v / scale).ln(),
-                Form::Power => v.powf(scale),
-                Form::Bend => (v - scale).max(0.0),
-            })
+        self.prepared(u)
+            .into_iter()
+            .map(|v| self.at(v, scale))
             .collect()
+    }
+
+    /// What of the axis does not depend on the scale, worked out once.
+    fn prepared(&self, u: &[f64]) -> Vec<f64> {
+        match self.form {
+            Form::Stretched(power) => u.iter().map(|v| v.powf(power)).collect(),
+            Form::Power => u.iter().map(|v| v.ln()).collect(),
+            _ => u.to_vec(),
+        }
+    }
+
+    /// The curve at a prepared place.
+    fn at(&self, v: f64, scale: f64) -> f64 {
+        match self.form {
+            Form::Exponential => (-v / scale).exp(),
+            Form::Stretched(power) => (-v / scale.powf(power)).exp(),
+            Form::Logarithm => (1.0 + v / scale).ln(),
+            Form::Power => (scale * v).exp(),
+            Form::Bend => (v - scale).max(0.0),
+        }
+    }
+
+    /// The scale whose curve, beside `model`, leaves the least sum of squares, and that sum.
+    fn best_beside(&self, model: &Fit, u: &[f64]) -> (f64, f64) {
+        let prepared = self.prepared(u);
+        let factor = |scale: f64| match self.form {
+            Form::Stretched(power) => scale.powf(power),
+            _ => scale,
+        };
+        self.best(|scale| {
+            let factor = factor(scale);
+            let curve: Vec<f64> = match self.form {
+                Form::Stretched(_) => prepared.iter().map(|v| (-v / factor).exp()).collect(),
+                _ => prepared.iter().map(|&v| self.at(v, scale)).collect(),
+            };
+            model.rss_with(&[&curve]).unwrap_or(f64::INFINITY)
+        })
     }
 
     /// The scale with the smallest `loss`, by a grid and a golden section about its best.
     fn best(&self, loss: impl Fn(f64) -> f64) -> (f64, f64) {
         const GRID: i32 = 12;
+        const GOLDEN: f64 = 0.618_033_988_75;
         let step = (self.to / self.from).ln() / f64::from(GRID);
         let at = |i: f64| self.from * (step * i).exp();
         let (mut best, mut least) = (0, f64::INFINITY);
@@ -184,45 +211,48 @@ impl Family {
             f64::from((best - 1).max(0)),
             f64::from((best + 1).min(GRID)),
         );
-        let golden = 0.618_033_988_75;
         let mut result = (at(f64::from(best)), least);
-        for _ in 0..14 {
-            let (a, b) = (high - golden * (high - low), low + golden * (high - low));
-            let (at_a, at_b) = (loss(at(a)), loss(at(b)));
-            if at_a < at_b {
-                high = b;
-            } else {
-                low = a;
+        let mut asked = |place: f64| {
+            let value = loss(at(place));
+            if value < result.1 {
+                result = (at(place), value);
             }
-            for (place, value) in [(a, at_a), (b, at_b)] {
-                if value < result.1 {
-                    result = (at(place), value);
-                }
+            value
+        };
+        let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+        let (mut at_a, mut at_b) = (asked(a), asked(b));
+        for _ in 1..14 {
+            if at_a < at_b {
+                (high, b, at_b) = (b, a, at_a);
+                a = high - GOLDEN * (high - low);
+                at_a = asked(a);
+            } else {
+                (low, a, at_a) = (a, b, at_b);
+                b = low + GOLDEN * (high - low);
+                at_b = asked(b);
             }
         }
         result
     }
 }
 
-/// The sum of squares that a model leaves when a curve is added to it.
-type ResidualOf<'a> = dyn Fn(&[Vec<f64>], Vec<f64>) -> f64 + 'a;
-
-/// The best warm-up of each kind: an exponential, a bend, two exponentials.
-fn lasting_curves(base: &[Vec<f64>], u: &[f64], rss_of: &ResidualOf<'_>) -> Vec<Vec<Vec<f64>>> {
+/// The best warm-up of each kind beside `line`, the fit of `base` to `y`: an exponential, a
+/// bend, two exponentials.
+fn lasting_curves(base: &[Vec<f64>], line: &Fit, u: &[f64], y: &[f64]) -> Vec<Vec<Vec<f64>>> {
+    let best = |family: &Family, model: &Fit| family.curve(u, family.best_beside(model, u).0);
     let mut all: Vec<Vec<Vec<f64>>> = WARM_UPS
         .iter()
-        .map(|family| {
-            let (scale, _) = family.best(|scale| rss_of(base, family.curve(u, scale)));
-            vec![family.curve(u, scale)]
-        })
+        .map(|family| vec![best(family, line)])
         .collect();
     // A fast beginning and a slow one: each is fitted again beside the other.
     let family = &WARM_UPS[0];
     let mut pair = [all[0][0].clone(), all[0][0].clone()];
     for round in 0..3 {
         let model = [base, &[pair[round % 2].clone()]].concat();
-        let (scale, _) = family.best(|scale| rss_of(&model, family.curve(u, scale)));
-        pair[(round + 1) % 2] = family.curve(u, scale);
+        let Some(model) = fit(&model, y) else {
+            break;
+        };
+        pair[(round + 1) % 2] = best(family, &model);
     }
     all.push(pair.to_vec());
     all

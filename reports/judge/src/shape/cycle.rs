@@ -3,10 +3,11 @@
 use crate::fit::model::{Cycle, Regressors, columns, fit, waves};
 use crate::policy::cycle::{
     CYCLE_POINTS, CYCLE_SHARE, FEW_CYCLES, FEW_CYCLES_SHARE, FEW_DAYS_SHARE, FEWEST_CYCLES,
-    FEWEST_DAYS, GRID, HALVED, HARMONIC_GAIN, MANY_CYCLES, MANY_CYCLES_SHARE, MOST_HARMONICS,
-    PEAKS, POINTS_PER_CYCLE, POINTS_PER_HARMONIC, WARM_UP,
+    FEWEST_DAYS, GRID, HALVED, HARMONIC_GAIN, HOPELESS, MANY_CYCLES, MANY_CYCLES_SHARE,
+    MOST_HARMONICS, PEAKS, POINTS_PER_CYCLE, POINTS_PER_HARMONIC, WARM_UP,
 };
 use crate::stats::autoregression::lag_one_correlation;
+use crate::stats::regression::{Fit, dot};
 use crate::track::{Track, coarse};
 
 /// The cycle that dominates `track`, or what follows its warm-up, if there is one. `day` is
@@ -49,8 +50,8 @@ struct Search<'a> {
     track: &'a Track,
     /// Columns of the model without a cycle.
     base: Vec<Vec<f64>>,
-    /// What that model leaves.
-    residuals: Vec<f64>,
+    /// That model fitted, and what it leaves.
+    line: Fit,
     rss: f64,
 }
 
@@ -64,15 +65,20 @@ impl<'a> Search<'a> {
         (rss > 0.0 && alike > 0.2).then_some(Self {
             track,
             base,
-            residuals: line.residuals,
+            line,
             rss,
         })
     }
 
     /// Share of the variance about the line that a cycle of this length explains.
     fn share(&self, period: f64, harmonics: usize) -> f64 {
-        let model = [&self.base[..], &waves(&self.track.x, period, harmonics)].concat();
-        fit(&model, &self.track.y).map_or(0.0, |fitted| 1.0 - fitted.rss() / self.rss)
+        let waves = waves(&self.track.x, period, harmonics);
+        let borrowed: Vec<&[f64]> = waves.iter().map(Vec::as_slice).collect();
+        let left = match self.track.len() < self.base.len() + borrowed.len() {
+            true => None,
+            false => self.line.rss_with(&borrowed),
+        };
+        left.map_or(0.0, |rss| 1.0 - rss / self.rss)
     }
 
     fn is_daily(&self, day: f64) -> bool {
@@ -92,8 +98,16 @@ impl<'a> Search<'a> {
     /// The length of the cycle, found at the highest peaks of the periodogram.
     fn period(&self) -> Option<f64> {
         let span = self.track.span();
-        let (cycles, explained) = self
-            .peaks()
+        let peaks = self.peaks();
+        let hopeful =
+            |cycles: f64| self.share(span / cycles, 2) > HOPELESS * wanted_share(cycles + GRID);
+        if !peaks
+            .iter()
+            .any(|&peak| hopeful(peak) || hopeful(0.5 * peak))
+        {
+            return None;
+        }
+        let (cycles, explained) = peaks
             .into_iter()
             .map(|cycles| self.refined(cycles))
             .max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -112,22 +126,13 @@ impl<'a> Search<'a> {
 
     /// The highest peaks of the periodogram, in cycles over the series.
     fn peaks(&self) -> Vec<f64> {
-        let span = self.track.span();
         let most = self.track.len() as f64 / POINTS_PER_CYCLE;
         let count = ((most - FEWEST_CYCLES) / GRID).floor().max(0.0) as usize + 1;
-        let power = |cycles: f64| {
-            let turn = std::f64::consts::TAU * cycles / span;
-            let (mut even, mut odd) = (0.0, 0.0);
-            for (x, residual) in self.track.x.iter().zip(&self.residuals) {
-                let (sine, cosine) = (turn * x).sin_cos();
-                even += cosine * residual;
-                odd += sine * residual;
-            }
-            even * even + odd * odd
-        };
-        let grid: Vec<(f64, f64)> = (0..count)
-            .map(|i| FEWEST_CYCLES + GRID * i as f64)
-            .map(|cycles| (cycles, power(cycles)))
+        let grid: Vec<(f64, f64)> = self
+            .periodogram(count)
+            .into_iter()
+            .enumerate()
+            .map(|(i, power)| (FEWEST_CYCLES + GRID * i as f64, power))
             .collect();
         let mut peaks: Vec<(f64, f64)> = (0..count)
             .filter(|&i| {
@@ -139,6 +144,50 @@ impl<'a> Search<'a> {
         peaks.sort_by(|a, b| b.1.total_cmp(&a.1));
         peaks.truncate(PEAKS);
         peaks.into_iter().map(|(cycles, _)| cycles).collect()
+    }
+
+    /// Power at `count` numbers of cycles, from [`FEWEST_CYCLES`] on, [`GRID`] apart.
+    ///
+    /// From one number to the next a wave turns by the same angle at each point, so that
+    /// cos((k+1)θ + φ) = 2 cos θ cos(kθ + φ) − cos((k−1)θ + φ) replaces all but the first ones.
+    fn periodogram(&self, count: usize) -> Vec<f64> {
+        const LANES: usize = 4;
+        let per_cycle = std::f64::consts::TAU / self.track.span();
+        let mut sums = vec![([0.0; LANES], [0.0; LANES]); count];
+        let fours = self
+            .track
+            .x
+            .chunks(LANES)
+            .zip(self.line.residuals.chunks(LANES));
+        for (times, residuals) in fours {
+            let (mut twice, mut now, mut before) =
+                ([0.0; LANES], [[0.0; LANES]; 2], [[0.0; LANES]; 2]);
+            for (lane, (x, residual)) in times.iter().zip(residuals).enumerate() {
+                let wave = |cycles: f64| (per_cycle * cycles * x).sin_cos();
+                twice[lane] = 2.0 * wave(GRID).1;
+                let ((sine, cosine), (sine_before, cosine_before)) =
+                    (wave(FEWEST_CYCLES), wave(FEWEST_CYCLES - GRID));
+                now[0][lane] = residual * cosine;
+                now[1][lane] = residual * sine;
+                before[0][lane] = residual * cosine_before;
+                before[1][lane] = residual * sine_before;
+            }
+            for (even, odd) in &mut sums {
+                for lane in 0..LANES {
+                    even[lane] += now[0][lane];
+                    odd[lane] += now[1][lane];
+                    for part in 0..2 {
+                        let next = twice[lane] * now[part][lane] - before[part][lane];
+                        before[part][lane] = now[part][lane];
+                        now[part][lane] = next;
+                    }
+                }
+            }
+        }
+        let power = |lanes: &[f64; LANES]| lanes.iter().sum::<f64>().powi(2);
+        sums.iter()
+            .map(|(even, odd)| power(even) + power(odd))
+            .collect()
     }
 
     /// The best number of cycles near `cycles` and the share that it explains, by a golden
@@ -197,11 +246,23 @@ impl<'a> Search<'a> {
             base[1].iter().map(|u| (u - share).max(0.0)).collect()
         };
         let bends: Vec<Vec<f64>> = (1..PLACES).map(bend).collect();
+        // Without what the line has of each.
+        let beyond: Vec<Vec<f64>> = bends.iter().map(|bend| self.line.beyond(bend)).collect();
         let mut least = self.rss;
         for (index, first) in bends.iter().enumerate() {
-            for second in &bends[index + 1..] {
-                let model = [base, &[first.clone(), second.clone()]].concat();
-                least = fit(&model, &self.track.y).map_or(least, |fitted| fitted.rss().min(least));
+            let Some(bent) = self.line.with(first) else {
+                continue;
+            };
+            // What is left of a second bend beside the first.
+            let squares = 1.0 / dot(&bent.weights, &bent.weights);
+            let rss = dot(&bent.residuals, &bent.residuals);
+            for second in &beyond[index + 1..] {
+                let share = dot(second, &bent.weights);
+                let left = dot(second, second) - share * share * squares;
+                if left > 1e-9 * dot(second, second) {
+                    let gain = dot(second, &bent.residuals).powi(2) / left;
+                    least = least.min((rss - gain).max(0.0));
+                }
             }
         }
         1.0 - least / self.rss

@@ -15,6 +15,35 @@ pub struct Memory {
 /// Correlations above this are taken as this: the noise is then a random walk over any run.
 pub const RHO_MAX: f64 = 0.999;
 
+/// What is left of a correlation over a distance; distances come back again and again.
+struct Decays {
+    rho: f64,
+    /// Distances and decays of late; the oldest is replaced next.
+    known: [(f64, f64); 4],
+    oldest: usize,
+}
+
+impl Decays {
+    fn of(rho: f64) -> Self {
+        Self {
+            rho,
+            known: [(1.0, rho); 4],
+            oldest: 0,
+        }
+    }
+
+    fn over(&mut self, spacing: f64) -> f64 {
+        let distance = spacing.max(1.0);
+        if let Some((_, decay)) = self.known.iter().find(|known| known.0 == distance) {
+            return *decay;
+        }
+        let decay = self.rho.powf(distance);
+        self.known[self.oldest] = (distance, decay);
+        self.oldest = (self.oldest + 1) % self.known.len();
+        decay
+    }
+}
+
 /// Correlation of neighbours in `residuals`, uncorrected; 0 where all are zero.
 ///
 /// Pairs further apart than one and a half `spacing` are left out. `spacing[i]` is the
@@ -57,8 +86,9 @@ pub fn estimate(residuals: &[f64], spacing: &[f64], parameters: usize) -> Memory
     let rho = ((n * raw + parameters as f64) / bias_room).clamp(0.0, RHO_MAX);
     let mut squares = 0.0;
     let mut count = 0.0;
+    let mut decays = Decays::of(rho);
     for index in 1..residuals.len() {
-        let decay = rho.powf(spacing[index].max(1.0));
+        let decay = decays.over(spacing[index]);
         let fresh = residuals[index] - decay * residuals[index - 1];
         // What is new after a longer pause is more; bring it back to one spacing.
         let growth = if rho > 0.0 {
@@ -86,9 +116,10 @@ pub fn weighted_variance(memory: &Memory, weights: &[f64], spacing: &[f64]) -> f
     let stationary = memory.innovation_variance / (1.0 - memory.rho * memory.rho);
     let mut carried = 0.0;
     let mut sum = 0.0;
+    let mut decays = Decays::of(memory.rho);
     for (index, &weight) in weights.iter().enumerate() {
         if index > 0 {
-            carried *= memory.rho.powf(spacing[index].max(1.0));
+            carried *= decays.over(spacing[index]);
         }
         sum += weight * weight + 2.0 * weight * carried;
         carried += weight;

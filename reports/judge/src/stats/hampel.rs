@@ -6,33 +6,72 @@ use super::quantile::{MAD_TO_SIGMA, median};
 /// `2 * reach + 1` values around them (fewer at the ends).
 ///
 /// The spread around each value is the larger of that of its own neighbours and `floor`, so
-/// that a quiet stretch does not make every flicker wild. Time O(n · reach).
+/// that a quiet stretch does not make every flicker wild. Time O(n · reach), most of it the
+/// copying of a few neighbours in a sorted window.
 ///
 /// # Source
 ///
 /// R. K. Pearson, "Outliers in process modeling and identification", IEEE Transactions on
 /// Control Systems Technology 10 (2002), 55–63.
 pub fn wild_values(values: &[f64], reach: usize, sigmas: f64, floor: f64) -> Vec<bool> {
-    let mut window = Vec::with_capacity(2 * reach + 1);
+    let mut window = Window::default();
+    let mut deviations = Vec::with_capacity(2 * reach + 1);
+    for &value in values.iter().take(reach) {
+        window.insert(value);
+    }
     (0..values.len())
         .map(|index| {
-            window.clear();
-            let first = index.saturating_sub(reach);
-            let last = (index + reach + 1).min(values.len());
-            window.extend_from_slice(&values[first..last]);
-            let center = median_of_few(&mut window);
+            if let Some(&entering) = values.get(index + reach) {
+                window.insert(entering);
+            }
+            if index > reach {
+                window.remove(values[index - reach - 1]);
+            }
+            let center = window.median();
             // Most values pass the floor alone; only the others need the local spread.
             let distance = (values[index] - center).abs();
             if distance <= sigmas * floor {
                 return false;
             }
-            for value in &mut window {
-                *value = (*value - center).abs();
-            }
-            let sigma = (median_of_few(&mut window) * MAD_TO_SIGMA).max(floor);
+            deviations.clear();
+            deviations.extend(window.sorted.iter().map(|value| (value - center).abs()));
+            let sigma = (median_of_few(&mut deviations) * MAD_TO_SIGMA).max(floor);
             distance > sigmas * sigma
         })
         .collect()
+}
+
+/// Neighbouring values in ascending order.
+#[derive(Default)]
+struct Window {
+    sorted: Vec<f64>,
+}
+
+impl Window {
+    fn place(&self, value: f64) -> usize {
+        self.sorted
+            .partition_point(|other| other.total_cmp(&value).is_lt())
+    }
+
+    fn insert(&mut self, value: f64) {
+        self.sorted.insert(self.place(value), value);
+    }
+
+    /// Takes out a value that was put in.
+    fn remove(&mut self, value: f64) {
+        self.sorted.remove(self.place(value));
+    }
+
+    fn median(&self) -> f64 {
+        let middle = self.sorted.len() / 2;
+        match self.sorted.len() % 2 {
+            1 => self.sorted[middle],
+            _ => {
+                let (low, high) = (self.sorted[middle - 1], self.sorted[middle]);
+                low + (high - low) * 0.5
+            }
+        }
+    }
 }
 
 fn median_of_few(values: &mut [f64]) -> f64 {

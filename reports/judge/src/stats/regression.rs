@@ -1,7 +1,7 @@
 //! Least squares with several regressors, kept in a form from which the variance of every
-//! coefficient under correlated noise can be computed.
+//! coefficient under correlated noise can be computed, and to which columns can be added.
 
-/// A fitted linear model: coefficients, residuals, and for each coefficient the weights with
+/// A fitted linear model: coefficients and residuals, and for each coefficient the weights with
 /// which it is a sum over the observations.
 #[derive(Debug, Clone)]
 pub struct Fit {
@@ -9,14 +9,105 @@ pub struct Fit {
     pub coefficients: Vec<f64>,
     /// Observation minus fitted value.
     pub residuals: Vec<f64>,
-    /// `weights[j][i]`: coefficient `j` is the sum over `i` of this times observation `i`.
-    pub weights: Vec<Vec<f64>>,
+    /// The columns made orthonormal, and how they are made up of these: `triangle[k][j]` is the
+    /// part of column `j` along `k`.
+    orthonormal: Vec<Vec<f64>>,
+    triangle: Vec<Vec<f64>>,
 }
+
+/// A model with one column more than a [`Fit`].
+#[derive(Debug, Clone)]
+pub struct Added {
+    /// One coefficient per column, that of the new one last.
+    pub coefficients: Vec<f64>,
+    /// Observation minus fitted value.
+    pub residuals: Vec<f64>,
+    /// The new coefficient is the sum over the observations times these.
+    pub weights: Vec<f64>,
+}
+
+/// A column is a combination of others, to rounding, where less than this share of it is left.
+const LEFT: f64 = 1e-10;
 
 impl Fit {
     /// Sum of squared residuals.
     pub fn rss(&self) -> f64 {
-        self.residuals.iter().map(|r| r * r).sum()
+        dot(&self.residuals, &self.residuals)
+    }
+
+    /// Coefficient `column` is the sum over the observations times these. Time O(n·p).
+    pub fn weights(&self, column: usize) -> Vec<f64> {
+        let count = self.orthonormal.len();
+        // A row of the inverse of the triangle.
+        let mut inverse = vec![0.0; count];
+        for k in column..count {
+            let sum: f64 = (column..k).map(|j| inverse[j] * self.triangle[j][k]).sum();
+            let unit = f64::from(u8::from(k == column));
+            inverse[k] = (unit - sum) / self.triangle[k][k];
+        }
+        let mut weights = vec![0.0; self.residuals.len()];
+        for k in column..count {
+            subtract(&mut weights, -inverse[k], &self.orthonormal[k]);
+        }
+        weights
+    }
+
+    /// The fit of the same observations by one column more. `None` where that is a combination
+    /// of the others. Time O(n·p).
+    pub fn with(&self, column: &[f64]) -> Option<Added> {
+        let size = dot(column, column).sqrt();
+        let mut rest = column.to_vec();
+        let shares = take_out(&self.orthonormal, &mut rest);
+        let squares = dot(&rest, &rest);
+        if squares.is_nan() || squares.sqrt() <= LEFT * size {
+            return None;
+        }
+        let mut residuals = self.residuals.clone();
+        let coefficient = dot(&rest, &residuals) / squares;
+        subtract(&mut residuals, coefficient, &rest);
+        rest.iter_mut().for_each(|value| *value /= squares);
+        // What the others had of the new column, they lose.
+        let mut coefficients: Vec<f64> = solved(&self.triangle, &shares)
+            .into_iter()
+            .zip(&self.coefficients)
+            .map(|(part, before)| before - coefficient * part)
+            .collect();
+        coefficients.push(coefficient);
+        Some(Added {
+            coefficients,
+            residuals,
+            weights: rest,
+        })
+    }
+
+    /// What a column has that no column of the model has.
+    pub fn beyond(&self, column: &[f64]) -> Vec<f64> {
+        let mut rest = column.to_vec();
+        take_out(&self.orthonormal, &mut rest);
+        rest
+    }
+
+    /// The sum of squared residuals with these columns more. `None` where one is a combination
+    /// of the others. Time O(n·p) for each.
+    pub fn rss_with(&self, columns: &[&[f64]]) -> Option<f64> {
+        let mut rss = self.rss();
+        let mut added: Vec<Vec<f64>> = Vec::with_capacity(columns.len());
+        for column in columns {
+            let size = dot(column, column).sqrt();
+            let mut rest = column.to_vec();
+            for basis in self.orthonormal.iter().chain(&added) {
+                let share = dot(basis, &rest);
+                subtract(&mut rest, share, basis);
+            }
+            let left = dot(&rest, &rest).sqrt();
+            if left.is_nan() || left <= LEFT * size {
+                return None;
+            }
+            rest.iter_mut().for_each(|value| *value /= left);
+            rss -= dot(&rest, &self.residuals).powi(2);
+            added.push(rest);
+        }
+        Some(rss.max(0.0))
     }
 }
 
@@ -37,17 +128,11 @@ pub fn least_squares(columns: &[&[f64]], y: &[f64]) -> Option<Fit> {
     for (j, column) in columns.iter().enumerate() {
         let size = dot(column, column).sqrt();
         let mut rest = column.to_vec();
-        for _ in 0..2 {
-            for (k, basis) in orthonormal.iter().enumerate() {
-                let share = dot(basis, &rest);
-                triangle[k][j] += share;
-                rest.iter_mut()
-                    .zip(basis)
-                    .for_each(|(value, b)| *value -= share * b);
-            }
+        for (k, share) in take_out(&orthonormal, &mut rest).into_iter().enumerate() {
+            triangle[k][j] = share;
         }
         let left = dot(&rest, &rest).sqrt();
-        if left.is_nan() || left <= 1e-10 * size {
+        if left.is_nan() || left <= LEFT * size {
             return None;
         }
         triangle[j][j] = left;
@@ -55,52 +140,64 @@ pub fn least_squares(columns: &[&[f64]], y: &[f64]) -> Option<Fit> {
         orthonormal.push(rest);
     }
     let mut residuals = y.to_vec();
-    let mut shares = vec![0.0; count];
-    for _ in 0..2 {
-        for (k, basis) in orthonormal.iter().enumerate() {
-            let share = dot(basis, &residuals);
-            shares[k] += share;
-            residuals
-                .iter_mut()
-                .zip(basis)
-                .for_each(|(value, b)| *value -= share * b);
-        }
-    }
-    Some(back_substitute(&triangle, &orthonormal, &shares, residuals))
-}
-
-fn back_substitute(
-    triangle: &[Vec<f64>],
-    orthonormal: &[Vec<f64>],
-    shares: &[f64],
-    residuals: Vec<f64>,
-) -> Fit {
-    let count = shares.len();
-    let mut coefficients = vec![0.0; count];
-    let mut weights: Vec<Vec<f64>> = vec![Vec::new(); count];
-    for j in (0..count).rev() {
-        let mut coefficient = shares[j];
-        let mut weight = orthonormal[j].clone();
-        for k in j + 1..count {
-            coefficient -= triangle[j][k] * coefficients[k];
-            weight
-                .iter_mut()
-                .zip(&weights[k])
-                .for_each(|(value, w)| *value -= triangle[j][k] * w);
-        }
-        coefficients[j] = coefficient / triangle[j][j];
-        weight.iter_mut().for_each(|value| *value /= triangle[j][j]);
-        weights[j] = weight;
-    }
-    Fit {
-        coefficients,
+    let shares = take_out(&orthonormal, &mut residuals);
+    Some(Fit {
+        coefficients: solved(&triangle, &shares),
         residuals,
-        weights,
-    }
+        orthonormal,
+        triangle,
+    })
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+/// Takes what `values` have of each of `orthonormal` out of them, twice against rounding, and
+/// returns how much that was.
+fn take_out(orthonormal: &[Vec<f64>], values: &mut [f64]) -> Vec<f64> {
+    let mut shares = vec![0.0; orthonormal.len()];
+    for _ in 0..2 {
+        for (basis, sum) in orthonormal.iter().zip(&mut shares) {
+            let share = dot(basis, values);
+            *sum += share;
+            subtract(values, share, basis);
+        }
+    }
+    shares
+}
+
+/// What `triangle` makes `shares` of: back substitution.
+fn solved(triangle: &[Vec<f64>], shares: &[f64]) -> Vec<f64> {
+    let mut result = shares.to_vec();
+    for j in (0..shares.len()).rev() {
+        for k in j + 1..shares.len() {
+            result[j] -= triangle[j][k] * result[k];
+        }
+        result[j] /= triangle[j][j];
+    }
+    result
+}
+
+fn subtract(values: &mut [f64], share: f64, basis: &[f64]) {
+    values
+        .iter_mut()
+        .zip(basis)
+        .for_each(|(value, b)| *value -= share * b);
+}
+
+/// The sum of products, in four lanes that a processor adds up at once.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; 4];
+    let (a_fours, b_fours) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = a_fours
+        .remainder()
+        .iter()
+        .zip(b_fours.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (x, y) in a_fours.zip(b_fours) {
+        for lane in 0..4 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
 }
 
 #[cfg(test)]
@@ -124,10 +221,36 @@ mod tests {
         for (got, want) in fit.coefficients.iter().zip(expected) {
             assert!((got - want).abs() < 1e-12, "{got} {want}");
         }
-        for (weights, want) in fit.weights.iter().zip(expected) {
+        for (column, want) in expected.iter().enumerate() {
+            let weights = fit.weights(column);
             let sum: f64 = weights.iter().zip(y).map(|(w, v)| w * v).sum();
             assert!((sum - want).abs() < 1e-12, "{sum} {want}");
         }
+    }
+
+    #[test]
+    fn a_column_more_gives_what_a_fit_of_all_gives() {
+        let x = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+        let y = [1.0, 1.8, 3.0, 4.0, 5.6, 7.0];
+        let ones = [1.0; 6];
+        let squares: Vec<f64> = x.iter().map(|v| v * v).collect();
+        let line = least_squares(&[&ones, &x], &y).expect("full rank");
+        let added = line.with(&squares).expect("full rank");
+        // numpy 2.2.0: the coefficients above, and np.linalg.lstsq(…)[1] == [0.039142857142857077]
+        let expected = [
+            0.978_571_428_571_434_1,
+            0.800_714_285_714_285_3,
+            0.082_142_857_142_856_9,
+        ];
+        for (got, want) in added.coefficients.iter().zip(expected) {
+            assert!((got - want).abs() < 1e-12, "{got} {want}");
+        }
+        let rss: f64 = added.residuals.iter().map(|r| r * r).sum();
+        assert!((rss - 0.039_142_857_142_857_08).abs() < 1e-12, "{rss}");
+        assert!((line.rss_with(&[&squares]).expect("full rank") - rss).abs() < 1e-12);
+        let sum: f64 = added.weights.iter().zip(y).map(|(w, v)| w * v).sum();
+        assert!((sum - expected[2]).abs() < 1e-12, "{sum}");
+        assert!(line.with(&[2.0, 4.0, 6.0, 8.0, 10.0, 12.0]).is_none());
     }
 
     #[test]
