@@ -43,7 +43,10 @@ enum Command {
     Cell(cell::Arguments),
     /// Outlives a harness that is killed and ends what it left behind.
     #[command(hide = true)]
-    Guard,
+    Guard {
+        /// What the names of the harness's cells begin with.
+        token: String,
+    },
 }
 
 impl Cli {
@@ -66,8 +69,8 @@ impl Cli {
             Command::Watch(arguments) => watch::execute(&arguments),
             Command::Serve(arguments) => serve::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),
-            Command::Guard => {
-                crate::supervisor::guard::keep_guard(std::io::stdin().lock());
+            Command::Guard { token } => {
+                crate::supervisor::guard::keep_guard(std::io::stdin().lock(), &token);
                 Ok(Exit::Good)
             }
         }

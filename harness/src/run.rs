@@ -7,7 +7,7 @@ use crate::supervisor::pool::run_cells;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
-use leaklab_run::{CellStatus, Run, RunError, RunRecord, write_atomically};
+use leaklab_run::{Cell, CellStatus, Run, RunError, RunRecord, write_atomically};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -72,12 +72,10 @@ pub fn record_run(
 
 /// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
 fn judge_ended(folder: &Path, setup: &CellSetup) -> anyhow::Result<()> {
-    let run = Run::open(folder)?;
-    for cell in run.cells_named(&setup.plan.id)? {
-        if let Ok(judgement) = judge_samples(cell, &VerdictOptions::default()) {
-            write_verdict(cell, &judgement)
-                .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
-        }
+    let cell = Cell::open(folder, &setup.plan);
+    if let Ok(judgement) = judge_samples(&cell, &VerdictOptions::default()) {
+        write_verdict(&cell, &judgement)
+            .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
     }
     Ok(())
 }

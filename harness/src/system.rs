@@ -118,6 +118,28 @@ pub fn adopt_orphans() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
 }
 
+/// Leaves TERM, INT and HUP without effect on this process.
+pub fn ignore_stop_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        // SAFETY: the disposition is a constant of the system.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Makes writes to a pipe that is full fail instead of waiting.
+pub fn make_nonblocking(pipe: BorrowedFd<'_>) {
+    // SAFETY: both calls take integers and change only the flags of the open pipe.
+    unsafe {
+        let flags = libc::fcntl(pipe.as_raw_fd(), libc::F_GETFL);
+        libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK);
+    }
+}
+
+/// Microseconds of CPU time that all threads of this process have used.
+pub fn process_cpu_us() -> u64 {
+    clock_us(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
 /// A process held by a descriptor, which its id cannot be given to another under.
 pub struct ProcessHandle(OwnedFd);
 
@@ -179,6 +201,12 @@ pub fn isolate(command: &mut Command, inherited: BorrowedFd<'_>) {
             Ok(())
         });
     }
+}
+
+/// The pipe behind a descriptor as `/proc` names it, the same from both of its ends.
+pub fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd())).ok()?;
+    link.to_str().map(str::to_owned)
 }
 
 /// Asks for a larger pipe; a smaller one works too, so that a refusal does not matter.

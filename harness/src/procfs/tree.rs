@@ -1,19 +1,27 @@
-//! A process and all its descendants.
+//! A process and all its descendants, those that left it too.
 
-use super::process::Process;
-use crate::system::{signal_process, thread_cpu_us};
+use super::census::{self, Marks};
+use super::process::{Process, ProcessFigures};
+use crate::system::{self, thread_cpu_us};
 use std::time::{Duration, Instant};
 
-/// Time between two searches for new descendants.
-const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
-/// Most processes of a tree; a fork bomb is bounded elsewhere, the harness's memory here.
-const MOST_PROCESSES: usize = 4096;
+/// Share of the time that reading the proportional set may take: the kernel walks all pages
+/// of a process for it, so that its pace follows its cost.
+const PROPORTIONAL_SHARE: f64 = 0.0005;
+/// Least time between two readings of it.
+const PROPORTIONAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest time between two readings: a night has some hundred of them in any case.
+const PROPORTIONAL_LONGEST: Duration = Duration::from_secs(120);
 
 /// Sums over a process tree; `None` is a figure that could not be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutsideFigures {
     /// Resident set.
     pub rss_bytes: Option<u64>,
+    /// Proportional set; read at a pace that its cost allows.
+    pub pss_bytes: Option<u64>,
+    /// Swapped-out bytes; read with the proportional set.
+    pub swap_bytes: Option<u64>,
     /// CPU time, of processes that are gone too.
     pub cpu_ms: Option<u64>,
     /// Threads.
@@ -26,45 +34,102 @@ pub struct OutsideFigures {
     pub cost_us: u64,
 }
 
+/// A process of the tree, for `processes.csv` and for words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    pub pid: u32,
+    pub name: String,
+    pub figures: ProcessFigures,
+    pub descriptors: Option<u64>,
+    pub pss_bytes: Option<u64>,
+}
+
 /// Samples a process tree.
 pub struct ProcessTree {
+    root: u32,
     processes: Vec<Process>,
-    searched: Option<Instant>,
+    /// Members that have ended and were not reaped yet.
+    ended: Vec<Process>,
+    /// Id and start of members that nobody has been told of.
+    news: Vec<(u32, u64)>,
     /// CPU time of the members that are gone.
     past_cpu_ms: u64,
+    proportional_due: Option<Instant>,
+    swap_bytes: u64,
+    escaped: u64,
 }
 
 impl ProcessTree {
-    /// The tree below and with the process `root`.
+    /// The tree below and with the process `root`, which may be running for long.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for trees that were there before")
+    )]
     pub fn new(root: u32) -> Self {
+        Self::following(root, Marks::default(), false)
+    }
+
+    /// The tree of a child that was just started, whose orphans are known by `marks`.
+    pub fn of_child(root: u32, marks: Marks) -> Self {
+        Self::following(root, marks, true)
+    }
+
+    fn following(root: u32, marks: Marks, is_own_child: bool) -> Self {
+        census::follow(root, marks, is_own_child);
+        let processes: Vec<Process> = Process::open(root).into_iter().collect();
         ProcessTree {
-            processes: Process::open(root).into_iter().collect(),
-            searched: None,
+            root,
+            news: processes
+                .iter()
+                .map(|one| (one.pid, one.start_ticks))
+                .collect(),
+            processes,
+            ended: Vec::new(),
             past_cpu_ms: 0,
+            proportional_due: None,
+            swap_bytes: 0,
+            escaped: 0,
         }
+    }
+
+    /// Start of the root in clock ticks since boot.
+    pub fn root_start_ticks(&self) -> Option<u64> {
+        let mut processes = self.processes.iter();
+        let root = processes.find(|process| process.pid == self.root)?;
+        Some(root.start_ticks)
+    }
+
+    /// Id and start of the members that were found since the last call.
+    pub fn take_news(&mut self) -> Vec<(u32, u64)> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Processes that left the tree and could not be told apart.
+    pub fn escaped(&self) -> u64 {
+        self.escaped
+    }
+
+    /// Bytes swapped out when that was read last.
+    pub fn swap_bytes(&self) -> u64 {
+        self.swap_bytes
     }
 
     /// Reads all figures.
     pub fn sample(&mut self) -> OutsideFigures {
         let started_us = thread_cpu_us();
-        self.search();
+        self.search(false);
         let mut figures = OutsideFigures::default();
-        let past_cpu_ms = &mut self.past_cpu_ms;
-        self.processes.retain_mut(|process| {
-            let Some(one) = process.figures() else {
-                *past_cpu_ms += process.last_cpu_ms;
-                return false;
-            };
+        self.keep_living(|process, one| {
             add(&mut figures.rss_bytes, Some(one.rss_bytes));
             add(&mut figures.cpu_ms, Some(one.cpu_ms));
             add(&mut figures.threads, Some(one.threads));
             add(&mut figures.descriptors, process.descriptors());
             add(&mut figures.processes, Some(1));
-            true
         });
         if let Some(cpu_ms) = &mut figures.cpu_ms {
             *cpu_ms += self.past_cpu_ms;
         }
+        self.read_proportional(&mut figures);
         figures.cost_us = thread_cpu_us() - started_us;
         figures
     }
@@ -74,47 +139,152 @@ impl ProcessTree {
         self.processes.iter().any(|process| process.pid == pid)
     }
 
-    /// Reads the resident set alone: what a memory limit is held against between samples.
+    /// Hands each living member to `take`; those that have ended are put aside.
+    fn keep_living(&mut self, mut take: impl FnMut(&mut Process, ProcessFigures)) {
+        let mut index = 0;
+        while index < self.processes.len() {
+            match self.processes[index].figures() {
+                Some(figures) => {
+                    take(&mut self.processes[index], figures);
+                    index += 1;
+                }
+                None => {
+                    let process = self.processes.swap_remove(index);
+                    self.past_cpu_ms += process.last_cpu_ms;
+                    if process.pid != self.root {
+                        self.ended.push(process);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_proportional(&mut self, figures: &mut OutsideFigures) {
+        let now = Instant::now();
+        if self.proportional_due.is_some_and(|due| now < due) {
+            return;
+        }
+        let started_us = thread_cpu_us();
+        for process in &self.processes {
+            if let Some(one) = process.proportional() {
+                add(&mut figures.pss_bytes, Some(one.pss_bytes));
+                add(&mut figures.swap_bytes, Some(one.swap_bytes));
+            }
+        }
+        self.swap_bytes = figures.swap_bytes.unwrap_or(self.swap_bytes);
+        let cost_s = (thread_cpu_us() - started_us) as f64 / 1e6;
+        let pause = Duration::from_secs_f64(cost_s / PROPORTIONAL_SHARE);
+        // A little less than the interval of ticks, so that one in which it is due is not missed.
+        let pause = pause
+            .clamp(PROPORTIONAL_INTERVAL, PROPORTIONAL_LONGEST)
+            .mul_f64(0.95);
+        self.proportional_due = Some(now + pause);
+    }
+
+    /// Resident bytes and what was swapped out: what a memory limit is held against.
     pub fn rss_bytes(&mut self) -> u64 {
-        self.processes
-            .iter_mut()
-            .filter_map(|process| Some(process.figures()?.rss_bytes))
-            .sum()
+        let mut sum = self.swap_bytes;
+        for process in &mut self.processes {
+            sum += process.figures().map_or(0, |figures| figures.rss_bytes);
+        }
+        sum
+    }
+
+    /// All members that live, with their names.
+    pub fn members(&mut self) -> Vec<Member> {
+        let mut members = Vec::with_capacity(self.processes.len());
+        self.keep_living(|process, figures| {
+            members.push(Member {
+                pid: process.pid,
+                name: process.name(),
+                figures,
+                descriptors: process.descriptors(),
+                pss_bytes: process.proportional().map(|one| one.pss_bytes),
+            });
+        });
+        members.sort_by_key(|member| member.pid);
+        members
+    }
+
+    /// Members besides the root that live, found out now.
+    pub fn left_behind(&mut self) -> Vec<(u32, String)> {
+        self.search(true);
+        let mut left = Vec::new();
+        let root = self.root;
+        self.keep_living(|process, _| {
+            if process.pid != root {
+                left.push((process.pid, process.name()));
+            }
+        });
+        left
+    }
+
+    /// Sends a signal to the members that are in another process group than the root.
+    pub fn signal_outside_group(&mut self, signal: i32) {
+        let group = self.root;
+        for process in &mut self.processes {
+            if process.group != group {
+                process.signal(signal);
+            }
+        }
     }
 
     /// Ends every member that still lives: those that left the process group too.
     pub fn kill(&mut self) {
-        self.searched = None;
-        self.search();
+        self.search(true);
         for process in &mut self.processes {
-            if process.figures().is_some() {
-                signal_process(process.pid, libc::SIGKILL);
-            }
+            process.signal(libc::SIGKILL);
         }
     }
 
-    fn search(&mut self) {
-        let now = Instant::now();
-        if self
-            .searched
-            .is_some_and(|searched| now - searched < SEARCH_INTERVAL)
-        {
-            return;
-        }
-        self.searched = Some(now);
-        let mut children = Vec::new();
-        let mut next = 0;
-        // Grows while it is walked: each member found is searched for its own children.
-        while next < self.processes.len() && self.processes.len() < MOST_PROCESSES {
-            children.clear();
-            self.processes[next].children(&mut children);
-            for pid in &children {
-                if self.processes.iter().all(|process| process.pid != *pid) {
-                    self.processes.extend(Process::open(*pid));
-                }
+    /// Ends every member and those that they start meanwhile, and reaps what is left to this
+    /// process; the root is left to be reaped by who started it. False if some live on after
+    /// `patience`.
+    pub fn end_all(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_micros(200);
+        loop {
+            self.kill();
+            self.keep_living(|_, _| {});
+            self.reap_ended();
+            if self.processes.is_empty() {
+                return true;
             }
-            next += 1;
+            if Instant::now() > deadline {
+                return false;
+            }
+            // A signal takes effect when its process runs next.
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
         }
+    }
+
+    /// Those that became children of this process are reaped here, the others by their parent.
+    fn reap_ended(&mut self) {
+        self.ended.retain(|process| {
+            let is_kept = !system::reap(process.pid) && process.exists();
+            if !is_kept {
+                census::forget_member(process.pid);
+            }
+            is_kept
+        });
+    }
+
+    fn search(&mut self, now: bool) {
+        let (found, escaped) = census::found(self.root, now);
+        self.escaped = escaped;
+        for process in found.into_iter().filter_map(Process::open) {
+            self.news.push((process.pid, process.start_ticks));
+            self.processes.push(process);
+        }
+        self.reap_ended();
+    }
+}
+
+impl Drop for ProcessTree {
+    fn drop(&mut self) {
+        self.reap_ended();
+        census::forget(self.root);
     }
 }
 
@@ -129,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descendants_are_counted_and_killed() {
+    fn descendants_are_counted_and_ended() {
         let mut shell = std::process::Command::new("sh")
             .args(["-c", "sleep 60 & sleep 60 & echo ready; wait"])
             .stdout(std::process::Stdio::piped())
@@ -142,15 +312,16 @@ mod tests {
         let figures = tree.sample();
         assert_eq!(figures.processes, Some(3));
         assert!(figures.rss_bytes > Some(0));
-        tree.kill();
+        assert!(figures.pss_bytes > Some(0) && figures.pss_bytes <= figures.rss_bytes);
+        assert_eq!(tree.members().len(), 3);
+        assert_eq!(tree.take_news().len(), 3);
+        assert!(
+            tree.end_all(Duration::from_secs(10)),
+            "the descendants live on"
+        );
         let status = shell.wait().expect("an end");
         assert!(!status.success());
-        // A signal takes effect when its process runs next.
-        let patience = Instant::now() + Duration::from_secs(10);
-        while tree.sample().processes.is_some() {
-            assert!(Instant::now() < patience, "the descendants live on");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        assert_eq!(tree.sample().processes, None);
     }
 
     #[test]
@@ -160,6 +331,7 @@ mod tests {
         child.wait().expect("an end");
         let figures = tree.sample();
         assert_eq!(figures.rss_bytes, None);
+        assert_eq!(figures.pss_bytes, None);
         assert_eq!(figures.descriptors, None);
     }
 }

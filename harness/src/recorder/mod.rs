@@ -4,13 +4,18 @@
 //! their own, so that a slow disk never delays a sample. Nothing grows with the length of a
 //! run.
 
+mod appended;
 mod syncer;
 
-use leaklab_run::{CellStatus, Event, EventKind, Sample, State, write_atomically};
+use crate::procfs::Member;
+use crate::words::say;
+use appended::Appended;
+use leaklab_run::{CellStatus, Event, EventKind, Measurement, Sample, State, write_atomically};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use syncer::Syncer;
 
@@ -21,11 +26,27 @@ const MOST_GAUGES: usize = 256;
 /// the second after which every row is on disk.
 const PATIENCE_FOR_GAUGES: Duration = Duration::from_millis(900);
 
-/// Writes `samples.csv`, `events.jsonl` and `status.json` of one cell.
+/// How long the final state of a cell waits for space on a full disk; for all cells of a run
+/// together, so that a disk that stays full does not hold up the rest of it.
+const FINAL_PATIENCE: Duration = Duration::from_secs(30);
+/// Time between two attempts.
+const FINAL_PAUSE: Duration = Duration::from_millis(500);
+/// Time between two looks whether the files are still there and whole.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two writings of the status of a cell that runs.
+const STATUS_INTERVAL: Duration = Duration::from_secs(60);
+/// When the run's patience with its disk ends, once it was full at the end of a cell.
+static FINAL_DEADLINE: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Writes `samples.csv`, `events.jsonl`, `processes.csv` and `status.json` of one cell.
+///
+/// Nothing that happens to the disk ends a cell: rows that cannot be written are counted, the
+/// program goes on, and rows are written again when there is space again.
 pub struct Recorder {
     folder: PathBuf,
-    samples: File,
-    events: File,
+    samples: Appended,
+    events: Appended,
+    processes: Option<Appended>,
     syncer: Syncer,
     line: Vec<u8>,
     gauge_columns: Vec<String>,
@@ -34,8 +55,14 @@ pub struct Recorder {
     /// Rows without gauges that were taken before the columns were fixed.
     waiting: Vec<Sample>,
     created: Instant,
+    looked: Instant,
+    status_written: Instant,
+    /// Rows lost when the pause began that goes on, and why it did.
+    pause: Option<(u64, String)>,
     /// What `status.json` will say when it is written next.
     pub status: CellStatus,
+    /// What the certificate of the measurement says so far.
+    pub measurement: Measurement,
 }
 
 impl Recorder {
@@ -47,27 +74,36 @@ impl Recorder {
     /// nothing is ever overwritten.
     pub fn create(folder: &Path, declared_gauges: &[String]) -> std::io::Result<Self> {
         std::fs::create_dir(folder)?;
-        let samples = File::create_new(folder.join("samples.csv"))?;
-        let events = File::create_new(folder.join("events.jsonl"))?;
-        let syncer = Syncer::start([samples.try_clone()?, events.try_clone()?]);
+        let samples = Appended::create(&folder.join("samples.csv"))?;
+        let events = Appended::create(&folder.join("events.jsonl"))?;
+        let syncer = Syncer::start([samples.handle()?, events.handle()?]);
+        let now = Instant::now();
         let recorder = Recorder {
             folder: folder.to_owned(),
             samples,
             events,
+            processes: None,
             syncer,
             line: Vec::with_capacity(1024),
             gauge_columns: declared_gauges.to_vec(),
             gauge_values: Vec::new(),
             has_header: false,
             waiting: Vec::new(),
-            created: Instant::now(),
+            created: now,
+            looked: now,
+            status_written: now,
+            pause: None,
             status: CellStatus {
                 state: State::Running,
                 started_utc: crate::time::now_utc(),
                 ..CellStatus::default()
             },
+            measurement: Measurement::default(),
         };
-        recorder.write_status()?;
+        write_atomically(
+            &recorder.folder.join("status.json"),
+            &recorder.status_text()?,
+        )?;
         Ok(recorder)
     }
 
@@ -82,48 +118,45 @@ impl Recorder {
 
     /// Appends a row. The columns are fixed by the first row that has gauges, or by the first
     /// row at all if gauges were declared; rows wait for that for less than a second.
-    ///
-    /// # Errors
-    ///
-    /// The error of the operating system, a full disk for instance.
-    pub fn row(&mut self, sample: &Sample, gauges: &BTreeMap<String, f64>) -> std::io::Result<()> {
+    pub fn row(&mut self, sample: &Sample, gauges: &BTreeMap<String, f64>) {
         self.status.samples += 1;
         self.status.elapsed_ms = sample.elapsed_ms;
+        self.look();
         if !self.has_header {
             let may_wait = self.gauge_columns.is_empty() && gauges.is_empty();
             if may_wait && self.created.elapsed() < PATIENCE_FOR_GAUGES {
                 self.waiting.push(*sample);
-                return Ok(());
+                return;
             }
-            self.fix_columns(gauges)?;
+            self.fix_columns(gauges);
         }
-        self.write_row(sample, gauges)?;
-        self.late_gauges(sample.elapsed_ms, gauges)
+        self.write_row(sample, gauges);
+        self.late_gauges(sample.elapsed_ms, gauges);
     }
 
     /// Writes the header and the rows that waited for it.
-    fn fix_columns(&mut self, gauges: &BTreeMap<String, f64>) -> std::io::Result<()> {
+    fn fix_columns(&mut self, gauges: &BTreeMap<String, f64>) {
         for name in gauges.keys() {
             if self.gauge_columns.len() < MOST_GAUGES && !self.gauge_columns.contains(name) {
                 self.gauge_columns.push(name.clone());
             }
         }
-        self.has_header = true;
         self.line.clear();
         Sample::write_header(&mut self.line, &self.gauge_columns);
-        self.samples.write_all(&self.line)?;
+        let written = self.samples.append(&self.line);
+        self.has_header = written.is_ok();
+        self.written(written, 0);
         let none = BTreeMap::new();
         for sample in std::mem::take(&mut self.waiting) {
-            self.write_row(&sample, &none)?;
+            self.write_row(&sample, &none);
         }
-        Ok(())
     }
 
-    fn write_row(
-        &mut self,
-        sample: &Sample,
-        gauges: &BTreeMap<String, f64>,
-    ) -> std::io::Result<()> {
+    fn write_row(&mut self, sample: &Sample, gauges: &BTreeMap<String, f64>) {
+        if !self.has_header {
+            self.measurement.rows_lost += 1;
+            return;
+        }
         self.gauge_values.clear();
         self.gauge_values.extend(
             self.gauge_columns
@@ -132,54 +165,129 @@ impl Recorder {
         );
         self.line.clear();
         sample.write_row(&mut self.line, &self.gauge_values);
-        self.samples.write_all(&self.line)
+        let written = self.samples.append(&self.line);
+        self.written(written, 1);
+    }
+
+    /// Counts what is lost while the disk is full, and tells the beginning and the end of it.
+    fn written(&mut self, written: std::io::Result<()>, rows: u64) {
+        match (written, self.pause.take()) {
+            (Ok(()), None) => {}
+            (Err(error), pause) => {
+                if pause.is_none() {
+                    say!(
+                        "warning: rows of `{}` cannot be written: {error}; the program goes on, \
+                         and rows are written again when they can be",
+                        self.folder.display()
+                    );
+                }
+                let began = (self.measurement.rows_lost, error.to_string());
+                self.pause = Some(pause.unwrap_or(began));
+                self.measurement.rows_lost += rows;
+            }
+            (Ok(()), Some((before, reason))) => {
+                let lost = self.measurement.rows_lost - before;
+                let message = format!("{lost} rows could not be written: {reason}");
+                let at_ms = self.status.elapsed_ms;
+                self.event(at_ms, EventKind::Warning { message });
+            }
+        }
     }
 
     /// Appends an event.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Recorder::row`].
-    pub fn event(&mut self, elapsed_ms: f64, kind: EventKind) -> std::io::Result<()> {
+    pub fn event(&mut self, elapsed_ms: f64, kind: EventKind) {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &Event { elapsed_ms, kind })?;
-        self.line.push(b'\n');
-        self.events.write_all(&self.line)
-    }
-
-    /// Writes `status.json` whole.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Recorder::row`].
-    pub fn write_status(&self) -> std::io::Result<()> {
-        let text = serde_json::to_vec_pretty(&self.status)?;
-        write_atomically(&self.folder.join("status.json"), &text)
-    }
-
-    /// Syncs everything and writes the final status.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Recorder::row`].
-    pub fn finish(mut self) -> std::io::Result<CellStatus> {
-        if !self.has_header {
-            self.fix_columns(&BTreeMap::new())?;
+        // An event is numbers and text: it has a form in JSON.
+        if serde_json::to_writer(&mut self.line, &Event { elapsed_ms, kind }).is_err() {
+            return;
         }
+        self.line.push(b'\n');
+        if self.events.append(&self.line).is_err() {
+            self.measurement.rows_lost += 1;
+        }
+    }
+
+    /// Appends the processes of the tree to `processes.csv`, a row each.
+    pub fn processes(&mut self, elapsed_ms: f64, members: &[Member]) {
+        if self.processes.is_none() {
+            let mut created = Appended::create(&self.folder.join("processes.csv"));
+            if let Ok(file) = &mut created {
+                let _ = file.append(PROCESS_HEADER.as_bytes());
+            }
+            self.processes = created.ok();
+        }
+        self.line.clear();
+        for member in members {
+            push_member(&mut self.line, elapsed_ms, member);
+        }
+        if let Some(file) = &mut self.processes
+            && file.append(&self.line).is_err()
+        {
+            self.measurement.rows_lost += 1;
+        }
+    }
+
+    /// Writes `status.json` whole; one that cannot be written now is written later.
+    pub fn write_status(&mut self) {
+        self.status_written = Instant::now();
+        self.status.measurement = Some(self.measurement.clone());
+        if let Ok(text) = self.status_text() {
+            let _ = write_atomically(&self.folder.join("status.json"), &text);
+        }
+    }
+
+    fn status_text(&self) -> std::io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec_pretty(&self.status)?)
+    }
+
+    /// Whether the files are whole, now and then; and a status that is not too old.
+    fn look(&mut self) {
+        if self.looked.elapsed() < LOOK_INTERVAL {
+            return;
+        }
+        self.looked = Instant::now();
+        if !self.measurement.files_changed && !(self.samples.is_whole() && self.events.is_whole()) {
+            self.measurement.files_changed = true;
+            let message = "the files of the cell were cut or removed while it ran".to_owned();
+            let at_ms = self.status.elapsed_ms;
+            self.event(at_ms, EventKind::Warning { message });
+        }
+        if self.status_written.elapsed() >= STATUS_INTERVAL {
+            self.write_status();
+        }
+    }
+
+    /// Syncs everything and writes the final status. On a full disk it is tried again for some
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system.
+    pub fn finish(mut self) -> std::io::Result<CellStatus> {
         self.syncer.stop();
         self.status.state = State::Finished;
-        self.write_status()?;
-        Ok(self.status)
+        self.looked = self.created;
+        loop {
+            if !self.has_header {
+                self.fix_columns(&BTreeMap::new());
+            }
+            self.status.measurement = Some(self.measurement.clone());
+            let text = self.status_text()?;
+            match write_atomically(&self.folder.join("status.json"), &text) {
+                Ok(()) => {
+                    *final_deadline() = None;
+                    return Ok(self.status);
+                }
+                Err(error) if is_full(&error) && may_wait() => std::thread::sleep(FINAL_PAUSE),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Gauges whose names came after the header go into an event each tick.
-    fn late_gauges(
-        &mut self,
-        elapsed_ms: f64,
-        gauges: &BTreeMap<String, f64>,
-    ) -> std::io::Result<()> {
+    fn late_gauges(&mut self, elapsed_ms: f64, gauges: &BTreeMap<String, f64>) {
         if gauges.keys().all(|name| self.gauge_columns.contains(name)) {
-            return Ok(());
+            return;
         }
         let late = gauges
             .iter()
@@ -187,8 +295,45 @@ impl Recorder {
             .take(MOST_GAUGES)
             .map(|(name, value)| (name.clone(), *value))
             .collect();
-        self.event(elapsed_ms, EventKind::Gauges { gauges: late })
+        self.event(elapsed_ms, EventKind::Gauges { gauges: late });
     }
+}
+
+/// Whether space may come back: the disk, or what this user may take of it, is full.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+fn final_deadline() -> MutexGuard<'static, Option<Instant>> {
+    FINAL_DEADLINE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn may_wait() -> bool {
+    let mut deadline = final_deadline();
+    let deadline = *deadline.get_or_insert_with(|| Instant::now() + FINAL_PATIENCE);
+    Instant::now() < deadline
+}
+
+const PROCESS_HEADER: &str = "elapsed_ms,pid,name,rss_bytes,pss_bytes,cpu_ms,threads,descriptors\n";
+
+fn push_member(line: &mut Vec<u8>, elapsed_ms: f64, member: &Member) {
+    let figure = |figure: Option<u64>| figure.map_or(String::new(), |figure| figure.to_string());
+    let quoted = member.name.replace('"', "\"\"");
+    // Writing to a Vec cannot fail.
+    let _ = writeln!(
+        line,
+        "{elapsed_ms:.3},{},\"{}\",{},{},{},{},{}",
+        member.pid,
+        crate::words::clean_line(&quoted),
+        member.figures.rss_bytes,
+        figure(member.pss_bytes),
+        member.figures.cpu_ms,
+        member.figures.threads,
+        figure(member.descriptors),
+    );
 }
 
 #[cfg(test)]
@@ -203,8 +348,8 @@ mod tests {
         let mut recorder = Recorder::create(&cell, &["declared".to_owned()]).expect("files");
         let early = BTreeMap::from([("early".to_owned(), 1.0)]);
         let late = BTreeMap::from([("early".to_owned(), 2.0), ("late".to_owned(), 3.0)]);
-        recorder.row(&Sample::default(), &early).expect("a row");
-        recorder.row(&Sample::default(), &late).expect("a row");
+        recorder.row(&Sample::default(), &early);
+        recorder.row(&Sample::default(), &late);
         let status = recorder.finish().expect("an end");
         assert_eq!((status.state, status.samples), (State::Finished, 2));
         let table = read_table(&cell.join("samples.csv"), |_| true).expect("a table");

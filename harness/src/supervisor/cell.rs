@@ -1,26 +1,37 @@
 //! The loop of one cell: from the start of its child to its last row.
 
-use super::child::{ChildPlan, RunningChild};
+use super::child::{ChildPipes, ChildPlan, RunningChild};
+use super::clock::ClaimedClock;
 use super::guard::Guard;
 use super::outcome_text::Ended;
 use super::protocol::Message;
-use super::readers::{Fed, read_pipe, read_stderr, read_stdout};
+use super::readers::{Fed, await_end, read_pipe, read_stderr, read_stdout};
 use super::signals;
+use super::ticks::{Gap, Ticks};
+use super::watchdog::Watchdog;
 use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
-use crate::procfs::OutsideFigures;
+use crate::procfs::{MachineTimes, OutsideFigures};
 use crate::recorder::Recorder;
-use crate::system::monotonic_us;
+use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use leaklab_run::{CellPlan, CellStatus, EventKind, Heap, Outcome, Phase, Sample};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Longest time between two looks at signals, limits and the child's end.
-const HEARTBEAT: Duration = Duration::from_millis(50);
+/// Longest wait for anything: signals and the child's end wake the loop by themselves.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a stop may be on its way after the child has been ended by the same.
+const STOP_PATIENCE: Duration = Duration::from_millis(300);
+/// Time between two looks at the guard.
+const GUARD_INTERVAL: Duration = Duration::from_millis(950);
+/// Time between two recordings of the single processes of a tree.
+const MEMBERS_INTERVAL: Duration = Duration::from_secs(5);
+/// Share of the time that these may take.
+const MEMBERS_SHARE: f64 = 0.0005;
 /// How long the feeds may take to hand over what a child that has ended wrote last.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How much later than planned a child that ends by itself may do so.
@@ -85,46 +96,111 @@ pub trait Observer: Sync {
     fn observe(&self, plan: &CellPlan, event: &CellEvent<'_>) -> ControlFlow<()>;
 }
 
+/// Cells that run now: they share the cost of the harness.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+/// Cells that were started, for names that no two share.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
 /// Runs a cell to its end. Whatever happens, the folder tells, and samples so far are kept.
 pub fn run_cell(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> CellStatus {
+    RUNNING.fetch_add(1, Ordering::Relaxed);
+    let status = run_recorded(setup, guard, observer);
+    RUNNING.fetch_sub(1, Ordering::Relaxed);
+    status
+}
+
+fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> CellStatus {
     let mut recorder = match Recorder::create(&setup.folder, &setup.gauges) {
         Ok(recorder) => recorder,
-        Err(error) => return harness_failed(CellStatus::default(), &setup.folder, &error),
+        Err(error) => {
+            let status = harness_failed(CellStatus::default(), &setup.folder, &error);
+            let _ = observer.observe(&setup.plan, &CellEvent::Ended(&status));
+            return status;
+        }
     };
-    let started = RunningChild::start(&setup.child, &setup.folder);
-    let (child, pipes) = match started {
+    let token = format!(
+        "{}-{}",
+        guard.token(),
+        STARTED.fetch_add(1, Ordering::Relaxed)
+    );
+    let (mut child, pipes) = match RunningChild::start(&setup.child, &token, &setup.folder) {
         Ok(started) => started,
         Err(error) => {
-            recorder.status.outcome = Some(Outcome::SpawnFailed);
-            let program = setup.child.program.to_string_lossy();
-            recorder.status.message = format!("`{program}` could not be started: {error}");
-            recorder.status.hint = "check that the program exists and may be executed".to_owned();
+            not_started(&mut recorder.status, setup, &error);
             return finish(recorder, setup, observer);
         }
     };
-    recorder.status.pid = Some(child.pid());
+    let pid = child.pid();
+    recorder.status.pid = Some(pid);
+    recorder.status.pid_start_ticks = child.tree.root_start_ticks();
+    let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
+    let started = tell_guard(&mut child, guard, &mut Vec::new())
+        .and_then(|()| start_threads(&recorder, pid, pipes, &lines_lost, to.clone()));
+    if let Err(error) = started {
+        child.end_all();
+        recorder.status.outcome = Some(Outcome::HarnessFailed);
+        recorder.status.message = format!("the child cannot be watched: {error}");
+        recorder.status.hint = "raise the limits of processes, threads and open files \
+             (`ulimit -u`, `ulimit -n`, the pids limit of a container), or lower --jobs"
+            .to_owned();
+        return finish(recorder, setup, observer);
+    }
+    let watched = signals::watch_group(pid, to);
+    let mut cell = CellLoop::new(setup, recorder, child, guard, observer);
+    let exit = cell.run(&fed);
+    drop(watched);
+    cell.end_tree();
+    cell.take_last_words(&fed);
+    cell.recorder.measurement.lines_lost = lines_lost.load(Ordering::Relaxed);
+    cell.conclude(exit);
+    finish(cell.recorder, setup, observer)
+}
+
+/// What could not be started, in words; the harness's own want is told from the program's.
+fn not_started(status: &mut CellStatus, setup: &CellSetup, error: &std::io::Error) {
+    let program = setup.child.program.to_string_lossy();
+    status.message = format!("`{program}` could not be started: {error}");
+    (status.outcome, status.hint) = match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => (
+            Some(Outcome::HarnessFailed),
+            "raise the limits of processes, memory and open files, or lower --jobs".to_owned(),
+        ),
+        _ => (
+            Some(Outcome::SpawnFailed),
+            "check that the program exists and may be executed".to_owned(),
+        ),
+    };
+}
+
+/// Starts the threads that read what the child writes and wait for its end.
+fn start_threads(
+    recorder: &Recorder,
+    pid: u32,
+    pipes: ChildPipes,
+    lines_lost: &Arc<AtomicU64>,
+    to: SyncSender<Fed>,
+) -> std::io::Result<()> {
     let logs = (
         recorder.create_log("stdout.log"),
         recorder.create_log("stderr.log"),
     );
     if let (Ok(stdout_log), Ok(stderr_log)) = logs {
-        read_stdout(pipes.stdout, stdout_log, to.clone());
-        read_stderr(pipes.stderr, stderr_log);
+        read_stdout(pipes.stdout, stdout_log, Arc::clone(lines_lost), to.clone())?;
+        read_stderr(pipes.stderr, stderr_log, Arc::clone(lines_lost))?;
     }
-    read_pipe(pipes.protocol, to);
-    let pid = child.pid();
-    guard.watch(pid);
-    let watched = signals::watch_group(pid);
-    let mut cell = CellLoop::new(setup, recorder, child, observer);
-    let result = cell.run(&fed);
-    drop(watched);
-    guard.forget(pid);
-    let CellLoop { mut recorder, .. } = cell;
-    if let Err(error) = result {
-        recorder.status = harness_failed(recorder.status, &setup.folder, &error);
+    read_pipe(pipes.protocol, to.clone())?;
+    await_end(pid, to)?;
+    Ok(())
+}
+
+/// Names the members that were found to the guard, and those it knows to `told`.
+fn tell_guard(child: &mut RunningChild, guard: &Guard, told: &mut Vec<u32>) -> std::io::Result<()> {
+    for (pid, start_ticks) in child.tree.take_news() {
+        guard.watch(pid, start_ticks);
+        told.push(pid);
     }
-    finish(recorder, setup, observer)
+    Ok(())
 }
 
 fn finish(recorder: Recorder, setup: &CellSetup, observer: &dyn Observer) -> CellStatus {
@@ -156,12 +232,16 @@ struct CellLoop<'a> {
     setup: &'a CellSetup,
     recorder: Recorder,
     child: RunningChild,
+    guard: &'a Guard,
     observer: &'a dyn Observer,
     started: Instant,
     started_us: u64,
     /// Monotonic time of `ready`, the zero of `elapsed_ms`.
     ready_us: Option<u64>,
+    clock: ClaimedClock,
     next_tick: Instant,
+    ticks: Ticks,
+    watchdog: Option<Watchdog>,
     phase: Phase,
     ops_total: Option<u64>,
     gauges: BTreeMap<String, f64>,
@@ -173,6 +253,15 @@ struct CellLoop<'a> {
     /// Heaps of a tree whose processes each have a sampler.
     heaps: ProcessHeaps,
     ending: Option<Ending>,
+    /// Members that the guard was told of.
+    guarded: Vec<u32>,
+    guard_looked: Instant,
+    members_due: Instant,
+    machine: MachineTimes,
+    harness_cpu_us: u64,
+    last_cpu_ms: u64,
+    /// Processes that lived on when the child ended by itself.
+    left: Vec<(u32, String)>,
 }
 
 impl<'a> CellLoop<'a> {
@@ -180,18 +269,26 @@ impl<'a> CellLoop<'a> {
         setup: &'a CellSetup,
         recorder: Recorder,
         child: RunningChild,
+        guard: &'a Guard,
         observer: &'a dyn Observer,
     ) -> Self {
         let started = Instant::now();
         CellLoop {
             setup,
             recorder,
+            guarded: vec![child.pid()],
             child,
+            guard,
             observer,
             started,
             started_us: monotonic_us(),
             ready_us: None,
+            clock: ClaimedClock::default(),
             next_tick: started,
+            ticks: Ticks::new(setup.child.interval.as_secs_f64() * 1e3),
+            watchdog: setup
+                .memory_limit_bytes
+                .map(|limit_bytes| Watchdog::new(limit_bytes, started)),
             phase: Phase::Load,
             ops_total: None,
             gauges: BTreeMap::new(),
@@ -201,40 +298,72 @@ impl<'a> CellLoop<'a> {
             had_heap: false,
             heaps: ProcessHeaps::default(),
             ending: None,
+            guard_looked: started,
+            members_due: started + Duration::from_secs(1),
+            machine: MachineTimes::now(),
+            harness_cpu_us: process_cpu_us(),
+            last_cpu_ms: 0,
+            left: Vec::new(),
         }
     }
 
-    fn run(&mut self, fed: &Receiver<Fed>) -> std::io::Result<()> {
+    /// Watches the child until it ends.
+    fn run(&mut self, fed: &Receiver<Fed>) -> ChildExit {
         let _ = self.observer.observe(&self.setup.plan, &CellEvent::Started);
         if self.setup.ready_timeout.is_none() {
-            self.become_ready(self.started_us)?;
+            self.become_ready(self.started_us);
             let first = if self.setup.warmup_is_declared() {
                 Phase::Warmup
             } else {
                 Phase::Load
             };
-            self.enter(first)?;
+            self.enter(first);
         }
-        let status = loop {
+        loop {
             match fed.recv_timeout(self.patience()) {
-                Ok(fed) => self.take(fed)?,
+                Ok(fed) => self.take(fed),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(self.patience()),
             }
-            if let Some(status) = self.child.ended() {
-                break status;
+            if let Some(exit) = self.child.ended() {
+                return exit;
             }
-            self.tick_if_due()?;
-            self.keep_schedule()?;
-            self.keep_limits()?;
-        };
-        // Descendants that outlive the child would hold its pipes open.
-        self.child.kill();
-        let deadline = Instant::now() + LAST_WORDS;
-        while let Ok(fed) = fed.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            self.take(fed)?;
+            self.tick_if_due();
+            self.keep_schedule();
+            self.keep_limits();
         }
-        self.conclude(status)
+    }
+
+    /// Ends what the child has left behind, and reaps it.
+    fn end_tree(&mut self) {
+        if self.ending.is_none() {
+            self.left = self.child.tree.left_behind();
+            self.recorder.measurement.left_processes = self.left.len() as u64;
+        }
+        if !self.child.end_all() {
+            let message = "processes of the tree live on after KILL".to_owned();
+            self.warn(message);
+        }
+        for pid in std::mem::take(&mut self.guarded) {
+            self.guard.forget(pid);
+        }
+    }
+
+    /// Takes what the child wrote before it ended.
+    fn take_last_words(&mut self, fed: &Receiver<Fed>) {
+        let deadline = Instant::now() + LAST_WORDS;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match fed.recv_timeout(left) {
+                Ok(fed) if !left.is_zero() => self.take(fed),
+                _ => return,
+            }
+        }
+    }
+
+    fn warn(&mut self, message: String) {
+        let now_ms = self.now_ms();
+        self.recorder.event(now_ms, EventKind::Warning { message });
     }
 
     /// When a row is due if no sample of the probe comes before.
@@ -244,9 +373,44 @@ impl<'a> CellLoop<'a> {
 
     /// Time until something must be looked at.
     fn patience(&self) -> Duration {
-        self.next_tick
-            .saturating_duration_since(Instant::now())
-            .min(HEARTBEAT)
+        let now = Instant::now();
+        let mut next = now + LONGEST_WAIT;
+        let mut by = |instant: Option<Instant>| next = instant.map_or(next, |at| next.min(at));
+        by(self.ready_us.map(|_| self.next_tick));
+        by(self.watchdog.as_ref().map(Watchdog::due));
+        by(self.schedule_due());
+        if let Some(ending) = self.ending.as_ref().filter(|ending| !ending.killed) {
+            by(ending.since.checked_add(self.setup.grace));
+        }
+        next.saturating_duration_since(now)
+    }
+
+    /// When the schedule asks for something next.
+    fn schedule_due(&self) -> Option<Instant> {
+        let schedule = self.setup.schedule;
+        let Some(ready_us) = self.ready_us else {
+            return self.started.checked_add(self.setup.ready_timeout?);
+        };
+        if self.ending.is_some() {
+            return None;
+        }
+        let since_ready = Duration::from_micros(monotonic_us().saturating_sub(ready_us));
+        let ready = Instant::now().checked_sub(since_ready)?;
+        if self.phase == Phase::Warmup && !schedule.by_child {
+            return ready.checked_add(schedule.warmup);
+        }
+        ready.checked_add(self.load_end()?)
+    }
+
+    /// Time from ready to the end of the load, or to the end of patience with a child that
+    /// should end by itself.
+    fn load_end(&self) -> Option<Duration> {
+        let schedule = self.setup.schedule;
+        let end = schedule.warmup.checked_add(schedule.load?)?;
+        match schedule.by_child {
+            true => end.checked_add(schedule.drain + self.setup.grace + OVERRUN),
+            false => Some(end),
+        }
     }
 
     fn elapsed_ms(&self, at_us: u64) -> f64 {
@@ -260,49 +424,54 @@ impl<'a> CellLoop<'a> {
         self.elapsed_ms(monotonic_us())
     }
 
-    fn take(&mut self, fed: Fed) -> std::io::Result<()> {
+    fn take(&mut self, fed: Fed) {
         match fed {
             Fed::Message(message) => self.take_message(*message),
             Fed::Malformed(line) => {
                 self.recorder.status.malformed_lines += 1;
                 if self.recorder.status.malformed_lines <= MOST_MALFORMED_EVENTS {
                     let now_ms = self.now_ms();
-                    return self
-                        .recorder
+                    self.recorder
                         .event(now_ms, EventKind::MalformedLine { line });
                 }
-                Ok(())
             }
-            Fed::PipeClosed => Ok(()),
+            Fed::PipeClosed | Fed::Wake => {}
         }
     }
 
-    fn take_message(&mut self, message: Message) -> std::io::Result<()> {
-        let at_us = message.monotonic_us.unwrap_or_else(monotonic_us);
+    fn take_message(&mut self, message: Message) {
+        let (at_us, is_claimed) = self.clock.time_us(message.monotonic_us, monotonic_us());
+        if self.clock.rejects == 1 && !is_claimed && message.monotonic_us.is_some() {
+            self.warn(format!(
+                "`monotonic_us` of {} is not of this machine's monotonic clock: the time of \
+                 reading stands in its place; CLOCK_MONOTONIC in microseconds is meant",
+                message.monotonic_us.unwrap_or_default()
+            ));
+        }
         if message.ready && self.ready_us.is_none() {
-            self.become_ready(at_us)?;
+            self.become_ready(at_us.max(self.started_us));
         }
         let at_ms = self.elapsed_ms(at_us);
         if let Some(ops) = message.ops {
             if self.ops_total.is_some_and(|before| ops < before) {
-                self.recorder.event(at_ms, EventKind::Restart)?;
+                self.recorder.event(at_ms, EventKind::Restart);
             }
             self.ops_total = Some(ops);
         }
         self.gauges.extend(message.gauges);
         if let Some(phase) = message.phase {
-            self.enter_at(phase, at_ms)?;
+            self.enter_at(phase, at_ms);
         }
         if let Some(mark) = message.mark {
             let kind = EventKind::Mark {
                 name: mark.name,
                 duration_ms: mark.duration_ms,
             };
-            self.recorder.event(at_ms, kind)?;
+            self.recorder.event(at_ms, kind);
         }
         if !message.extra.is_empty() {
             let values = message.extra;
-            self.recorder.event(at_ms, EventKind::Extra { values })?;
+            self.recorder.event(at_ms, EventKind::Extra { values });
         }
         if let Some(cost_us) = message.sample_cost_us {
             self.recorder.status.probe_cost.add(cost_us as f64);
@@ -316,7 +485,7 @@ impl<'a> CellLoop<'a> {
                 .as_deref()
                 .unwrap_or("a process of the tree");
             let message = format!("the live heap of `{program}` cannot be read: {reason}");
-            self.recorder.event(at_ms, EventKind::Warning { message })?;
+            self.recorder.event(at_ms, EventKind::Warning { message });
         }
         if let Some(heap) = message.heap {
             self.had_heap = true;
@@ -329,24 +498,22 @@ impl<'a> CellLoop<'a> {
                 };
                 return self.take_heap(&said, at_ms);
             }
-            if message.monotonic_us.is_some() && self.ready_us.is_some() {
+            if is_claimed && self.ready_us.is_some() {
                 // The probe keeps the interval: its sample is the tick.
                 self.next_tick = self.tick_without_probe();
                 return self.write_row(at_ms, heap);
             }
             self.pending_heap = Some(heap);
         }
-        Ok(())
     }
 
     /// Takes the heap of one process of the tree; its row comes with the next tick.
-    fn take_heap(&mut self, said: &ProcessHeap, at_ms: f64) -> std::io::Result<()> {
+    fn take_heap(&mut self, said: &ProcessHeap, at_ms: f64) {
         let began_anew = self.heaps.take(said);
         // Of another process of the tree it is a change of the sum like any other.
         if began_anew && said.pid == self.child.pid() && self.ready_us.is_some() {
-            self.recorder.event(at_ms, EventKind::Restart)?;
+            self.recorder.event(at_ms, EventKind::Restart);
         }
-        Ok(())
     }
 
     /// The heap for a row that no sample of a probe brings.
@@ -365,52 +532,57 @@ impl<'a> CellLoop<'a> {
         sum
     }
 
-    fn become_ready(&mut self, at_us: u64) -> std::io::Result<()> {
+    fn become_ready(&mut self, at_us: u64) {
         self.ready_us = Some(at_us);
         self.recorder.status.ready_after_ms =
             Some(at_us.saturating_sub(self.started_us) as f64 / 1000.0);
-        self.recorder.event(0.0, EventKind::Ready)?;
+        self.recorder.event(0.0, EventKind::Ready);
         self.next_tick = if self.setup.schedule.by_child {
             self.tick_without_probe()
         } else {
             Instant::now()
         };
-        self.recorder.write_status()
+        self.recorder.write_status();
     }
 
-    fn enter(&mut self, phase: Phase) -> std::io::Result<()> {
+    fn enter(&mut self, phase: Phase) {
         let now_ms = self.now_ms();
-        self.enter_at(phase, now_ms)
+        self.enter_at(phase, now_ms);
     }
 
-    fn enter_at(&mut self, phase: Phase, at_ms: f64) -> std::io::Result<()> {
+    fn enter_at(&mut self, phase: Phase, at_ms: f64) {
         self.phase = phase;
-        self.recorder.event(at_ms, EventKind::Phase { phase })
+        self.recorder.event(at_ms, EventKind::Phase { phase });
     }
 
-    fn tick_if_due(&mut self) -> std::io::Result<()> {
+    fn tick_if_due(&mut self) {
         let now = Instant::now();
         if self.ready_us.is_none() || now < self.next_tick {
-            return Ok(());
+            return;
         }
-        self.next_tick += self.setup.child.interval;
-        if self.next_tick < now {
-            // Late, after a suspend for instance: ticks that passed are not made up for.
-            self.next_tick = now + self.setup.child.interval;
-        }
+        // Late, after a suspend for instance: ticks that passed are not made up for, and the
+        // next is where it would have been.
+        let interval = self.setup.child.interval;
+        let behind = now.duration_since(self.next_tick).as_nanos() / interval.as_nanos().max(1);
+        let ahead = u32::try_from(behind + 1)
+            .ok()
+            .and_then(|ticks| interval.checked_mul(ticks));
+        self.next_tick = ahead.map_or(now + interval, |ahead| self.next_tick + ahead);
         let heap = self.heap_at_tick();
         if heap.is_none() && self.had_heap {
             self.recorder.status.missed_samples += 1;
         }
         let now_ms = self.now_ms();
-        self.write_row(now_ms, heap.unwrap_or_default())
+        self.write_row(now_ms, heap.unwrap_or_default());
     }
 
-    fn write_row(&mut self, at_ms: f64, heap: Heap) -> std::io::Result<()> {
+    fn write_row(&mut self, at_ms: f64, heap: Heap) {
         // A sample that comes after the row that was written for its lack: rows keep their order.
         let elapsed_ms = at_ms.max(self.recorder.status.elapsed_ms);
         let OutsideFigures {
             rss_bytes,
+            pss_bytes,
+            swap_bytes,
             cpu_ms,
             threads,
             descriptors,
@@ -418,6 +590,10 @@ impl<'a> CellLoop<'a> {
             cost_us,
         } = self.child.tree.sample();
         self.recorder.status.outside_cost.add(cost_us as f64);
+        self.last_cpu_ms = cpu_ms.unwrap_or(self.last_cpu_ms);
+        let most_swapped = self.recorder.measurement.swap_bytes.max(swap_bytes);
+        self.recorder.measurement.swap_bytes = most_swapped;
+        let harness_cpu_us = self.share_of_harness_cpu();
         let latency_us = self.latency_us.take();
         let sample = Sample {
             elapsed_ms,
@@ -433,21 +609,67 @@ impl<'a> CellLoop<'a> {
             latency_p99_us: latency_us.map(|(_, p99)| p99),
             probe_cost_us: self.probe_cost_us.take(),
             outside_cost_us: Some(cost_us),
+            pss_bytes,
+            swap_bytes,
+            harness_cpu_us: Some(harness_cpu_us),
             ..Sample::default()
         };
-        self.recorder.row(&sample, &self.gauges)?;
+        let gap = self.ticks.row(elapsed_ms, &mut self.recorder.measurement);
+        self.tell_gap(elapsed_ms, gap);
+        self.recorder.row(&sample, &self.gauges);
+        let level_bytes = rss_bytes.unwrap_or(0) + self.child.tree.swap_bytes();
+        self.hold_limit(level_bytes);
+        self.look_around(elapsed_ms, processes);
         let seen = self
             .observer
             .observe(&self.setup.plan, &CellEvent::Sampled(&sample));
         if seen.is_break() && self.ending.is_none() {
             self.end(Outcome::Completed);
         }
-        Ok(())
+    }
+
+    fn tell_gap(&mut self, at_ms: f64, gap: Option<Gap>) {
+        if let Some(gap) = gap {
+            let kind = EventKind::Gap {
+                duration_ms: gap.duration_ms,
+                missed: gap.missed,
+            };
+            self.recorder.event(at_ms, kind);
+        }
+    }
+
+    /// CPU time of the whole harness since the row before; cells that run share it.
+    fn share_of_harness_cpu(&mut self) -> u64 {
+        let now_us = process_cpu_us();
+        let cells = RUNNING.load(Ordering::Relaxed).max(1) as u64;
+        let share_us = now_us.saturating_sub(self.harness_cpu_us) / cells;
+        self.harness_cpu_us = now_us;
+        self.recorder.measurement.harness_cpu_us += share_us;
+        share_us
+    }
+
+    /// What is looked at with a row, and less often: the guard, and the single processes.
+    fn look_around(&mut self, at_ms: f64, processes: Option<u64>) {
+        let now = Instant::now();
+        let _ = tell_guard(&mut self.child, self.guard, &mut self.guarded);
+        self.recorder.measurement.escaped_processes = self.child.tree.escaped();
+        if now.duration_since(self.guard_looked) >= GUARD_INTERVAL {
+            self.guard_looked = now;
+            self.guard.keep_alive();
+        }
+        if now >= self.members_due && processes.is_some_and(|processes| processes > 1) {
+            let before_us = crate::system::thread_cpu_us();
+            let members = self.child.tree.members();
+            self.recorder.processes(at_ms, &members);
+            let cost_s = (crate::system::thread_cpu_us() - before_us) as f64 / 1e6;
+            let pause = Duration::from_secs_f64(cost_s / MEMBERS_SHARE);
+            self.members_due = now + pause.max(MEMBERS_INTERVAL);
+        }
     }
 
     /// Phases and the end of a program that does not keep the schedule itself; and the
     /// patience with one that should.
-    fn keep_schedule(&mut self) -> std::io::Result<()> {
+    fn keep_schedule(&mut self) {
         let schedule = self.setup.schedule;
         let Some(ready_us) = self.ready_us else {
             if let Some(timeout) = self.setup.ready_timeout
@@ -456,70 +678,71 @@ impl<'a> CellLoop<'a> {
             {
                 self.end(Outcome::NeverReady);
             }
-            return Ok(());
+            return;
         };
         let elapsed = Duration::from_micros(monotonic_us().saturating_sub(ready_us));
-        let load_end = schedule.load.map(|load| schedule.warmup + load);
+        let is_over = self.load_end().is_some_and(|end| elapsed >= end);
         if schedule.by_child {
-            let end = load_end.map(|end| end + schedule.drain + self.setup.grace + OVERRUN);
-            if end.is_some_and(|end| elapsed > end) && self.ending.is_none() {
-                let message = "the child did not end by itself when its time was over".to_owned();
-                let now_ms = self.now_ms();
-                self.recorder
-                    .event(now_ms, EventKind::Warning { message })?;
+            if is_over && self.ending.is_none() {
+                self.warn("the child did not end by itself when its time was over".to_owned());
                 self.end(Outcome::Completed);
             }
-            return Ok(());
+            return;
         }
         if self.phase == Phase::Warmup && elapsed >= schedule.warmup {
-            self.enter(Phase::Load)?;
+            self.enter(Phase::Load);
         }
-        if load_end.is_some_and(|end| elapsed >= end) && self.ending.is_none() {
-            self.enter(Phase::Drain)?;
+        if is_over && self.ending.is_none() {
+            self.enter(Phase::Drain);
             self.end(Outcome::Completed);
         }
-        Ok(())
     }
 
-    fn keep_limits(&mut self) -> std::io::Result<()> {
+    fn keep_limits(&mut self) {
         if signals::asked_by().is_some() && self.ending.is_none() {
             self.end(Outcome::Stopped);
         }
-        if let Some(limit_bytes) = self.setup.memory_limit_bytes
-            && self.ending.as_ref().is_none_or(|ending| !ending.killed)
-        {
-            let rss_bytes = self.child.tree.rss_bytes();
-            if rss_bytes > limit_bytes {
-                let now_ms = self.now_ms();
-                let kind = EventKind::MemoryLimit {
-                    rss_bytes,
-                    limit_bytes,
-                };
-                self.recorder.event(now_ms, kind)?;
-                // What is still in the pipe was sampled before and is read below.
-                self.child.kill();
-                self.ending = Some(Ending {
-                    since: Instant::now(),
-                    outcome: Outcome::MemoryLimit,
-                    killed: true,
-                });
-            }
+        let due = self.watchdog.as_ref().map(Watchdog::due);
+        if due.is_some_and(|due| Instant::now() >= due) {
+            let level_bytes = self.child.tree.rss_bytes();
+            self.hold_limit(level_bytes);
         }
         if let Some(ending) = &mut self.ending
             && !ending.killed
             && ending.since.elapsed() > self.setup.grace
         {
             ending.killed = true;
-            let message = format!(
+            self.child.kill();
+            self.warn(format!(
                 "the child did not end within {} of TERM and was killed",
                 crate::time::duration_text(self.setup.grace)
-            );
-            self.child.kill();
-            let now_ms = self.now_ms();
-            self.recorder
-                .event(now_ms, EventKind::Warning { message })?;
+            ));
         }
-        Ok(())
+    }
+
+    /// Holds the tree's memory, resident and swapped out, against the limit.
+    fn hold_limit(&mut self, level_bytes: u64) {
+        let Some(watchdog) = &mut self.watchdog else {
+            return;
+        };
+        let is_passed = watchdog.saw(level_bytes, Instant::now());
+        let is_killed = self.ending.as_ref().is_some_and(|ending| ending.killed);
+        if !is_passed || is_killed {
+            return;
+        }
+        let now_ms = self.now_ms();
+        let kind = EventKind::MemoryLimit {
+            rss_bytes: level_bytes,
+            limit_bytes: self.setup.memory_limit_bytes.unwrap_or_default(),
+        };
+        self.recorder.event(now_ms, kind);
+        // What is still in the pipe was sampled before and is read when it has ended.
+        self.child.kill();
+        self.ending = Some(Ending {
+            since: Instant::now(),
+            outcome: Outcome::MemoryLimit,
+            killed: true,
+        });
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -532,14 +755,21 @@ impl<'a> CellLoop<'a> {
     }
 
     /// Turns the child's exit into an outcome and words.
-    fn conclude(&mut self, exit: ExitStatus) -> std::io::Result<()> {
+    fn conclude(&mut self, exit: ChildExit) {
         let now_ms = self.now_ms();
-        let (code, signal) = (exit.code(), exit.signal());
+        let ChildExit { code, signal } = exit;
         self.recorder
-            .event(now_ms, EventKind::Exit { code, signal })?;
+            .event(now_ms, EventKind::Exit { code, signal });
+        let gap = match &self.ending {
+            None => None,
+            Some(_) => self.ticks.end(now_ms, &mut self.recorder.measurement),
+        };
+        self.tell_gap(now_ms, gap);
+        self.complete_measurement();
         let mut outcome = match &self.ending {
             Some(ending) => ending.outcome,
-            None if exit.success() => Outcome::Completed,
+            None if code == Some(0) => Outcome::Completed,
+            None if is_stop(exit) && signals::await_stop(STOP_PATIENCE) => Outcome::Stopped,
             None => Outcome::Died,
         };
         if outcome == Outcome::Completed && self.ready_us.is_none() {
@@ -553,6 +783,7 @@ impl<'a> CellLoop<'a> {
             exit,
             asked_to_end: self.ending.is_some(),
             killed: self.ending.as_ref().is_some_and(|ending| ending.killed),
+            left: &self.left,
             last_words: &last_words,
         };
         let (message, hint) = words.describe();
@@ -563,8 +794,27 @@ impl<'a> CellLoop<'a> {
         status.ops_total = self.ops_total;
         status.message = message;
         status.hint = hint;
-        Ok(())
     }
+
+    fn complete_measurement(&mut self) {
+        self.share_of_harness_cpu();
+        let disturbed = self.machine.until_now(self.last_cpu_ms);
+        let measurement = &mut self.recorder.measurement;
+        measurement.clock_claims = self.clock.claims;
+        measurement.clock_rejects = self.clock.rejects;
+        measurement.cpu_pressure = disturbed.cpu_pressure;
+        measurement.steal = disturbed.steal;
+        measurement.others = disturbed.others;
+        let status = &mut self.recorder.status;
+        status.missed_samples += measurement.ticks_missed;
+        status.measurement = Some(measurement.clone());
+    }
+}
+
+/// Whether a child ended as one does that was asked to stop.
+fn is_stop(exit: ChildExit) -> bool {
+    let signal = exit.signal.or(exit.code.map(|code| code - 128));
+    matches!(signal, Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP))
 }
 
 impl CellSetup {

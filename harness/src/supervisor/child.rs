@@ -1,8 +1,8 @@
 //! Starts a child in isolation, and ends it.
 
 use crate::heap::PreloadFile;
-use crate::procfs::ProcessTree;
-use crate::system;
+use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree};
+use crate::system::{self, ChildExit};
 use leaklab_preload::SharedObject;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,7 +10,7 @@ use std::io::PipeReader;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Variables that the catalogue inherits; everything else is left out, so that a run does not
@@ -54,9 +54,13 @@ pub struct ChildPlan {
     pub preload: Option<SharedObject>,
 }
 
-/// A child that runs.
+/// How long what a child has started may take to be gone once it is killed.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A child that runs, or has ended and was not reaped yet: its id is its own until then.
 pub struct RunningChild {
     process: Child,
+    is_reaped: bool,
     /// Its process tree.
     pub tree: ProcessTree,
     _preloaded: Option<PreloadFile>,
@@ -70,13 +74,17 @@ pub struct ChildPipes {
 }
 
 impl RunningChild {
-    /// Starts the child in its own process group, which dies with this thread. What is
-    /// preloaded lies in `folder` while it runs.
+    /// Starts the child in its own process group, which dies with this thread. `token` is the
+    /// name that all its descendants inherit; what is preloaded lies in `folder` while it runs.
     ///
     /// # Errors
     ///
     /// The error of the operating system: no such program, no permission, no processes left.
-    pub fn start(plan: &ChildPlan, folder: &Path) -> std::io::Result<(Self, ChildPipes)> {
+    pub fn start(
+        plan: &ChildPlan,
+        token: &str,
+        folder: &Path,
+    ) -> std::io::Result<(Self, ChildPipes)> {
         let (protocol, child_end) = std::io::pipe()?;
         system::enlarge_pipe(protocol.as_fd());
         let mut command = Command::new(&plan.program);
@@ -94,6 +102,7 @@ impl RunningChild {
         command
             .args(&plan.arguments)
             .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+            .env(CELL_VARIABLE, token)
             .env("LEAKLAB_PIPE", child_end.as_raw_fd().to_string())
             .env(
                 "LEAKLAB_INTERVAL_MS",
@@ -136,10 +145,17 @@ impl RunningChild {
             stdout: process.stdout.take().ok_or_else(missing)?,
             stderr: process.stderr.take().ok_or_else(missing)?,
         };
-        let tree = ProcessTree::new(process.id());
+        let marks = Marks {
+            token: token.to_owned(),
+            outputs: [pipes.stdout.as_fd(), pipes.stderr.as_fd()]
+                .into_iter()
+                .filter_map(system::pipe_name)
+                .collect(),
+        };
         let child = RunningChild {
+            tree: ProcessTree::of_child(process.id(), marks),
             process,
-            tree,
+            is_reaped: false,
             _preloaded: preloaded,
         };
         Ok((child, pipes))
@@ -150,27 +166,41 @@ impl RunningChild {
         self.process.id()
     }
 
-    /// How it ended, if it has.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.process.try_wait().ok().flatten()
+    /// How it ended, if it has. It is not reaped, so that nobody else can get its id.
+    pub fn ended(&self) -> Option<ChildExit> {
+        system::child_end(self.pid(), false)
     }
 
-    /// Sends TERM to the whole group.
-    pub fn terminate(&self) {
-        system::signal_group(self.pid(), libc::SIGTERM);
+    /// Sends TERM to the whole group and to descendants that have left it.
+    pub fn terminate(&mut self) {
+        if !self.is_reaped {
+            system::signal_group(self.pid(), libc::SIGTERM);
+            self.tree.signal_outside_group(libc::SIGTERM);
+        }
     }
 
     /// Sends KILL to the whole group and to descendants that have left it.
     pub fn kill(&mut self) {
-        self.tree.kill();
-        system::signal_group(self.pid(), libc::SIGKILL);
+        if !self.is_reaped {
+            system::signal_group(self.pid(), libc::SIGKILL);
+            self.tree.kill();
+        }
+    }
+
+    /// Ends the child with all that it has started, and reaps it; nothing is sent to its id
+    /// afterwards. False if something lives on.
+    pub fn end_all(&mut self) -> bool {
+        self.kill();
+        let all_ended = self.tree.end_all(KILL_PATIENCE);
+        self.is_reaped |= !matches!(self.process.try_wait(), Ok(None));
+        all_ended
     }
 }
 
 impl Drop for RunningChild {
     fn drop(&mut self) {
-        // Whatever is left of the group, when the child itself has ended too.
-        self.kill();
-        let _ = self.process.wait();
+        if !self.is_reaped {
+            self.end_all();
+        }
     }
 }

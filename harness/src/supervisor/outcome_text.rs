@@ -1,22 +1,23 @@
 //! How a cell ended, in words: what happened, the likely cause in figures, the way out.
 
 use super::cell::CellSetup;
+use crate::system::ChildExit;
 use crate::text::{bytes_text, plural};
 use crate::time::{duration_text, ms_duration};
 use leaklab_run::{CellStatus, Outcome};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 
 /// Everything that the words depend on.
 pub struct Ended<'a> {
     pub setup: &'a CellSetup,
     pub status: &'a CellStatus,
     pub outcome: Outcome,
-    pub exit: ExitStatus,
+    pub exit: ChildExit,
     /// Whether the harness asked the child to end.
     pub asked_to_end: bool,
     /// Whether it had to be killed, because it did not end when it was asked to.
     pub killed: bool,
+    /// Processes that lived on when it ended: id and name.
+    pub left: &'a [(u32, String)],
     /// Last line that the child wrote to stderr.
     pub last_words: &'a str,
 }
@@ -27,7 +28,13 @@ impl Ended<'_> {
         let after = duration_text(ms_duration(self.status.elapsed_ms));
         let kept = format!("{} kept", plural(self.status.samples, "sample"));
         match self.outcome {
-            Outcome::Completed => (self.completed(&after), self.malformed_hint()),
+            Outcome::Completed if !self.asked_to_end && !self.left.is_empty() => (
+                self.completed(&after),
+                "a program that goes into the background is not measured as its load: start it \
+                 in the foreground (often --foreground or --no-daemon)"
+                    .to_owned(),
+            ),
+            Outcome::Completed => (self.completed(&after), self.note()),
             Outcome::Stopped => (format!("stopped after {after}; {kept}"), String::new()),
             Outcome::MemoryLimit => (
                 format!(
@@ -52,6 +59,16 @@ impl Ended<'_> {
 
     fn completed(&self, after: &str) -> String {
         let planned = self.setup.schedule.load.unwrap_or_default().as_secs_f64() * 1000.0;
+        if !self.asked_to_end && !self.left.is_empty() {
+            return format!(
+                "ended by itself after {after} and left {} running ({}), ended with it",
+                match self.left.len() {
+                    1 => "1 process".to_owned(),
+                    many => format!("{many} processes"),
+                },
+                named(self.left),
+            );
+        }
         if self.killed {
             format!("ran {after}; did not end on TERM and was killed")
         } else if !self.setup.schedule.by_child
@@ -87,7 +104,7 @@ impl Ended<'_> {
     }
 
     fn cause(&self) -> String {
-        let how = match (self.exit.code(), self.exit.signal()) {
+        let how = match (self.exit.code, self.exit.signal) {
             (Some(code), _) => format!("exit code {code}"),
             (None, Some(signal)) => {
                 let name = signal_hook::low_level::signal_name(signal).unwrap_or("unknown");
@@ -104,12 +121,24 @@ impl Ended<'_> {
 
     fn death_hint(&self) -> String {
         let log = self.setup.folder.join("stderr.log");
-        match self.exit.signal() {
+        match self.exit.signal {
             Some(libc::SIGKILL) => "the kernel kills the largest process when memory runs out: \
                  see `dmesg`, or set --memory-limit"
                 .to_owned(),
             _ => format!("see `{}`", log.display()),
         }
+    }
+
+    /// What a reader should know of a run that went well.
+    fn note(&self) -> String {
+        let mut notes: Vec<String> = self
+            .status
+            .measurement
+            .iter()
+            .flat_map(|m| m.remarks())
+            .collect();
+        notes.extend(Some(self.malformed_hint()).filter(|hint| !hint.is_empty()));
+        notes.join("; ")
     }
 
     fn malformed_hint(&self) -> String {
@@ -123,4 +152,18 @@ impl Ended<'_> {
             ),
         }
     }
+}
+
+/// The first processes by name and id.
+fn named(left: &[(u32, String)]) -> String {
+    const MOST_NAMED: usize = 3;
+    let mut names: Vec<String> = left
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(pid, name)| format!("{name} {pid}"))
+        .collect();
+    if left.len() > MOST_NAMED {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
 }

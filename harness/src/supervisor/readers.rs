@@ -6,6 +6,8 @@
 use super::protocol::Message;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
@@ -27,10 +29,19 @@ pub enum Fed {
     Malformed(String),
     /// The pipe was closed: the child ended, or closed it.
     PipeClosed,
+    /// The child has ended, or a stop was asked for: there is something to look at.
+    Wake,
 }
 
 /// Reads lines of the protocol from the child's pipe.
-pub fn read_pipe(pipe: impl Read + Send + 'static, to: SyncSender<Fed>) -> JoinHandle<()> {
+///
+/// # Errors
+///
+/// That no thread can be started, as for all of these.
+pub fn read_pipe(
+    pipe: impl Read + Send + 'static,
+    to: SyncSender<Fed>,
+) -> std::io::Result<JoinHandle<()>> {
     spawn("leaklab-pipe", move || {
         let mut reader = BufReader::with_capacity(64 << 10, pipe);
         let mut line = Vec::new();
@@ -48,11 +59,12 @@ pub fn read_pipe(pipe: impl Read + Send + 'static, to: SyncSender<Fed>) -> JoinH
 pub fn read_stdout(
     stdout: impl Read + Send + 'static,
     log: File,
+    lost: Arc<AtomicU64>,
     to: SyncSender<Fed>,
-) -> JoinHandle<()> {
+) -> std::io::Result<JoinHandle<()>> {
     spawn("leaklab-stdout", move || {
         let mut reader = BufReader::new(stdout);
-        let mut log = Log::new(log);
+        let mut log = Log::new(log, lost);
         let mut line = Vec::new();
         while let Some(complete) = next_line(&mut reader, &mut line) {
             if let Some(message) = line.strip_prefix(STDOUT_PREFIX) {
@@ -66,10 +78,14 @@ pub fn read_stdout(
 }
 
 /// Copies stderr into its log.
-pub fn read_stderr(stderr: impl Read + Send + 'static, log: File) -> JoinHandle<()> {
+pub fn read_stderr(
+    stderr: impl Read + Send + 'static,
+    log: File,
+    lost: Arc<AtomicU64>,
+) -> std::io::Result<JoinHandle<()>> {
     spawn("leaklab-stderr", move || {
         let mut reader = BufReader::new(stderr);
-        let mut log = Log::new(log);
+        let mut log = Log::new(log, lost);
         let mut line = Vec::new();
         while next_line(&mut reader, &mut line).is_some() {
             log.write(&line);
@@ -77,12 +93,19 @@ pub fn read_stderr(stderr: impl Read + Send + 'static, log: File) -> JoinHandle<
     })
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+/// Waits for the end of a child, which its keeper reaps, and wakes the loop of its cell.
+pub fn await_end(pid: u32, to: SyncSender<Fed>) -> std::io::Result<JoinHandle<()>> {
+    spawn("leaklab-end", move || {
+        crate::system::child_end(pid, true);
+        let _ = to.send(Fed::Wake);
+    })
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .stack_size(256 << 10)
         .spawn(work)
-        .expect("a thread can be started: without it no child can be watched")
 }
 
 fn fed(line: &[u8], complete: bool) -> Fed {
@@ -128,23 +151,29 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> Option<bool> {
 struct Log {
     file: File,
     written_bytes: u64,
+    /// Lines that found no room.
+    lost: Arc<AtomicU64>,
 }
 
 impl Log {
-    fn new(file: File) -> Self {
+    fn new(file: File, lost: Arc<AtomicU64>) -> Self {
         Log {
             file,
             written_bytes: 0,
+            lost,
         }
     }
 
     /// A log that cannot be written must not stop the reading: the child would block.
     fn write(&mut self, line: &[u8]) {
         if self.written_bytes > LONGEST_LOG {
+            self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.written_bytes += line.len() as u64;
-        let _ = self.file.write_all(line);
+        match self.file.write_all(line) {
+            Ok(()) => self.written_bytes += line.len() as u64,
+            Err(_) => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
+        }
         if self.written_bytes > LONGEST_LOG {
             let _ = self
                 .file
@@ -160,7 +189,10 @@ mod tests {
     fn feed_of(text: &[u8]) -> Vec<Fed> {
         let (to, from) = std::sync::mpsc::sync_channel(64);
         let reader = std::io::Cursor::new(text.to_vec());
-        read_pipe(reader, to).join().expect("the thread ends");
+        read_pipe(reader, to)
+            .expect("a thread")
+            .join()
+            .expect("the thread ends");
         from.into_iter().collect()
     }
 
@@ -173,6 +205,7 @@ mod tests {
                 Fed::Message(message) => format!("ops {:?}", message.ops),
                 Fed::Malformed(_) => "malformed".to_owned(),
                 Fed::PipeClosed => "closed".to_owned(),
+                Fed::Wake => "wake".to_owned(),
             })
             .collect();
         assert_eq!(

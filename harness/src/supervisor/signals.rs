@@ -1,14 +1,17 @@
 //! Ctrl-C and TERM: once to stop in order, twice to stop at once.
 
+use super::readers::Fed;
 use crate::system;
 use crate::words::say;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The signal that asked for a stop; 0 for none.
 static ASKED_BY: AtomicI32 = AtomicI32::new(0);
 /// Process groups that run, to be killed at the second signal.
-static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+static GROUPS: Mutex<Vec<(u32, SyncSender<Fed>)>> = Mutex::new(Vec::new());
 
 /// Starts to listen for TERM, and for INT and HUP unless they were ignored at the start: then
 /// the caller (`nohup`, a shell without job control) wants them to do nothing.
@@ -33,9 +36,13 @@ pub fn listen() -> std::io::Result<()> {
                     .is_ok()
                 {
                     say!("stopping: files are being finished; once more to stop at once");
+                    for (_, cell) in groups().iter() {
+                        // A queue that is full is being read.
+                        let _ = cell.try_send(Fed::Wake);
+                    }
                     continue;
                 }
-                for group in groups().iter() {
+                for (group, _) in groups().iter() {
                     system::signal_group(*group, libc::SIGKILL);
                 }
                 std::process::exit(128 + signal);
@@ -52,9 +59,20 @@ pub fn asked_by() -> Option<i32> {
     }
 }
 
-/// Makes a process group known for as long as the result lives.
-pub fn watch_group(leader: u32) -> WatchedGroup {
-    groups().push(leader);
+/// Waits for a stop that may be on its way: who stops a service in order signals the harness
+/// and its children at once. True if one was asked for.
+pub fn await_stop(patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    while asked_by().is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    asked_by().is_some()
+}
+
+/// Makes a process group known for as long as the result lives, which must be gone before its
+/// leader is reaped; `cell` is woken by a signal.
+pub fn watch_group(leader: u32, cell: SyncSender<Fed>) -> WatchedGroup {
+    groups().push((leader, cell));
     WatchedGroup { leader }
 }
 
@@ -65,10 +83,10 @@ pub struct WatchedGroup {
 
 impl Drop for WatchedGroup {
     fn drop(&mut self) {
-        groups().retain(|leader| *leader != self.leader);
+        groups().retain(|(leader, _)| *leader != self.leader);
     }
 }
 
-fn groups() -> MutexGuard<'static, Vec<u32>> {
+fn groups() -> MutexGuard<'static, Vec<(u32, SyncSender<Fed>)>> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -167,7 +167,10 @@ impl Run {
 }
 
 impl Cell {
-    fn open(run_folder: &Path, plan: &CellPlan) -> Self {
+    /// Opens a cell of the run in that folder, without the run's record: what a harness that
+    /// knows its plan needs. A cell that never started is `planned`, one whose status cannot be
+    /// read is `running`.
+    pub fn open(run_folder: &Path, plan: &CellPlan) -> Self {
         // A name from a file is not trusted to stay inside the run.
         let name = Path::new(&plan.folder)
             .file_name()

@@ -1,0 +1,273 @@
+//! Which processes belong to which cell, found once for all cells of this harness.
+//!
+//! A look at `/proc` once a second finds processes that are new since the look before: process
+//! ids are given in rising order, so that only those between the last id then and now are
+//! read, and nothing at all where no process was started. A process whose parent belongs to a
+//! cell belongs to it too. One whose parents have all ended becomes a child of the harness
+//! (it adopts orphans) and is told by what it inherited: the cell's name in its environment,
+//! its session or process group, or the pipe that it prints to.
+
+use super::process::{Ancestry, ancestry};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Name of the variable that every process of a cell inherits.
+pub const CELL_VARIABLE: &str = "LEAKLAB_CELL";
+
+/// Time between two looks.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Most processes that are kept; a fork bomb is bounded elsewhere, the harness's memory here.
+const MOST_PROCESSES: usize = 16_384;
+/// Looks after which an orphan that nothing tells apart counts as one that got away.
+const LOOKS_AT_ORPHAN: u8 = 3;
+
+/// What an orphan of a cell is known by.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    /// Value of [`CELL_VARIABLE`].
+    pub token: String,
+    /// Pipes and files behind its standard output and error, as `/proc` names them.
+    pub outputs: Vec<String>,
+}
+
+/// A cell's root process, for as long as its tree is watched.
+struct Root {
+    marks: Marks,
+    /// Sessions and process groups of its members.
+    groups: HashSet<u32>,
+    /// Members that the tree has not asked for yet.
+    found: Vec<u32>,
+    escaped: u64,
+}
+
+/// All that is known.
+#[derive(Default)]
+struct Census {
+    roots: HashMap<u32, Root>,
+    /// Member to root.
+    members: HashMap<u32, u32>,
+    /// Children of the harness that belong to no cell: its own, or not told apart yet.
+    orphans: HashMap<u32, u8>,
+    last_pid: Option<u32>,
+    looked: Option<Instant>,
+    own_session: u32,
+}
+
+static CENSUS: Mutex<Option<Census>> = Mutex::new(None);
+
+fn census() -> MutexGuard<'static, Option<Census>> {
+    CENSUS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins to follow the tree below `root`. One that was running before is read whole.
+pub fn follow(root: u32, marks: Marks, is_own_child: bool) {
+    let mut census = census();
+    let census = census.get_or_insert_default();
+    census.roots.insert(
+        root,
+        Root {
+            marks,
+            groups: HashSet::from([root]),
+            found: Vec::new(),
+            escaped: 0,
+        },
+    );
+    census.members.insert(root, root);
+    census.orphans.remove(&root);
+    if !is_own_child {
+        // What it has started so far lies anywhere.
+        census.last_pid = None;
+    } else if census.roots.len() == 1 {
+        census.last_pid = Some(root.saturating_sub(1));
+    }
+}
+
+/// Members found since the last call, and how many orphans could not be told apart so far.
+/// Looks at `/proc` if that is due, or at once with `now`.
+pub fn found(root: u32, now: bool) -> (Vec<u32>, u64) {
+    let mut census = census();
+    let census = census.get_or_insert_default();
+    let due = census
+        .looked
+        .is_none_or(|looked| looked.elapsed() >= LOOK_INTERVAL);
+    if now || due {
+        census.look();
+    }
+    match census.roots.get_mut(&root) {
+        Some(known) => (std::mem::take(&mut known.found), known.escaped),
+        None => (Vec::new(), 0),
+    }
+}
+
+/// A member that has ended: its id may be another's from now on.
+pub fn forget_member(pid: u32) {
+    if let Some(census) = census().as_mut()
+        && !census.roots.contains_key(&pid)
+    {
+        census.members.remove(&pid);
+    }
+}
+
+/// Stops following a tree.
+pub fn forget(root: u32) {
+    if let Some(census) = census().as_mut() {
+        census.roots.remove(&root);
+        census.members.retain(|_, of| *of != root);
+    }
+}
+
+impl Census {
+    fn look(&mut self) {
+        self.looked = Some(Instant::now());
+        let before = self.last_pid;
+        let last = last_pid();
+        self.last_pid = last;
+        let mut new = match (before, last) {
+            (Some(before), Some(last)) if before == last => Vec::new(),
+            (Some(before), Some(last)) => processes(|pid| is_between(pid, before, last)),
+            // A kernel that does not say, or a tree that was there before.
+            _ => processes(|pid| !self.members.contains_key(&pid)),
+        };
+        new.extend(self.orphans.keys().copied());
+        let harness = std::process::id();
+        if self.own_session == 0 {
+            self.own_session = ancestry(harness).map_or(0, |its| its.session);
+        }
+        let mut unknown: HashMap<u32, Ancestry> = new
+            .into_iter()
+            .filter_map(|pid| Some((pid, ancestry(pid)?)))
+            .collect();
+        self.orphans.retain(|pid, _| unknown.contains_key(pid));
+        // A child may have a smaller id than its parent: until nothing changes.
+        loop {
+            let owned: Vec<(u32, u32)> = unknown
+                .iter()
+                .filter_map(|(pid, its)| Some((*pid, *self.members.get(&its.parent)?)))
+                .collect();
+            if owned.is_empty() {
+                break;
+            }
+            for (pid, root) in owned {
+                self.take(pid, root, unknown.remove(&pid));
+            }
+        }
+        unknown.retain(|_, its| its.parent == harness);
+        for (pid, its) in unknown {
+            self.tell_apart(pid, &its);
+        }
+    }
+
+    /// A member is one only once.
+    fn take(&mut self, pid: u32, root: u32, ancestry: Option<Ancestry>) {
+        self.orphans.remove(&pid);
+        if self.members.len() >= MOST_PROCESSES || self.members.insert(pid, root).is_some() {
+            return;
+        }
+        if let Some(known) = self.roots.get_mut(&root) {
+            known.found.push(pid);
+            if let Some(ancestry) = ancestry {
+                known.groups.insert(ancestry.group);
+                known.groups.insert(ancestry.session);
+            }
+        }
+    }
+
+    fn tell_apart(&mut self, pid: u32, its: &Ancestry) {
+        if its.is_dead {
+            // An orphan that ended before anybody looked: nobody else will reap it. A child of
+            // the harness's own is reaped by whoever started it.
+            if its.session != self.own_session || self.is_known_group(its) {
+                crate::system::reap(pid);
+            }
+            return;
+        }
+        let root = self
+            .roots
+            .iter()
+            .find(|(_, root)| {
+                root.groups.contains(&its.group) || root.groups.contains(&its.session)
+            })
+            .map(|(pid, _)| *pid)
+            .or_else(|| self.inherited_from(pid));
+        if let Some(root) = root {
+            self.take(pid, root, Some(*its));
+            return;
+        }
+        let looks = self.orphans.entry(pid).or_default();
+        *looks = looks.saturating_add(1);
+        // Children that the harness has started for its own ends (a guard, a load) stay in its
+        // session; what is in another one has left a cell.
+        if *looks == LOOKS_AT_ORPHAN && its.session != self.own_session {
+            for root in self.roots.values_mut() {
+                root.escaped += 1;
+            }
+        }
+    }
+
+    fn is_known_group(&self, its: &Ancestry) -> bool {
+        let mut roots = self.roots.values();
+        roots.any(|root| root.groups.contains(&its.group) || root.groups.contains(&its.session))
+    }
+
+    /// The root whose name or output a process has inherited.
+    fn inherited_from(&self, pid: u32) -> Option<u32> {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let token = environment.split(|byte| *byte == 0).find_map(|variable| {
+            let value = variable.strip_prefix(CELL_VARIABLE.as_bytes())?;
+            value.strip_prefix(b"=")
+        });
+        let output = |number: u32| {
+            let link = std::fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
+            link.to_str().map(str::to_owned)
+        };
+        let outputs = [output(1), output(2)];
+        let by_token = |root: &Root| {
+            !root.marks.token.is_empty() && token == Some(root.marks.token.as_bytes())
+        };
+        let by_output = |root: &Root| {
+            let mut links = outputs.iter().flatten();
+            links.any(|link| root.marks.outputs.contains(link))
+        };
+        let found = |is: &dyn Fn(&Root) -> bool| {
+            let mut roots = self.roots.iter();
+            roots.find(|(_, root)| is(root)).map(|(pid, _)| *pid)
+        };
+        found(&by_token).or_else(|| found(&by_output))
+    }
+}
+
+/// The process id that was given last in this namespace: the last field of `/proc/loadavg`.
+fn last_pid() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_ascii_whitespace().last()?.parse().ok()
+}
+
+/// Whether an id was given after `before` and up to `last`; ids begin anew at the largest.
+fn is_between(pid: u32, before: u32, last: u32) -> bool {
+    match before <= last {
+        true => pid > before && pid <= last,
+        false => pid > before || pid <= last,
+    }
+}
+
+fn processes(wanted: impl Fn(u32) -> bool) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| wanted(*pid))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_begin_anew_at_the_largest() {
+        assert!(is_between(11, 10, 12) && is_between(12, 10, 12));
+        assert!(!is_between(10, 10, 12) && !is_between(13, 10, 12));
+        assert!(is_between(32_700, 32_000, 400) && is_between(300, 32_000, 400));
+        assert!(!is_between(500, 32_000, 400));
+    }
+}
