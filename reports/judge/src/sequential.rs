@@ -5,13 +5,21 @@
 //! α over however many looks. By Bonferroni's inequality, which asks nothing about how the
 //! looks depend on each other, the probability that any look ever errs is at most α, as far as
 //! each interval covers what it claims. A verdict is final when two looks in a row agree.
+//!
+//! That bounds the error of chance. The other error is that of the model: a cache that still
+//! fills, a tooth that still rises and a leak look alike until the first two are over. Against
+//! it stands a least length ([`StoppingRule::not_before`]): nothing is final before, and growth
+//! must have lasted that long by itself, longer still the nearer it is to the budget.
 
-use crate::decide::judge_at;
+use crate::decide::{judge, judge_at};
 use crate::judgement::{Judgement, Verdict};
 use crate::series::{JudgeError, JudgeOptions, Series};
 
 /// Each look comes this much later than the one before.
-pub const GROWTH: f64 = 1.25;
+pub const GROWTH: f64 = 1.15;
+
+/// Share of the least length from which on looks count; those before only inform.
+const COUNTED_FROM: f64 = 0.8;
 
 /// Probability that any look ever errs, unless asked otherwise.
 pub const ERROR: f64 = 0.01;
@@ -22,7 +30,11 @@ pub struct StoppingRule {
     error: f64,
     looks: u32,
     next_s: f64,
+    least_s: f64,
+    /// Verdict of the last look, counted or not.
     last: Option<Verdict>,
+    /// Verdict of the last look that counted.
+    counted: Option<Verdict>,
 }
 
 impl StoppingRule {
@@ -33,8 +45,24 @@ impl StoppingRule {
             error,
             looks: 0,
             next_s: first_look_s.max(f64::MIN_POSITIVE),
+            least_s: 0.0,
             last: None,
+            counted: None,
         }
+    }
+
+    /// The same rule, which ends nothing before `least_s` seconds: the time in which what the
+    /// program does besides leaking (filling a cache, a tooth of its collector, a job) is over.
+    ///
+    /// ```
+    /// use leaklab_judge::sequential::{ERROR, StoppingRule};
+    ///
+    /// let rule = StoppingRule::new(20.0, ERROR).not_before(300.0);
+    /// assert!(rule.is_due(20.0));
+    /// ```
+    pub fn not_before(mut self, least_s: f64) -> Self {
+        self.least_s = least_s.max(0.0);
+        self
     }
 
     /// Whether it is time for a look.
@@ -73,14 +101,48 @@ impl StoppingRule {
         if !self.is_due(elapsed_s) {
             return Ok(None);
         }
-        self.looks += 1;
         // A look that comes late counts once; the next is due later than this one.
-        self.next_s = (self.next_s * GROWTH).max(elapsed_s * GROWTH);
+        let next_s = (self.next_s * GROWTH).max(elapsed_s * GROWTH);
+        let edges = [COUNTED_FROM * self.least_s, self.least_s];
+        self.next_s = edges
+            .into_iter()
+            .filter(|&edge| edge > elapsed_s)
+            .fold(next_s, f64::min);
+        if elapsed_s < edges[0] {
+            self.last = Some(judge(series, options)?.verdict);
+            return Ok(None);
+        }
+        self.looks += 1;
         let judgement = judge_at(series, options, 1.0 - self.error_of_look(self.looks))?;
         let agreed =
-            judgement.verdict != Verdict::Inconclusive && self.last == Some(judgement.verdict);
-        self.last = Some(judgement.verdict);
-        Ok(agreed.then_some(judgement))
+            judgement.verdict != Verdict::Inconclusive && self.counted == Some(judgement.verdict);
+        self.counted = Some(judgement.verdict);
+        self.last = self.counted;
+        let is_final = agreed && elapsed_s >= self.least_s && self.has_lasted(&judgement);
+        Ok(is_final.then_some(judgement))
+    }
+
+    /// Whether growth has gone on for long enough by itself: for the least length, and as much
+    /// longer as the budget is of the growth, so that a leak of twice the budget takes half as
+    /// long again and one of twenty times hardly more. What is flat has nothing to outlast.
+    fn has_lasted(&self, judgement: &Judgement) -> bool {
+        if judgement.verdict != Verdict::Leak {
+            return true;
+        }
+        let per_operation = judgement
+            .budget_bytes_per_op
+            .zip(judgement.slope_bytes_per_op);
+        let per_hour = judgement
+            .budget_bytes_per_hour
+            .zip(judgement.slope_bytes_per_hour);
+        let share = per_operation
+            .or(per_hour)
+            .map_or(1.0, |(budget, slope)| (budget / slope).clamp(0.0, 1.0));
+        let lasted_s = judgement
+            .fitted
+            .map_or(0.0, |fitted| fitted.end_s - fitted.start_s);
+        // A hundredth less, so that the first reading after the start does not decide.
+        lasted_s >= 0.99 * self.least_s * (1.0 + share)
     }
 }
 

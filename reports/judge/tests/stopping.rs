@@ -2,7 +2,7 @@
 
 use leaklab_judge::calibrate::{CalibrateOptions, calibrate};
 use leaklab_judge::plan::noise_of;
-use leaklab_judge::sequential::StoppingRule;
+use leaklab_judge::sequential::{ERROR, StoppingRule};
 use leaklab_judge::{Budget, JudgeOptions, Series, Verdict, judge};
 
 /// A run of `rows` seconds with noise of memory 0.7 and 1 MB, growing by `per_hour`.
@@ -137,4 +137,99 @@ fn calibration_finds_the_leak_that_the_judge_finds() {
         })
         .count();
     assert!(again >= 22, "{again} of 30 seen");
+}
+
+/// When and with what verdict the rule stops a series that is looked at row by row.
+fn stopped_at(
+    mut rule: StoppingRule,
+    time_s: &[f64],
+    value: &[f64],
+    options: &JudgeOptions,
+) -> Option<(Verdict, f64)> {
+    for end in 10..=time_s.len() {
+        let elapsed_s = time_s[end - 1];
+        let series = Series::new(&time_s[..end], &value[..end]);
+        if let Some(judgement) = rule.look(elapsed_s, &series, options).expect("a series") {
+            return Some((judgement.verdict, elapsed_s));
+        }
+    }
+    None
+}
+
+/// The rule for programs, at a reading every `interval_s`.
+fn for_programs(interval_s: f64) -> StoppingRule {
+    StoppingRule::new(20.0 * interval_s, ERROR).not_before(300.0)
+}
+
+#[test]
+fn what_fills_or_climbs_for_less_than_the_least_length_is_not_stopped_as_a_leak() {
+    type Course = fn(f64) -> f64;
+    let courses: [(&str, Course); 5] = [
+        ("fills for a minute and frees it", |t| {
+            if t < 60.0 { 4e6 * t } else { 0.0 }
+        }),
+        ("a cache that fills for five minutes", |t| {
+            1e5 * t.min(300.0)
+        }),
+        ("teeth of 40 s", |t| 2e6 * (t % 40.0)),
+        ("teeth of two minutes", |t| 2e6 * (t % 120.0)),
+        ("a late batch", |t| 1e6 * (t - 250.0).clamp(0.0, 120.0)),
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    for interval_s in [0.1, 1.0] {
+        for (name, course) in courses {
+            let time_s: Vec<f64> = (0..(900.0 / interval_s) as usize)
+                .map(|i| i as f64 * interval_s)
+                .collect();
+            let value: Vec<f64> = time_s
+                .iter()
+                .map(|&t| (1e8 + course(t) + 1e4 * random.f64()).round())
+                .collect();
+            let stopped = stopped_at(for_programs(interval_s), &time_s, &value, &options(5e6));
+            assert!(
+                !matches!(stopped, Some((Verdict::Leak, _))),
+                "{name}, every {interval_s} s: {stopped:?}"
+            );
+            assert!(stopped.is_none_or(|(_, at)| at >= 300.0), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_larger_leak_is_stopped_sooner_and_none_before_the_least_length() {
+    let at = |per_hour: f64| {
+        let (time_s, value) = run(5, 3_000, per_hour);
+        let stopped = stopped_at(for_programs(1.0), &time_s, &value, &options(1e8));
+        let (verdict, at) = stopped.expect("a clear leak");
+        assert_eq!(verdict, Verdict::Leak);
+        at
+    };
+    let (twice, five_times, twenty_times) = (at(2e8), at(5e8), at(2e9));
+    println!("stopped after {twice} s, {five_times} s, {twenty_times} s");
+    assert!(
+        300.0 <= twenty_times && twenty_times < five_times && five_times < twice,
+        "{twice} {five_times} {twenty_times}"
+    );
+    assert!(twice <= 2.2 * 300.0, "{twice}");
+}
+
+#[test]
+fn resident_memory_that_could_not_have_moved_is_not_stopped_as_healthy() {
+    // Twice a budget of 1 MiB an hour takes four minutes for a step of 128 KiB.
+    let per_s = 2.0 * 1_048_576.0 / 3_600.0;
+    let time_s: Vec<f64> = (0..3_000).map(f64::from).collect();
+    let value: Vec<f64> = time_s
+        .iter()
+        .map(|t| 1e7_f64.round() + 131_072.0 * (per_s * t / 131_072.0).floor())
+        .collect();
+    let options = JudgeOptions {
+        grain: leaklab_judge::RSS_GRAIN_BYTES,
+        ..options(1_048_576.0)
+    };
+    let stopped = stopped_at(for_programs(1.0), &time_s, &value, &options);
+    println!("twice the budget, in steps: {stopped:?}");
+    assert!(
+        !matches!(stopped, Some((Verdict::NoLeak, _))),
+        "{stopped:?}"
+    );
 }
