@@ -23,6 +23,9 @@ const SHORTEST_DEFAULT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Load of a program of one's own when neither flag nor file says how long.
 const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
+/// Load before which a verdict does not end a program's run: most caches are full by then, and
+/// most collectors have been through several turns.
+const DEFAULT_MIN_DURATION: Duration = Duration::from_secs(300);
 /// Drain of a scenario of the catalogue.
 const DEFAULT_DRAIN: Duration = Duration::from_secs(2);
 /// Time between TERM and KILL.
@@ -196,6 +199,11 @@ impl OneCell<'_> {
                     .to_string(),
             ),
             rate,
+            // It was declared for the scenario's own parameters: others fill other caches.
+            min_duration_s: own
+                .parameters
+                .is_empty()
+                .then_some(description.default_duration_s),
             ..self.plan(&address)
         };
         let child = ChildPlan {
@@ -443,6 +451,12 @@ impl OneCell<'_> {
     ) -> CellSetup {
         let plan = CellPlan {
             duration_s: schedule.load.map(|load| load.as_secs_f64()),
+            min_duration_s: Some(
+                own.min_duration
+                    .map(|least| least.as_secs_f64())
+                    .or(plan.min_duration_s)
+                    .unwrap_or(DEFAULT_MIN_DURATION.as_secs_f64()),
+            ),
             warmup_s: schedule.warmup.as_secs_f64(),
             drain_s: schedule.drain.as_secs_f64(),
             interval_ms: child.interval.as_secs_f64() * 1000.0,

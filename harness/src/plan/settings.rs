@@ -20,6 +20,10 @@ pub struct CellSettings {
     /// Length of the load of each cell [default: the scenario's own; 60s for a program].
     #[arg(long, value_parser = parse_positive, env = "LEAKLAB_DURATION", help_heading = TIMES)]
     pub duration: Option<Duration>,
+    /// Load before which --until-verdict ends nothing: longer than caches fill and jobs take
+    /// [default: the scenario's own length; 5min for a program].
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_MIN_DURATION", help_heading = JUDGING)]
+    pub min_duration: Option<Duration>,
     /// Length of a warm-up before it, drawn but not judged.
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_WARMUP", help_heading = TIMES)]
     pub warmup: Option<Duration>,
@@ -102,6 +106,7 @@ impl CellSettings {
         };
         CellSettings {
             duration: self.duration.or(next.duration),
+            min_duration: self.min_duration.or(next.min_duration),
             warmup: self.warmup.or(next.warmup),
             drain: self.drain.or(next.drain),
             interval: self.interval.or(next.interval),
@@ -138,6 +143,7 @@ impl CellSettings {
         };
         Ok(CellSettings {
             duration: keys.parsed("duration", parse_positive)?,
+            min_duration: keys.parsed("min-duration", parse_duration)?,
             warmup: keys.parsed("warmup", parse_duration)?,
             drain: keys.parsed("drain", parse_duration)?,
             interval: keys.parsed("interval", parse_interval)?,

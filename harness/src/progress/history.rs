@@ -1,30 +1,57 @@
-//! A bounded memory of a cell's live heap: thinned by two whenever it is full.
+//! A bounded memory of a cell's live heap: neighbours become one whenever it is full, a mean
+//! that keeps the least and the most it is made of.
 
 use leaklab_run::Sample;
 
-/// Points that are kept at most.
-const CAPACITY: usize = 1024;
+/// Points that are kept at most: up to half of this, the judge groups a long series itself.
+const CAPACITY: usize = 4096;
 
 const LIVE_HEAP: &str = "live heap";
+const RESIDENT: &str = "RSS";
 
-/// A kept sample.
+/// Some samples that follow each other, as one.
 #[derive(Debug, Clone, Copy)]
 pub struct Point {
-    /// Time since the child was ready.
+    /// Time since the child was ready, their mean.
     pub elapsed_ms: f64,
-    /// Bytes of the metric that is shown.
+    /// Bytes of the metric that is shown, their mean.
     pub bytes: f64,
-    /// Operations so far; NaN if they are not counted.
+    /// The least of these.
+    pub least_bytes: f64,
+    /// The most of these.
+    pub most_bytes: f64,
+    /// Operations so far, their mean; NaN if they are not counted.
     pub ops_total: f64,
 }
 
-/// Time and value of the metric that decides, evenly thinned over the whole run.
+impl Point {
+    /// Two points of as many samples each.
+    fn with(self, other: Point) -> Point {
+        Point {
+            elapsed_ms: 0.5 * (self.elapsed_ms + other.elapsed_ms),
+            bytes: 0.5 * (self.bytes + other.bytes),
+            least_bytes: self.least_bytes.min(other.least_bytes),
+            most_bytes: self.most_bytes.max(other.most_bytes),
+            ops_total: 0.5 * (self.ops_total + other.ops_total),
+        }
+    }
+}
+
+/// Samples that are not yet a point.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    count: u64,
+    sum: Point,
+}
+
+/// Time and value of the metric that decides, evenly grouped over the whole run.
 #[derive(Debug)]
 pub struct History {
     points: Vec<Point>,
-    /// One sample in `stride` is kept.
+    /// Samples in each point.
     stride: u64,
-    seen: u64,
+    pending: Option<Pending>,
+    first: Option<f64>,
     last: Option<f64>,
     metric: &'static str,
 }
@@ -35,7 +62,8 @@ impl History {
         History {
             points: Vec::with_capacity(CAPACITY),
             stride: 1,
-            seen: 0,
+            pending: None,
+            first: None,
             last: None,
             metric: "memory",
         }
@@ -47,7 +75,7 @@ impl History {
         let (value, metric) = match (heap.allocated_bytes, heap.used_bytes, sample.rss_bytes) {
             (Some(bytes), _, _) => (bytes, LIVE_HEAP),
             (None, Some(bytes), _) => (bytes, "heap used"),
-            (None, None, Some(bytes)) if self.metric != LIVE_HEAP => (bytes, "RSS"),
+            (None, None, Some(bytes)) if self.metric != LIVE_HEAP => (bytes, RESIDENT),
             _ => return,
         };
         if self.metric != metric {
@@ -55,25 +83,53 @@ impl History {
             *self = History::new();
             self.metric = metric;
         }
-        self.last = Some(value as f64);
-        if self.seen.is_multiple_of(self.stride) {
-            if self.points.len() == CAPACITY {
-                let mut index = 0;
-                self.points.retain(|_| {
-                    index += 1;
-                    index % 2 == 1
-                });
-                self.stride *= 2;
-            }
-            if self.seen.is_multiple_of(self.stride) {
-                self.points.push(Point {
-                    elapsed_ms: sample.elapsed_ms,
-                    bytes: value as f64,
-                    ops_total: sample.ops_total.map_or(f64::NAN, |ops| ops as f64),
-                });
-            }
+        let bytes = value as f64;
+        self.last = Some(bytes);
+        self.first = self.first.or(self.last);
+        self.pend(Point {
+            elapsed_ms: sample.elapsed_ms,
+            bytes,
+            least_bytes: bytes,
+            most_bytes: bytes,
+            ops_total: sample.ops_total.map_or(f64::NAN, |ops| ops as f64),
+        });
+    }
+
+    /// Adds to the samples that become the next point.
+    fn pend(&mut self, point: Point) {
+        let pending = match self.pending.take() {
+            None => Pending {
+                count: 1,
+                sum: point,
+            },
+            Some(Pending { count, sum }) => Pending {
+                count: count + 1,
+                sum: Point {
+                    elapsed_ms: sum.elapsed_ms + point.elapsed_ms,
+                    bytes: sum.bytes + point.bytes,
+                    least_bytes: sum.least_bytes.min(point.least_bytes),
+                    most_bytes: sum.most_bytes.max(point.most_bytes),
+                    ops_total: sum.ops_total + point.ops_total,
+                },
+            },
+        };
+        if pending.count < self.stride {
+            self.pending = Some(pending);
+            return;
         }
-        self.seen += 1;
+        let count = pending.count as f64;
+        self.points.push(Point {
+            elapsed_ms: pending.sum.elapsed_ms / count,
+            bytes: pending.sum.bytes / count,
+            ops_total: pending.sum.ops_total / count,
+            ..pending.sum
+        });
+        if self.points.len() == CAPACITY {
+            self.points = (self.points.chunks_exact(2))
+                .map(|pair| pair[0].with(pair[1]))
+                .collect();
+            self.stride *= 2;
+        }
     }
 
     /// The newest value.
@@ -83,7 +139,7 @@ impl History {
 
     /// The newest value less the first.
     pub fn growth(&self) -> Option<f64> {
-        Some(self.last? - self.points.first()?.bytes)
+        Some(self.last? - self.first?)
     }
 
     /// Whether the values are an allocator's count of live bytes.
@@ -96,12 +152,17 @@ impl History {
         self.metric
     }
 
-    /// The kept samples in order of time.
+    /// Whether the values are the resident memory that the kernel reports.
+    pub fn is_resident(&self) -> bool {
+        self.metric == RESIDENT
+    }
+
+    /// The kept points in order of time.
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
-    /// The kept values in order of time.
+    /// Their values in order of time.
     pub fn values(&self) -> Vec<f64> {
         self.points.iter().map(|point| point.bytes).collect()
     }
@@ -131,5 +192,11 @@ mod tests {
         let gaps: Vec<_> = pairs.map(|p| p[1].elapsed_ms - p[0].elapsed_ms).collect();
         assert!(gaps.iter().all(|gap| *gap == gaps[0]), "{gaps:?}");
         assert_eq!(history.growth(), Some(99_999.0));
+        // Each point is the mean of the 32 samples it stands for, and knows their ends.
+        let second = history.points[1];
+        assert_eq!(
+            (second.least_bytes, second.bytes, second.most_bytes),
+            (32.0, 47.5, 63.0)
+        );
     }
 }

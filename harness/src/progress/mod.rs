@@ -160,6 +160,11 @@ impl Observer for LiveView {
         match event {
             CellEvent::Started => self.start(plan),
             CellEvent::Sampled(sample) => return self.sampled(plan, sample),
+            CellEvent::Marked { at_ms, duration_ms } => {
+                if let Some(view) = self.cells().get_mut(&plan.id) {
+                    view.verdict.mark(*at_ms, *duration_ms);
+                }
+            }
             CellEvent::Ended(status) => self.end(plan, status),
         }
         ControlFlow::Continue(())

@@ -2,7 +2,7 @@
 
 use super::history::History;
 use leaklab_judge::sequential::{ERROR, StoppingRule};
-use leaklab_judge::{Budget, JudgeOptions, Judgement, Series, Verdict};
+use leaklab_judge::{Budget, JudgeOptions, Judgement, RSS_GRAIN_BYTES, Series, Verdict, Window};
 use leaklab_run::{CellPlan, Phase, Sample};
 
 /// Rows before the first look: fewer say nothing about a trend.
@@ -13,6 +13,8 @@ pub struct RunningVerdict {
     load: History,
     rule: StoppingRule,
     options: JudgeOptions,
+    /// Windows of marks, in seconds since the child was ready: left out, as in the file.
+    marked: Vec<Window>,
     /// The verdict of the last look, certain or not.
     last: Option<Verdict>,
 }
@@ -24,14 +26,24 @@ impl RunningVerdict {
         let first_look_s = FIRST_LOOK_ROWS * plan.interval_ms / 1000.0;
         RunningVerdict {
             load: History::new(),
-            rule: StoppingRule::new(first_look_s, ERROR),
+            rule: StoppingRule::new(first_look_s, ERROR)
+                .not_before(plan.min_duration_s.unwrap_or(0.0)),
             options: JudgeOptions {
                 // A budget that cannot be read was refused before the run began.
                 budget: budget.and_then(Result::ok).unwrap_or_default(),
                 ..JudgeOptions::default()
             },
+            marked: Vec::new(),
             last: None,
         }
+    }
+
+    /// Leaves out what a mark says is not the program's usual course.
+    pub fn mark(&mut self, at_ms: f64, duration_ms: f64) {
+        self.marked.push(Window {
+            start_s: at_ms / 1000.0,
+            end_s: (at_ms + duration_ms) / 1000.0,
+        });
     }
 
     /// Takes a sample; the judgement, once it is certain and final.
@@ -52,8 +64,12 @@ impl RunningVerdict {
         let counted = operations.iter().any(|ops| *ops > 0.0);
         let mut series = Series::new(&time_s, &bytes);
         series.operations = counted.then_some(&operations[..]);
+        series.excluded = &self.marked;
         let mut options = self.options.clone();
         options.exact = self.load.is_allocators();
+        if self.load.is_resident() {
+            options.grain = RSS_GRAIN_BYTES;
+        }
         if !counted && matches!(options.budget, Budget::BytesPerOperation(_)) {
             options.budget = Budget::Default;
         }

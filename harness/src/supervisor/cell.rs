@@ -86,6 +86,13 @@ pub enum CellEvent<'a> {
     Started,
     /// A row was written.
     Sampled(&'a Sample),
+    /// The program marked a stretch of time that is not its usual course.
+    Marked {
+        /// Its beginning, since the child was ready.
+        at_ms: f64,
+        /// Its length.
+        duration_ms: f64,
+    },
     /// It has ended.
     Ended(&'a CellStatus),
 }
@@ -463,6 +470,10 @@ impl<'a> CellLoop<'a> {
             self.enter_at(phase, at_ms);
         }
         if let Some(mark) = message.mark {
+            if let Some(duration_ms) = mark.duration_ms {
+                let marked = CellEvent::Marked { at_ms, duration_ms };
+                let _ = self.observer.observe(&self.setup.plan, &marked);
+            }
             let kind = EventKind::Mark {
                 name: mark.name,
                 duration_ms: mark.duration_ms,

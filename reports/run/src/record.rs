@@ -136,6 +136,9 @@ pub struct CellPlan {
     pub rate: Option<f64>,
     /// Length of the load.
     pub duration_s: Option<f64>,
+    /// Load before which a run until its verdict does not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_duration_s: Option<f64>,
     /// Length of the declared warm-up.
     pub warmup_s: f64,
     /// Length of the drain.
