@@ -10,7 +10,10 @@ use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=native");
+    // What the probe, which is linked into programs, shares with the preloaded object.
+    let shared = PathBuf::from(variable("DEP_LEAKLAB_PROBE_NATIVE"));
     let out = PathBuf::from(variable("OUT_DIR"));
+    // The archive goes in whole, or `malloc`, which nothing here calls, would be left out.
     let jemalloc = Path::new(&variable("DEP_JEMALLOC_ROOT")).join("lib/libjemalloc_pic.a");
     let archive = [
         "-Wl,--whole-archive".to_owned(),
@@ -20,17 +23,19 @@ fn main() {
     // Preloading is a matter of glibc's dynamic linker: a leaklab for another one says so.
     let glibc =
         variable("CARGO_CFG_TARGET_ENV") == "gnu" && variable("CARGO_CFG_TARGET_OS") == "linux";
-    for (name, libraries) in [("jemalloc", &archive[..]), ("mallinfo", &[])] {
+    let stacks = shared.join("stacks.c").display().to_string();
+    let with_stacks: Vec<String> = std::iter::once(stacks).chain(archive).collect();
+    for (name, libraries) in [("jemalloc", &with_stacks[..]), ("mallinfo", &[])] {
         let object = out.join(format!("{name}.so"));
         if glibc {
-            link(name, libraries, &object);
+            link(name, &shared, libraries, &object);
         } else {
             std::fs::write(&object, []).expect("the build's own folder can be written");
         }
     }
 }
 
-fn link(name: &str, libraries: &[String], object: &Path) {
+fn link(name: &str, shared: &Path, libraries: &[String], object: &Path) {
     let mut command: Command = cc::Build::new()
         .pic(true)
         .opt_level(2)
@@ -40,6 +45,8 @@ fn link(name: &str, libraries: &[String], object: &Path) {
         .get_compiler()
         .to_command();
     command
+        .arg("-I")
+        .arg(shared)
         .args(["-std=gnu11", "-fvisibility=hidden", "-shared", "-o"])
         .arg(object)
         .args(["native/sampler.c".to_owned(), format!("native/{name}.c")])

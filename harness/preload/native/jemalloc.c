@@ -2,6 +2,7 @@
  * the program. */
 #define _GNU_SOURCE
 #include "sampler.h"
+#include "stacks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static bool prepare(const char **reason)
             return false;
         }
     }
+    leaklab_stacks_start(mallctl);
     return true;
 }
 
@@ -83,4 +85,5 @@ static size_t read_figures(struct figure figures[MOST_FIGURES])
     return MOST_FIGURES;
 }
 
-const struct heap_reader leaklab_heap = {prepare, adopt_thread, read_figures};
+const struct heap_reader leaklab_heap
+    = {prepare, adopt_thread, read_figures, leaklab_stacks_add, leaklab_stacks_not_taken};

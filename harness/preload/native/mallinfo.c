@@ -46,4 +46,4 @@ static size_t read_figures(struct figure figures[MOST_FIGURES])
     return 2;
 }
 
-const struct heap_reader leaklab_heap = {prepare, adopt_thread, read_figures};
+const struct heap_reader leaklab_heap = {prepare, adopt_thread, read_figures, NULL, NULL};

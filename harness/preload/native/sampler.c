@@ -13,11 +13,11 @@
  *   whose first line comes one interval later, so that children that only run another program
  *   stay silent. That other program starts anew, with `program` in its first line. */
 #define _GNU_SOURCE
+#include "line.h"
 #include "sampler.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -37,6 +37,10 @@
 #define TICKS_UNTIL_REOPEN 2
 /* Stack of the sampler thread; its deepest frame is a line and a few system calls. */
 #define STACK_BYTES (128 << 10)
+/* Lines of stacks after each sample, at most: what the pipe holds besides the heaps. */
+#define MOST_STACK_LINES 64
+/* Time between two rounds through all stacks that have changed, at least. */
+#define STACKS_INTERVAL_NS 1000000000LL
 #define DEFAULT_INTERVAL_NS 1000000000LL
 #define SHORTEST_INTERVAL_NS 1000000LL
 #define LONGEST_INTERVAL_NS (24 * 3600 * 1000000000LL)
@@ -55,45 +59,14 @@ static unsigned ticks_without;
 static uint64_t dropped_lines;
 static bool told_program;
 static int64_t last_cost_us = -1;
+static int64_t stacks_due_ns;
+static bool stacks_going_on;
 
 static int64_t clock_ns(clockid_t clock)
 {
     struct timespec time;
     clock_gettime(clock, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-/* A line that is being built; what does not fit is left out whole, with the line. */
-struct line {
-    char bytes[PIPE_BUF];
-    size_t length;
-    bool fits;
-};
-
-static void add_bytes(struct line *line, const char *bytes, size_t length)
-{
-    if (length > sizeof line->bytes - line->length) {
-        line->fits = false;
-        return;
-    }
-    memcpy(line->bytes + line->length, bytes, length);
-    line->length += length;
-}
-
-static void add_text(struct line *line, const char *text)
-{
-    add_bytes(line, text, strlen(text));
-}
-
-static void add_number(struct line *line, uint64_t value)
-{
-    char digits[20];
-    size_t start = sizeof digits;
-    do {
-        digits[--start] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    add_bytes(line, digits + start, sizeof digits - start);
 }
 
 /* The name of the program; what JSON would want escaped becomes `_`. */
@@ -158,18 +131,22 @@ static bool has_pipe(void)
     return descriptor >= 0;
 }
 
-static void write_line(struct line *line)
+/* Whether the line was taken. */
+static bool write_line(struct line *line)
 {
     /* The inherited descriptor may be a blocking one. Room for one page is room for a line. */
     struct pollfd room = {.fd = descriptor, .events = POLLOUT};
     bool may_write = line->fits && poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0;
     /* Looked at last, so that nothing comes between the look and the write. */
     if (!has_pipe())
-        return;
-    if (may_write && write(descriptor, line->bytes, line->length) == (ssize_t)line->length)
+        return false;
+    bool taken
+        = may_write && write(descriptor, line->bytes, line->length) == (ssize_t)line->length;
+    if (taken)
         told_program = true;
     else
         dropped_lines++;
+    return taken;
 }
 
 static void begin(struct line *line)
@@ -212,6 +189,28 @@ static void sample(struct line *line)
     last_cost_us = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns) / 1000;
 }
 
+/* Writes the stacks that have changed, a part after each sample. */
+static void write_stacks(struct line *line)
+{
+    int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+    if (leaklab_heap.add_stack == NULL || (!stacks_going_on && now_ns < stacks_due_ns))
+        return;
+    for (unsigned written = 0; written < MOST_STACK_LINES; written++) {
+        begin(line);
+        bool first = !stacks_going_on;
+        stacks_going_on = leaklab_heap.add_stack(line, first);
+        if (!stacks_going_on) {
+            stacks_due_ns = now_ns + STACKS_INTERVAL_NS;
+            return;
+        }
+        add_text(line, "}\n");
+        if (!write_line(line)) {
+            leaklab_heap.stack_not_taken();
+            return;
+        }
+    }
+}
+
 /* Says once that this process has a heap that cannot be read, and why. */
 static void tell_unreadable(struct line *line)
 {
@@ -235,6 +234,7 @@ static void *sample_for_ever(void *waits_first)
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
             ;
         sample(&line);
+        write_stacks(&line);
         due_ns += interval_ns;
         int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
         /* Late: the ticks that passed are not made up for. */
@@ -267,6 +267,7 @@ static void in_forked_child(void)
     int error = errno;
     last_cost_us = -1;
     dropped_lines = 0;
+    stacks_going_on = false;
     start_thread(true);
     errno = error;
 }

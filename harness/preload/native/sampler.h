@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct line;
+
 /* One figure of a heap line: its key in the protocol, and bytes. */
 struct figure {
     const char *name;
@@ -24,6 +26,10 @@ struct heap_reader {
     void (*adopt_thread)(void);
     /* Reads the figures and returns how many; 0 if they could not be read. */
     size_t (*read)(struct figure figures[MOST_FIGURES]);
+    /* Adds the next stack whose counts have changed, see stacks.h; NULL if there never is one. */
+    bool (*add_stack)(struct line *line, bool first);
+    /* Says that this line was not taken. */
+    void (*stack_not_taken)(void);
 };
 
 /* The reader that the object is linked with. */
