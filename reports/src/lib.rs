@@ -7,6 +7,7 @@
 //! [`cell`] is the room where everything that is said of a cell is worked out; the others ask
 //! there.
 
+pub mod attribution;
 pub mod cell;
 pub mod chart;
 pub mod compare;

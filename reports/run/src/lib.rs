@@ -8,6 +8,7 @@
 //!     events.jsonl                    Event per line
 //!     status.json                     CellStatus: `running`, then how it ended
 //!     verdict.json                    the judgement
+//!     stacks.json                     StackRecord, if the stacks of allocations were sampled
 //!     stdout.log, stderr.log
 //!   report.html, charts/
 //! ```
@@ -23,6 +24,7 @@ mod folder;
 mod measurement;
 mod record;
 mod sample;
+mod stacks;
 mod table;
 
 pub use address::Address;
@@ -34,4 +36,5 @@ pub use record::{
     Host, LeaklabVersion, Outcome, RunRecord, State,
 };
 pub use sample::{Heap, Phase, Sample};
+pub use stacks::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot};
 pub use table::{SampleTable, TableError, read_table};
