@@ -1,6 +1,10 @@
 //! Tables as they come: from tools, from spreadsheets, cut off, and wrong.
 
-use leaklab_reports::foreign::{ReadOptions, Table, TimeUnit, read_table};
+use leaklab_reports::foreign::{InputError, Metric, ReadOptions, Table, TimeUnit, read_recording};
+
+fn read_table(source: impl std::io::Read, options: &ReadOptions) -> Result<Table, InputError> {
+    read_recording(source, options)?.into_only_table()
+}
 
 fn read(text: &str) -> Table {
     read_table(text.as_bytes(), &ReadOptions::default()).expect("a table")
@@ -19,10 +23,9 @@ fn psrecord_is_read_with_its_unit() {
     );
     assert_eq!(table.time_s, [0.0, 0.01]);
     assert_eq!(table.metrics.len(), 1);
-    assert_eq!(
-        table.metrics[0],
-        ("Real (MB)".to_owned(), vec![1_572_864.0, 2_097_152.0])
-    );
+    let Metric { name, values, .. } = &table.metrics[0];
+    assert_eq!(name, "Real (MB)");
+    assert_eq!(values, &[1_572_864.0, 2_097_152.0]);
     assert!(
         table.notes[0].text.contains("converted to bytes"),
         "{:?}",
@@ -34,7 +37,7 @@ fn psrecord_is_read_with_its_unit() {
 fn spreadsheets_with_semicolons_and_decimal_commas_are_read() {
     let table = read("\u{feff}time;value\r\n0,5;1000,25\r\n1,5;1001\r\n");
     assert_eq!(table.time_s, [0.0, 1.0]);
-    assert_eq!(table.metrics[0].1, [1_000.25, 1_001.0]);
+    assert_eq!(table.metrics[0].values, [1_000.25, 1_001.0]);
 }
 
 #[test]
@@ -70,13 +73,21 @@ fn a_table_of_samples_says_when_the_load_was() {
 #[test]
 fn a_table_without_header_has_numbered_columns() {
     let table = read("0,100\n1,101\n");
-    assert_eq!(table.metrics[0], ("2".to_owned(), vec![100.0, 101.0]));
+    let Metric { name, values, .. } = &table.metrics[0];
+    assert_eq!((name.as_str(), &values[..]), ("2", &[100.0, 101.0][..]));
 }
 
 #[test]
 fn readings_that_were_not_taken_are_empty() {
     let table = read("t,value\n0,1\n1,\n2,NaN\n3,null\n4,5\n");
-    assert_eq!(table.metrics[0].1.iter().filter(|v| v.is_nan()).count(), 3);
+    assert_eq!(
+        table.metrics[0]
+            .values
+            .iter()
+            .filter(|v| v.is_nan())
+            .count(),
+        3
+    );
 }
 
 #[test]
@@ -106,7 +117,7 @@ fn a_column_that_was_asked_for_stays_though_it_is_empty() {
         ..ReadOptions::default()
     };
     let table = read_table(&b"t,rss,swap\n0,1,\n1,2,\n"[..], &options).expect("a table");
-    assert_eq!(table.metrics[0].0, "swap");
+    assert_eq!(table.metrics[0].name, "swap");
     assert_eq!(read("t,rss,swap\n0,,\n1,,\n").metrics.len(), 2);
 }
 
@@ -116,7 +127,7 @@ fn a_last_line_without_a_line_end_is_left_out_and_said_so() {
     for last in ["2,3", "2,3,2", "2", "2,", "2,3,2000000"] {
         let table = read(&format!("t,rss_bytes,threads\n0,1,2\n1,2,2\n{last}"));
         assert_eq!(table.time_s, [0.0, 1.0], "{last}");
-        assert_eq!(table.metrics[0].1, [1.0, 2.0], "{last}");
+        assert_eq!(table.metrics[0].values, [1.0, 2.0], "{last}");
         let said = "the last line has no line end; it may be torn and was left out";
         assert_eq!(table.notes_of("rss_bytes"), [said], "{last}");
     }
@@ -159,12 +170,12 @@ fn what_cannot_be_read_is_named_by_line_and_column() {
             "line 3, column `value`: `inf` is not a number",
         ),
         (
-            "t,value\n5,1\n9,2\n7,3\n",
+            "t,value\n5,1\n9,2\n7,3\n6,4\n5.5,5\n",
             "line 4: time goes backwards, from 9 to 7",
         ),
         (
-            "t,value\n0,1\n1\n2,3\n",
-            "line 3 has 1 fields, the header has 2",
+            "t,value\n0,1\n1,2,3\n2,3\n",
+            "line 3 has 3 fields, the header has 2",
         ),
         ("t\n0\n1\n", "no value beside the time `t`"),
     ] {

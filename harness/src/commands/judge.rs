@@ -69,6 +69,8 @@ impl Arguments {
 /// One metric with what is needed to show it.
 struct Shown {
     file: String,
+    /// Which of several series of the file it is; empty for the only one.
+    series: String,
     metric: String,
     unit: Unit,
     judgement: Judgement,
@@ -89,11 +91,8 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut exit = Exit::Good;
     for name in &arguments.sources {
         match open(name, &arguments.tables)? {
-            Source::Table(table) => {
-                for (shown, of_metric) in judge_table(name, table, arguments)? {
-                    exit = exit.or_graver(of_metric);
-                    show(&shown, arguments.format)?;
-                }
+            Source::Tables(tables) => {
+                exit = exit.or_graver(judge_tables(name, tables, arguments)?);
             }
             Source::Cells(cells) => {
                 exit = exit.or_graver(judge_cells(&cells, arguments)?);
@@ -101,6 +100,40 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Judges each series of a recording. In words, several series are a line each.
+fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let in_short = arguments.format == Format::Human && tables.len() > 1 && !arguments.all_metrics;
+    let mut exit = Exit::Good;
+    let mut counts = [0_u64; 3];
+    for table in tables {
+        for (shown, of_metric) in judge_table(name, table, arguments)? {
+            exit = exit.or_graver(of_metric);
+            counts[shown.judgement.verdict as usize] += 1;
+            match in_short {
+                true => print(&line(&shown))?,
+                false => show(&shown, arguments.format)?,
+            }
+        }
+    }
+    if in_short {
+        let [leak, none, open] = counts;
+        print(&format!(
+            "{name}: {leak} leak, {none} no-leak, {open} inconclusive; --all-metrics explains each\n"
+        ))?;
+    }
+    Ok(exit)
+}
+
+/// One series in one line: verdict, growth, name.
+fn line(shown: &Shown) -> String {
+    let growth = shown.judgement.slope_bytes_per_hour;
+    let growth = growth.map_or_else(String::new, |slope| amount(slope, shown.unit) + " per hour");
+    format!(
+        "{:<13} {growth:>20}  {}  {}\n",
+        shown.judgement.verdict, shown.series, shown.metric
+    )
 }
 
 /// Judges each metric of a table.
@@ -112,18 +145,25 @@ fn judge_table(
     let notes: Vec<(String, Vec<String>)> = table
         .metrics
         .iter()
-        .map(|(metric, _)| (metric.clone(), table.notes_of(metric)))
+        .map(|metric| (metric.name.clone(), table.notes_of(&metric.name)))
         .collect();
-    let readings = Readings::of_foreign(table, &arguments.verdict_options());
+    let series = table.name.clone();
+    let of_series = match series.as_str() {
+        "" => String::new(),
+        which => format!(" of {which}"),
+    };
+    let readings = Readings::of_foreign(table, &arguments.verdict_options())
+        .map_err(|words| usage(format!("`{name}`{of_series}: {words}")))?;
     let judged = notes.into_iter().map(|(metric, notes)| {
         let mut judged = readings
             .judge_alone(&metric)
-            .map_err(|error| usage(format!("`{name}`, column `{metric}`: {error}")))?;
+            .map_err(|error| usage(format!("`{name}`, column `{metric}`{of_series}: {error}")))?;
         let exit = Standing::of_verdict(&judged).into();
         let judgement = judged.metrics.swap_remove(0).judgement;
         let value = readings.table().column(&metric).unwrap_or_default();
         let shown = Shown {
             file: name.to_owned(),
+            series: series.clone(),
             unit: readings.metric(&metric).unit.judged(),
             judgement,
             time_s: readings.time_s().to_vec(),
@@ -195,6 +235,7 @@ fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<(
         let readings = readings.as_ref();
         let shown = Shown {
             file: file.clone(),
+            series: String::new(),
             metric: metric.clone(),
             unit: Metric::named(metric).unit.judged(),
             judgement: judgement.clone(),
@@ -238,6 +279,9 @@ fn show(shown: &Shown, format: Format) -> anyhow::Result<()> {
 fn json(shown: &Shown) -> anyhow::Result<serde_json::Value> {
     let mut object = serde_json::Map::new();
     object.insert("file".to_owned(), shown.file.clone().into());
+    if !shown.series.is_empty() {
+        object.insert("series".to_owned(), shown.series.clone().into());
+    }
     object.insert("metric".to_owned(), shown.metric.clone().into());
     if let serde_json::Value::Object(judgement) = serde_json::to_value(&shown.judgement)? {
         object.extend(judgement);
@@ -258,8 +302,12 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
         ..
     } = shown;
     let unit = *unit;
+    let of_series = match shown.series.as_str() {
+        "" => String::new(),
+        which => format!(" of {which}"),
+    };
     let mut text = format!(
-        "{file}: {metric}\n  {}, {}",
+        "{file}: {metric}{of_series}\n  {}, {}",
         judgement.verdict, judgement.shape
     );
     if let Some(kind) = judgement.kind {

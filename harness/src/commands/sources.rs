@@ -3,13 +3,17 @@
 use crate::exit::usage;
 use crate::words::say;
 use anyhow::Context;
+use leaklab_judge::amount::parse_duration;
 use leaklab_judge::{JudgeOptions, Judgement, Series};
 use leaklab_reports::cell::{Readings, VerdictOptions, memory_of};
-use leaklab_reports::foreign::{ReadOptions, Table, TimeUnit, read_table};
+use leaklab_reports::foreign::{
+    ReadOptions, Recording, RestartSource, Table, TimeUnit, ValueUnit, read_recording,
+};
 use leaklab_run::{Address, Cell};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// How tables are read; the same for every command that takes them.
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,38 @@ pub struct TableArguments {
     /// Unit of numeric times: ns, us, ms, s, min, h or d [default: by name and size].
     #[arg(long, value_name = "UNIT")]
     time_unit: Option<TimeUnit>,
+    /// Unit of the values: B, KiB, MiB, GiB, KB, MB, GB, pages, % or count [default: by the
+    /// tool that wrote the file, the column's name or the field].
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<ValueUnit>,
+    /// Columns that tell series apart, or `none` for a single series [default: columns of text
+    /// that repeat].
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    by: Vec<String>,
+    /// Only rows, or series, with that text in that column; may be given again.
+    #[arg(long, value_name = "COLUMN=TEXT", value_parser = parse_only)]
+    only: Vec<(String, String)>,
+    /// Time from one reading to the next, where the file has none: 15s.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    every: Option<Duration>,
+    /// Column that counts restarts or holds the start time: the program is new where it changes.
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["pid_column", "mark_file"])]
+    restarts: Option<String>,
+    /// Column of the process number: the program is new where it changes.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "mark_file")]
+    pid_column: Option<String>,
+    /// File of the times at which the program was started anew, one a line, in the form of the
+    /// recording's own.
+    #[arg(long, value_name = "FILE")]
+    mark_file: Option<PathBuf>,
+}
+
+/// `pod=shop-1`.
+fn parse_only(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(column, wanted)| (column.to_owned(), wanted.to_owned()))
+        .filter(|(column, _)| !column.is_empty())
+        .ok_or_else(|| format!("`{text}` is not COLUMN=TEXT, as in pod=shop-1"))
 }
 
 impl TableArguments {
@@ -36,22 +72,48 @@ impl TableArguments {
             || !self.values.is_empty()
             || self.operations.is_some()
             || self.time_unit.is_some()
+            || self.unit.is_some()
+            || !self.by.is_empty()
+            || !self.only.is_empty()
+            || self.every.is_some()
     }
 
-    fn read_options(&self) -> ReadOptions {
-        ReadOptions {
+    /// How files are to be read.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if the file of marks cannot be read.
+    pub fn read_options(&self) -> anyhow::Result<ReadOptions> {
+        let restarts = match (&self.restarts, &self.pid_column, &self.mark_file) {
+            (Some(column), ..) => Some(RestartSource::Column(column.clone())),
+            (_, Some(column), _) => Some(RestartSource::PidColumn(column.clone())),
+            (_, _, Some(file)) => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| usage(format!("cannot read `{}`: {error}", file.display())))?;
+                let lines = text.lines().map(str::trim);
+                let marks = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+                Some(RestartSource::Marks(marks.map(str::to_owned).collect()))
+            }
+            _ => None,
+        };
+        Ok(ReadOptions {
             time: self.time.clone(),
             values: self.values.clone(),
             operations: self.operations.clone(),
             time_unit: self.time_unit,
-        }
+            unit: self.unit,
+            by: self.by.clone(),
+            only: self.only.clone(),
+            every_s: self.every.map(|every| every.as_secs_f64()),
+            restarts,
+        })
     }
 }
 
 /// What a name stands for.
 pub enum Source {
-    /// A table that leaklab did not write, or of which columns were named.
-    Table(Table),
+    /// Series that leaklab did not write, or of which columns were named.
+    Tables(Vec<Table>),
     /// Cells of a run.
     Cells(Vec<Cell>),
 }
@@ -64,16 +126,10 @@ pub enum Source {
 /// A usage error that says what is wrong with it.
 pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
     let path = Path::new(name);
-    let read = |table: Table| -> anyhow::Result<Source> {
-        for note in &table.notes {
-            say!("note: {name}: {}", note.text);
-        }
-        Ok(Source::Table(table))
-    };
     if name == "-" {
-        let table = read_table(std::io::stdin().lock(), &tables.read_options())
+        let recording = read_recording(std::io::stdin().lock(), &tables.read_options()?)
             .map_err(|error| usage(format!("standard input: {error}")))?;
-        return read(table);
+        return Ok(Source::Tables(told(name, recording)));
     }
     let address = Address::parse(name);
     if path.is_file() {
@@ -83,9 +139,9 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
             return Ok(Source::Cells(cells));
         }
         let file = File::open(path).with_context(|| format!("cannot open `{name}`"))?;
-        let table = read_table(file, &tables.read_options())
+        let recording = read_recording(file, &tables.read_options()?)
             .map_err(|error| usage(format!("`{name}`: {error}")))?;
-        return read(table);
+        return Ok(Source::Tables(told(name, recording)));
     }
     if !address.folder.exists() {
         return Err(usage(format!(
@@ -100,6 +156,22 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
         return Err(usage(format!("`{name}` is a run without a cell")));
     }
     Ok(Source::Cells(cells))
+}
+
+/// The series of a recording; what it was taken for and what was put up with is said once.
+fn told(name: &str, recording: Recording) -> Vec<Table> {
+    if let Some(read_as) = &recording.read_as {
+        say!("note: {name}: read as {read_as}");
+    }
+    let mut said: Vec<&str> = Vec::new();
+    for note in recording.tables.iter().flat_map(|table| &table.notes) {
+        const MOST: usize = 20;
+        if said.len() < MOST && !said.contains(&note.text.as_str()) {
+            say!("note: {name}: {}", note.text);
+            said.push(&note.text);
+        }
+    }
+    recording.tables
 }
 
 /// One column of readings that is judged.
@@ -148,15 +220,24 @@ pub fn series_of(
     options: &VerdictOptions,
 ) -> anyhow::Result<Vec<NamedSeries>> {
     match open(name, tables)? {
-        Source::Table(table) => {
-            let columns: Vec<String> = table.metrics.iter().map(|(c, _)| c.clone()).collect();
-            let readings = Rc::new(Readings::of_foreign(table, options));
-            let series = columns.into_iter().map(|column| NamedSeries {
-                name: format!("{name} {column}"),
-                readings: Rc::clone(&readings),
-                column,
-            });
-            Ok(series.collect())
+        Source::Tables(tables) => {
+            let mut series = Vec::new();
+            for table in tables {
+                let columns: Vec<String> = table.metrics.iter().map(|m| m.name.clone()).collect();
+                let of = match table.name.as_str() {
+                    "" => name.to_owned(),
+                    which => format!("{name} {which}"),
+                };
+                let readings = Readings::of_foreign(table, options)
+                    .map_err(|words| usage(format!("`{name}`: {words}")))?;
+                let readings = Rc::new(readings);
+                series.extend(columns.into_iter().map(|column| NamedSeries {
+                    name: format!("{of} {column}"),
+                    readings: Rc::clone(&readings),
+                    column,
+                }));
+            }
+            Ok(series)
         }
         Source::Cells(cells) => cells.iter().map(|cell| of_cell(cell, options)).collect(),
     }

@@ -37,4 +37,4 @@ pub use record::{
 };
 pub use sample::{Heap, Phase, Sample};
 pub use stacks::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot};
-pub use table::{SampleTable, TableError, read_table};
+pub use table::{SampleTable, TableError, decimal, read_table};

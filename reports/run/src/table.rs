@@ -138,7 +138,7 @@ fn push_row(
     phase_index: Option<usize>,
     chosen: &[usize],
 ) {
-    let time = row.get(time_index).map_or(f64::NAN, number);
+    let time = row.get(time_index).map_or(f64::NAN, decimal);
     if !time.is_finite() {
         table.damaged_rows += 1;
         return;
@@ -154,7 +154,7 @@ fn push_row(
     );
     for (values, index) in table.values.iter_mut().zip(chosen) {
         let field = row.get(*index).unwrap_or_default();
-        let value = number(field);
+        let value = decimal(field);
         damaged |= value.is_nan() && !field.is_empty();
         values.push(value);
     }
@@ -165,7 +165,7 @@ fn push_row(
 ///
 /// Digits with at most one point are read here, because they are nearly all there is and a
 /// week has millions of them; the rest goes to the standard parser.
-fn number(field: &[u8]) -> f64 {
+pub fn decimal(field: &[u8]) -> f64 {
     const EXACT_DIGITS: usize = 15;
     let mut mantissa: u64 = 0;
     let mut decimals = None;
@@ -304,10 +304,10 @@ mod tests {
             "1e3",
         ] {
             let expected: f64 = text.parse().expect("a number");
-            assert_eq!(number(text.as_bytes()), expected, "{text}");
+            assert_eq!(decimal(text.as_bytes()), expected, "{text}");
         }
         for text in ["", "x", "1.2.3", "inf", "NaN", "."] {
-            let value = number(text.as_bytes());
+            let value = decimal(text.as_bytes());
             assert!(value.is_nan(), "{text} read as {value}");
         }
     }

@@ -21,6 +21,8 @@ pub enum MetricUnit {
     PerSecond,
     /// Bytes per operation.
     BytesPerOperation,
+    /// Shares in percent.
+    Percent,
 }
 
 impl MetricUnit {
@@ -28,6 +30,7 @@ impl MetricUnit {
     pub fn judged(self) -> leaklab_judge::Unit {
         match self {
             MetricUnit::Bytes => leaklab_judge::Unit::Bytes,
+            MetricUnit::Percent => leaklab_judge::Unit::Percent,
             _ => leaklab_judge::Unit::Count,
         }
     }
@@ -38,6 +41,7 @@ impl MetricUnit {
             MetricUnit::Bytes => bytes_text(value),
             MetricUnit::BytesPerOperation => format!("{} per operation", bytes_text(value)),
             MetricUnit::Count => number_text(value),
+            MetricUnit::Percent => format!("{} %", number_text(value)),
             MetricUnit::Milliseconds => duration_text(value / 1e3),
             MetricUnit::Microseconds if value < 1000.0 => format!("{} µs", number_text(value)),
             MetricUnit::Microseconds => duration_text(value / 1e6),
@@ -203,6 +207,20 @@ impl Metric {
                 MetricUnit::Count
             } else {
                 MetricUnit::Bytes
+            },
+            is_total: false,
+        }
+    }
+
+    /// The metric of a column of a recording, in the unit that it was read in.
+    pub fn of_recording(column: &str, unit: leaklab_judge::Unit) -> Self {
+        Metric {
+            column: column.to_owned(),
+            label: column.to_owned(),
+            unit: match unit {
+                leaklab_judge::Unit::Bytes => MetricUnit::Bytes,
+                leaklab_judge::Unit::Count => MetricUnit::Count,
+                leaklab_judge::Unit::Percent => MetricUnit::Percent,
             },
             is_total: false,
         }

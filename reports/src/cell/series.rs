@@ -44,8 +44,9 @@ pub struct Readings {
     idle: Option<Idle>,
     /// Why no verdict must be built on them.
     doubt: Option<String>,
-    /// Whether the columns are those of a cell, and not of a table that somebody else wrote.
-    of_cell: bool,
+    /// What is asked about the columns of a table that somebody else wrote; `None` where the
+    /// columns are those of a cell.
+    foreign: Option<Vec<(String, JudgeOptions)>>,
 }
 
 impl Readings {
@@ -113,14 +114,18 @@ impl Readings {
             excluded,
             restarts: restarts(events),
             table,
-            of_cell: true,
+            foreign: None,
         };
         readings.budget = countable(readings.budget, readings.operations().is_some());
         readings
     }
 
     /// A table that leaklab did not write.
-    pub fn of_foreign(table: foreign::Table, options: &VerdictOptions) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Words for the user where the unit of a column is in doubt, or the budget does not fit it.
+    pub fn of_foreign(table: foreign::Table, options: &VerdictOptions) -> Result<Self, String> {
         let phase_at = |time_s: &f64| match table.load {
             Some(load) if *time_s < load.start_s => Phase::Warmup,
             Some(load) if *time_s > load.end_s => Phase::Drain,
@@ -131,24 +136,32 @@ impl Readings {
             phase: table.time_s.iter().map(phase_at).collect(),
             ..SampleTable::default()
         };
+        let counted = |counts: &Vec<f64>| counts.iter().any(|count| *count > 0.0);
+        let budget = options.budget.unwrap_or_default();
+        let budget = countable(budget, table.operations.as_ref().is_some_and(counted));
+        let mut asked = Vec::new();
+        for metric in &table.metrics {
+            let mut of_metric = metric.judge_options(Some(budget), options.limit_bytes)?;
+            of_metric.load = table.load;
+            asked.push((metric.name.clone(), of_metric));
+        }
+        let metrics = table.metrics.into_iter().map(|m| (m.name, m.values));
         let operations = table
             .operations
             .map(|counts| (columns::OPS_TOTAL.to_owned(), counts));
-        (samples.names, samples.values) = table.metrics.into_iter().chain(operations).unzip();
-        let mut readings = Readings {
+        (samples.names, samples.values) = metrics.chain(operations).unzip();
+        Ok(Readings {
             time_s: table.time_s,
             excluded: Vec::new(),
-            restarts: Vec::new(),
+            restarts: table.restarts,
             load: table.load,
-            budget: options.budget.unwrap_or_default(),
+            budget,
             limit: options.limit_bytes,
             idle: Idle::find(&samples, &[], &[]),
             doubt: None,
             table: samples,
-            of_cell: false,
-        };
-        readings.budget = countable(readings.budget, readings.operations().is_some());
-        readings
+            foreign: Some(asked),
+        })
     }
 
     /// The samples.
@@ -170,10 +183,12 @@ impl Readings {
 
     /// What a column is.
     pub fn metric(&self, column: &str) -> Metric {
-        if self.of_cell {
-            Metric::named(column)
-        } else {
-            Metric::foreign(column)
+        let Some(asked) = &self.foreign else {
+            return Metric::named(column);
+        };
+        match asked.iter().find(|(name, _)| name == column) {
+            Some((_, options)) => Metric::of_recording(column, options.unit),
+            None => Metric::foreign(column),
         }
     }
 
@@ -191,6 +206,11 @@ impl Readings {
 
     /// What the judge is asked of a column.
     pub fn options(&self, column: &str) -> JudgeOptions {
+        let asked = self.foreign.iter().flatten();
+        if let Some((_, options)) = asked.clone().find(|(name, _)| name == column) {
+            return options.clone();
+        }
+        let of_cell = self.foreign.is_none();
         let metric = self.metric(column);
         let unit = metric.unit.judged();
         let of_bytes = JudgeOptions {
@@ -198,7 +218,7 @@ impl Readings {
             unit,
             limit: self.limit,
             load: self.load,
-            exact: self.of_cell && column == columns::ALLOCATED_BYTES,
+            exact: of_cell && column == columns::ALLOCATED_BYTES,
             grain: match column {
                 columns::RSS_BYTES => RSS_GRAIN_BYTES,
                 _ => 0.0,
@@ -207,7 +227,7 @@ impl Readings {
         };
         match unit {
             // The budget of a cell is of its bytes; who names a column means that column.
-            Unit::Count if self.of_cell => JudgeOptions {
+            Unit::Count if of_cell => JudgeOptions {
                 limit: None,
                 budget: match self.budget {
                     Budget::BytesPerOperation(_) => Budget::BytesPerOperation(COUNT_PER_OPERATION),
@@ -478,15 +498,18 @@ mod tests {
     fn a_foreign_column_is_judged_in_its_own_unit() {
         let foreign = foreign::Table {
             time_s: (0..1_440).map(|row| f64::from(row) * 5.0).collect(),
-            metrics: vec![(
-                "threads".to_owned(),
-                (0..1_440)
+            metrics: vec![foreign::Metric {
+                name: "threads".to_owned(),
+                values: (0..1_440)
                     .map(|row| 50.0 + (f64::from(row) * 5.0 / 36.0).floor())
                     .collect(),
-            )],
+                unit: Unit::Count,
+                unit_is_known: true,
+                ..foreign::Metric::default()
+            }],
             ..foreign::Table::default()
         };
-        let readings = Readings::of_foreign(foreign, &VerdictOptions::default());
+        let readings = Readings::of_foreign(foreign, &VerdictOptions::default()).expect("readings");
         assert_eq!(readings.metric("threads").unit, MetricUnit::Count);
         let judgement = readings.judge_alone("threads").expect("a judgement");
         assert_eq!(judgement.verdict, Verdict::Leak, "{}", judgement.reason);

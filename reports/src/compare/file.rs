@@ -59,12 +59,14 @@ fn foreign(
         source,
     };
     let file = std::fs::File::open(path).map_err(|error| failed(InputError::Io(error)))?;
-    let table = foreign::read_table(file, columns_wanted).map_err(failed)?;
-    let Some((metric, _)) = table.metrics.first() else {
+    let table = foreign::read_recording(file, columns_wanted)
+        .and_then(foreign::Recording::into_only_table)
+        .map_err(failed)?;
+    let Some(metric) = table.metrics.first().map(|metric| metric.name.clone()) else {
         return Err(failed(InputError::Empty));
     };
-    let metric = metric.clone();
-    let readings = Readings::of_foreign(table, options);
+    let readings = Readings::of_foreign(table, options)
+        .map_err(|words| failed(InputError::NotASeries(words)))?;
     let judged = readings.judge_alone(&metric).map_err(Into::into);
     Ok(Side::of_metric(name, &readings, &metric, judged)?)
 }

@@ -1,41 +1,86 @@
-//! Which column is the time, which are memory, and what unit they are in.
+//! Which column is the time, which are memory, and which tell series apart.
 
+use super::number::{amount, is_missing};
 use super::quote;
-use super::{InputError, ReadOptions};
+use super::time::is_stamp;
+use super::unit::ValueUnit;
+use super::{InputError, ReadOptions, RestartSource};
+use leaklab_judge::amount::plural;
 use leaklab_run::columns;
 
 /// What the columns of a table are taken for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Chosen {
-    pub time: usize,
-    /// Position and factor to bytes.
-    pub values: Vec<(usize, f64)>,
+    /// `None` where readings come at regular times that nobody wrote.
+    pub time: Option<usize>,
+    pub values: Vec<ValueColumn>,
     pub operations: Option<usize>,
     /// Which phase a row belongs to, in a table that leaklab wrote.
     pub phase: Option<usize>,
+    /// Columns of text that tell series apart.
+    pub keys: Vec<usize>,
+    /// Where one of the keys names the metric.
+    pub metric_key: Option<usize>,
+    /// Column whose changes are restarts.
+    pub restarts: Option<usize>,
+    /// Columns and the text that they must hold.
+    pub only: Vec<(usize, String)>,
+    /// Columns that look like memory and are not judged, in words.
+    pub left_out: Vec<String>,
+}
+
+/// A column of values.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ValueColumn {
+    pub position: usize,
+    pub unit: Option<ValueUnit>,
+    pub role: Role,
+}
+
+/// What growth of a column means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// More is more used.
+    Used,
+    /// More is less used: free, available.
+    Free,
+    /// Buffers, caches, what is given back when it is needed; limits, totals, highest marks;
+    /// addresses without memory behind them; shares of what another column says in bytes.
+    Beside,
 }
 
 /// Names of a time column, the likeliest first.
-const TIMES: [&str; 12] = [
+const TIMES: [&str; 22] = [
     "elapsed_s",
     "elapsed_ms",
     "time_s",
     "time_ms",
     "elapsed time",
+    "elapsed_time",
     "elapsed",
     "timestamp",
+    "@timestamp",
     "time",
+    "_time",
+    "data.time",
     "datetime",
-    "date",
+    "date_time",
     "ts",
+    "epoch",
+    "unix_time",
+    "when",
+    "date",
     "seconds",
+    "zeit",
+    "utc",
 ];
 
 /// Parts of the names of memory columns.
-const MEMORY: [&str; 14] = [
+const MEMORY: [&str; 18] = [
     "bytes",
     "rss",
     "pss",
+    "uss",
     "mem",
     "heap",
     "alloc",
@@ -47,61 +92,461 @@ const MEMORY: [&str; 14] = [
     "value",
     "swap",
     "vms",
+    "vsz",
+    "avail",
+    "speicher",
 ];
 
-pub(super) fn choose(names: &[String], options: &ReadOptions) -> Result<Chosen, InputError> {
-    let time = match &options.time {
-        Some(name) => position(names, name)?,
-        None => TIMES
-            .iter()
-            .find_map(|time| {
-                names
-                    .iter()
-                    .position(|name| name.trim().eq_ignore_ascii_case(time))
-            })
-            .unwrap_or(0),
-    };
+/// Names of columns of numbers that are never memory.
+const NEVER_VALUES: [&str; 17] = [
+    "pid", "ppid", "tgid", "tid", "uid", "gid", "id", "nproc", "cpu", "line", "index", "interval",
+    "row", "nice", "pri", "time+", "status",
+];
+
+/// Names of columns that name the metric of a row.
+const METRIC_NAMES: [&str; 7] = [
+    "metric_name",
+    "metric",
+    "__name__",
+    "series",
+    "measurement",
+    "_measurement",
+    "_field",
+];
+
+/// Names of columns that name whose reading a row is, of numbers too.
+const IDENTITIES: [&str; 25] = [
+    "pod",
+    "container",
+    "container_name",
+    "containername",
+    "namespace",
+    "service",
+    "job",
+    "instance",
+    "host",
+    "hostname",
+    "node",
+    "name",
+    "app",
+    "process",
+    "command",
+    "comm",
+    "cmd",
+    "pid",
+    "id",
+    "container_id",
+    "worker",
+    "shard",
+    "replica",
+    "device",
+    "server",
+];
+
+/// Names of columns that say in what state something was.
+const STATES: [&str; 9] = [
+    "phase", "status", "state", "level", "severity", "note", "comment", "message", "event",
+];
+
+/// What the fields of a column look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Numbers,
+    Times,
+    Text,
+    Nothing,
+}
+
+/// Chooses by the names and the first rows.
+pub(super) fn choose(
+    names: &[String],
+    rows: &[Vec<String>],
+    comma_is_point: bool,
+    options: &ReadOptions,
+) -> Result<Chosen, InputError> {
+    let looks: Vec<Look> = (0..names.len())
+        .map(|column| look(rows, column, comma_is_point))
+        .collect();
+    let time = time_column(names, rows, &looks, options)?;
     let operations = match &options.operations {
         Some(name) => Some(position(names, name)?),
-        None => names.iter().position(|name| name == "ops_total"),
+        None => names.iter().position(|name| name == columns::OPS_TOTAL),
     };
-    let values: Vec<usize> = if options.values.is_empty() {
-        let others: Vec<usize> = (0..names.len())
-            .filter(|&i| i != time && Some(i) != operations)
-            .collect();
-        let lower = |i: usize| names[i].to_ascii_lowercase();
-        let memory: Vec<usize> = others
-            .iter()
-            .copied()
-            .filter(|&i| MEMORY.iter().any(|part| lower(i).contains(part)))
-            .collect();
-        if memory.is_empty() { others } else { memory }
+    let restarts = match &options.restarts {
+        Some(RestartSource::Column(name) | RestartSource::PidColumn(name)) => {
+            Some(position(names, name)?)
+        }
+        _ => None,
+    };
+    let is_ours = time.is_some_and(|time| names[time] == columns::ELAPSED_MS);
+    let phase = names
+        .iter()
+        .position(|name| name == columns::PHASE)
+        .filter(|_| is_ours);
+    let mut chosen = Chosen {
+        time,
+        operations,
+        phase,
+        restarts,
+        ..Chosen::default()
+    };
+    for (name, text) in &options.only {
+        chosen.only.push((position(names, name)?, text.clone()));
+    }
+    let taken = |column: usize| {
+        Some(column) == time || Some(column) == operations || Some(column) == restarts
+    };
+    if !is_ours {
+        keys(&mut chosen, names, rows, &looks, options, taken)?;
+    }
+    let free = |column: usize| !taken(column) && !chosen.keys.contains(&column);
+    if options.values.is_empty() {
+        let candidates = candidates(names, &looks, free);
+        (chosen.values, chosen.left_out) = without_besides(names, rows, candidates, options);
     } else {
+        for name in &options.values {
+            let position = position(names, name)?;
+            chosen.values.push(value_column(names, position, options));
+        }
+    }
+    if chosen.values.is_empty() {
+        let time = time.and_then(|time| names.get(time));
+        return Err(InputError::NoValues {
+            time: time.map_or_else(String::new, |name| quote::cut(name)),
+        });
+    }
+    Ok(chosen)
+}
+
+fn look(rows: &[Vec<String>], column: usize, comma_is_point: bool) -> Look {
+    let (mut numbers, mut times, mut texts) = (0, 0, 0);
+    for field in rows.iter().filter_map(|row| row.get(column)) {
+        let bytes = field.as_bytes();
+        if is_missing(bytes) {
+        } else if amount(bytes, comma_is_point).is_some() {
+            numbers += 1;
+        } else if is_stamp(field) {
+            times += 1;
+        } else {
+            texts += 1;
+        }
+    }
+    match (numbers, times, texts) {
+        (0, 0, 0) => Look::Nothing,
+        (n, t, x) if n >= t && n >= x => Look::Numbers,
+        (_, t, x) if t >= x => Look::Times,
+        _ => Look::Text,
+    }
+}
+
+fn time_column(
+    names: &[String],
+    rows: &[Vec<String>],
+    looks: &[Look],
+    options: &ReadOptions,
+) -> Result<Option<usize>, InputError> {
+    if let Some(name) = &options.time {
+        return position(names, name).map(Some);
+    }
+    // A column of text is no time, whatever it is called.
+    let can_be = |column: &usize| rows.is_empty() || looks[*column] != Look::Text;
+    let called = TIMES.iter().find_map(|time| {
+        (0..names.len())
+            .filter(can_be)
+            .find(|&column| names[column].trim().eq_ignore_ascii_case(time))
+    });
+    let looks_like = || looks.iter().position(|look| *look == Look::Times);
+    let found = called.or_else(looks_like);
+    if options.every_s.is_some() {
+        // Regular readings need no time, and may have one.
+        return Ok(found);
+    }
+    let first = || (names.len() > 1 && can_be(&0)).then_some(0);
+    let any = || {
+        (0..names.len()).find(|&column| {
+            looks[column] == Look::Numbers
+                && !MEMORY
+                    .iter()
+                    .any(|part| names[column].to_ascii_lowercase().contains(part))
+        })
+    };
+    match found.or_else(first).or_else(any) {
+        Some(time) => Ok(Some(time)),
+        None if names.len() == 1 && looks[0] != Look::Text => Err(InputError::NoValues {
+            time: quote::cut(&names[0]),
+        }),
+        None => Ok(Some(0)),
+    }
+}
+
+/// The columns that can hold memory, the likely ones where there are such.
+fn candidates(names: &[String], looks: &[Look], free: impl Fn(usize) -> bool) -> Vec<usize> {
+    let lower = |column: usize| names[column].trim().to_ascii_lowercase();
+    let others: Vec<usize> = (0..names.len()).filter(|&column| free(column)).collect();
+    let numbers: Vec<usize> = others
+        .iter()
+        .copied()
+        .filter(|&column| matches!(looks[column], Look::Numbers | Look::Nothing))
+        .collect();
+    // Text where numbers should be is an error that names its line.
+    let pool = if numbers.is_empty() { others } else { numbers };
+    let memory: Vec<usize> = pool
+        .iter()
+        .copied()
+        .filter(|&column| MEMORY.iter().any(|part| lower(column).contains(part)))
+        .collect();
+    if !memory.is_empty() {
+        return memory;
+    }
+    let is_value = |column: &usize| {
+        let name = lower(*column);
+        !NEVER_VALUES.contains(&name.as_str()) && !name.contains("cpu")
+    };
+    let likely: Vec<usize> = pool.iter().copied().filter(is_value).collect();
+    if likely.is_empty() { pool } else { likely }
+}
+
+/// Leaves out what says nothing about use beside another column that does.
+fn without_besides(
+    names: &[String],
+    rows: &[Vec<String>],
+    candidates: Vec<usize>,
+    options: &ReadOptions,
+) -> (Vec<ValueColumn>, Vec<String>) {
+    let all: Vec<ValueColumn> = candidates
+        .into_iter()
+        .map(|position| value_column(names, position, options))
+        .collect();
+    let holds_shares = |column: usize| {
+        let mut fields = rows.iter().filter_map(|row| row.get(column));
+        fields.any(|field| field.trim_end().ends_with('%'))
+    };
+    let is_share = |column: &ValueColumn| {
+        column.unit == Some(ValueUnit::Percent) || holds_shares(column.position)
+    };
+    let has_amount = all
+        .iter()
+        .any(|column| column.role == Role::Used && !is_share(column));
+    let has_used = all.iter().any(|column| column.role == Role::Used);
+    let has_free = all.iter().any(|column| column.role == Role::Free);
+    let (kept, beside): (Vec<_>, Vec<_>) = all.into_iter().partition(|column| match column.role {
+        Role::Used => !(has_amount && is_share(column)),
+        Role::Free => !has_used,
+        Role::Beside => !has_used && !has_free,
+    });
+    let mut left_out = Vec::new();
+    if !beside.is_empty() {
+        let quoted: Vec<String> = beside.iter().map(|c| names[c.position].clone()).collect();
+        left_out.push(format!(
+            "{} not judged beside {}",
+            match beside.len() {
+                1 => format!("{} is", quote::list(&quoted)),
+                _ => format!("{} are", quote::list(&quoted)),
+            },
+            quote::list(
+                &kept
+                    .iter()
+                    .map(|c| names[c.position].clone())
+                    .collect::<Vec<_>>()
+            )
+        ));
+    }
+    (kept, left_out)
+}
+
+fn value_column(names: &[String], position: usize, options: &ReadOptions) -> ValueColumn {
+    ValueColumn {
+        position,
+        unit: options
+            .unit
+            .or_else(|| ValueUnit::of_name(&names[position])),
+        role: role_of(&names[position]),
+    }
+}
+
+/// What growth of a column means, by the words of its name.
+pub(super) fn role_of(name: &str) -> Role {
+    let lower = name.to_ascii_lowercase();
+    // `mem_limit`, `MemAvailable`, `kbmemfree`, `buff/cache`.
+    let mut spaced = String::new();
+    let mut before_is_small = false;
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && before_is_small {
+            spaced.push(' ');
+        }
+        before_is_small = c.is_ascii_lowercase();
+        spaced.push(if c.is_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            ' '
+        });
+    }
+    const UNITS: [&str; 9] = [
+        "bytes", "kb", "mb", "gb", "kib", "mib", "gib", "b", "percent",
+    ];
+    // Labels behind a name (`{limit="a"}`) say nothing about it.
+    let spaced = match lower.find('{') {
+        Some(at) if at > 0 => spaced.get(..at).unwrap_or(&spaced).to_owned(),
+        _ => spaced,
+    };
+    let words: Vec<&str> = spaced
+        .split_whitespace()
+        .filter(|word| !UNITS.contains(word))
+        .collect();
+    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
+    let starts = |wanted: &[&str]| {
+        words.iter().any(|word| {
+            let word = word.strip_prefix("kb").unwrap_or(word);
+            wanted.iter().any(|part| word.starts_with(part))
+        })
+    };
+    let is_used = has(&["used", "usage", "rss", "inuse", "resident", "allocated"]);
+    if has(&[
+        "free",
+        "memfree",
+        "kbmemfree",
+        "swapfree",
+        "kbswpfree",
+        "unused",
+    ]) || starts(&["avail"])
+        || lower.ends_with("memavailable")
+    {
+        return Role::Free;
+    }
+    let is_mark = has(&["max", "maximum", "peak", "hwm"])
+        || !is_used
+            && has(&[
+                "limit",
+                "limits",
+                "capacity",
+                "quota",
+                "requests",
+                "request",
+                "reservation",
+                "threshold",
+            ]);
+    let is_total = words.last() == Some(&"total") && words.len() > 1 && !lower.starts_with("total")
+        || has(&["total", "memtotal"]) && !is_used
+        || lower.ends_with("_total");
+    let is_cache = starts(&["cache", "buff", "slab"]) && !is_used;
+    let is_address = starts(&["virt", "vsz", "vms", "vmsize"]) || has(&["virtual"]);
+    if is_mark || is_total || is_cache || is_address {
+        Role::Beside
+    } else {
+        Role::Used
+    }
+}
+
+/// Finds the columns that tell series apart.
+fn keys(
+    chosen: &mut Chosen,
+    names: &[String],
+    rows: &[Vec<String>],
+    looks: &[Look],
+    options: &ReadOptions,
+    taken: impl Fn(usize) -> bool,
+) -> Result<(), InputError> {
+    if !options.by.is_empty() {
+        if options.by.len() == 1 && options.by[0].eq_ignore_ascii_case("none") {
+            return Ok(());
+        }
+        for name in &options.by {
+            chosen.keys.push(position(names, name)?);
+        }
+        return Ok(());
+    }
+    if !(0..names.len()).any(|column| looks[column] == Look::Numbers && !taken(column)) {
+        // Text alone: the error about the first value says more.
+        return Ok(());
+    }
+    let lower = |column: usize| names[column].trim().to_ascii_lowercase();
+    let is_asked_for = |column: usize| {
         options
             .values
             .iter()
-            .map(|name| position(names, name))
-            .collect::<Result<_, _>>()?
+            .any(|value| value.eq_ignore_ascii_case(&names[column]))
     };
-    if values.is_empty() {
-        return Err(InputError::NoValues {
-            time: names
-                .get(time)
-                .map_or_else(String::new, |name| quote::cut(name)),
-        });
+    let called = |list: &[&str], column: usize| list.contains(&lower(column).as_str());
+    let texts: Vec<usize> = (0..names.len())
+        .filter(|&c| looks[c] == Look::Text && !taken(c) && !is_asked_for(c))
+        .filter(|&c| !called(&STATES, c))
+        .collect();
+    let metric = texts.iter().copied().find(|&c| called(&METRIC_NAMES, c));
+    let jumbled = times_repeat(chosen.time, rows);
+    let keys: Vec<usize> = match metric {
+        Some(metric) => texts
+            .into_iter()
+            .filter(|&c| c == metric || called(&IDENTITIES, c) && varies_little(rows, c))
+            .collect(),
+        None => texts
+            .into_iter()
+            .filter(|&c| tells_apart(rows, c, jumbled))
+            .collect(),
+    };
+    chosen.metric_key = metric;
+    chosen.keys = keys;
+    let varying = chosen.keys.iter().any(|&c| distinct(rows, c) > 1);
+    if jumbled && !varying {
+        // No text tells the rows apart; a number that names a process may.
+        chosen.keys.extend((0..names.len()).filter(|&c| {
+            looks[c] == Look::Numbers
+                && !taken(c)
+                && called(&IDENTITIES, c)
+                && distinct(rows, c) > 1
+                && varies_little(rows, c)
+        }));
     }
-    Ok(Chosen {
-        time,
-        values: values.into_iter().map(|i| (i, factor(&names[i]))).collect(),
-        operations,
-        phase: names
-            .iter()
-            .position(|name| name == columns::PHASE)
-            .filter(|_| names[time] == columns::ELAPSED_MS),
-    })
+    Ok(())
 }
 
-fn position(names: &[String], wanted: &str) -> Result<usize, InputError> {
+/// Whether the same time stands in several of the first rows, or times go back.
+fn times_repeat(time: Option<usize>, rows: &[Vec<String>]) -> bool {
+    let Some(time) = time else { return false };
+    let fields: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.get(time).map(String::as_str))
+        .collect();
+    let mut sorted = fields.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.len() * 20 < fields.len() * 19
+}
+
+fn distinct(rows: &[Vec<String>], column: usize) -> usize {
+    let mut fields: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.get(column).map(String::as_str))
+        .collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields.len()
+}
+
+/// Whether each value of the column stands in two rows or more, on the whole.
+fn varies_little(rows: &[Vec<String>], column: usize) -> bool {
+    let several = distinct(rows, column);
+    several == 1 || several * 2 <= rows.len()
+}
+
+/// Whether a column of text parts rows into series: its values come again and again, or stay
+/// the same (so that another one later is another series).
+fn tells_apart(rows: &[Vec<String>], column: usize, jumbled: bool) -> bool {
+    let several = distinct(rows, column);
+    if several == 1 {
+        return true;
+    }
+    let fields = || rows.iter().filter_map(|row| row.get(column));
+    let changes = fields()
+        .zip(fields().skip(1))
+        .filter(|(a, b)| a != b)
+        .count();
+    // One change per value is a stretch of time: a phase, a state.
+    let comes_again = changes >= several;
+    varies_little(rows, column) && (jumbled || comes_again)
+}
+
+/// The position of a column by its name.
+pub(super) fn position(names: &[String], wanted: &str) -> Result<usize, InputError> {
     let exact = names.iter().position(|name| name == wanted);
     let loose = || {
         names
@@ -122,35 +567,18 @@ fn position(names: &[String], wanted: &str) -> Result<usize, InputError> {
     })
 }
 
-/// Columns of psrecord's `--log-format csv` that hold memory.
-const PSRECORD: [&str; 2] = ["mem_real", "mem_virtual"];
+/// Whether a text is called like memory.
+pub(super) fn is_called_like_memory(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    MEMORY.iter().any(|part| lower.contains(part))
+}
 
-/// Bytes in one unit of a column: by the unit that its name ends in. psrecord's `MB` is 2²⁰,
-/// and that is the unit of the two columns of its CSV.
-fn factor(name: &str) -> f64 {
-    let name = name.trim().to_ascii_lowercase();
-    if PSRECORD.contains(&name.as_str()) {
-        return 1_048_576.0;
-    }
-    let last = name
-        .trim_end_matches([')', ']'])
-        .rsplit([' ', '_', '(', '['])
-        .next()
-        .unwrap_or("")
-        .to_owned();
-    if last == name {
-        return 1.0;
-    }
-    match last.as_str() {
-        "kb" => 1e3,
-        "mb" if name.ends_with("(mb)") => 1_048_576.0,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        "kib" => 1_024.0,
-        "mib" => 1_048_576.0,
-        "gib" => 1_073_741_824.0,
-        _ => 1.0,
-    }
+/// How many series were left out because their metric is no memory.
+pub(super) fn other_metrics(count: usize) -> String {
+    format!(
+        "{} of other metrics left out; pick one with --only",
+        plural(count as u64, "series")
+    )
 }
 
 #[cfg(test)]
@@ -161,16 +589,22 @@ mod tests {
         list.iter().map(|name| (*name).to_owned()).collect()
     }
 
+    fn chosen(list: &[&str]) -> Chosen {
+        choose(&names(list), &[], false, &ReadOptions::default()).expect("columns")
+    }
+
+    fn positions(chosen: &Chosen) -> Vec<usize> {
+        chosen.values.iter().map(|value| value.position).collect()
+    }
+
     #[test]
     fn columns_are_recognised_by_their_names() {
-        let psrecord = names(&["Elapsed time", "CPU (%)", "Real (MB)", "Virtual (MB)"]);
-        let chosen = choose(&psrecord, &ReadOptions::default()).expect("columns");
-        assert_eq!((chosen.time, chosen.values), (0, vec![(2, 1_048_576.0)]));
-        let csv = names(&["elapsed_time", "nproc", "cpu", "mem_real", "mem_virtual"]);
-        let chosen = choose(&csv, &ReadOptions::default()).expect("columns");
-        let memory = vec![(3, 1_048_576.0), (4, 1_048_576.0)];
-        assert_eq!((chosen.time, chosen.values), (0, memory));
-        let samples = names(&[
+        let psrecord = chosen(&["Elapsed time", "CPU (%)", "Real (MB)", "Virtual (MB)"]);
+        assert_eq!((psrecord.time, positions(&psrecord)), (Some(0), vec![2]));
+        assert_eq!(psrecord.values[0].unit, Some(ValueUnit::Bytes(1_048_576.0)));
+        let csv = chosen(&["elapsed_time", "nproc", "cpu", "mem_real", "mem_virtual"]);
+        assert_eq!((csv.time, positions(&csv)), (Some(0), vec![3]));
+        let samples = chosen(&[
             "elapsed_ms",
             "phase",
             "ops_total",
@@ -178,10 +612,53 @@ mod tests {
             "rss_bytes",
             "threads",
         ]);
-        let chosen = choose(&samples, &ReadOptions::default()).expect("columns");
-        assert_eq!((chosen.time, chosen.operations), (0, Some(2)));
-        assert_eq!(chosen.phase, Some(1));
-        assert_eq!(chosen.values, [(3, 1.0), (4, 1.0)]);
+        assert_eq!((samples.time, samples.operations), (Some(0), Some(2)));
+        assert_eq!(samples.phase, Some(1));
+        assert_eq!(positions(&samples), [3, 4]);
+    }
+
+    #[test]
+    fn what_says_nothing_about_use_is_told_by_its_words() {
+        for (name, role) in [
+            ("mem_available_bytes", Role::Free),
+            ("node_memory_MemAvailable_bytes{instance=\"a\"}", Role::Free),
+            ("kbmemfree", Role::Free),
+            ("kbavail", Role::Free),
+            ("free", Role::Free),
+            ("freed_bytes", Role::Used),
+            ("memory_limit", Role::Beside),
+            ("mem_total", Role::Beside),
+            ("total_rss", Role::Used),
+            ("go_memstats_alloc_bytes_total", Role::Beside),
+            ("container_memory_max_usage_bytes", Role::Beside),
+            ("buff/cache", Role::Beside),
+            ("kbbuffers", Role::Beside),
+            ("container_memory_cache", Role::Beside),
+            ("container_memory_working_set_bytes{max=\"1\"}", Role::Used),
+            ("Virtual (MB)", Role::Beside),
+            ("kbmemused", Role::Used),
+            ("MEM USAGE / LIMIT", Role::Used),
+            ("heap_used", Role::Used),
+        ] {
+            assert_eq!(role_of(name), role, "{name}");
+        }
+    }
+
+    #[test]
+    fn shares_free_memory_and_caches_are_left_out_beside_an_amount() {
+        let sar = chosen(&[
+            "timestamp",
+            "kbmemfree",
+            "kbavail",
+            "kbmemused",
+            "%memused",
+            "kbbuffers",
+            "kbcached",
+        ]);
+        assert_eq!(positions(&sar), [3]);
+        let alone = chosen(&["timestamp", "mem_available_bytes", "mem_cache_bytes"]);
+        assert_eq!(positions(&alone), [1]);
+        assert_eq!(alone.values[0].role, Role::Free);
     }
 
     #[test]
@@ -190,7 +667,8 @@ mod tests {
             values: names(&["byte"]),
             ..ReadOptions::default()
         };
-        let error = choose(&names(&["elapsed_s", "bytes"]), &options).expect_err("no such column");
+        let error =
+            choose(&names(&["elapsed_s", "bytes"]), &[], false, &options).expect_err("no column");
         assert_eq!(
             error.to_string(),
             "there is no column `byte`, did you mean `bytes`?; the columns are `elapsed_s`, `bytes`"

@@ -1,20 +1,36 @@
-//! Reading any table of text as series for the judge: psrecord, a Prometheus export, a
-//! spreadsheet, `samples.csv`.
+//! Reading any recording of memory as series for the judge: tables of every kind, what tools
+//! print in a loop, logs of collectors, answers of Prometheus.
 //!
-//! The first line names the columns; without one they are numbered. Fields are separated by
-//! commas, semicolons, tabs or spaces, whichever the first line shows. An empty field, `NaN`,
-//! `null`, `NA` or `-` is a reading that was not taken. A last line without a line end is left
-//! out and said so: a number cut short cannot be told from a whole one. In a `samples.csv` the
-//! column `phase` says when the load was. Amounts whose column names a unit (`Real (MB)`, `rss_kib`) become bytes.
+//! What a file is, is known from its content; [`Recording::read_as`] says it in words. A table
+//! of text has fields between commas, semicolons, tabs or spaces, whichever the first line
+//! shows, and names in its first line, or else numbers. An empty field, `NaN`, `null`, `NA` or
+//! `-` is a reading that was not taken. A last line without a line end is left out and said so:
+//! a number cut short cannot be told from a whole one. In a `samples.csv` the column `phase`
+//! says when the load was.
+//!
+//! Rows of several series (a row per pod and time) are taken apart by the columns of text that
+//! tell them apart. Amounts become bytes by the unit that the tool, the name of the column, the
+//! field itself or the user says; where nobody says one, the verdict does not rest on it.
 
+mod clock;
+mod collector;
 mod columns;
+mod delimited;
+mod error;
+mod json;
+mod lines;
+mod number;
 mod quote;
 mod read;
 mod time;
+mod tools;
+mod unit;
 
-use leaklab_judge::Window;
-pub use read::read_table;
+pub use error::InputError;
+use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
+pub use read::read_recording;
 pub use time::TimeUnit;
+pub use unit::ValueUnit;
 
 /// Which columns to read, and how.
 #[derive(Debug, Clone, Default)]
@@ -27,25 +43,176 @@ pub struct ReadOptions {
     pub operations: Option<String>,
     /// Unit of numeric times; `None` goes by the name of the column and the size of the numbers.
     pub time_unit: Option<TimeUnit>,
+    /// Unit of the values; `None` goes by tool, name and field.
+    pub unit: Option<ValueUnit>,
+    /// Columns that tell series apart; empty finds them, and the one name `none` says that the
+    /// table holds a single series.
+    pub by: Vec<String>,
+    /// Only rows in which the column of that name holds that text.
+    pub only: Vec<(String, String)>,
+    /// Seconds from one reading to the next, where the file has no times.
+    pub every_s: Option<f64>,
+    /// What says that the program was started anew.
+    pub restarts: Option<RestartSource>,
 }
 
-/// A table as read.
+/// What says that the program of a recording was started anew.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RestartSource {
+    /// A column that counts restarts or holds a start time: it changes.
+    Column(String),
+    /// The column of the process number: another number is another process.
+    PidColumn(String),
+    /// Times as text, in the form that the recording writes its own.
+    Marks(Vec<String>),
+}
+
+/// A file as read: one series or several.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recording {
+    /// What it was taken for, where it is not a plain table: `pidstat: RSS in KiB`.
+    pub read_as: Option<String>,
+    /// The series, a table each.
+    pub tables: Vec<Table>,
+}
+
+impl Recording {
+    /// Its only table.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::Mixed`] where there are several.
+    pub fn into_only_table(self) -> Result<Table, InputError> {
+        let names: Vec<String> = self.tables.iter().map(|t| t.name.clone()).collect();
+        let mut tables = self.tables.into_iter();
+        match (tables.next(), tables.next()) {
+            (Some(table), None) => Ok(table),
+            (None, _) => Err(InputError::NoRows),
+            _ => Err(InputError::Mixed(format!(
+                "the file holds {} series ({}); pick one with --only NAME=VALUE",
+                names.len(),
+                quote::list(&names)
+            ))),
+        }
+    }
+}
+
+/// One series, or several metrics read at the same times.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
+    /// Which of several series of a file this is: `pod=shop-1`; empty for the only one.
+    pub name: String,
     /// Seconds, from the first row's time.
     pub time_s: Vec<f64>,
-    /// Name and values of each metric; NaN where it was not read.
-    pub metrics: Vec<(String, Vec<f64>)>,
+    /// The metrics, in the file's order.
+    pub metrics: Vec<Metric>,
     /// Operations completed so far.
     pub operations: Option<Vec<f64>>,
     /// From the first to the last row of the load, in the seconds of `time_s`, where the table
     /// says so: only that part shows a trend.
     pub load: Option<Window>,
+    /// Times at which the program is known to have been started anew.
+    pub restarts: Vec<f64>,
     /// What was put up with: a torn line, a unit that was converted.
     pub notes: Vec<Note>,
 }
 
+/// One metric of a table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metric {
+    /// Name of the column.
+    pub name: String,
+    /// Readings in the unit; NaN where none was taken. Turned round where `turned_about` is.
+    pub values: Vec<f64>,
+    /// What they count.
+    pub unit: Unit,
+    /// Whether tool, name, field or user say the unit. Where nobody does, bytes are assumed for
+    /// the words, and the verdict rests on shares of the level alone.
+    pub unit_is_known: bool,
+    /// Why it cannot be judged as it is, in words that lead on: the unit is in doubt.
+    pub doubt: Option<String>,
+    /// Readings of memory that is still free are judged turned round: this less the reading.
+    pub turned_about: Option<f64>,
+}
+
+impl Metric {
+    /// The readings as the file has them.
+    pub fn as_read(&self) -> Vec<f64> {
+        match self.turned_about {
+            Some(sum) => self.values.iter().map(|value| sum - value).collect(),
+            None => self.values.clone(),
+        }
+    }
+
+    /// What the judge is asked about this metric.
+    ///
+    /// # Errors
+    ///
+    /// Words for the user where the budget or the limit does not fit what the metric counts.
+    pub fn judge_options(
+        &self,
+        budget: Option<Budget>,
+        limit: Option<f64>,
+    ) -> Result<JudgeOptions, String> {
+        let is_amount = matches!(
+            budget,
+            Some(Budget::BytesPerHour(_) | Budget::BytesPerOperation(_))
+        );
+        let name = &self.name;
+        if let Some(doubt) = &self.doubt {
+            return Err(doubt.clone());
+        }
+        if self.unit == Unit::Percent && is_amount {
+            return Err(format!(
+                "`{name}` is a share in percent, and the budget is an amount; give it as 0.5%/h"
+            ));
+        }
+        if !self.unit_is_known && is_amount && !self.can_only_be_bytes() {
+            return Err(format!(
+                "the budget is an amount, and nothing says what `{name}` counts; say --unit B, KiB, MiB or count, or give the budget as 0.5%/h"
+            ));
+        }
+        let budget = match budget {
+            // The least default budget is an amount of bytes, which needs a known unit.
+            None | Some(Budget::Default) if !self.unit_is_known => {
+                Budget::PercentOfSettledLevelPerHour(DEFAULT_BUDGET_PERCENT)
+            }
+            given => given.unwrap_or_default(),
+        };
+        let limit = match self.turned_about {
+            // Nothing left is what the rise leads to.
+            Some(sum) => Some(sum - limit.unwrap_or(0.0)),
+            None => limit,
+        };
+        Ok(JudgeOptions {
+            budget,
+            unit: self.unit,
+            limit,
+            ..JudgeOptions::default()
+        })
+    }
+
+    /// Whether the readings are so large that as KiB no process could have them.
+    fn can_only_be_bytes(&self) -> bool {
+        self.unit == Unit::Bytes
+            && self.values.iter().copied().fold(0.0, f64::max) >= unit::SURELY_BYTES
+    }
+}
+
+/// The default budget as a share of the settled level, in percent per hour: for series whose
+/// unit nobody knows, where its least amount of 64 KiB would mean nothing.
+const DEFAULT_BUDGET_PERCENT: f64 = 0.5;
+
 impl Table {
+    /// One of its metrics as the judge takes it.
+    pub fn series<'a>(&'a self, metric: &'a Metric) -> Series<'a> {
+        Series {
+            operations: self.operations.as_deref(),
+            restarts: &self.restarts,
+            ..Series::new(&self.time_s, &metric.values)
+        }
+    }
+
     /// The words of the notes that concern a metric: its own and those of the whole table.
     pub fn notes_of(&self, metric: &str) -> Vec<String> {
         let concerns = |note: &&Note| note.metric.as_deref().is_none_or(|name| name == metric);
@@ -63,89 +230,17 @@ pub struct Note {
     pub text: String,
 }
 
-/// Why a table cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum InputError {
-    /// The operating system says no.
-    #[error("cannot read: {0}")]
-    Io(#[from] std::io::Error),
-    /// Nothing in it.
-    #[error("the file is empty")]
-    Empty,
-    /// A header and nothing else.
-    #[error("the file has a header, but no rows")]
-    NoRows,
-    /// One row, and that may be torn.
-    #[error(
-        "the only row has no line end, so it may be torn; write more rows, or end it with a newline"
-    )]
-    OnlyRowMayBeTorn,
-    /// A column that is not there.
-    #[error("there is no column `{name}`{hint}; the columns are {known}")]
-    NoColumn {
-        /// The name that was asked for.
-        name: String,
-        /// `, did you mean …?` or nothing.
-        hint: String,
-        /// Those that are there.
-        known: String,
-    },
-    /// No column beside the time.
-    #[error("there is no value beside the time `{time}`; name columns with --time and --value")]
-    NoValues {
-        /// The time column.
-        time: String,
-    },
-    /// Text where a number should be.
-    #[error("line {line}, column `{column}`: `{text}` is not a {wanted}")]
-    NotANumber {
-        /// Line, from 1.
-        line: u64,
-        /// Name of the column.
-        column: String,
-        /// What stands there.
-        text: String,
-        /// What should.
-        wanted: &'static str,
-    },
-    /// A value below zero.
-    #[error("line {line}, column `{column}`: {text} is negative; memory and counts never are")]
-    Negative {
-        /// Line, from 1.
-        line: u64,
-        /// Name of the column.
-        column: String,
-        /// What stands there.
-        text: String,
-    },
-    /// A row with another number of fields.
-    #[error("line {line} has {found} fields, the header has {expected}")]
-    FieldCount {
-        /// Line, from 1.
-        line: u64,
-        /// Fields found.
-        found: usize,
-        /// Fields of the header.
-        expected: usize,
-    },
-    /// A time before the one above it.
-    #[error(
-        "line {line}: time goes backwards, from {before} to {after}; sort the rows, or name another column with --time"
-    )]
-    TimeBackwards {
-        /// Line, from 1.
-        line: u64,
-        /// The time above.
-        before: String,
-        /// The time here.
-        after: String,
-    },
-    /// A row without a time.
-    #[error("line {line} has no time in column `{column}`")]
-    NoTime {
-        /// Line, from 1.
-        line: u64,
-        /// Name of the column.
-        column: String,
-    },
+impl Note {
+    /// A note on the whole table.
+    fn on_all(text: String) -> Self {
+        Self { metric: None, text }
+    }
+
+    /// A note on one metric.
+    fn on(metric: &str, text: String) -> Self {
+        Self {
+            metric: Some(metric.to_owned()),
+            text,
+        }
+    }
 }

@@ -27,6 +27,13 @@ pub(super) fn escaped(field: &[u8]) -> String {
     text
 }
 
+/// As [`escaped`], part by part of a key.
+pub(super) fn escaped_parts(key: &[u8]) -> String {
+    const SEPARATOR: u8 = super::collector::KEY_SEPARATOR as u8;
+    let parts = key.split(|byte| *byte == SEPARATOR).map(escaped);
+    parts.collect::<Vec<_>>().join("\u{1f}")
+}
+
 fn push_byte(text: &mut String, byte: u8) {
     // Writing to a string cannot fail.
     let _ = write!(text, "\\x{byte:02x}");

@@ -1,0 +1,593 @@
+//! Tables of text: a row per line, fields between separators.
+
+use super::clock::{Clock, day_order};
+use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
+use super::columns::{Chosen, choose, other_metrics};
+use super::lines::{Lines, whole_lines};
+use super::number::{amount, is_missing};
+use super::quote;
+use super::time::{TimeUnit, is_stamp};
+use super::{InputError, Note, ReadOptions, Recording, RestartSource};
+use leaklab_judge::amount::plural;
+use leaklab_run::Phase;
+use std::io::BufRead;
+
+/// Rows that are looked at before columns are chosen.
+const SAMPLED_ROWS: usize = 400;
+
+/// What stands between fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Separator {
+    Character(u8),
+    /// One space or more; two or more in the header, whose names may hold one. The first that
+    /// many words of a row are one field: a time that holds spaces.
+    Spaces {
+        time_words: usize,
+    },
+}
+
+impl Separator {
+    fn of(line: &[u8]) -> Self {
+        [b';', b'\t', b',']
+            .into_iter()
+            .map(|separator| (line.iter().filter(|b| **b == separator).count(), separator))
+            .filter(|(count, _)| *count > 0)
+            // Between semicolons and tabs a comma is a decimal point or part of a name.
+            .max_by_key(|(count, separator)| (*separator != b',', *count))
+            .map_or(Self::Spaces { time_words: 1 }, |(_, separator)| {
+                Self::Character(separator)
+            })
+    }
+
+    fn comma_is_point(self) -> bool {
+        self == Self::Character(b';')
+    }
+}
+
+/// Calls `each` with every field, quotes taken off.
+pub(super) fn split(line: &[u8], separator: Separator, header: bool, mut each: impl FnMut(&[u8])) {
+    match separator {
+        Separator::Spaces { time_words } => {
+            let text = line.trim_ascii();
+            let wide = header && text.windows(2).any(|pair| pair == b"  ");
+            let mut words = if header { 1 } else { time_words };
+            let mut rest = text;
+            while !rest.is_empty() {
+                let end = match (wide, words) {
+                    (true, _) => rest.windows(2).position(|pair| pair == b"  "),
+                    (false, 1) => rest.iter().position(u8::is_ascii_whitespace),
+                    (false, count) => end_of_words(rest, count),
+                };
+                words = 1;
+                let end = end.unwrap_or(rest.len());
+                each(&rest[..end]);
+                rest = rest[end..].trim_ascii_start();
+            }
+        }
+        Separator::Character(separator) if !line.contains(&b'"') => {
+            line.split(|byte| *byte == separator).for_each(each)
+        }
+        Separator::Character(separator) => {
+            let mut field = Vec::new();
+            let mut quoted = false;
+            let mut bytes = line.iter().copied().peekable();
+            while let Some(byte) = bytes.next() {
+                match byte {
+                    b'"' if quoted && bytes.peek() == Some(&b'"') => {
+                        field.push(b'"');
+                        bytes.next();
+                    }
+                    b'"' => quoted = !quoted,
+                    other if other == separator && !quoted => {
+                        each(&field);
+                        field.clear();
+                    }
+                    other => field.push(other),
+                }
+            }
+            each(&field);
+        }
+    }
+}
+
+/// Where the first `count` words end.
+fn end_of_words(text: &[u8], count: usize) -> Option<usize> {
+    let mut ends = text
+        .iter()
+        .zip(text.iter().skip(1).chain(&[b' ']))
+        .enumerate()
+        .filter(|(_, (byte, next))| !byte.is_ascii_whitespace() && next.is_ascii_whitespace())
+        .map(|(at, _)| at + 1);
+    ends.nth(count.saturating_sub(1))
+}
+
+/// How many words at the beginning of a line are a time, where that is more than one.
+pub(super) fn time_words(line: &[u8]) -> usize {
+    const MOST: usize = 7;
+    let Ok(text) = std::str::from_utf8(line) else {
+        return 1;
+    };
+    let words: Vec<&str> = text.split_ascii_whitespace().take(MOST).collect();
+    (2..=words.len())
+        .rev()
+        .find(|&count| is_stamp(&words[..count].join(" ")))
+        .unwrap_or(1)
+}
+
+/// A header without the `#` that some tools put before it.
+fn header_text(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"#").unwrap_or(line)
+}
+
+fn fields(line: &[u8], separator: Separator, header: bool) -> Vec<String> {
+    let mut fields = Vec::new();
+    split(line, separator, header, |field| {
+        fields.push(quote::escaped(field));
+    });
+    fields
+}
+
+/// What the first lines say about a table.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub separator: Separator,
+    pub names: Vec<String>,
+    /// Lines before the first row, the header included, blank ones not counted.
+    pub lines_before_rows: usize,
+    pub sample: Vec<Vec<String>>,
+}
+
+impl Layout {
+    pub fn of(head: &[u8]) -> Result<Self, InputError> {
+        let mut lines = whole_lines(head).take(SAMPLED_ROWS).peekable();
+        let mut before = 0;
+        let mut first = lines.next().ok_or(InputError::Empty)?;
+        // Excel's line about the separator, and comments above a header.
+        while first.starts_with(b"sep=") || is_comment(first, lines.peek().copied()) {
+            before += 1;
+            first = lines.next().ok_or(InputError::Empty)?;
+        }
+        let rest: Vec<&[u8]> = lines.collect();
+        let mut separator = Separator::of(header_text(first));
+        let names = fields(header_text(first), separator, true);
+        if let (Separator::Spaces { time_words: words }, Some(row)) =
+            (&mut separator, rest.first().or(Some(&first)))
+        {
+            *words = time_words(row);
+        }
+        let plain = fields(first, separator, false);
+        let second = rest.first().map(|row| fields(row, separator, false));
+        let is_row = is_row(&plain, second.as_deref(), separator.comma_is_point());
+        let (names, first_rows) = if is_row {
+            let numbered = (1..=plain.len()).map(|i| i.to_string()).collect();
+            (numbered, vec![plain])
+        } else {
+            before += 1;
+            (names, Vec::new())
+        };
+        if let (Separator::Spaces { time_words: words }, Some(row)) = (&mut separator, rest.first())
+        {
+            let all = row
+                .split(u8::is_ascii_whitespace)
+                .filter(|w| !w.is_empty())
+                .count();
+            // A header that names each word of the time needs them apart.
+            if all == names.len() {
+                *words = 1;
+            }
+        }
+        let rows = rest.iter().map(|row| fields(row, separator, false));
+        Ok(Self {
+            separator,
+            names,
+            lines_before_rows: before,
+            sample: first_rows.into_iter().chain(rows).collect(),
+        })
+    }
+}
+
+/// A line of remarks: behind `#`, and with fewer fields than the line below.
+fn is_comment(line: &[u8], next: Option<&[u8]>) -> bool {
+    let Some(next) = next.filter(|_| line.starts_with(b"#")) else {
+        return false;
+    };
+    let separator = Separator::of(next);
+    let count = |line: &[u8]| fields(header_text(line), separator, true).len();
+    separator != Separator::Spaces { time_words: 1 } && count(line) < count(next)
+}
+
+/// Whether the first line is a row: its fields look like those of the second, and some are
+/// numbers or times.
+fn is_row(first: &[String], second: Option<&[String]>, comma_is_point: bool) -> bool {
+    let is_value =
+        |field: &String| amount(field.as_bytes(), comma_is_point).is_some() || is_stamp(field);
+    let missing = |field: &String| is_missing(field.as_bytes());
+    if !first.iter().any(is_value) {
+        return false;
+    }
+    match second {
+        Some(second) if second.len() == first.len() => first
+            .iter()
+            .zip(second)
+            .all(|(a, b)| missing(a) || missing(b) || is_value(a) == is_value(b)),
+        _ => first.iter().all(|field| is_value(field) || missing(field)),
+    }
+}
+
+/// What a field of a row is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    Nothing,
+    Time,
+    Operations,
+    Value(usize),
+}
+
+/// Rows as they come, whatever they were cut from.
+pub(super) struct Rows {
+    names: Vec<String>,
+    chosen: Chosen,
+    clock: Clock,
+    every_s: Option<f64>,
+    duties: Vec<Duty>,
+    /// For each column, its place among the keys.
+    key_places: Vec<usize>,
+    collector: Collector,
+    rows_of_series: Vec<u64>,
+    were_named: bool,
+    notes: Vec<Note>,
+    key: Vec<u8>,
+    rows: u64,
+    short_rows: u64,
+    restart_pending: bool,
+    marks: Vec<String>,
+}
+
+impl Rows {
+    pub fn new(
+        names: Vec<String>,
+        sample: &[Vec<String>],
+        comma_is_point: bool,
+        options: &ReadOptions,
+    ) -> Result<Self, InputError> {
+        let chosen = choose(&names, sample, comma_is_point, options)?;
+        let mut duties = vec![Duty::Nothing; names.len()];
+        let mut columns = Vec::new();
+        for (order, value) in chosen.values.iter().enumerate() {
+            duties[value.position] = Duty::Value(order);
+            columns.push(Column::new(&names[value.position], value.unit, value.role));
+        }
+        if let Some(operations) = chosen.operations {
+            duties[operations] = Duty::Operations;
+        }
+        if let Some(time) = chosen.time {
+            duties[time] = Duty::Time;
+        }
+        let mut collector = Collector::new(columns);
+        collector.comma_is_point = comma_is_point;
+        collector.counts_operations = chosen.operations.is_some();
+        collector.is_one_series = chosen.keys.is_empty() && !options.by.is_empty();
+        collector.key_names = chosen.keys.iter().map(|&c| names[c].clone()).collect();
+        let stamps = chosen.time.iter().flat_map(|&time| {
+            sample
+                .iter()
+                .filter_map(move |row| row.get(time))
+                .map(String::as_str)
+        });
+        let order = day_order(stamps);
+        let by_name = chosen.time.and_then(|time| TimeUnit::of_name(&names[time]));
+        let notes = chosen.left_out.iter().cloned().map(Note::on_all).collect();
+        let mut key_places = vec![usize::MAX; names.len()];
+        for (place, &column) in chosen.keys.iter().enumerate() {
+            key_places[column] = place;
+        }
+        Ok(Self {
+            clock: Clock::new(options.time_unit.or(by_name), order),
+            every_s: options.every_s.filter(|_| chosen.time.is_none()),
+            duties,
+            key_places,
+            collector,
+            rows_of_series: Vec::new(),
+            were_named: !options.values.is_empty(),
+            notes,
+            key: Vec::new(),
+            rows: 0,
+            short_rows: 0,
+            restart_pending: false,
+            marks: match &options.restarts {
+                Some(RestartSource::Marks(marks)) => marks.clone(),
+                _ => Vec::new(),
+            },
+            names,
+            chosen,
+        })
+    }
+
+    /// The program was started anew before the next row.
+    pub fn restart(&mut self) {
+        self.restart_pending = true;
+    }
+
+    /// Takes one row. `cut` calls its argument with every field in turn.
+    pub fn add<'a>(
+        &mut self,
+        line: u64,
+        cut: impl Fn(&mut dyn FnMut(&[u8])) + 'a,
+    ) -> Result<(), InputError> {
+        let Some((found, series)) = self.place(line, &cut)? else {
+            return Ok(());
+        };
+        let expected = self.names.len();
+        if found != expected {
+            // A loop whose program has ended goes on writing times.
+            if found == 1 && self.chosen.time == Some(0) {
+                self.short_rows += 1;
+                return Ok(());
+            }
+            return Err(InputError::FieldCount {
+                line,
+                found,
+                expected,
+            });
+        }
+        self.rows += 1;
+        let mut failed = None;
+        let mut position = 0;
+        let mut in_load = false;
+        cut(&mut |field| {
+            if failed.is_none() {
+                failed = self.value(series, position, field, line).err();
+                if self.chosen.phase == Some(position) {
+                    in_load = field == Phase::Load.name().as_bytes();
+                }
+                if self.chosen.restarts == Some(position) {
+                    self.collector.life(series, field);
+                }
+            }
+            position += 1;
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if in_load {
+            self.collector.in_load(series);
+        }
+        if std::mem::take(&mut self.restart_pending) {
+            self.collector.restart(series);
+        }
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        series: usize,
+        position: usize,
+        field: &[u8],
+        line: u64,
+    ) -> Result<(), InputError> {
+        let place = |names: &'_ [String]| names.get(position).cloned().unwrap_or_default();
+        match self.duties.get(position) {
+            Some(Duty::Value(column)) => {
+                let column = *column;
+                let name = std::mem::take(&mut self.collector.columns[column].name);
+                let result = self.collector.field(
+                    series,
+                    column,
+                    field,
+                    Place {
+                        line,
+                        column: &name,
+                    },
+                );
+                self.collector.columns[column].name = name;
+                result
+            }
+            Some(Duty::Operations) => {
+                let name = place(&self.names);
+                self.collector.operations(
+                    series,
+                    field,
+                    Place {
+                        line,
+                        column: &name,
+                    },
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins the row: its number of fields and its series; `None` for one that is not wanted.
+    fn place(
+        &mut self,
+        line: u64,
+        cut: &impl Fn(&mut dyn FnMut(&[u8])),
+    ) -> Result<Option<(usize, usize)>, InputError> {
+        let mut position = 0;
+        let mut time = None;
+        let mut wanted = true;
+        self.key.clear();
+        let mut parts: Vec<Vec<u8>> = vec![Vec::new(); self.chosen.keys.len()];
+        let many_keys = parts.len() > 1;
+        cut(&mut |field| {
+            if self.chosen.time == Some(position) {
+                let read = read_time(&mut self.clock, field, self.collector.comma_is_point);
+                time = Some((read, field.to_vec()));
+            }
+            for (column, text) in &self.chosen.only {
+                wanted &= *column != position || field.trim_ascii() == text.trim().as_bytes();
+            }
+            if let Some(&place) = self.key_places.get(position)
+                && place < usize::MAX
+            {
+                if many_keys {
+                    parts[place] = field.trim_ascii().to_vec();
+                } else {
+                    self.key.extend_from_slice(field.trim_ascii());
+                }
+            }
+            position += 1;
+        });
+        if !wanted {
+            return Ok(None);
+        }
+        if position != self.names.len() {
+            return Ok(Some((position, 0)));
+        }
+        if many_keys {
+            self.key = parts.join(&[KEY_SEPARATOR as u8][..]);
+        }
+        let key = std::mem::take(&mut self.key);
+        let series = self
+            .collector
+            .series_of(&key, || quote::escaped_parts(&key));
+        self.key = key;
+        let series = series?;
+        if self.rows_of_series.len() <= series {
+            self.rows_of_series.resize(series + 1, 0);
+        }
+        let (seconds, field) = match (time, self.every_s) {
+            (Some((Ok(seconds), field)), _) => (seconds, field),
+            (Some((Err(missing), field)), _) => return Err(self.time_error(missing, &field, line)),
+            (None, Some(every_s)) => (self.rows_of_series[series] as f64 * every_s, Vec::new()),
+            (None, None) => {
+                return Err(InputError::NoTimes {
+                    what: "a table".to_owned(),
+                });
+            }
+        };
+        self.rows_of_series[series] += 1;
+        self.collector.row(series, seconds, line, &field)?;
+        Ok(Some((position, series)))
+    }
+
+    fn time_error(&self, missing: bool, field: &[u8], line: u64) -> InputError {
+        let column = self
+            .chosen
+            .time
+            .map_or("", |time| self.names[time].as_str());
+        match missing {
+            true => InputError::NoTime {
+                line,
+                column: quote::cut(column),
+            },
+            false => InputError::NotANumber {
+                line,
+                column: quote::cut(column),
+                text: quote::shown(field),
+                wanted: "time",
+            },
+        }
+    }
+
+    /// The recording. `torn`: whether a last line was left out.
+    pub fn finish(mut self, torn: bool) -> Result<Recording, InputError> {
+        match (self.rows == 0, torn) {
+            (true, true) => return Err(InputError::OnlyRowMayBeTorn),
+            (true, false) if self.chosen.only.is_empty() => return Err(InputError::NoRows),
+            (true, false) => {
+                return Err(InputError::NotASeries(format!(
+                    "no row has what --only asks for{}",
+                    self.chosen
+                        .only
+                        .iter()
+                        .map(|(column, text)| format!(
+                            ": `{}` is never `{}`",
+                            quote::cut(&self.names[*column]),
+                            quote::cut(text)
+                        ))
+                        .collect::<String>()
+                )));
+            }
+            (false, true) => self.notes.push(Note::on_all(
+                "the last line has no line end; it may be torn and was left out".to_owned(),
+            )),
+            (false, false) => {}
+        }
+        if self.short_rows > 0 {
+            self.notes.push(Note::on_all(format!(
+                "{} hold a time and no value and were left out",
+                plural(self.short_rows, "line")
+            )));
+        }
+        if self.chosen.metric_key.is_some() {
+            let others = self.collector.keep_memory();
+            if others > 0 {
+                self.notes.push(Note::on_all(other_metrics(others)));
+            }
+        }
+        let mut marks = Vec::new();
+        for mark in &self.marks {
+            let seconds = self.clock.seconds(mark.as_bytes(), false);
+            marks.push(seconds.ok_or_else(|| {
+                InputError::NotASeries(format!(
+                    "the mark `{}` is not a time in the form of this file's",
+                    quote::cut(mark)
+                ))
+            })?);
+        }
+        self.collector.restarts_at(&marks);
+        Ok(Recording {
+            read_as: None,
+            tables: self.collector.finish(self.were_named, &self.notes)?,
+        })
+    }
+}
+
+/// Seconds of a time field; the error says whether it is empty.
+fn read_time(clock: &mut Clock, field: &[u8], comma_is_point: bool) -> Result<f64, bool> {
+    if is_missing(field) {
+        return Err(true);
+    }
+    clock
+        .seconds(field, comma_is_point)
+        .filter(|seconds| seconds.is_finite())
+        .ok_or(false)
+}
+
+/// Reads a table of text.
+pub(super) fn read<R: BufRead>(
+    head: &[u8],
+    source: R,
+    options: &ReadOptions,
+) -> Result<Recording, InputError> {
+    let layout = Layout::of(head)?;
+    let separator = layout.separator;
+    let mut rows = Rows::new(
+        layout.names.clone(),
+        &layout.sample,
+        separator.comma_is_point(),
+        options,
+    )?;
+    let mut lines = Lines::new(source);
+    let mut before = 0;
+    let mut torn = false;
+    let mut header = Vec::new();
+    while let Some(line) = lines.next()? {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if before < layout.lines_before_rows {
+            before += 1;
+            header = line.to_vec();
+            continue;
+        }
+        if line == header {
+            // Files put behind each other, and tools that repeat their header.
+            continue;
+        }
+        if line.windows(13).any(|part| part == b"LINUX-RESTART") {
+            rows.restart();
+            continue;
+        }
+        let line = line.to_vec();
+        // A number cut short looks whole: a row counts once its line has ended.
+        torn = !lines.ended;
+        if !torn {
+            rows.add(lines.number, |each| {
+                split(&line, separator, false, |field| each(field))
+            })?;
+        }
+    }
+    rows.finish(torn)
+}

@@ -1,0 +1,445 @@
+//! Logs of garbage collectors: what is left after each collection.
+
+use super::super::clock::Clock;
+use super::super::collector::{Collector, Column};
+use super::super::columns::Role;
+use super::super::lines::Lines;
+use super::super::number::amount;
+use super::super::time::DayOrder;
+use super::super::unit::ValueUnit;
+use super::super::{InputError, Note, ReadOptions, Recording, Table};
+use super::for_each_line;
+use std::collections::VecDeque;
+use std::io::BufRead;
+
+const BYTES: ValueUnit = ValueUnit::Bytes(1.0);
+const MIB: f64 = 1_048_576.0;
+
+/// Fewest full collections by which alone a program is judged: fewer make no series.
+const FEWEST_FULL: usize = 10;
+
+/// What is left after all collections, and after those that look at everything.
+struct Heap {
+    all: Collector,
+    full: Collector,
+    full_count: usize,
+    collections: usize,
+    restarted: bool,
+}
+
+impl Heap {
+    fn new(all: &str, full: &str) -> Self {
+        let of = |name: &str| Collector::new(vec![Column::new(name, Some(BYTES), Role::Used)]);
+        Self {
+            all: of(all),
+            full: of(full),
+            full_count: 0,
+            collections: 0,
+            restarted: false,
+        }
+    }
+
+    fn after_any(&mut self, seconds: f64, line: u64, bytes: f64) -> Result<(), InputError> {
+        self.collections += 1;
+        let restarted = std::mem::take(&mut self.restarted);
+        let series = self.all.series_of(b"", String::new)?;
+        self.all.push(series, seconds, line, &[bytes])?;
+        if restarted {
+            self.all.restart(series);
+        }
+        Ok(())
+    }
+
+    fn after_full(&mut self, seconds: f64, line: u64, bytes: f64) -> Result<(), InputError> {
+        self.full_count += 1;
+        let series = self.full.series_of(b"", String::new)?;
+        self.full.push(series, seconds, line, &[bytes])
+    }
+
+    /// The collections that look at everything where there are enough of them, else all.
+    fn finish(self, tool: &str) -> Result<Recording, InputError> {
+        if self.collections + self.full_count == 0 {
+            return Err(InputError::NotASeries(format!(
+                "this is a log of {tool}, but it holds no collection"
+            )));
+        }
+        let is_full = self.full_count >= FEWEST_FULL;
+        let (chosen, others) = match is_full {
+            true => (self.full, 0),
+            false => (self.all, self.full_count),
+        };
+        let name = chosen.columns[0].name.clone();
+        let mut tables: Vec<Table> = chosen.finish(true, &[])?;
+        if !is_full {
+            for table in &mut tables {
+                table.notes.push(Note::on_all(format!(
+                    "{others} collections looked at the whole heap, fewer than {FEWEST_FULL}; what lesser collections leave may still be garbage"
+                )));
+            }
+        }
+        Ok(Recording {
+            read_as: Some(format!("log of {tool}: {name}")),
+            tables,
+        })
+    }
+}
+
+/// The tags and the message of a line of the unified log: `[2.123s][info][gc] GC(3) Pause …`.
+fn decorated(line: &str) -> (Vec<&str>, &str) {
+    let mut rest = line.trim_start();
+    let mut decorations = Vec::new();
+    while let Some(inner) = rest.strip_prefix('[') {
+        let Some((decoration, behind)) = inner.split_once(']') else {
+            break;
+        };
+        decorations.push(decoration.trim());
+        rest = behind;
+    }
+    (decorations, rest.trim_start())
+}
+
+/// Whether a line is of a JVM's unified log about collections.
+pub(super) fn is_unified(line: &str) -> bool {
+    let (decorations, _) = decorated(line);
+    decorations.len() > 1
+        && decorations
+            .iter()
+            .any(|tags| *tags == "gc" || tags.starts_with("gc,"))
+}
+
+/// Whether a line is a collection in the log of a JVM before 9.
+pub(super) fn is_old_jvm(line: &str) -> bool {
+    (line.contains(": [GC ") || line.contains(": [GC-") || line.contains(": [Full GC "))
+        && line.contains("->")
+        || line.contains(": [GC pause ")
+}
+
+/// Bytes of `24M`, `8192K`, `1G`; what stands in brackets behind is left.
+fn size(text: &str) -> Option<f64> {
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
+    let factor = match text[end..].chars().next()? {
+        'K' => 1_024.0,
+        'M' => MIB,
+        'G' => 1_024.0 * MIB,
+        'B' => 1.0,
+        _ => return None,
+    };
+    Some(text[..end].parse::<f64>().ok()? * factor)
+}
+
+/// The size behind the last `->` of a text: what is left.
+fn size_after(text: &str) -> Option<f64> {
+    size(text[text.rfind("->")? + 2..].trim_start())
+}
+
+/// Kinds of collection by number, for figures of the old generation that follow or precede.
+#[derive(Default)]
+struct Full {
+    recent: VecDeque<String>,
+}
+
+impl Full {
+    fn remember(&mut self, number: &str) {
+        const RECENT: usize = 64;
+        if !self.recent.iter().any(|known| known == number) {
+            self.recent.push_back(number.to_owned());
+            if self.recent.len() > RECENT {
+                self.recent.pop_front();
+            }
+        }
+    }
+
+    fn holds(&self, number: &str) -> bool {
+        self.recent.iter().any(|known| known == number)
+    }
+}
+
+/// Reads the unified log of a JVM (`-Xlog:gc` or `-Xlog:gc*`).
+pub(super) fn read_unified<R: BufRead>(
+    lines: Lines<R>,
+    options: &ReadOptions,
+) -> Result<Recording, InputError> {
+    let mut heap = Heap::new(
+        "heap after collections",
+        "old generation after mixed and full collections",
+    );
+    let mut dates = Clock::new(None, DayOrder::default());
+    let mut times = JvmTimes::default();
+    let mut full = Full::default();
+    let mut region_bytes = None;
+    let mut has_old_figures = false;
+    for_each_line(lines, |line, number| {
+        let (decorations, message) = decorated(line);
+        if decorations.is_empty() {
+            return Ok(());
+        }
+        if message.starts_with("Using ") && decorations.contains(&"gc") {
+            heap.restarted = heap.collections > 0;
+            times.restart();
+        }
+        if let Some(region) = message.strip_prefix("Heap Region Size: ") {
+            region_bytes = size(region);
+        }
+        let Some(seconds) = times.of(&decorations, &mut dates, options) else {
+            return Ok(());
+        };
+        let Some(collection) = message.strip_prefix("GC(") else {
+            return Ok(());
+        };
+        let Some((id, what)) = collection.split_once(')') else {
+            return Ok(());
+        };
+        let what = what.trim_start();
+        let is_full = what.starts_with("Pause Full")
+            || what.starts_with("Pause Young (Mixed)")
+            || what.starts_with("Major Collection");
+        if is_full {
+            full.remember(id);
+        }
+        let old = old_generation(what, region_bytes);
+        if let Some(bytes) = old {
+            has_old_figures = true;
+            if full.holds(id) {
+                heap.after_full(seconds, number, bytes)?;
+            }
+            return Ok(());
+        }
+        let is_collection = what.starts_with("Pause Young")
+            || what.starts_with("Pause Full")
+            || what.starts_with("Garbage Collection")
+            || what.starts_with("Major Collection")
+            || what.starts_with("Minor Collection")
+            || what.starts_with("Concurrent cleanup");
+        let left = is_collection.then(|| size_after(what)).flatten();
+        if let Some(bytes) = left {
+            heap.after_any(seconds, number, bytes)?;
+            // Without figures of the old generation the whole heap stands for it.
+            if is_full && !has_old_figures {
+                heap.after_full(seconds, number, bytes)?;
+            }
+        }
+        Ok(())
+    })?;
+    if !has_old_figures {
+        heap.full.columns[0].name = "heap after mixed and full collections".to_owned();
+    }
+    heap.finish("a JVM")
+}
+
+/// The old generation after a collection, where the line is about it.
+fn old_generation(what: &str, region_bytes: Option<f64>) -> Option<f64> {
+    if let Some(regions) = what.strip_prefix("Old regions: ") {
+        let after = regions[regions.find("->")? + 2..]
+            .split(|c: char| !c.is_ascii_digit())
+            .next()?;
+        return Some(after.parse::<f64>().ok()? * region_bytes?);
+    }
+    ["ParOldGen: ", "PSOldGen: ", "Tenured: ", "CMS: "]
+        .iter()
+        .find_map(|name| {
+            let rest = what.strip_prefix(name)?;
+            size(&rest[rest.find("->")? + 2..])
+        })
+}
+
+/// Times of a JVM: dates where the log has them, else seconds since its start, which begin anew
+/// with another JVM.
+#[derive(Default)]
+struct JvmTimes {
+    base_s: f64,
+    last_s: f64,
+    has_dates: bool,
+}
+
+impl JvmTimes {
+    fn restart(&mut self) {
+        self.base_s = self.last_s;
+    }
+
+    fn of(
+        &mut self,
+        decorations: &[&str],
+        dates: &mut Clock,
+        options: &ReadOptions,
+    ) -> Option<f64> {
+        let date = decorations
+            .iter()
+            .find(|text| text.len() >= 19 && text.contains('T') && text.contains(':'));
+        if let Some(date) = date {
+            self.has_dates = true;
+            return dates.seconds(date.as_bytes(), false);
+        }
+        if self.has_dates {
+            return None;
+        }
+        let uptime = decorations.iter().find_map(|text| {
+            let (digits, factor) = match text.strip_suffix("ms") {
+                Some(digits) => (digits, 1e-3),
+                None => match text.strip_suffix("ns") {
+                    Some(digits) => (digits, 1e-9),
+                    None => (text.strip_suffix('s')?, 1.0),
+                },
+            };
+            Some(digits.replacen(',', ".", 1).parse::<f64>().ok()? * factor)
+        });
+        let seconds = match (uptime, options.every_s) {
+            (Some(uptime), _) => self.base_s + uptime,
+            (None, Some(every_s)) => self.last_s + every_s,
+            (None, None) => return None,
+        };
+        self.last_s = seconds;
+        Some(seconds)
+    }
+}
+
+/// Reads the log of a JVM before 9 (`-Xloggc -XX:+PrintGCDetails`).
+pub(super) fn read_old_jvm<R: BufRead>(
+    lines: Lines<R>,
+    options: &ReadOptions,
+) -> Result<Recording, InputError> {
+    let mut heap = Heap::new("heap after collections", "heap after full collections");
+    let mut dates = Clock::new(options.time_unit, DayOrder::default());
+    let mut last: Option<(f64, bool)> = None;
+    for_each_line(lines, |line, number| {
+        if line.contains(": [") {
+            last = old_time(line, &mut dates).map(|seconds| (seconds, line.contains("[Full GC")));
+        }
+        let Some((seconds, is_full)) = last else {
+            return Ok(());
+        };
+        // G1 says it on a line of its own, the others at the end of the collection's.
+        let left = match line.find("Heap: ") {
+            Some(at) => size_after(&line[at..]),
+            None if is_old_jvm(line) => size_after(&without_inner_brackets(line)),
+            None => None,
+        };
+        if let Some(bytes) = left {
+            heap.after_any(seconds, number, bytes)?;
+            if is_full {
+                heap.after_full(seconds, number, bytes)?;
+            }
+        }
+        Ok(())
+    })?;
+    heap.finish("a JVM before 9")
+}
+
+/// The time at the beginning: `2026-11-21T17:47:00.123+0000: 2.123: [GC`, or `2.123: [GC`.
+fn old_time(line: &str, dates: &mut Clock) -> Option<f64> {
+    let before = &line[..line.find(": [")?];
+    let first = match before.split_once(": ") {
+        Some((date, _)) => date,
+        None => before,
+    };
+    dates.seconds(first.trim().as_bytes(), false)
+}
+
+/// `[GC (…) [PSYoungGen: …] 33280K->12345K(…), 0.1 secs]` without what stands in inner brackets.
+fn without_inner_brackets(line: &str) -> String {
+    let mut depth = 0_u32;
+    line.chars()
+        .filter(|c| {
+            match c {
+                '[' => depth += 1,
+                ']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth <= 1
+        })
+        .collect()
+}
+
+/// A line of `node --trace-gc`.
+pub(super) struct NodeReading<'a> {
+    isolate: &'a str,
+    seconds: f64,
+    is_full: bool,
+    bytes: f64,
+}
+
+/// Reads a line of `node --trace-gc`:
+/// `[7788:0x2f1b3c00]     1016 ms: Scavenge 3.9 (4.0) -> 3.7 (5.0) MB, …`. V8's MB are 2²⁰.
+pub(super) fn node_reading(line: &str) -> Option<NodeReading<'_>> {
+    let (isolate, rest) = line.strip_prefix('[')?.split_once(']')?;
+    let (ms, rest) = rest.split_once(" ms: ")?;
+    let (before, after) = rest.split_once(" -> ")?;
+    let (left, unit) = after.split_once(" (")?;
+    unit.contains(") MB").then_some(())?;
+    Some(NodeReading {
+        isolate,
+        seconds: ms.trim().parse::<f64>().ok()? / 1e3,
+        is_full: before.starts_with("Mark"),
+        bytes: left.trim().parse::<f64>().ok()? * MIB,
+    })
+}
+
+/// Reads `node --trace-gc`.
+pub(super) fn read_node<R: BufRead>(
+    lines: Lines<R>,
+    _options: &ReadOptions,
+) -> Result<Recording, InputError> {
+    let mut heap = Heap::new("heap after collections", "heap after mark-sweep");
+    let (mut isolate, mut base_s, mut last_s) = (String::new(), 0.0, 0.0);
+    for_each_line(lines, |line, number| {
+        let Some(reading) = node_reading(line) else {
+            return Ok(());
+        };
+        if reading.isolate != isolate {
+            // Another process counts its milliseconds from its own start.
+            heap.restarted = !isolate.is_empty();
+            base_s = last_s;
+            isolate = reading.isolate.to_owned();
+        }
+        last_s = base_s + reading.seconds;
+        heap.after_any(last_s, number, reading.bytes)?;
+        if reading.is_full {
+            heap.after_full(last_s, number, reading.bytes)?;
+        }
+        Ok(())
+    })?;
+    heap.finish("node --trace-gc")
+}
+
+/// Seconds and bytes left of a line of `GODEBUG=gctrace=1`:
+/// `gc 3 @6.690s 0%: … 13->13->12 MB, 13 MB goal, …`. The third figure is live; MB are 2²⁰.
+pub(super) fn go_reading(line: &str) -> Option<(f64, f64)> {
+    let line = &line[line.find("gc ")?..];
+    let mut words = line.split_whitespace().skip(1);
+    words.next()?.parse::<u64>().ok()?;
+    let seconds = words.next()?.strip_prefix('@')?.strip_suffix('s')?;
+    let sizes = words.find(|word| word.matches("->").count() == 2)?;
+    (words.next()? == "MB,").then_some(())?;
+    let live = amount(sizes.rsplit("->").next()?.as_bytes(), false)?;
+    Some((seconds.parse().ok()?, live.number * MIB))
+}
+
+/// Reads `GODEBUG=gctrace=1`.
+pub(super) fn read_go<R: BufRead>(
+    lines: Lines<R>,
+    _options: &ReadOptions,
+) -> Result<Recording, InputError> {
+    let mut all = Collector::new(vec![Column::new("live heap", Some(BYTES), Role::Used)]);
+    let (mut base_s, mut last_s) = (0.0, 0.0);
+    for_each_line(lines, |line, number| {
+        let Some((seconds, bytes)) = go_reading(line) else {
+            return Ok(());
+        };
+        let is_new = base_s + seconds < last_s;
+        if is_new {
+            base_s = last_s;
+        }
+        last_s = base_s + seconds;
+        let series = all.series_of(b"", String::new)?;
+        all.push(series, last_s, number, &[bytes])?;
+        if is_new {
+            all.restart(series);
+        }
+        Ok(())
+    })?;
+    Ok(Recording {
+        read_as: Some("GODEBUG=gctrace=1: live heap after collections, in MiB".to_owned()),
+        tables: all.finish(true, &[])?,
+    })
+}

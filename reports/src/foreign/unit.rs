@@ -1,0 +1,277 @@
+//! What the values of a column count: by the tool, the name, the field, the user, and else by
+//! what is possible.
+
+use super::InputError;
+use leaklab_judge::Unit;
+use leaklab_judge::amount::bytes_text;
+
+/// The unit of values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueUnit {
+    /// So many bytes each.
+    Bytes(f64),
+    /// Shares in percent.
+    Percent,
+    /// Things.
+    Count,
+}
+
+const KIB: f64 = 1_024.0;
+const MIB: f64 = KIB * KIB;
+const GIB: f64 = MIB * KIB;
+
+/// Levels from here on are bytes: as KiB it would be 64 GiB in one process.
+pub(super) const SURELY_BYTES: f64 = 64.0 * MIB;
+
+/// The least memory that a process on Linux has, its libraries counted, is about 1 MiB.
+const LEAST_PLAUSIBLE_BYTES: f64 = MIB;
+
+/// Resident memory comes in pages.
+const PAGE_BYTES: f64 = 4_096.0;
+
+impl ValueUnit {
+    /// Bytes, or things, in one.
+    pub fn factor(self) -> f64 {
+        match self {
+            Self::Bytes(factor) => factor,
+            Self::Percent | Self::Count => 1.0,
+        }
+    }
+
+    /// What the judge calls it.
+    pub fn of_judge(self) -> Unit {
+        match self {
+            Self::Bytes(_) => Unit::Bytes,
+            Self::Percent => Unit::Percent,
+            Self::Count => Unit::Count,
+        }
+    }
+
+    /// The unit behind a number in a field. What tools of memory call `kB` is 1,024 bytes
+    /// (`/proc`), and a letter alone is a power of 1,024 (`top`, `free -h`).
+    pub(super) fn of_field(text: &str) -> Option<Self> {
+        Some(match text {
+            "B" | "b" | "bytes" => Self::Bytes(1.0),
+            "kB" | "KiB" | "Ki" | "K" | "k" | "kiB" => Self::Bytes(KIB),
+            "MiB" | "Mi" | "M" | "m" => Self::Bytes(MIB),
+            "GiB" | "Gi" | "G" | "g" => Self::Bytes(GIB),
+            "TiB" | "Ti" | "T" | "t" => Self::Bytes(GIB * KIB),
+            "KB" => Self::Bytes(1e3),
+            "MB" => Self::Bytes(1e6),
+            "GB" => Self::Bytes(1e9),
+            "TB" => Self::Bytes(1e12),
+            "%" => Self::Percent,
+            _ => return None,
+        })
+    }
+
+    /// The unit that the name of a column says. psrecord's `MB` is 2²⁰, and that is the unit of
+    /// the two memory columns of its CSV.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        const PSRECORD: [&str; 2] = ["mem_real", "mem_virtual"];
+        // `/proc/PID/status` and `smaps_rollup`, whose figures are kB.
+        const PROC: [&str; 9] = [
+            "VmRSS", "VmSize", "VmPeak", "VmHWM", "VmData", "VmSwap", "RssAnon", "RssFile",
+            "RssShmem",
+        ];
+        let name = name.trim();
+        if PROC.contains(&name) {
+            return Some(Self::Bytes(KIB));
+        }
+        let lower = name.to_ascii_lowercase();
+        if PSRECORD.contains(&lower.as_str()) {
+            return Some(Self::Bytes(MIB));
+        }
+        if lower.contains('%') || lower.ends_with("percent") || lower.ends_with("_pct") {
+            return Some(Self::Percent);
+        }
+        let is_count = [
+            "descriptors",
+            "threads",
+            "fds",
+            "fd",
+            "handles",
+            "tasks",
+            "goroutines",
+        ]
+        .iter()
+        .any(|word| lower == *word || lower.ends_with(&format!("_{word}")));
+        if is_count {
+            return Some(Self::Count);
+        }
+        if lower
+            .strip_prefix("kb")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+        {
+            return Some(Self::Bytes(KIB));
+        }
+        // `go_memstats_alloc_bytes`, `rss_bytes_total`: the unit need not stand at the end.
+        let mut words = lower.split(|c: char| !(c.is_alphanumeric() || c == 'µ'));
+        if words.any(|word| matches!(word, "bytes" | "byte")) {
+            return Some(Self::Bytes(1.0));
+        }
+        let last = lower
+            .trim_end_matches([')', ']'])
+            .rsplit([' ', '_', '(', '[', '-', '.'])
+            .next()
+            .unwrap_or("");
+        if last == lower && !matches!(last, "kib" | "mib" | "gib" | "kb" | "mb" | "gb") {
+            return None;
+        }
+        Some(match last {
+            "b" if lower.ends_with(')') || lower.ends_with(']') => Self::Bytes(1.0),
+            "kb" | "kib" => Self::Bytes(KIB),
+            "mb" if lower.ends_with("(mb)") => Self::Bytes(MIB),
+            "mb" => Self::Bytes(1e6),
+            "gb" => Self::Bytes(1e9),
+            "mib" => Self::Bytes(MIB),
+            "gib" => Self::Bytes(GIB),
+            _ => return None,
+        })
+    }
+}
+
+impl std::str::FromStr for ValueUnit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        match text.to_ascii_lowercase().as_str() {
+            "count" | "things" => return Ok(Self::Count),
+            "percent" => return Ok(Self::Percent),
+            "kib" => return Ok(Self::Bytes(KIB)),
+            "mib" => return Ok(Self::Bytes(MIB)),
+            "gib" => return Ok(Self::Bytes(GIB)),
+            "kb" if text != "kB" => return Ok(Self::Bytes(1e3)),
+            "mb" => return Ok(Self::Bytes(1e6)),
+            "gb" => return Ok(Self::Bytes(1e9)),
+            "pages" => return Ok(Self::Bytes(PAGE_BYTES)),
+            _ => {}
+        }
+        Self::of_field(text).ok_or_else(|| {
+            format!(
+                "`{text}` is no unit of values; known are B, KiB (kB in /proc), MiB, GiB, KB, MB, GB, pages, % and count"
+            )
+        })
+    }
+}
+
+/// What the readings of a column count, and why it is taken to be so.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Settled {
+    pub unit: ValueUnit,
+    pub is_known: bool,
+    /// Why, where the readings themselves had to say it.
+    pub why: Option<&'static str>,
+}
+
+/// Settles the unit of a column that nothing names one for.
+///
+/// A resident set (`rss`, `vsz`, `res`, …) counts KiB in every tool that prints it without a
+/// unit, but programs write bytes under the same name. What is possible decides: no process has
+/// under 1 MiB, and none 64 GiB; in between, pages of 4,096 bytes tell bytes from KiB.
+pub(super) fn settle(name: &str, values: &[f64]) -> Result<Settled, InputError> {
+    let highest = values.iter().copied().fold(f64::NAN, f64::max);
+    let bytes = |is_known, why| Settled {
+        unit: ValueUnit::Bytes(1.0),
+        is_known,
+        why,
+    };
+    let kib = |why| Settled {
+        unit: ValueUnit::Bytes(KIB),
+        is_known: true,
+        why: Some(why),
+    };
+    let are_multiples = |of: f64| {
+        let mut known = values.iter().filter(|value| value.is_finite());
+        known.all(|value| value % of == 0.0)
+    };
+    // Nothing was read, or nothing but zeros: nothing to be mistaken about.
+    if highest.is_nan() || highest == 0.0 {
+        return Ok(bytes(false, None));
+    }
+    if highest >= LEAST_PLAUSIBLE_BYTES && are_multiples(PAGE_BYTES) {
+        return Ok(bytes(true, None));
+    }
+    if highest >= SURELY_BYTES {
+        return Ok(bytes(false, None));
+    }
+    if is_resident_set(name) {
+        let (in_bytes, in_kib) = (highest, highest * KIB);
+        let has_fractions = values.iter().any(|value| value.fract() != 0.0);
+        if in_kib >= LEAST_PLAUSIBLE_BYTES && !has_fractions {
+            if in_bytes < LEAST_PLAUSIBLE_BYTES {
+                return Ok(kib("as bytes it would be less than any process has"));
+            }
+            if are_multiples(PAGE_BYTES / KIB) {
+                return Ok(kib("the readings are pages counted in KiB, not in bytes"));
+            }
+            return Err(InputError::TwoUnits {
+                column: name.to_owned(),
+                as_bytes: bytes_text(in_bytes),
+                as_kib: bytes_text(in_kib),
+            });
+        }
+    }
+    if highest < LEAST_PLAUSIBLE_BYTES {
+        return Err(InputError::Implausible {
+            column: name.to_owned(),
+            level: bytes_text(highest),
+        });
+    }
+    Ok(bytes(false, None))
+}
+
+/// Names under which `ps`, `pidstat`, `top` and `smem` print KiB.
+fn is_resident_set(name: &str) -> bool {
+    const NAMES: [&str; 8] = ["rss", "vsz", "res", "virt", "uss", "pss", "rsz", "vmrss"];
+    let lower = name.trim().to_ascii_lowercase();
+    NAMES.contains(&lower.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_their_unit() {
+        for (name, unit) in [
+            ("rss_bytes", Some(ValueUnit::Bytes(1.0))),
+            (
+                "go_memstats_heap_inuse_bytes{job=\"a\"}",
+                Some(ValueUnit::Bytes(1.0)),
+            ),
+            ("VmRSS_kB", Some(ValueUnit::Bytes(1_024.0))),
+            ("VmRSS", Some(ValueUnit::Bytes(1_024.0))),
+            ("kbmemused", Some(ValueUnit::Bytes(1_024.0))),
+            ("Real (MB)", Some(ValueUnit::Bytes(1_048_576.0))),
+            ("mem_used_mb", Some(ValueUnit::Bytes(1e6))),
+            ("memory_percent", Some(ValueUnit::Percent)),
+            ("%memused", Some(ValueUnit::Percent)),
+            ("MEM %", Some(ValueUnit::Percent)),
+            ("open_fds", Some(ValueUnit::Count)),
+            ("rss", None),
+            ("used", None),
+            ("club", None),
+        ] {
+            assert_eq!(ValueUnit::of_name(name), unit, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_resident_set_without_a_unit_is_what_is_possible() {
+        let kib = settle("rss", &[117_644.0, 117_696.0]).expect("KiB");
+        assert_eq!(kib.unit, ValueUnit::Bytes(1_024.0));
+        // 2 GiB, as ps prints it; 2 MiB would be pages of 4,096 bytes.
+        let kib = settle("RSS", &[2_097_156.0, 2_097_160.0]).expect("KiB");
+        assert_eq!(kib.unit, ValueUnit::Bytes(1_024.0));
+        let bytes = settle("rss", &[2_097_152.0, 2_101_248.0]).expect("bytes");
+        assert_eq!((bytes.unit, bytes.is_known), (ValueUnit::Bytes(1.0), true));
+        let bytes = settle("rss", &[120_464_001.0]).expect("bytes");
+        assert_eq!(bytes.unit, ValueUnit::Bytes(1.0));
+        settle("rss", &[2_097_153.0]).expect_err("either");
+        settle("rss", &[114.0, 115.0]).expect_err("neither");
+        settle("used", &[117_644.0]).expect_err("no process");
+        settle("memory", &[114.5]).expect_err("no process");
+    }
+}
