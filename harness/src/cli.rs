@@ -1,7 +1,8 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    calibrate, cell, chart, compare, judge, list, plan, report, run, selfcheck, serve, watch,
+    calibrate, cell, chart, compare, export, judge, list, plan, report, resume, run, selfcheck,
+    serve, stop, watch,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -38,6 +39,9 @@ enum Command {
     Compare(compare::Arguments),
     Report(report::Arguments),
     Watch(watch::Arguments),
+    Stop(stop::Arguments),
+    Resume(resume::Arguments),
+    Export(export::Arguments),
     Serve(serve::Arguments),
     #[command(hide = true)]
     Cell(cell::Arguments),
@@ -67,12 +71,25 @@ impl Cli {
             Command::Compare(arguments) => compare::execute(&arguments),
             Command::Report(arguments) => report::execute(&arguments),
             Command::Watch(arguments) => watch::execute(&arguments),
+            Command::Stop(arguments) => stop::execute(&arguments),
+            Command::Resume(arguments) => resume::execute(&arguments),
+            Command::Export(arguments) => export::execute(&arguments),
             Command::Serve(arguments) => serve::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),
             Command::Guard { token } => {
                 crate::supervisor::guard::keep_guard(std::io::stdin().lock(), &token);
                 Ok(Exit::Good)
             }
+        }
+    }
+}
+
+impl Cli {
+    /// The arguments of `run`, if that is the command.
+    pub fn into_run(self) -> Option<run::Arguments> {
+        match self.command {
+            Command::Run(arguments) => Some(*arguments),
+            _ => None,
         }
     }
 }

@@ -36,6 +36,19 @@ impl Exit {
         }
     }
 
+    /// What a code means that another leaklab ended with.
+    pub fn of_code(code: i32) -> Self {
+        match code {
+            0 => Exit::Good,
+            1 => Exit::Bad,
+            2 => Exit::Usage,
+            3 => Exit::Inconclusive,
+            5 => Exit::Died,
+            128..=255 => Exit::Signal(code - 128),
+            _ => Exit::Harness,
+        }
+    }
+
     /// The graver of two; of several cells the gravest wins: 4, 5, 1, 3, 0.
     pub fn or_graver(self, other: Exit) -> Exit {
         if other.gravity() > self.gravity() {

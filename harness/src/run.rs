@@ -1,5 +1,7 @@
 //! A run from its plan to its folder: record, cells, a verdict as each cell ends.
 
+use crate::commands::detach;
+use crate::exit::usage;
 use crate::plan::{RunSettings, configuration};
 use crate::progress::LiveView;
 use crate::supervisor::cell::CellSetup;
@@ -7,7 +9,10 @@ use crate::supervisor::pool::run_cells;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
-use leaklab_run::{Cell, CellStatus, Run, RunError, RunRecord, write_atomically};
+use leaklab_run::{
+    Cell, CellPlan, CellStatus, Outcome, Redactor, Run, RunError, RunRecord, State,
+    write_atomically,
+};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,18 +61,74 @@ pub fn record_run(
     let folder = create_run_folder(runs)?;
     let cells = plan(&folder)?;
     write_record(&folder, settings, &cells)?;
+    detach::announce(&folder);
+    let statuses = run_and_judge(&folder, &cells, settings.jobs, until_verdict);
+    Ok(RecordedRun { folder, statuses })
+}
+
+/// Runs the cells of a run again that never started or were lost, each in a folder of its own;
+/// the others are kept.
+///
+/// # Errors
+///
+/// A usage error if the command plans other cells than those of the run.
+pub fn resume_run(
+    run: &Run,
+    settings: &RunSettings,
+    plan: &dyn Fn(&Path) -> anyhow::Result<Vec<CellSetup>>,
+    until_verdict: bool,
+) -> anyhow::Result<RecordedRun> {
+    let mut cells = plan(&run.folder)?;
+    let planned = cells.iter().map(|cell| &cell.plan.id);
+    if !planned.eq(run.cells.iter().map(|cell| &cell.plan.id)) {
+        return Err(usage(
+            "the command line plans other cells than the run has: its files have changed",
+        ));
+    }
+    let mut places = Vec::new();
+    for (index, (setup, cell)) in cells.iter_mut().zip(&run.cells).enumerate() {
+        if is_lost(&cell.status) {
+            setup.folder = cell.next_attempt();
+            places.push(index);
+        }
+    }
+    let mut index = 0;
+    cells.retain(|_| {
+        index += 1;
+        places.contains(&(index - 1))
+    });
+    let mut statuses = vec![None; run.cells.len()];
+    let again = run_and_judge(&run.folder, &cells, settings.jobs, until_verdict);
+    for (place, status) in places.into_iter().zip(again) {
+        statuses[place] = status;
+    }
+    let folder = run.folder.clone();
+    Ok(RecordedRun { folder, statuses })
+}
+
+/// Whether a cell has no end of its own: never started, lost with its harness, or failed by it.
+fn is_lost(status: &CellStatus) -> bool {
+    status.state != State::Finished || status.outcome == Some(Outcome::HarnessFailed)
+}
+
+fn run_and_judge(
+    folder: &Path,
+    cells: &[CellSetup],
+    jobs: u64,
+    until_verdict: bool,
+) -> Vec<Option<CellStatus>> {
     let view = LiveView::new(cells.len(), until_verdict);
-    let jobs = usize::try_from(settings.jobs).unwrap_or(1);
+    let jobs = usize::try_from(jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
-    let statuses = run_cells(&cells, jobs, &view, &|setup, _| {
-        if let Err(error) = judge_ended(&folder, setup) {
+    let statuses = run_cells(cells, jobs, &view, &|setup, _| {
+        if let Err(error) = judge_ended(folder, setup) {
             lock(&failed_verdicts).push(error);
         }
     });
     for error in lock(&failed_verdicts).iter() {
         say!("warning: {error:#}");
     }
-    Ok(RecordedRun { folder, statuses })
+    statuses
 }
 
 /// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
@@ -121,6 +182,17 @@ fn four_characters() -> String {
 }
 
 fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> anyhow::Result<()> {
+    let redactor = Redactor::new(&settings.redact);
+    let command: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let plans = cells.iter().map(|cell| cell.plan.clone());
+    let cells = plans
+        .map(|plan| CellPlan {
+            command: redactor.command(&plan.command),
+            ..plan
+        })
+        .collect();
     let record = RunRecord {
         id: folder
             .file_name()
@@ -129,12 +201,12 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
             .into_owned(),
         leaklab: crate::host::leaklab_version(),
         started_utc: crate::time::now_utc(),
-        command: std::env::args_os()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
+        command: redactor.command(&command),
         configuration: configuration(settings),
         host: crate::host::host(),
-        cells: cells.iter().map(|cell| cell.plan.clone()).collect(),
+        cells,
+        harness_pid: Some(std::process::id()),
+        harness_start_ticks: crate::procfs::start_ticks(std::process::id()),
         ..RunRecord::default()
     };
     let text = serde_json::to_vec_pretty(&record)?;

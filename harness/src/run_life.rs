@@ -45,10 +45,13 @@ pub fn cell_life(cell: &Cell, now: SystemTime) -> CellLife {
     if silence <= interval * 2 + Duration::from_secs(2) {
         return CellLife::Running;
     }
-    let lives = cell
-        .status
-        .pid
-        .is_some_and(|pid| is_alive(pid, &cell.status.started_utc));
+    let lives = cell.status.pid.is_some_and(|pid| {
+        match cell.status.pid_start_ticks {
+            // Says which process it is, whatever the wall clock has done since.
+            Some(ticks) => crate::procfs::start_ticks(pid) == Some(ticks),
+            None => is_alive(pid, &cell.status.started_utc),
+        }
+    });
     match lives {
         true if silence <= PATIENCE.max(interval * 5) => CellLife::Running,
         true => CellLife::Silent(silence),

@@ -118,6 +118,18 @@ pub fn adopt_orphans() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
 }
 
+/// Makes `command` the leader of a session of its own, which no terminal belongs to.
+pub fn own_session(command: &mut Command) {
+    // SAFETY: the closure runs between fork and exec and calls only setsid, which is
+    // async-signal-safe.
+    unsafe {
+        command.pre_exec(|| match libc::setsid() {
+            -1 => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        });
+    }
+}
+
 /// Leaves TERM, INT and HUP without effect on this process.
 pub fn ignore_stop_signals() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {

@@ -1,5 +1,6 @@
 //! Follows a `samples.csv` that somebody else writes: new rows as they come, in bounded memory.
 
+use leaklab_run::packed::{PACKED, PackedFile};
 use leaklab_run::{Heap, Phase, Sample, columns};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,6 +16,7 @@ pub struct SampleTail {
     /// What came after the last newline.
     rest: Vec<u8>,
     columns: Option<Columns>,
+    has_read_packed: bool,
 }
 
 /// Places of the columns that a watcher shows.
@@ -35,6 +37,7 @@ impl SampleTail {
             offset: 0,
             rest: Vec::new(),
             columns: None,
+            has_read_packed: false,
         }
     }
 
@@ -44,6 +47,13 @@ impl SampleTail {
     ///
     /// The error of the operating system; a missing file has no rows.
     pub fn poll(&mut self, mut take: impl FnMut(&Sample)) -> std::io::Result<()> {
+        if !std::mem::replace(&mut self.has_read_packed, true) {
+            self.take_packed(&mut take);
+        }
+        if std::fs::metadata(&self.path).is_ok_and(|meta| !meta.is_file()) {
+            // A named pipe would never answer.
+            return Err(std::io::Error::other("samples.csv is not a file"));
+        }
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -51,7 +61,10 @@ impl SampleTail {
         };
         if file.metadata()?.len() < self.offset {
             // Another file has taken its place.
-            *self = SampleTail::new(std::mem::take(&mut self.path));
+            *self = SampleTail {
+                has_read_packed: true,
+                ..SampleTail::new(std::mem::take(&mut self.path))
+            };
         }
         file.seek(SeekFrom::Start(self.offset))?;
         loop {
@@ -68,6 +81,35 @@ impl SampleTail {
             }
             if read == 0 {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Hands over the rows of hours that were packed before; what cannot be read is left out.
+    fn take_packed(&self, take: &mut impl FnMut(&Sample)) {
+        let packed = self.path.with_file_name(PACKED);
+        let Ok(Some(mut file)) = PackedFile::open(&packed) else {
+            return;
+        };
+        let mut rows = Vec::new();
+        while let Ok(Some(block)) = file.next_block() {
+            let header: csv::ByteRecord = block.names().map(str::as_bytes).collect();
+            rows.clear();
+            let Some(columns) = Columns::of(&header) else {
+                return;
+            };
+            if block.write_csv(&mut rows).is_err() {
+                return;
+            }
+            let mut reader = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(&rows[..]);
+            let mut row = csv::ByteRecord::new();
+            while let Ok(true) = reader.read_byte_record(&mut row) {
+                if let Some(sample) = columns.sample(&row) {
+                    take(&sample);
+                }
             }
         }
     }

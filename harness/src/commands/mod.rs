@@ -5,14 +5,18 @@ pub mod calibrate;
 pub mod cell;
 pub mod chart;
 pub mod compare;
+pub mod detach;
+pub mod export;
 pub mod judge;
 pub mod list;
 pub mod plan;
 pub mod report;
+pub mod resume;
 pub mod run;
 pub mod selfcheck;
 pub mod serve;
 mod sources;
+pub mod stop;
 pub mod watch;
 
 use crate::words::clean;

@@ -1,7 +1,7 @@
 //! `leaklab run`: runs cells, records them, judges them, draws them.
 
 use crate::commands::arguments::{Format, parse_positive};
-use crate::commands::print;
+use crate::commands::{detach, print};
 use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::plan::{
@@ -10,14 +10,14 @@ use crate::plan::{
 };
 use crate::results::judged::JudgedCell;
 use crate::results::{closing_table, costs_table, json_lines, junit_xml};
-use crate::run::{RecordedRun, record_run};
+use crate::run::{RecordedRun, record_run, resume_run};
 use crate::supervisor::signals;
 use crate::text::Glob;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::page::{PageOptions, write_run};
-use leaklab_run::write_atomically;
+use leaklab_run::{Run, write_atomically};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -98,6 +98,14 @@ pub struct Arguments {
     /// Write a JUnit report to this file.
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     junit: Option<PathBuf>,
+    /// Leave words that match this pattern (`*` for any characters) out of the record and the
+    /// report, beside what looks like a secret; may be given again.
+    #[arg(long, value_name = "PATTERN", help_heading = "Files")]
+    redact: Vec<String>,
+    /// Run in the background, without a terminal: `leaklab watch` shows it, `leaklab stop`
+    /// ends it in order.
+    #[arg(long, help_heading = "Files")]
+    detach: bool,
 }
 
 /// Runs what was asked for.
@@ -107,6 +115,18 @@ pub struct Arguments {
 /// A usage error for what does not exist or does not fit; otherwise what kept the run from
 /// being started or recorded.
 pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
+    execute_in(arguments, None)
+}
+
+/// As [`execute`]; with `resumed`, the cells of that run which are left.
+///
+/// # Errors
+///
+/// As for [`execute`].
+pub fn execute_in(arguments: Arguments, resumed: Option<&Run>) -> anyhow::Result<Exit> {
+    if arguments.detach && !detach::is_detached() {
+        return detach::start(&arguments.out);
+    }
     let config = Config::read(arguments.config.as_deref())?;
     let settings = arguments.settings(&config)?;
     let runs = arguments.out.join("runs");
@@ -116,8 +136,14 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         true => scenario_cells(&settings, &selected, &prepared.versions, folder),
         false => command_cells(&settings, &arguments.command, folder),
     };
+    if let Some(path) = &arguments.junit {
+        probe_writable(path)?;
+    }
     signals::listen().context("cannot listen for signals")?;
-    let recorded = record_run(&runs, &settings, &plan, arguments.until_verdict)?;
+    let recorded = match resumed {
+        Some(run) => resume_run(run, &settings, &plan, arguments.until_verdict)?,
+        None => record_run(&runs, &settings, &plan, arguments.until_verdict)?,
+    };
     conclude(&recorded, arguments.format, arguments.junit.as_deref())
 }
 
@@ -168,6 +194,7 @@ impl Arguments {
             jobs,
             seed: self.seed.or(profile.seed).unwrap_or(1),
             name: self.name.clone(),
+            redact: self.redact.clone(),
         })
     }
 }
@@ -177,9 +204,13 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
     let folder = &recorded.folder;
     let run = recorded.open()?;
     let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
-    if let Some(path) = junit {
-        write_atomically(path, junit_xml(&run, &judged).as_bytes())
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+    // What cannot be written does not cost the others; it is told by the exit code.
+    let mut exit = Exit::Good;
+    if let Some(path) = junit
+        && let Err(error) = write_atomically(path, junit_xml(&run, &judged).as_bytes())
+    {
+        say!("error: cannot write `{}`: {error}", path.display());
+        exit = Exit::Harness;
     }
     let mut paths = vec![("run", folder.to_owned())];
     match draw_run(&run, &folder.join("charts"), &ChartOptions::default()) {
@@ -195,22 +226,43 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
         Ok(path) => paths.push(("report", path)),
         Err(error) => say!("no report: {error}"),
     }
-    match format {
-        Format::Json => print(&json_lines(&judged))?,
+    let results = match format {
+        Format::Json => json_lines(&judged),
         Format::Human => {
-            print(&format!("{}\n", closing_table(&judged)))?;
+            let mut text = format!("{}\n", closing_table(&judged));
             if let Some(table) = costs_table(&judged) {
-                print(&format!("{table}\n"))?;
+                text.push_str(&format!("{table}\n"));
             }
             for (what, path) in paths {
-                print(&format!("{what:8}{}\n", path.display()))?;
+                text.push_str(&format!("{what:8}{}\n", path.display()));
             }
+            text
         }
+    };
+    if let Err(error) = print(&results) {
+        say!("error: cannot write the results: {error}");
+        exit = Exit::Harness;
     }
     let exit = judged
         .iter()
-        .fold(Exit::Good, |exit, cell| exit.or_graver(cell.exit()));
+        .fold(exit, |exit, cell| exit.or_graver(cell.exit()));
     Ok(signals::asked_by().map_or(exit, Exit::Signal))
+}
+
+/// Whether a file that is written at the end can be: better known before the night than after.
+fn probe_writable(path: &Path) -> anyhow::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.probe", std::process::id()));
+    let probe = path.with_file_name(name);
+    let written = std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
+    match (path.is_dir(), written) {
+        (false, Ok(())) => Ok(()),
+        (true, _) => Err(usage(format!("`{}` is a folder", path.display()))),
+        (_, Err(error)) => Err(usage(format!(
+            "`{}` cannot be written: {error}; name a file in a folder that can be written to",
+            path.display()
+        ))),
+    }
 }
 
 /// A name, or `scenario::variant`.

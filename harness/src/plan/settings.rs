@@ -193,6 +193,8 @@ pub struct RunSettings {
     pub seed: u64,
     /// What a program of one's own is called, instead of by its file.
     pub name: Option<String>,
+    /// What is left out of the record beside what looks like a secret.
+    pub redact: Vec<String>,
 }
 
 impl RunSettings {

@@ -10,12 +10,14 @@ mod syncer;
 use crate::procfs::Member;
 use crate::words::say;
 use appended::Appended;
+use leaklab_run::packed::{CLOSING, PACKED};
 use leaklab_run::{CellStatus, Event, EventKind, Measurement, Sample, State, write_atomically};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use syncer::Syncer;
 
@@ -33,6 +35,8 @@ const FINAL_PATIENCE: Duration = Duration::from_secs(30);
 const FINAL_PAUSE: Duration = Duration::from_millis(500);
 /// Time between two looks whether the files are still there and whole.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Rows older than this move into the packed file.
+const HOUR: Duration = Duration::from_secs(3600);
 /// Time between two writings of the status of a cell that runs.
 const STATUS_INTERVAL: Duration = Duration::from_secs(60);
 /// When the run's patience with its disk ends, once it was full at the end of a cell.
@@ -55,6 +59,9 @@ pub struct Recorder {
     /// Rows without gauges that were taken before the columns were fixed.
     waiting: Vec<Sample>,
     created: Instant,
+    /// When `samples.csv` was begun.
+    hour_began: Instant,
+    packer: Option<JoinHandle<()>>,
     looked: Instant,
     status_written: Instant,
     /// Rows lost when the pause began that goes on, and why it did.
@@ -90,6 +97,8 @@ impl Recorder {
             has_header: false,
             waiting: Vec::new(),
             created: now,
+            hour_began: now,
+            packer: None,
             looked: now,
             status_written: now,
             pause: None,
@@ -252,8 +261,47 @@ impl Recorder {
             let at_ms = self.status.elapsed_ms;
             self.event(at_ms, EventKind::Warning { message });
         }
+        if self.hour_began.elapsed() >= HOUR {
+            self.close_hour();
+        }
         if self.status_written.elapsed() >= STATUS_INTERVAL {
             self.write_status();
+        }
+    }
+
+    /// Begins a new `samples.csv`; a thread packs the rows of the one before. Whatever fails
+    /// leaves the rows where they are, and is tried again an hour later.
+    fn close_hour(&mut self) {
+        self.hour_began = Instant::now();
+        let is_packed = self.packer.as_ref().is_none_or(JoinHandle::is_finished);
+        let (live, closing) = (self.folder.join("samples.csv"), self.folder.join(CLOSING));
+        if !is_packed || !self.has_header {
+            return;
+        }
+        if closing.exists() {
+            // The disk was full when it should have been packed.
+            self.packer = start_packing(&self.folder);
+            return;
+        }
+        if std::fs::rename(&live, &closing).is_err() {
+            return;
+        }
+        self.line.clear();
+        Sample::write_header(&mut self.line, &self.gauge_columns);
+        let begun = Appended::create(&live).and_then(|mut file| {
+            file.append(&self.line)?;
+            let syncer = Syncer::start([file.handle()?, self.events.handle()?]);
+            Ok((file, syncer))
+        });
+        match begun {
+            Ok((file, syncer)) => {
+                self.syncer.stop();
+                (self.samples, self.syncer) = (file, syncer);
+                self.packer = start_packing(&self.folder);
+            }
+            Err(_) => {
+                let _ = std::fs::rename(&closing, &live);
+            }
         }
     }
 
@@ -265,6 +313,10 @@ impl Recorder {
     /// The error of the operating system.
     pub fn finish(mut self) -> std::io::Result<CellStatus> {
         self.syncer.stop();
+        if let Some(packer) = self.packer.take() {
+            // What it could not pack stays as it is.
+            let _ = packer.join();
+        }
         self.status.state = State::Finished;
         self.looked = self.created;
         loop {
@@ -297,6 +349,20 @@ impl Recorder {
             .collect();
         self.event(elapsed_ms, EventKind::Gauges { gauges: late });
     }
+}
+
+/// Packs the hour that was closed, and removes it when it is safe.
+fn start_packing(folder: &Path) -> Option<JoinHandle<()>> {
+    let (closing, packed) = (folder.join(CLOSING), folder.join(PACKED));
+    let pack = move || {
+        if leaklab_run::packed::pack(&closing, &packed).is_ok() {
+            let _ = std::fs::remove_file(&closing);
+        }
+    };
+    std::thread::Builder::new()
+        .name("leaklab-pack".to_owned())
+        .spawn(pack)
+        .ok()
 }
 
 /// Whether space may come back: the disk, or what this user may take of it, is full.
@@ -360,6 +426,37 @@ mod tests {
             gauges: BTreeMap::from([("late".to_owned(), 3.0)]),
         };
         assert_eq!(events[0].kind, expected);
+    }
+
+    #[test]
+    fn finished_hours_are_packed_beside_the_rows_since() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cell = folder.path().join("cell");
+        let mut recorder = Recorder::create(&cell, &["depth".to_owned()]).expect("files");
+        let none = BTreeMap::new();
+        for row in 0..30 {
+            if row % 10 == 9 {
+                recorder.close_hour();
+                recorder
+                    .packer
+                    .take()
+                    .expect("a thread")
+                    .join()
+                    .expect("packed");
+            }
+            let sample = Sample {
+                elapsed_ms: f64::from(row),
+                ..Sample::default()
+            };
+            recorder.row(&sample, &none);
+        }
+        recorder.finish().expect("an end");
+        let live = std::fs::read_to_string(cell.join("samples.csv")).expect("a file");
+        assert_eq!(live.lines().count(), 1 + 1, "the rows of the last hour");
+        assert!(!cell.join(CLOSING).exists());
+        let table = leaklab_run::read_samples(&cell, |_| true).expect("a table");
+        let expected: Vec<f64> = (0..30).map(f64::from).collect();
+        assert_eq!(table.elapsed_ms, expected);
     }
 
     #[test]

@@ -14,8 +14,10 @@ pub const RUNS_PER_PAGE: usize = 50;
 const MAX_SUMMARIES: usize = 1024;
 
 /// Files of a cell that are handed out, besides nothing.
-const CELL_FILES: [&str; 6] = [
+const CELL_FILES: [&str; 8] = [
     "samples.csv",
+    "samples.packed",
+    "processes.csv",
     "events.jsonl",
     "status.json",
     "verdict.json",

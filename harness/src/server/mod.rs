@@ -3,7 +3,7 @@
 //! Nothing is kept between two requests but a few summaries: every page is made from the
 //! folder when it is asked for, so that the server can be restarted at any time, as can the
 //! runs. What bounds its memory: [`MAX_CONNECTIONS`], one page at a time in the making, and
-//! files that are sent block by block.
+//! files that are sent block by block. A client that does not read loses its place.
 //!
 //! It listens on loopback only. A page of another site can make a browser send requests here
 //! under another name (DNS rebinding), so that requests must name this server as their host;
@@ -11,11 +11,13 @@
 
 mod answer;
 mod folder;
+mod patience;
 mod routes;
 
 pub use folder::RunsFolder;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
+use patience::Patient;
 use routes::Server;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -80,7 +82,7 @@ async fn accept(
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), service)
+                .serve_connection(TokioIo::new(Patient::new(stream)), service)
                 .await;
             drop(place);
         });

@@ -12,6 +12,20 @@ use tokio::sync::Semaphore;
 
 const HTML: &str = "text/html; charset=utf-8";
 
+/// Whether a request names one host: with two, or with another one in its address, it is not
+/// clear who is meant (RFC 9112, section 3.2).
+fn is_well_formed<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return false;
+    }
+    match (request.uri().authority(), host) {
+        (Some(authority), Some(host)) => host.as_bytes() == authority.as_str().as_bytes(),
+        _ => true,
+    }
+}
+
 /// What is needed to answer.
 pub struct Server {
     folder: Arc<RunsFolder>,
@@ -32,6 +46,12 @@ impl Server {
 
     /// Answers a request; what goes wrong becomes an answer too.
     pub async fn answer<B>(&self, request: Request<B>) -> Response<AnswerBody> {
+        if !is_well_formed(&request) {
+            return problem(
+                StatusCode::BAD_REQUEST,
+                "a request names one host, and the same in its address",
+            );
+        }
         if !self.is_meant(&request) {
             return problem(
                 StatusCode::MISDIRECTED_REQUEST,

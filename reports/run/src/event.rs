@@ -1,8 +1,9 @@
 //! What happened in a cell besides its samples: one line of `events.jsonl` each.
 
+use super::folder::open_regular;
+use super::lines::read_bounded_line;
 use super::sample::Phase;
 use std::collections::BTreeMap;
-use std::io::BufRead;
 use std::path::Path;
 
 /// Something that happened at an instant of a cell.
@@ -100,14 +101,16 @@ fn shorten(name: &mut String) {
 ///
 /// The error of the operating system if the file cannot be read; a missing file is no event.
 pub fn read_events(path: &Path) -> std::io::Result<Vec<Event>> {
-    let file = match std::fs::File::open(path) {
+    let file = match open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let mut events = Vec::new();
-    for line in std::io::BufReader::new(file).split(b'\n') {
-        if let Ok(mut event) = serde_json::from_slice::<Event>(&line?) {
+    let mut reader = std::io::BufReader::new(file);
+    let mut line = Vec::new();
+    while read_bounded_line(&mut reader, &mut line)? {
+        if let Ok(mut event) = serde_json::from_slice::<Event>(&line) {
             if let EventKind::Mark { name, .. } = &mut event.kind {
                 shorten(name);
             }

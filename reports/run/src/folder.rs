@@ -2,7 +2,7 @@
 
 use super::event::{Event, read_events};
 use super::record::{CellPlan, CellStatus, FORMAT_MAJOR, RunRecord, State};
-use super::table::{SampleTable, TableError, read_table};
+use super::table::{SampleTable, TableError, read_samples};
 use serde::de::DeserializeOwned;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -175,7 +175,7 @@ impl Cell {
         let name = Path::new(&plan.folder)
             .file_name()
             .unwrap_or_else(|| "unnamed".as_ref());
-        Self::in_folder(run_folder.join(name), plan.clone())
+        Self::in_folder(last_attempt(run_folder.join(name)), plan.clone())
     }
 
     /// A cell of which the record is lost: its address is the name of its folder.
@@ -211,13 +211,28 @@ impl Cell {
         }
     }
 
-    /// Reads the columns of `samples.csv` that `wanted` accepts.
+    /// The folder of another attempt at this cell.
+    pub fn next_attempt(&self) -> PathBuf {
+        if !self.folder.exists() {
+            return self.folder.clone();
+        }
+        let name = self.folder.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let (name, number) = match name.rsplit_once(ATTEMPT) {
+            Some((name, number)) => (name, number.parse().unwrap_or(1)),
+            None => (name.as_ref(), 1),
+        };
+        let next: u32 = number + 1;
+        self.folder.with_file_name(format!("{name}{ATTEMPT}{next}"))
+    }
+
+    /// Reads the columns of the cell's samples that `wanted` accepts, packed hours too.
     ///
     /// # Errors
     ///
-    /// As for [`read_table`].
+    /// As for [`read_samples`].
     pub fn samples(&self, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, TableError> {
-        read_table(&self.folder.join("samples.csv"), wanted)
+        read_samples(&self.folder, wanted)
     }
 
     /// Reads `events.jsonl`.
@@ -243,6 +258,17 @@ impl Cell {
                 .strip_prefix(pattern)
                 .is_some_and(|rest| rest.starts_with("::"))
     }
+}
+
+/// What precedes the number of an attempt in the name of a cell's folder, from the second on.
+const ATTEMPT: &str = ".attempt-";
+
+/// The folder of the last attempt at a cell.
+fn last_attempt(first: PathBuf) -> PathBuf {
+    let name = first.file_name().unwrap_or_default().to_string_lossy();
+    let attempts = (2_u32..).map(|number| first.with_file_name(format!("{name}{ATTEMPT}{number}")));
+    let last = attempts.take_while(|folder| folder.is_dir()).last();
+    last.unwrap_or(first)
 }
 
 /// A damaged record in words.
@@ -287,8 +313,37 @@ fn quoted(path: &Path) -> String {
     }
 }
 
+/// Opens a file to be read. What is no file is refused before it is opened: a named pipe would
+/// never answer.
+///
+/// # Errors
+///
+/// The error of the operating system.
+pub(crate) fn open_regular(path: &Path) -> std::io::Result<std::fs::File> {
+    if !std::fs::metadata(path)?.is_file() {
+        let message = "it is not a file";
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            message,
+        ));
+    }
+    std::fs::File::open(path)
+}
+
+/// Largest JSON record that is read; the record of ten thousand cells has a tenth of it.
+const LARGEST_RECORD: u64 = 256 << 20;
+
+fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    open_regular(path)?
+        .take(LARGEST_RECORD)
+        .read_to_end(&mut text)?;
+    Ok(text)
+}
+
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
-    let text = std::fs::read(path).map_err(|source| RunError::Io {
+    let text = read_whole(path).map_err(|source| RunError::Io {
         path: path.to_owned(),
         source,
     })?;
@@ -351,6 +406,24 @@ mod tests {
         assert_eq!(run.cells[1].status.state, State::Planned);
         assert!(run.cells[0].samples(|_| true).is_err());
         assert!(run.cells[0].events().expect("no events").is_empty());
+    }
+
+    #[test]
+    fn the_last_attempt_at_a_cell_is_the_cell() {
+        let folder = run_with(&RunRecord {
+            cells: vec![plan("a::x", "a--x")],
+            ..RunRecord::default()
+        });
+        let cell = || Run::open(folder.path()).expect("a run").cells.remove(0);
+        assert_eq!(cell().next_attempt(), folder.path().join("a--x"));
+        for (there, next) in [
+            ("a--x", "a--x.attempt-2"),
+            ("a--x.attempt-2", "a--x.attempt-3"),
+        ] {
+            std::fs::create_dir(folder.path().join(there)).expect("a folder");
+            assert_eq!(cell().folder, folder.path().join(there));
+            assert_eq!(cell().next_attempt(), folder.path().join(next));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!   run.json                          RunRecord: what was run, where, how
 //!   alts-timeout--unpatched/          one folder per cell
 //!     samples.csv                     one row per tick, see `columns`
+//!     samples.packed                  finished hours of it, see `packed`
 //!     events.jsonl                    Event per line
 //!     status.json                     CellStatus: `running`, then how it ended
 //!     verdict.json                    the judgement
@@ -20,21 +21,28 @@
 mod address;
 pub mod columns;
 mod event;
+mod export;
 mod folder;
+mod lines;
 mod measurement;
+pub mod packed;
 mod record;
+mod redact;
 mod sample;
 mod stacks;
 mod table;
 
 pub use address::Address;
 pub use event::{Event, EventKind, read_events};
+pub use export::export_csv;
 pub use folder::{Cell, Run, RunError, write_atomically};
+pub use lines::{LONGEST_LINE, LineLimited};
 pub use measurement::Measurement;
 pub use record::{
     CellPlan, CellStatus, Configuration, CostSummary, FORMAT_MAJOR, FORMAT_MINOR, FormatVersion,
     Host, LeaklabVersion, Outcome, RunRecord, State,
 };
+pub use redact::{REDACTED, Redactor};
 pub use sample::{Heap, Phase, Sample};
 pub use stacks::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot};
-pub use table::{SampleTable, TableError, decimal, read_table};
+pub use table::{SampleTable, TableError, decimal, read_samples, read_table};

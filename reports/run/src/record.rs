@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Major version of the run format: a reader refuses a larger one.
-pub const FORMAT_MAJOR: u32 = 1;
+pub const FORMAT_MAJOR: u32 = 2;
 /// Minor version of the run format: readers of the same major accept any.
 pub const FORMAT_MINOR: u32 = 0;
 
@@ -175,6 +175,10 @@ pub struct RunRecord {
     pub host: Host,
     /// The cells, in the order in which they start.
     pub cells: Vec<CellPlan>,
+    /// Process of the harness.
+    pub harness_pid: Option<u32>,
+    /// Its start in clock ticks since boot.
+    pub harness_start_ticks: Option<u64>,
 }
 
 /// Whether a cell still runs.

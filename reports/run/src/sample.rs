@@ -165,7 +165,7 @@ fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 }
 
 /// A CSV field; quoted when the name of a gauge needs it.
-fn push_quoted(out: &mut Vec<u8>, field: &str) {
+pub(crate) fn push_quoted(out: &mut Vec<u8>, field: &str) {
     if field.contains([',', '"', '\n', '\r']) {
         out.push(b'"');
         out.extend_from_slice(field.replace('"', "\"\"").as_bytes());

@@ -1,6 +1,9 @@
 //! Reader of `samples.csv`: chosen columns as vectors, a torn last line left out.
 
 use super::columns;
+use super::folder::open_regular;
+use super::lines::LineLimited;
+use super::packed::{Block, CLOSING, PACKED, PackedFile, Values};
 use super::sample::Phase;
 use std::path::{Path, PathBuf};
 
@@ -86,14 +89,152 @@ pub enum TableError {
 /// [`TableError`] if the file is missing, unreadable or has no header. A header with no row
 /// below it is an empty table.
 pub fn read_table(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, TableError> {
+    let mut table = SampleTable::default();
+    append_csv(&mut table, path, &wanted, &[])?;
+    Ok(table)
+}
+
+/// Reads the columns of a cell that `wanted` accepts: its packed hours, one that was being
+/// packed, and the rows since.
+///
+/// # Errors
+///
+/// As for [`read_table`]; the plain file may be missing where hours were packed.
+pub fn read_samples(
+    folder: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<SampleTable, TableError> {
+    let packed_path = folder.join(PACKED);
+    let io = |source| TableError::Io {
+        path: packed_path.clone(),
+        source,
+    };
+    let mut table = SampleTable::default();
+    let mut blocks = Vec::new();
+    if let Some(mut packed) = PackedFile::open(&packed_path).map_err(io)? {
+        while let Some(block) = packed.next_block().map_err(io)? {
+            let before = table.len();
+            append_block(&mut table, &block, &wanted);
+            if let Some(first_ms) = table.elapsed_ms.get(before) {
+                blocks.push((*first_ms, table.len() - before));
+            }
+        }
+        table.damaged_rows += usize::from(packed.damaged);
+    }
+    let closing = folder.join(CLOSING);
+    if closing.is_file() {
+        append_csv(&mut table, &closing, &wanted, &blocks)?;
+    }
+    let live = folder.join("samples.csv");
+    match append_csv(&mut table, &live, &wanted, &blocks) {
+        // Between two hours there is none for an instant.
+        Err(_) if !table.is_empty() => Ok(table),
+        Err(error) => Err(error),
+        Ok(()) => Ok(table),
+    }
+}
+
+/// Rows of a file that are in the packed ones already: the harness ended before it removed
+/// what it had packed. It is known by the time of its first row.
+fn already_packed(first_ms: Option<f64>, blocks: &[(f64, usize)]) -> usize {
+    let same = blocks
+        .iter()
+        .position(|(start_ms, _)| Some(*start_ms) == first_ms);
+    same.map_or(0, |index| {
+        blocks[index..].iter().map(|(_, rows)| rows).sum()
+    })
+}
+
+impl SampleTable {
+    /// Place of a column, which is added if it is new: empty in the rows so far.
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(index) = self.names.iter().position(|known| known == name) {
+            return index;
+        }
+        self.names.push(name.to_owned());
+        self.values.push(vec![f64::NAN; self.elapsed_ms.len()]);
+        self.names.len() - 1
+    }
+
+    /// Fills columns that the rows since had nothing for.
+    fn level(&mut self) {
+        let rows = self.elapsed_ms.len();
+        for values in &mut self.values {
+            values.resize(rows, f64::NAN);
+        }
+    }
+}
+
+fn append_block(table: &mut SampleTable, block: &Block, wanted: &impl Fn(&str) -> bool) {
+    let names: Vec<String> = block.names().map(str::to_owned).collect();
+    let column = |name: &str| {
+        let index = names.iter().position(|known| known == name)?;
+        block.values(index)
+    };
+    let Some(times) = column(columns::ELAPSED_MS).map(as_numbers) else {
+        table.damaged_rows += block.rows;
+        return;
+    };
+    let phases = match column(columns::PHASE) {
+        Some(Values::Text(text)) => text
+            .split(|byte| *byte == b'\n')
+            .map(|name| std::str::from_utf8(name).ok().and_then(Phase::from_name))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (row, time) in times.iter().enumerate() {
+        table.elapsed_ms.push(*time);
+        let phase = phases.get(row).copied().flatten();
+        table.phase.push(phase.unwrap_or_default());
+    }
+    for (index, name) in names.iter().enumerate() {
+        if name == columns::ELAPSED_MS || name == columns::PHASE || !wanted(name) {
+            continue;
+        }
+        let rows_before = table.elapsed_ms.len() - times.len();
+        let place = table.place(name);
+        table.values[place].resize(rows_before, f64::NAN);
+        match block.values(index) {
+            Some(values) => table.values[place].extend(as_numbers(values)),
+            None => table.damaged_rows += block.rows,
+        }
+    }
+    table.level();
+}
+
+fn as_numbers(values: Values) -> Vec<f64> {
+    match values {
+        Values::Numbers { whole, decimals } => {
+            // Both are exact in a double, so that the quotient is correctly rounded.
+            let unit = 10_f64.powi(i32::from(decimals));
+            let value =
+                |number: Option<i64>| number.map_or(f64::NAN, |number| number as f64 / unit);
+            whole.into_iter().map(value).collect()
+        }
+        Values::Text(text) => {
+            let mut values: Vec<f64> = text.split(|byte| *byte == b'\n').map(decimal).collect();
+            // What follows the last newline is no field.
+            values.pop();
+            values
+        }
+    }
+}
+
+fn append_csv(
+    table: &mut SampleTable,
+    path: &Path,
+    wanted: &impl Fn(&str) -> bool,
+    packed: &[(f64, usize)],
+) -> Result<(), TableError> {
     let io = |source| TableError::Io {
         path: path.to_owned(),
         source,
     };
-    let file = std::fs::File::open(path).map_err(io)?;
+    let file = open_regular(path).map_err(io)?;
     let complete_bytes = complete_length(&file).map_err(io)?;
     let total_bytes = file.metadata().map_err(io)?.len();
-    let file = std::io::Read::take(file, complete_bytes);
+    table.torn |= complete_bytes < total_bytes;
+    let file = LineLimited::new(std::io::Read::take(file, complete_bytes));
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .buffer_capacity(1 << 16)
@@ -111,24 +252,31 @@ pub fn read_table(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<SampleTa
         path: path.to_owned(),
     })?;
     let phase_index = position(columns::PHASE);
-    let chosen: Vec<usize> = (0..header.len())
+    let chosen: Vec<(usize, usize)> = (0..header.len())
         .filter(|i| *i != time_index && Some(*i) != phase_index && wanted(&header[*i]))
+        .filter(|i| header[..*i].iter().all(|before| *before != header[*i]))
+        .map(|i| (i, table.place(&header[i])))
         .collect();
-    let mut table = SampleTable {
-        names: chosen.iter().map(|i| header[*i].clone()).collect(),
-        values: vec![Vec::new(); chosen.len()],
-        torn: complete_bytes < total_bytes,
-        ..SampleTable::default()
-    };
     let mut row = csv::ByteRecord::new();
+    let mut left_out = None;
     loop {
         match reader.read_byte_record(&mut row) {
             Ok(false) => break,
-            Ok(true) => push_row(&mut table, &row, time_index, phase_index, &chosen),
+            Ok(true) => {
+                let left = left_out.get_or_insert_with(|| {
+                    already_packed(row.get(time_index).map(decimal), packed)
+                });
+                match left.checked_sub(1) {
+                    Some(less) => *left = less,
+                    None => push_row(table, &row, time_index, phase_index, &chosen),
+                }
+            }
+            Err(error) if error.is_io_error() => return Err(io(std::io::Error::other(error))),
             Err(_) => table.damaged_rows += 1,
         }
     }
-    Ok(table)
+    table.level();
+    Ok(())
 }
 
 fn push_row(
@@ -136,7 +284,7 @@ fn push_row(
     row: &csv::ByteRecord,
     time_index: usize,
     phase_index: Option<usize>,
-    chosen: &[usize],
+    chosen: &[(usize, usize)],
 ) {
     let time = row.get(time_index).map_or(f64::NAN, decimal);
     if !time.is_finite() {
@@ -152,11 +300,11 @@ fn push_row(
             .and_then(Phase::from_name)
             .unwrap_or_default(),
     );
-    for (values, index) in table.values.iter_mut().zip(chosen) {
+    for (index, place) in chosen {
         let field = row.get(*index).unwrap_or_default();
         let value = decimal(field);
         damaged |= value.is_nan() && !field.is_empty();
-        values.push(value);
+        table.values[*place].push(value);
     }
     table.damaged_rows += usize::from(damaged);
 }
@@ -260,6 +408,45 @@ mod tests {
         assert_eq!(table.column("gauge:depth"), Some(&[-1.5][..]));
         assert!(table.column("gauge:a,\"b\"").expect("the column")[0].is_nan());
         assert!(!table.torn);
+    }
+
+    #[test]
+    fn packed_hours_and_rows_since_are_one_table() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        let rows = |from: usize, to: usize| {
+            let mut text = "elapsed_ms,phase,rss_bytes,gauge:depth\n".to_owned();
+            for i in from..to {
+                let phase = if i < 3 { "warmup" } else { "load" };
+                text.push_str(&format!("{i}000.125,{phase},{},{}.5\n", i * 4096, i));
+            }
+            text
+        };
+        let hour = path(CLOSING);
+        std::fs::write(&hour, rows(0, 5)).expect("a file");
+        crate::packed::pack(&hour, &path(PACKED)).expect("packed");
+        std::fs::write(path("samples.csv"), rows(5, 8)).expect("a file");
+        let whole = rows(0, 8);
+        let expected = table_of(whole.as_bytes()).expect("a table");
+        let same = |table: &SampleTable| {
+            table.elapsed_ms == expected.elapsed_ms
+                && table.phase == expected.phase
+                && table.names == expected.names
+                && table.values == expected.values
+        };
+        // Packed, and not removed yet.
+        let table = read_samples(folder.path(), |_| true).expect("a table");
+        assert!(same(&table), "{table:?}");
+        std::fs::remove_file(&hour).expect("removed");
+        let table = read_samples(folder.path(), |_| true).expect("a table");
+        assert!(same(&table), "{table:?}");
+        let mut exported = Vec::new();
+        crate::export_csv(folder.path(), &mut exported).expect("CSV");
+        assert_eq!(String::from_utf8(exported).expect("UTF-8"), whole);
+        // Between two hours.
+        std::fs::remove_file(path("samples.csv")).expect("removed");
+        let table = read_samples(folder.path(), |_| true).expect("a table");
+        assert_eq!(table.len(), 5);
     }
 
     #[test]

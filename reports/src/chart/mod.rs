@@ -241,13 +241,27 @@ impl Picture {
                 source,
             })
         };
-        std::fs::create_dir_all(folder).map_err(|source| ChartError::Write {
-            path: folder.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder)
+            .and_then(|()| refuse_link_of_run(folder))
+            .map_err(|source| ChartError::Write {
+                path: folder.to_owned(),
+                source,
+            })?;
         let paths = ["png", "svg"].map(|ending| folder.join(format!("{stem}.{ending}")));
         write(&paths[0], &self.png()?)?;
         write(&paths[1], self.svg()?.as_bytes())?;
         Ok(paths)
+    }
+}
+/// A run that somebody sent may hold a link in the place of its charts: nothing is written
+/// through it. A folder that the user names may be one.
+fn refuse_link_of_run(folder: &Path) -> std::io::Result<()> {
+    let is_link = std::fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_symlink());
+    let of_run = folder
+        .parent()
+        .is_some_and(|run| run.join("run.json").is_file());
+    match is_link && of_run {
+        true => Err(std::io::Error::other("it is a link out of the run folder")),
+        false => Ok(()),
     }
 }

@@ -22,7 +22,7 @@ mod series;
 
 pub use list::{RunLife, RunSummary, render_list};
 
-use leaklab_run::{Run, TableError, write_atomically};
+use leaklab_run::{Redactor, Run, TableError, write_atomically};
 use std::path::PathBuf;
 
 /// Name of the file in the run folder.
@@ -92,7 +92,9 @@ pub enum PageError {
 /// make a page that says so.
 pub fn render_run(run: &Run, options: &PageOptions) -> Result<String, PageError> {
     let gathered = gather::Gathered::of(run, options)?;
-    render::page(run, &gathered, options)
+    let html = render::page(run, &gathered, options)?;
+    // A page is made to be handed on: what looks like a secret stays here.
+    Ok(Redactor::default().text(&html))
 }
 
 /// What changes on the page of a run that goes on: a JSON object with the parts of the page

@@ -1,0 +1,267 @@
+//! Secrets are not recorded: values of command lines that are called like one, or look like
+//! one, give way to a placeholder.
+
+/// What stands in the place of a secret.
+pub const REDACTED: &str = "[redacted]";
+
+/// Words of a name whose value is a secret; compared word by word, without regard to case.
+const SECRET_WORDS: [&str; 15] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "pass",
+    "secret",
+    "secrets",
+    "token",
+    "apikey",
+    "credential",
+    "credentials",
+    "auth",
+    "authorization",
+    "bearer",
+    "cookie",
+];
+/// Pairs of words that name one together: `api-key`, `ACCESS_KEY`.
+const SECRET_KEYS: [&str; 6] = [
+    "api",
+    "access",
+    "private",
+    "secret",
+    "encryption",
+    "signing",
+];
+/// Beginnings of tokens that services give out, with the least length of the whole.
+const TOKEN_SHAPES: [(&str, usize); 12] = [
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghs_", 20),
+    ("github_pat_", 30),
+    ("glpat-", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("AKIA", 20),
+    ("ASIA", 20),
+    ("sk-", 24),
+    ("sk_live_", 20),
+    ("eyJ", 40),
+];
+
+/// Flags of leaklab whose values are variables: their names are recorded, their values never.
+const VARIABLE_FLAGS: [&str; 1] = ["--env"];
+
+/// Takes secrets out of what is recorded and shown.
+#[derive(Debug, Clone, Default)]
+pub struct Redactor {
+    /// What the user wants gone beside the common patterns.
+    patterns: Vec<String>,
+}
+
+impl Redactor {
+    /// The common patterns, and those of the user: `*` stands for any characters; a pattern
+    /// without one is looked for anywhere.
+    pub fn new(patterns: &[String]) -> Self {
+        let patterns = patterns.iter().filter(|pattern| !pattern.is_empty());
+        Redactor {
+            patterns: patterns.cloned().collect(),
+        }
+    }
+
+    /// A command line without its secrets; program and names of flags stay.
+    pub fn command(&self, arguments: &[String]) -> Vec<String> {
+        let mut next_is_secret = false;
+        let mut next_is_variable = false;
+        let mut clean = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            let is_flag = argument.starts_with('-');
+            if next_is_secret && !is_flag {
+                clean.push(REDACTED.to_owned());
+                (next_is_secret, next_is_variable) = (false, false);
+                continue;
+            }
+            if next_is_variable {
+                clean.push(without_value(argument));
+                (next_is_secret, next_is_variable) = (false, false);
+                continue;
+            }
+            next_is_variable = VARIABLE_FLAGS.contains(&argument.as_str());
+            next_is_secret = is_flag && !argument.contains('=') && is_secret_name(argument);
+            clean.push(self.argument(argument));
+        }
+        clean
+    }
+
+    fn argument(&self, argument: &str) -> String {
+        if let Some((name, value)) = argument.split_once('=') {
+            if VARIABLE_FLAGS.contains(&name) {
+                return format!("{name}={}", without_value(value));
+            }
+            if is_secret_name(name) && !name.contains(char::is_whitespace) {
+                return format!("{name}={REDACTED}");
+            }
+        }
+        self.text(argument)
+    }
+
+    /// Text without what looks like a secret by its form: tokens of services, passwords in
+    /// addresses, headers of authorisation, and what the user named.
+    pub fn text(&self, text: &str) -> String {
+        let mut clean = String::with_capacity(text.len());
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest.find(is_separator).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            let is_bearer = clean.trim_end().ends_with("Bearer") && word.len() >= 8;
+            if is_bearer || is_token(word) || self.is_wanted(word) {
+                clean.push_str(REDACTED);
+            } else {
+                clean.push_str(&without_user(word));
+            }
+            let separator = after.chars().next().map_or(0, char::len_utf8);
+            clean.push_str(&after[..separator]);
+            rest = &after[separator..];
+        }
+        clean
+    }
+
+    fn is_wanted(&self, word: &str) -> bool {
+        let mut patterns = self.patterns.iter();
+        !word.is_empty()
+            && patterns.any(|pattern| match pattern.contains('*') {
+                true => matches(pattern, word),
+                false => word.contains(pattern.as_str()),
+            })
+    }
+}
+
+/// What ends a word, in command lines, JSON and HTML.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '"' | '\'' | '<' | '>' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}'
+        )
+}
+
+/// `NAME=value` without the value.
+fn without_value(variable: &str) -> String {
+    match variable.split_once('=') {
+        Some((name, _)) => format!("{name}={REDACTED}"),
+        None => variable.to_owned(),
+    }
+}
+
+/// Whether the value of a flag or a variable of that name is a secret.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words: Vec<&str> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.iter().any(|word| SECRET_WORDS.contains(word))
+        || words
+            .windows(2)
+            .any(|pair| SECRET_KEYS.contains(&pair[0]) && matches!(pair[1], "key" | "keys"))
+}
+
+fn is_token(word: &str) -> bool {
+    // Behind the name of an argument, or in the path of an address.
+    let mut parts = word.split(['=', '/', ':', '@', '&', '?']);
+    parts.any(|part| {
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let mut shapes = TOKEN_SHAPES.iter();
+        part.chars().all(is_of_token)
+            && part.chars().any(|c| c.is_ascii_digit())
+            && shapes.any(|(start, length)| part.starts_with(start) && part.len() >= *length)
+    })
+}
+
+/// An address without the user and the password in it.
+fn without_user(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else {
+        return word.to_owned();
+    };
+    let authority = rest.find('/').unwrap_or(rest.len());
+    match rest[..authority].rsplit_once('@') {
+        Some((user, _)) if user.contains(':') => {
+            format!("{scheme}://{REDACTED}@{}", &rest[user.len() + 1..])
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// Whether `text` is of the form of `pattern`, in which `*` stands for any characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| text.strip_prefix(start)) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(line: &str) -> String {
+        let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Redactor::new(&["hunter*".to_owned(), "zebra".to_owned()])
+            .command(&arguments)
+            .join(" ")
+    }
+
+    #[test]
+    fn secrets_of_a_command_line_are_gone_and_the_rest_stays() {
+        for (line, expected) in [
+            (
+                "run --env API_TOKEN=s3cr3t -- x",
+                "run --env API_TOKEN=[redacted] -- x",
+            ),
+            ("run --env=COLOR=blue", "run --env=COLOR=[redacted]"),
+            ("run --env HOME -- x", "run --env HOME -- x"),
+            (
+                "x --password=a --port 80",
+                "x --password=[redacted] --port 80",
+            ),
+            ("x --db-password a b", "x --db-password [redacted] b"),
+            ("x --api-key a", "x --api-key [redacted]"),
+            ("x --password --verbose", "x --password --verbose"),
+            ("SECRET_KEY=abc x", "SECRET_KEY=[redacted] x"),
+            (
+                "x --max-tokens=5 --author=me",
+                "x --max-tokens=5 --author=me",
+            ),
+            ("x postgres://me:pw@db/x", "x postgres://[redacted]@db/x"),
+            ("x http://127.0.0.1:80/a", "x http://127.0.0.1:80/a"),
+            ("x ghp_0123456789abcdefghij", "x [redacted]"),
+            ("x hunter2 azebrab", "x [redacted] [redacted]"),
+        ] {
+            assert_eq!(command(line), expected);
+        }
+    }
+
+    #[test]
+    fn text_is_scanned_by_form() {
+        let redactor = Redactor::default();
+        for (text, expected) in [
+            (
+                "<code>Authorization: Bearer abcdef12345</code>",
+                "<code>Authorization: Bearer [redacted]</code>",
+            ),
+            ("{\"k\":\"AKIAABCDEFGHIJKLMNO1\"}", "{\"k\":\"[redacted]\"}"),
+            ("the sk-ies are eyJust blue", "the sk-ies are eyJust blue"),
+        ] {
+            assert_eq!(redactor.text(text), expected);
+        }
+    }
+}
