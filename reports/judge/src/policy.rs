@@ -11,6 +11,12 @@ pub const LEAST_BUDGET_PERCENT_PER_HOUR: f64 = 0.01;
 
 /// Confidence of a verdict, and how much is looked at.
 pub(crate) mod verdict {
+    /// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
+    pub(crate) const MANY: f64 = 1e9;
+
+    /// Standard errors in half of a 95 % interval of the normal distribution.
+    pub(crate) const NORMAL_95: f64 = 1.959_963_985;
+
     /// Confidence of the interval that decides. The reported one is narrower.
     pub(crate) const DECIDING_CONFIDENCE: f64 = 0.99;
 
@@ -200,6 +206,10 @@ pub(crate) mod settled {
 
 /// Growth that slows down.
 pub(crate) mod slowing {
+    /// A curve that keeps more than this share of its mean pace at the end of the run has not
+    /// slowed down to speak of: an exponential whose time constant is three runs long.
+    pub(crate) const PACE_KEPT: f64 = 0.85;
+
     /// Points the curves are compared on.
     pub(crate) const POINTS: usize = 200;
 
@@ -233,9 +243,6 @@ pub(crate) mod windows {
     /// Share of the run that is left out at its beginning.
     pub(crate) const LEFT_OUT: f64 = 0.3;
 
-    /// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
-    pub(crate) const MANY: f64 = 1e9;
-
     /// Shares of the fitted part, at its end and at its beginning, that must not contradict a leak.
     pub(crate) const LAST: [f64; 3] = [0.25, 0.35, 0.5];
 
@@ -254,4 +261,69 @@ pub(crate) mod windows {
 
     /// How small the range must be beside what the budget allows in the time.
     pub(crate) const STANDSTILL: f64 = 0.4;
+}
+
+/// Growth that comes in steps.
+pub(crate) mod staircase {
+    /// Steps that are looked at, the last ones.
+    pub(crate) const LOOKED_AT: usize = 16;
+
+    /// Points that their sizes are fitted to, at most.
+    pub(crate) const TREND_POINTS: usize = 400;
+
+    /// The last step is one of at least this share of the largest.
+    pub(crate) const CHAIN: f64 = 0.25;
+
+    /// A step belongs to the one that follows it if it is at least this share of it:
+    /// containers grow by a factor of two at most, and sizes are known to within the noise.
+    pub(crate) const PREDECESSOR: f64 = 0.35;
+
+    /// Fewer steps than this may be chance: the interval of their growth then holds none.
+    pub(crate) const FEW_STEPS: usize = 4;
+
+    /// The level must be higher at the end by this share of what the steps come to.
+    pub(crate) const NET: f64 = 0.5;
+
+    /// The least error of growth that comes in steps, in shares of it.
+    pub(crate) const LEAST_ERROR: f64 = 0.04;
+
+    /// A rise of this share of a step ahead of it is that of smaller steps before.
+    pub(crate) const HEAD_RISE: f64 = 0.25;
+
+    /// How many times over the next step must be overdue before what rose in steps has ended:
+    /// sizes and distances of two steps are each known to a fifth at worst.
+    pub(crate) const OVERDUE: f64 = 1.5;
+
+    /// A leak is said only within this share of the time that the last step asks for: later,
+    /// what rose may have ended as well.
+    pub(crate) const NOT_YET_DUE: f64 = 1.0;
+
+    /// The rate of the last rest must be at least this share of the usual one for a leak.
+    pub(crate) const STILL_AS_FAST: f64 = 0.6;
+}
+
+/// The least time in which a metric can show a leak.
+pub(crate) mod grain {
+    /// Grains that a leak at the budget must have made before its absence is one: at 128 KiB
+    /// and half a percent an hour that is 45 minutes for a program of 100 MiB.
+    pub(crate) const SEVERAL: f64 = 3.0;
+
+    /// New highs from which on the step of a series is learned from it.
+    pub(crate) const RECORDS: usize = 8;
+}
+
+/// Work that was done, and the time without.
+pub(crate) mod work {
+    /// Below this share of the usual rate of work a program is idle.
+    pub(crate) const IDLE: f64 = 0.2;
+
+    /// Below this share of the usual rate the load is over, where it stays so until the end.
+    pub(crate) const OVER: f64 = 0.5;
+
+    /// The usual rate is this quantile of all.
+    pub(crate) const USUAL: f64 = 0.75;
+
+    /// Operations in one stretch of which a rate is told, at least, and stretches at most.
+    pub(crate) const OPERATIONS: f64 = 20.0;
+    pub(crate) const STRETCHES: usize = 200;
 }

@@ -1,12 +1,15 @@
 //! A series made ready: readings without a value left out, one axis, bursts put aside.
 
 use crate::budget::Budget;
+use crate::policy::grain::RECORDS;
 use crate::policy::prepare::FINE_POINTS;
 use crate::series::{JudgeError, JudgeOptions, Series, Unit};
 use crate::shape::bursts::without_bursts;
 use crate::shape::grain::find_grain;
 use crate::shape::restarts::find_quick_restarts;
+use crate::shape::work::find_busy;
 use crate::stats::bins;
+use crate::stats::quantile::median;
 use crate::track::Track;
 
 /// A series ready for the search for shapes.
@@ -35,6 +38,14 @@ pub(crate) struct Prepared {
     pub seconds_per_unit: f64,
     /// First reading used, seconds after `start_s`.
     pub lead_s: f64,
+    /// The step that the values are known to move in: a smaller leak has not shown yet.
+    pub least_step: f64,
+    /// Whether operations are counted and none was completed.
+    pub was_without_work: bool,
+    /// Readings left out because the program was idle.
+    pub idle: usize,
+    /// Where the program is known to have been started anew, on the axis.
+    pub known_restarts: Vec<f64>,
 }
 
 impl Prepared {
@@ -68,6 +79,10 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
                         .is_some_and(|operations| operations[i].is_finite()))
         })
         .collect();
+    let was_without_work = is_without_work(series, &used);
+    let idle = used.len();
+    let used = while_busy(series, used);
+    let idle = idle - used.len();
     let (Some(&first), Some(&last)) = (used.first(), used.last()) else {
         return Err(JudgeError::Empty);
     };
@@ -90,6 +105,15 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         y: used.iter().map(|&i| series.value[i] - base).collect(),
     };
     let span = track.span();
+    let least_step = learned_step(&track.y, options.grain);
+    let known_restarts = series
+        .restarts
+        .iter()
+        .filter_map(|&time| {
+            let after = used.iter().position(|&i| series.time_s[i] >= time)?;
+            (after > 0).then(|| axis[used[after]] - axis[first])
+        })
+        .collect();
     let grain = match options.exact {
         true => 0.0,
         // Things are counted one by one, whatever number of them is there.
@@ -123,7 +147,60 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
             1.0
         },
         lead_s: series.time_s[first] - start_s,
+        least_step,
+        was_without_work,
+        idle,
+        known_restarts,
     })
+}
+
+/// Whether operations are counted and none was completed while readings were taken.
+fn is_without_work(series: &Series<'_>, used: &[usize]) -> bool {
+    let Some(operations) = series.operations else {
+        return false;
+    };
+    let known = || {
+        used.iter()
+            .map(|&i| operations[i])
+            .filter(|o| o.is_finite())
+    };
+    known().count() > 1 && known().next() == known().next_back()
+}
+
+/// The readings of `used` that were taken while the program worked, as far as its operations
+/// or its load tell.
+fn while_busy(series: &Series<'_>, used: Vec<usize>) -> Vec<usize> {
+    let time_s: Vec<f64> = used.iter().map(|&i| series.time_s[i]).collect();
+    let of = |column: &[f64]| -> Vec<f64> { used.iter().map(|&i| column[i]).collect() };
+    let by_operations = || find_busy(&time_s, &of(series.operations?), true);
+    let by_load = || find_busy(&time_s, &of(series.load?), false);
+    match by_load().or_else(by_operations) {
+        Some(busy) => {
+            let kept = used.iter().zip(&busy).filter(|(_, busy)| **busy);
+            kept.map(|(&i, _)| i).collect()
+        }
+        None => used,
+    }
+}
+
+/// The step that values move in: `known` until they have reached new highs often enough to
+/// show a smaller one.
+fn learned_step(values: &[f64], known: f64) -> f64 {
+    if known <= 0.0 {
+        return 0.0;
+    }
+    let mut high = values.first().copied().unwrap_or(0.0);
+    let mut records = Vec::new();
+    for &value in values {
+        if value > high {
+            records.push(value - high);
+            high = value;
+        }
+    }
+    match records.len() {
+        0..RECORDS => known,
+        _ => median(&records).unwrap_or(known).min(known),
+    }
 }
 
 fn check(series: &Series<'_>) -> Result<(), JudgeError> {

@@ -20,6 +20,12 @@ pub(crate) enum Why {
     FewTeeth { teeth: usize },
     FewSteps { steps: usize },
     FewMoves { moves: usize },
+    GrowsInSteps { steps: usize },
+    NextStepDue { steps: usize },
+    BelowGrain { grain: f64, wanted_s: f64 },
+    NoWork,
+    SettledLate,
+    RestartsOrTeeth { falls: usize },
     RestartsDisagree { restarts: usize },
     ShortLives { restarts: usize },
 }
@@ -107,6 +113,24 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
                 "the level rests and then moves: {moves} moves do not tell whether they go on{longer}"
             )
         }
+        Why::GrowsInSteps { steps } => format!(
+            "growth comes in {steps} steps, each as long in coming as those before it ask: {interval} lies above the budget of {budget}"
+        ),
+        Why::NextStepDue { steps } => format!(
+            "the level rises in steps ({steps} seen), as one growing container does, and the next one is not overdue: growth of {interval} cannot be told from the budget of {budget}{longer}"
+        ),
+        Why::BelowGrain { grain, wanted_s } => format!(
+            "nothing grew, but a leak at the budget of {budget} would not have shown yet: the values move in steps of {}, which takes {} in all",
+            amount_text(*grain, unit),
+            duration_text(*wanted_s)
+        ),
+        Why::NoWork => "no operation was completed: nothing that could leak was tested".to_owned(),
+        Why::SettledLate => format!(
+            "the series grew for longer than it has been level since, so that it may be the load that ended rather than the growth{longer}"
+        ),
+        Why::RestartsOrTeeth { falls } => format!(
+            "{falls} falls back to where the series began may be restarts of a program that leaks, or teeth of one that does not; the times of its restarts, or its process id, would tell"
+        ),
         Why::ShortLives { restarts } => {
             format!(
                 "each of the stretches between {restarts} restarts or falls is too short to speak for the run{longer}"

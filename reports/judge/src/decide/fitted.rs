@@ -215,13 +215,14 @@ fn slowing(fit: &Fitted<'_>) -> Option<Ruling> {
     let fades = if open {
         !comparison.favours_lasting_growth() && fit.line.slope > 0.0
     } else if by_windows.is_some() || start == 0 || at_once {
-        comparison.advantage_of_line <= -LINE_MARGIN
+        comparison.advantage_of_line <= -LINE_MARGIN && !comparison.keeps_its_pace
     } else {
         let lasts = comparison.favours_lasting_growth() && comparison.lasting_slope >= fit.budget;
         let is_clear = |comparison: Comparison| comparison.advantage_of_line > 0.0;
         let early = track
             .x
             .partition_point(|&x| x - track.x[0] < AT_ONCE * track.span());
+        let lasts = lasts || comparison.keeps_its_pace;
         !lasts && !is_clear(comparison) && !fit.comparison(early).is_some_and(is_clear)
     };
     fades.then(|| Ruling::open(Why::Decelerating).shaped(Shape::Decelerating))

@@ -15,11 +15,12 @@ use crate::decide::case::Case;
 use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
 use crate::decide::restarted::judge_restarted;
-use crate::decide::rules::{Asked, Ruling, TOO_FEW_READINGS, first_to_speak};
+use crate::decide::rules::{Asked, BELOW_GRAIN, NO_WORK, Ruling, TOO_FEW_READINGS, first_to_speak};
 use crate::decide::sawtooth_floor::judge_sawtooth;
 use crate::explanation::{Explanation, Note};
 use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
+use crate::policy::grain::SEVERAL;
 use crate::policy::sawtooth::SMALL_TEETH;
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
 use crate::prepare::{Prepared, prepare};
@@ -72,11 +73,24 @@ pub fn explain(
 /// Judges a series that was made ready.
 pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
     note_prepared(case);
-    let track = &case.prepared.fine;
-    const FIRST: [Asked<Prepared>; 1] = [(TOO_FEW_READINGS, too_few_readings)];
+    const FIRST: [Asked<Prepared>; 2] = [(NO_WORK, no_work), (TOO_FEW_READINGS, too_few_readings)];
     if let Some(ruling) = first_to_speak(case, case.prepared, &FIRST) {
         return undecided(case, ruling);
     }
+    let finding = judge_shape(case);
+    let whole = Whole {
+        case,
+        finding: &finding,
+    };
+    match first_to_speak(case, &whole, &[(BELOW_GRAIN, below_grain)]) {
+        Some(ruling) => finding.with(ruling),
+        None => finding,
+    }
+}
+
+/// Judges a series by what it looks like as a whole.
+fn judge_shape(case: &Case<'_>) -> Finding {
+    let track = &case.prepared.fine;
     if let Some(sawtooth) = find_sawtooth(track) {
         case.note_shape("sawtooth", || format!("{} floors", sawtooth.floor.len()));
         let finding = judge_sawtooth(case, &sawtooth);
@@ -91,6 +105,30 @@ pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
         }
     }
     judge_restarted(case)
+}
+
+/// A finding on the whole series.
+struct Whole<'a> {
+    case: &'a Case<'a>,
+    finding: &'a Finding,
+}
+
+fn no_work(prepared: &Prepared) -> Option<Ruling> {
+    prepared.was_without_work.then(|| Ruling::open(Why::NoWork))
+}
+
+/// What could not have moved has not been seen not to move.
+fn below_grain(whole: &Whole<'_>) -> Option<Ruling> {
+    let finding = whole.finding;
+    let grain = whole.case.prepared.least_step;
+    let fitted = finding.fitted.1 - finding.fitted.0;
+    let asked = SEVERAL * grain / finding.budget.max(f64::MIN_POSITIVE);
+    (finding.verdict == Verdict::NoLeak && grain > 0.0 && fitted < asked).then(|| {
+        Ruling::open(Why::BelowGrain {
+            grain,
+            wanted_s: asked * whole.case.prepared.seconds_per_unit,
+        })
+    })
 }
 
 fn note_prepared(case: &Case<'_>) {

@@ -127,6 +127,8 @@ fn needs(prepared: &Prepared, finding: &Finding) -> Option<f64> {
             let usual = prepared.duration_s / (*readings as f64 - 1.0).max(1.0);
             usual * (4.0 * FEWEST_READINGS as f64 - *readings as f64).max(1.0)
         }
+        (Why::BelowGrain { wanted_s, .. }, _) => wanted_s - fitted_s,
+        (Why::NoWork | Why::RestartsOrTeeth { .. }, _) => return None,
         _ => prepared.duration_s,
     };
     Some(longer).filter(|seconds| seconds.is_finite() && *seconds > 0.0)

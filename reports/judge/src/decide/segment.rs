@@ -1,13 +1,19 @@
 //! One uninterrupted stretch: its steps, and then what lies between them.
 
 use crate::decide::case::Case;
-use crate::decide::finding::Finding;
+use crate::decide::finding::{Finding, Side, side_of};
 use crate::decide::fitted::judge_between;
-use crate::decide::rules::{FEW_MOVES, FEW_STEPS, Ruling, ruled};
+use crate::decide::rules::{
+    Asked, FEW_MOVES, FEW_STEPS, GROWS_IN_STEPS, NEXT_STEP_DUE, Ruling, ruled,
+};
+use crate::fit::line::{Line, Precision};
 use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
+use crate::policy::staircase::{FEW_STEPS as FEW, NOT_YET_DUE, STILL_AS_FAST};
+use crate::policy::verdict::{MANY, NORMAL_95};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
+use crate::shape::staircase::{Staircase, find_staircase};
 use crate::shape::steps::{Steps, classify_steps, moves_that_go_on};
 use crate::track::Track;
 
@@ -19,6 +25,19 @@ struct Segment<'a> {
     /// Whether it is open whether the steps belong to the trend.
     is_unclear: bool,
     finding: &'a Finding,
+    /// The steps up, as far as they may be those of one growing thing.
+    staircase: Option<Staircase>,
+    confidence: f64,
+}
+
+/// The rules that are asked of a segment.
+fn rules<'a>() -> [Asked<Segment<'a>>; 4] {
+    [
+        (GROWS_IN_STEPS, grows_in_steps),
+        (NEXT_STEP_DUE, next_step_due),
+        (FEW_STEPS, few_steps),
+        (FEW_MOVES, few_moves),
+    ]
 }
 
 /// Judges a stretch without restarts and teeth: what its steps are, and then what is left.
@@ -26,8 +45,9 @@ pub(crate) fn judge_segment(case: &Case<'_>, fine: &Track) -> Finding {
     let steps = steps_beside_a_cycle(case, fine);
     let through = |places: &[f64]| judge_between(case, fine, places);
     let leaks = |finding: &Finding| finding.verdict == Verdict::Leak;
+    let mut leaks_between = false;
     let (mut finding, places): (Finding, &[f64]) = match &steps {
-        Steps::None | Steps::Stairs => (through(&[]), &[]),
+        Steps::None | Steps::Stairs(_) => (through(&[]), &[]),
         Steps::Once(places) => (through(places), places),
         Steps::Falls(places) => {
             // What rises between the falls is a leak only if it comes to something in spite of
@@ -41,14 +61,15 @@ pub(crate) fn judge_segment(case: &Case<'_>, fine: &Track) -> Finding {
         Steps::Unclear(places) => {
             // Whether the steps belong to the trend is open; what holds either way is not.
             let between = through(places);
-            if leaks(&between) {
-                return between;
+            leaks_between = leaks(&between);
+            match leaks_between {
+                true => (between, places),
+                false => (through(&[]), places),
             }
-            (through(&[]), places)
         }
     };
     finding.shape = match steps {
-        Steps::Stairs if leaks(&finding) => Shape::Staircase,
+        Steps::Stairs(_) if leaks(&finding) => Shape::Staircase,
         Steps::Once(_) | Steps::Falls(_)
             if !leaks(&finding) && finding.why != Why::Decelerating =>
         {
@@ -56,18 +77,17 @@ pub(crate) fn judge_segment(case: &Case<'_>, fine: &Track) -> Finding {
         }
         _ => finding.shape,
     };
+    let found = finding.clone();
     let segment = Segment {
         fine,
         places,
-        is_unclear: matches!(steps, Steps::Unclear(_)),
-        finding: &finding.clone(),
+        is_unclear: matches!(steps, Steps::Unclear(_)) && !leaks_between,
+        finding: &found,
+        staircase: find_staircase(fine, steps.places()),
+        confidence: case.confidence,
     };
-    ruled(
-        case,
-        finding,
-        &segment,
-        &[(FEW_STEPS, few_steps), (FEW_MOVES, few_moves)],
-    )
+    let finding = ruled(case, finding, &segment, &rules());
+    segment.with_growth_in_steps(finding)
 }
 
 /// The steps of a segment; those that come and go in a cycle belong to it.
@@ -81,6 +101,66 @@ fn steps_beside_a_cycle(case: &Case<'_>, fine: &Track) -> Steps {
         case.note_shape("steps", || steps.in_words());
     }
     steps
+}
+
+impl Segment<'_> {
+    /// The steps up of which the next is not overdue.
+    fn going_on(&self) -> Option<&Staircase> {
+        let staircase = self.staircase.as_ref()?;
+        (!staircase.has_ended()).then_some(staircase)
+    }
+
+    /// The line of the finding with the growth that the steps carry beside that between them.
+    fn line_in_steps(&self, staircase: &Staircase) -> Option<Line> {
+        let mut line = self.finding.line.clone()?;
+        line.slope = staircase.between + staircase.rate;
+        line.grain_error = 0.0;
+        line.precision = vec![Precision {
+            standard_error: staircase.half_width / NORMAL_95,
+            degrees: MANY,
+        }];
+        Some(line)
+    }
+
+    /// `finding` with an interval that holds the growth in steps, where these were taken out
+    /// of its line or make more of it than it says.
+    fn with_growth_in_steps(&self, finding: Finding) -> Finding {
+        let line = self
+            .going_on()
+            .and_then(|staircase| self.line_in_steps(staircase));
+        Finding {
+            line: line.or(finding.line),
+            ..finding
+        }
+    }
+}
+
+fn grows_in_steps(segment: &Segment<'_>) -> Option<Ruling> {
+    let staircase = segment.going_on()?;
+    let steps = staircase.steps;
+    let line = segment.line_in_steps(staircase)?;
+    let leaks = steps >= FEW
+        && side_of(&line, segment.finding.budget, segment.confidence) == Side::Above
+        && staircase.tail < NOT_YET_DUE * staircase.asked
+        && staircase.last_size / staircase.asked > STILL_AS_FAST * staircase.rate;
+    leaks.then(|| {
+        Ruling::new(Verdict::Leak, Why::GrowsInSteps { steps })
+            .shaped(Shape::Staircase)
+            .with_line(line)
+    })
+}
+
+fn next_step_due(segment: &Segment<'_>) -> Option<Ruling> {
+    if segment.finding.verdict != Verdict::NoLeak {
+        return None;
+    }
+    let staircase = segment.going_on()?;
+    let most = staircase.between + staircase.rate + staircase.half_width;
+    let may_leak = most > segment.finding.budget && !staircase.is_within(segment.finding.budget);
+    may_leak.then(|| {
+        let steps = staircase.steps;
+        Ruling::open(Why::NextStepDue { steps })
+    })
 }
 
 fn few_steps(segment: &Segment<'_>) -> Option<Ruling> {

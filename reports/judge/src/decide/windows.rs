@@ -4,8 +4,9 @@
 use crate::fit::line::{Line, Precision, fit_line};
 use crate::fit::model::Regressors;
 use crate::judgement::Verdict;
+use crate::policy::verdict::MANY;
 use crate::policy::windows::{
-    ABOVE_FALLS, FALL_GROUPS, FALL_OF_NOISE, FIRST, LAST, LEFT_OUT, MANY, STANDSTILL, WINDOWS,
+    ABOVE_FALLS, FALL_GROUPS, FALL_OF_NOISE, FIRST, LAST, LEFT_OUT, STANDSTILL, WINDOWS,
 };
 use crate::stats::quantile::{median, quantile};
 use crate::track::{Track, coarse};

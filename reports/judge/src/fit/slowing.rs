@@ -1,7 +1,7 @@
 //! The veto of slowing growth: would a curve that flattens out explain the series as well?
 
 use crate::fit::model::{Regressors, columns, fit};
-use crate::policy::slowing::{MARGIN, POINTS, SECOND_CURVE};
+use crate::policy::slowing::{MARGIN, PACE_KEPT, POINTS, SECOND_CURVE};
 use crate::stats::autoregression;
 use crate::stats::regression::Fit;
 use crate::track::{Track, coarse, spacing};
@@ -15,6 +15,8 @@ pub(crate) struct Comparison {
     pub advantage_of_line: f64,
     /// The slope that lasts in the best curve of the first family.
     pub lasting_slope: f64,
+    /// Whether even the best curve that flattens out has hardly done so.
+    pub keeps_its_pace: bool,
 }
 
 impl Comparison {
@@ -73,15 +75,19 @@ pub(crate) fn compare_with_slowing(
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
     let level = fit(&level, &track.y)?;
-    let fading = FADING
+    let (fading, pace) = FADING
         .iter()
-        .map(|family| family.best_beside(&level, &u).1)
-        .fold(f64::INFINITY, f64::min);
+        .map(|family| {
+            let (scale, rss) = family.best_beside(&level, &u);
+            (rss, closing_pace(&u, &family.curve(&u, scale)))
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))?;
     let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
     Some(Comparison {
         advantage: against(fitted.rss()),
         advantage_of_line: against(line.rss()),
         lasting_slope,
+        keeps_its_pace: pace > PACE_KEPT,
     })
 }
 
@@ -125,7 +131,7 @@ const FADING: [Family; 5] = [
     Family {
         form: Form::Exponential,
         from: 0.05,
-        to: 1.5,
+        to: 30.0,
     },
     Family {
         form: Form::Stretched(0.5),
@@ -145,7 +151,7 @@ const FADING: [Family; 5] = [
     Family {
         form: Form::Power,
         from: 0.1,
-        to: 0.85,
+        to: 0.97,
     },
 ];
 
@@ -256,6 +262,18 @@ fn lasting_curves(base: &[Vec<f64>], line: &Fit, u: &[f64], y: &[f64]) -> Vec<Ve
     }
     all.push(pair.to_vec());
     all
+}
+
+/// The slope of `curve` over the last tenth of the run in shares of its mean slope.
+fn closing_pace(u: &[f64], curve: &[f64]) -> f64 {
+    let n = u.len();
+    let from = n - (n / 10).max(2).min(n - 1);
+    let slope = |i: usize, k: usize| (curve[k] - curve[i]) / (u[k] - u[i]).max(f64::MIN_POSITIVE);
+    let mean = slope(0, n - 1);
+    match mean == 0.0 {
+        true => 0.0,
+        false => slope(from, n - 1) / mean,
+    }
 }
 
 /// What a bend adds to the slope that lasts.

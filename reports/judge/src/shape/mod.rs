@@ -5,4 +5,6 @@ pub(crate) mod cycle;
 pub(crate) mod grain;
 pub(crate) mod restarts;
 pub(crate) mod sawtooth;
+pub(crate) mod staircase;
 pub(crate) mod steps;
+pub(crate) mod work;

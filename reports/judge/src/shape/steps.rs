@@ -16,20 +16,31 @@ pub(crate) enum Steps {
     Once(Vec<f64>),
     /// Falls, again and again: places on the axis. Beside them a rise may be that of a tooth.
     Falls(Vec<f64>),
-    /// Many, up, again and again to the end: they are the trend.
-    Stairs,
+    /// Many, up, again and again to the end: places on the axis; they are the trend.
+    Stairs(Vec<f64>),
     /// Too many for chance and too few for a habit: places on the axis.
     Unclear(Vec<f64>),
 }
 
 impl Steps {
+    /// Places of all steps on the axis.
+    pub fn places(&self) -> &[f64] {
+        match self {
+            Self::None => &[],
+            Self::Once(places)
+            | Self::Falls(places)
+            | Self::Stairs(places)
+            | Self::Unclear(places) => places,
+        }
+    }
+
     /// What was found, in plain words.
     pub fn in_words(&self) -> String {
         match self {
             Self::None => "none".to_owned(),
             Self::Once(places) => format!("{} of the level, once", places.len()),
             Self::Falls(places) => format!("{}, several of them falls", places.len()),
-            Self::Stairs => "up, again and again to the end".to_owned(),
+            Self::Stairs(places) => format!("{} up, again and again to the end", places.len()),
             Self::Unclear(places) => format!(
                 "{} up, too many for a one-off and too few for a staircase",
                 places.len()
@@ -79,7 +90,7 @@ pub(crate) fn classify_steps(track: &Track, grain: f64) -> Steps {
         return Steps::Once(places);
     }
     if ups.len() >= 5 && tail <= 3.0 * longest {
-        return Steps::Stairs;
+        return Steps::Stairs(places);
     }
     match few {
         true => Steps::Unclear(places),

@@ -1,0 +1,206 @@
+//! Growth that comes in steps, as that of one container does: it takes memory for many entries
+//! at once, then fills it, and takes more when it is full.
+//!
+//! Between two steps nothing moves, so that a line through the rests says nothing, and one
+//! through everything has no noise that it could be held against. But each step makes room for
+//! what is kept until the next one: the size of a step divided by the distance to the next is
+//! the growth in between, whatever the factor is by which the container grows.
+
+use crate::fit::model::{Regressors, columns, fit};
+use crate::policy::staircase::{
+    CHAIN, FEW_STEPS, HEAD_RISE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE, PREDECESSOR, TREND_POINTS,
+};
+use crate::shape::steps::without_edges;
+use crate::stats::quantile::median;
+use crate::track::{Track, coarse};
+
+/// Steps up that may be those of one growing thing.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Staircase {
+    /// Steps that belong together.
+    pub steps: usize,
+    /// Slope between the steps.
+    pub between: f64,
+    /// Growth that the steps carry, per unit of the axis.
+    pub rate: f64,
+    /// Half the width of the 95 % interval of that growth.
+    pub half_width: f64,
+    /// Size of the last step.
+    pub last_size: f64,
+    /// How long the steps before it ask to wait for the next one.
+    pub asked: f64,
+    /// Distance from the last step to the end.
+    pub tail: f64,
+}
+
+impl Staircase {
+    /// Whether the next step is overdue by far: what rose has ended.
+    pub fn has_ended(&self) -> bool {
+        self.tail > OVERDUE * self.asked
+    }
+
+    /// Whether growth at `budget` would have made the next step since the last.
+    pub fn is_within(&self, budget: f64) -> bool {
+        budget * self.tail > OVERDUE * self.last_size
+    }
+}
+
+/// The steps up at `places` of `track` that may belong to one growing thing, the last of them
+/// and those before it that are of its order; `None` where there are none, or falls besides
+/// that take them back.
+pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase> {
+    let from = places.len().saturating_sub(LOOKED_AT);
+    let begin = match from {
+        0 => 0,
+        _ => track.x.partition_point(|&x| x < places[from - 1]),
+    };
+    let places = &places[from..];
+    let part = track.slice(begin..track.len());
+    let cleared = without_edges(&part, places);
+    let grouped = coarse(&cleared, TREND_POINTS, places);
+    let model = Model::new(&grouped, places)?;
+    let largest = model
+        .sizes
+        .iter()
+        .map(|&(_, size)| size)
+        .fold(0.0, f64::max);
+    let fallen: f64 = model.sizes.iter().map(|&(_, size)| (-size).max(0.0)).sum();
+    let risen: f64 = model.sizes.iter().map(|&(_, size)| size.max(0.0)).sum();
+    if largest <= 0.0 || fallen > 0.5 * risen {
+        return None;
+    }
+    let ups: Vec<(f64, f64)> = model
+        .sizes
+        .iter()
+        .copied()
+        .filter(|&(_, size)| size > 0.0)
+        .collect();
+    // The last step that counts beside the largest, and those before it that are of its order.
+    let last = ups.iter().rposition(|&(_, size)| size > CHAIN * largest)?;
+    let mut first = last;
+    while first > 0 && ups[first - 1].1 > PREDECESSOR * ups[first].1 {
+        first -= 1;
+    }
+    let chain = &ups[first..=last];
+    let end = track.x[track.len() - 1];
+    let room: f64 = chain.iter().map(|&(_, size)| size).sum();
+    // What other moves take back does not grow.
+    if rise_of(&part) - model.slope * part.span() < NET * room {
+        return None;
+    }
+    let (at, size) = chain[chain.len() - 1];
+    let tail = end - at;
+    let spacing = track.span() / track.len() as f64;
+    Some(match chain.len() {
+        1 => model.lone_step(&part, at, size, tail),
+        steps => {
+            let rates: Vec<f64> = chain
+                .windows(2)
+                .map(|pair| pair[0].1 / (pair[1].0 - pair[0].0).max(spacing))
+                .collect();
+            let room: f64 = chain[..steps - 1].iter().map(|&(_, size)| size).sum();
+            let span = (at - chain[0].0).max(spacing);
+            let rate = room / span;
+            let last_rate = rates[rates.len() - 1];
+            let scatter = rates
+                .iter()
+                .zip(chain.windows(2))
+                .map(|(r, pair)| (r - rate).powi(2) * (pair[1].0 - pair[0].0) / span)
+                .sum::<f64>()
+                .sqrt();
+            let last_gap = (at - chain[steps - 2].0).max(spacing);
+            let measured = rate * (0.5 * spacing / last_gap).hypot(2.0 * model.size_error / room);
+            // Few steps may be chance, and the growth none.
+            let half_width = match steps {
+                0..FEW_STEPS => rate,
+                _ => 2.0 * scatter / ((steps - 1) as f64).sqrt() + LEAST_ERROR * rate,
+            };
+            Staircase {
+                steps,
+                between: model.slope,
+                rate,
+                half_width: half_width.max(2.0 * measured),
+                last_size: size,
+                asked: size / last_rate,
+                tail,
+            }
+        }
+    })
+}
+
+/// How much higher the level is at the end than at the beginning.
+fn rise_of(track: &Track) -> f64 {
+    let few = (track.len() / 20).max(3).min(track.len());
+    let level = |values: &[f64]| median(values).unwrap_or(0.0);
+    level(&track.y[track.len() - few..]) - level(&track.y[..few])
+}
+
+/// A line with a jump at each place.
+struct Model {
+    slope: f64,
+    /// Place and size of each jump.
+    sizes: Vec<(f64, f64)>,
+    size_error: f64,
+}
+
+impl Model {
+    fn new(track: &Track, places: &[f64]) -> Option<Self> {
+        if track.len() < 6 || track.span() <= 0.0 {
+            return None;
+        }
+        let mut kept: Vec<f64> = Vec::new();
+        let mut from = 0;
+        for &place in places {
+            let index = track.x.partition_point(|&x| x < place);
+            if index >= from + 2 && index + 2 <= track.len() {
+                kept.push(place);
+                from = index;
+            }
+        }
+        let regressors = Regressors {
+            steps: kept.clone(),
+            cycle: None,
+        };
+        let fitted = fit(&columns(&track.x, &regressors), &track.y)?;
+        let freedom = track.len().saturating_sub(kept.len() + 2).max(1) as f64;
+        let sigma = (fitted.rss() / freedom).sqrt();
+        let per_rest = track.len() as f64 / (kept.len() + 1) as f64;
+        Some(Self {
+            slope: fitted.coefficients[1] / track.span(),
+            sizes: kept
+                .iter()
+                .copied()
+                .zip(fitted.coefficients[2..].iter().copied())
+                .collect(),
+            size_error: sigma * (2.0 / per_rest.max(1.0)).sqrt(),
+        })
+    }
+
+    /// What one step says. Where the level had risen ahead of it by as much as smaller steps
+    /// make, these are there, though they cannot be told from the noise one by one.
+    fn lone_step(&self, part: &Track, at: f64, size: f64, tail: f64) -> Staircase {
+        let place = part.x.partition_point(|&x| x < at);
+        let third = (place / 3).max(1);
+        let level = |range: std::ops::Range<usize>| median(&part.y[range]).unwrap_or(0.0);
+        let rise = match place {
+            0..6 => 0.0,
+            _ => level(place - third..place) - level(0..third),
+        };
+        let head = (at - part.x[0]).max(f64::MIN_POSITIVE);
+        let has_predecessors = rise > HEAD_RISE * size;
+        let rate = (size / tail.max(head)).max(0.0);
+        Staircase {
+            steps: 1,
+            between: self.slope,
+            rate: 0.5 * rate,
+            half_width: 0.5 * rate,
+            last_size: size,
+            // What rose before took the time ahead of the step; this one asks in proportion.
+            asked: match has_predecessors {
+                true => size * head / rise,
+                false => 0.0,
+            },
+            tail,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a program was asked to do while it was watched, and when it was idle.
+//!
+//! Time in which nothing was done is no evidence for anything: memory that does not grow in it
+//! may be a leak without work.
+
+use crate::policy::work::{IDLE, OPERATIONS, OVER, STRETCHES, USUAL};
+use crate::stats::quantile::quantile;
+
+/// Whether each reading was taken while the program worked: `None` where it always did, or
+/// where nothing is known of its work.
+///
+/// `time_s` and `amount` hold the same number of readings. With `is_total` the amounts are
+/// totals (operations completed so far), otherwise the load at each reading.
+pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Option<Vec<bool>> {
+    let n = time_s.len();
+    if n < 4 || amount.iter().any(|a| !a.is_finite()) {
+        return None;
+    }
+    let rates: Vec<f64> = match is_total {
+        true => rates_of(time_s, amount)?,
+        false => amount.to_vec(),
+    };
+    let usual = quantile(&rates, USUAL).filter(|&usual| usual > 0.0)?;
+    let mut busy: Vec<bool> = rates.iter().map(|&rate| rate >= IDLE * usual).collect();
+    // Load that goes down at the end takes with it what it kept: that is no rest.
+    let over = rates.iter().rev().take_while(|&&rate| rate < OVER * usual);
+    let over = over.count();
+    busy[n - over..].fill(false);
+    busy.contains(&false).then_some(busy)
+}
+
+/// The rate of work about each reading, over stretches that hold enough operations.
+fn rates_of(time_s: &[f64], total: &[f64]) -> Option<Vec<f64>> {
+    let n = time_s.len();
+    let done = total[n - 1] - total[0];
+    if done <= 0.0 {
+        return None;
+    }
+    let stretches = ((done / OPERATIONS) as usize).clamp(1, STRETCHES);
+    let reach = (n / stretches / 2).max(1);
+    Some(
+        (0..n)
+            .map(|i| {
+                let (from, to) = (i.saturating_sub(reach), (i + reach).min(n - 1));
+                let seconds = time_s[to] - time_s[from];
+                match seconds > 0.0 {
+                    true => ((total[to] - total[from]) / seconds).max(0.0),
+                    false => 0.0,
+                }
+            })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_busy;
+
+    #[test]
+    fn readings_without_work_are_told_from_those_with_it() {
+        let time_s: Vec<f64> = (0..100).map(f64::from).collect();
+        let total: Vec<f64> = time_s.iter().map(|t| 100.0 * t.min(59.0)).collect();
+        let busy = find_busy(&time_s, &total, true).expect("idle at the end");
+        assert!(busy[..58].iter().all(|&busy| busy));
+        assert!(busy[62..].iter().all(|&busy| !busy));
+    }
+
+    #[test]
+    fn a_program_that_always_works_is_never_idle() {
+        let time_s: Vec<f64> = (0..100).map(f64::from).collect();
+        let total: Vec<f64> = time_s.iter().map(|t| 100.0 * t).collect();
+        assert_eq!(find_busy(&time_s, &total, true), None);
+        assert_eq!(find_busy(&time_s, &[0.0; 100], true), None);
+    }
+
+    #[test]
+    fn load_that_is_switched_off_is_idle() {
+        let time_s: Vec<f64> = (0..100).map(f64::from).collect();
+        let load: Vec<f64> = (0..100).map(|i| f64::from((i / 20) % 2)).collect();
+        let busy = find_busy(&time_s, &load, false).expect("idle at times");
+        assert!(!busy[0] && busy[20] && !busy[40] && busy[99]);
+    }
+}
