@@ -72,6 +72,20 @@ pub(crate) mod restarts {
     /// Share of the run from which on short lives that agree speak for it.
     pub(crate) const MOST_OF_TIME: f64 = 0.5;
 
+    /// From this number of falls on, teeth are teeth.
+    pub(crate) const FEW_FALLS: usize = 8;
+
+    /// A fall leads back to where the series began if it ends within this share of its depth
+    /// from there.
+    pub(crate) const AT_START: f64 = 0.15;
+
+    /// A distance between readings of so many times the usual one is a gap.
+    pub(crate) const PAUSE: f64 = 2.5;
+
+    /// A rise that makes so much more of itself in its first twentieth than a straight one
+    /// begins with a program's start.
+    pub(crate) const START_UP: f64 = 0.06;
+
     /// A rise of more than this share of the range of a life is a tooth rather than what
     /// follows a warm-up, if it is less than so many times what a fall took back before.
     pub(crate) const TOOTH_OF_RANGE: f64 = 0.5;
@@ -207,8 +221,8 @@ pub(crate) mod settled {
 /// Growth that slows down.
 pub(crate) mod slowing {
     /// A curve that keeps more than this share of its mean pace at the end of the run has not
-    /// slowed down to speak of: an exponential whose time constant is three runs long.
-    pub(crate) const PACE_KEPT: f64 = 0.85;
+    /// slowed down to speak of: an exponential whose time constant is six runs long.
+    pub(crate) const PACE_KEPT: f64 = 0.92;
 
     /// Points the curves are compared on.
     pub(crate) const POINTS: usize = 200;
@@ -230,6 +244,15 @@ pub(crate) mod segment {
 
     /// A warm-up shorter than this share of the run is over at once.
     pub(crate) const AT_ONCE: f64 = 0.05;
+
+    /// A settled part shorter than this share of the growth ahead of it may be the end of a load.
+    pub(crate) const LATE: f64 = 0.4;
+
+    /// Share of what lies ahead of the settled part that is looked at: its end may be the bend.
+    pub(crate) const AHEAD: f64 = 0.8;
+
+    /// A rise that has made less than this share of itself half-way is no warm-up.
+    pub(crate) const HALF_WAY: f64 = 0.65;
 
     /// Where the last step lies in this share of the run, what came before it is left out.
     pub(crate) const EARLY_STEPS: f64 = 0.5;
@@ -318,7 +341,7 @@ pub(crate) mod work {
     pub(crate) const IDLE: f64 = 0.2;
 
     /// Below this share of the usual rate the load is over, where it stays so until the end.
-    pub(crate) const OVER: f64 = 0.5;
+    pub(crate) const OVER: f64 = 0.8;
 
     /// The usual rate is this quantile of all.
     pub(crate) const USUAL: f64 = 0.75;

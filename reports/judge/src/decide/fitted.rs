@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, Side, budget_on_axis, ruling_of, shape_of, side_of};
 use crate::decide::rules::{
-    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, Ruling, SLOWING, STANDSTILL, TOO_WIDE, UNSETTLED,
-    WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE, ruled,
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, Ruling, SETTLED_LATE, SLOWING, STANDSTILL,
+    TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE, ruled,
 };
 use crate::decide::windows;
 use crate::fit::line::{Line, fit_line};
@@ -14,7 +14,7 @@ use crate::fit::model::Regressors;
 use crate::fit::settled::{Settled, find_later, find_settled};
 use crate::fit::slowing::{Comparison, compare_with_slowing};
 use crate::judgement::{Shape, Verdict};
-use crate::policy::segment::{AT_ONCE, EARLY_STEPS, LINE_MARGIN};
+use crate::policy::segment::{AHEAD, AT_ONCE, EARLY_STEPS, HALF_WAY, LATE, LINE_MARGIN};
 use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
@@ -38,11 +38,12 @@ struct Fitted<'a> {
 }
 
 /// The rules that are asked of a fit.
-fn rules<'a>() -> [Asked<Fitted<'a>>; 10] {
+fn rules<'a>() -> [Asked<Fitted<'a>>; 11] {
     [
         (WINDOWS_DISAGREE, windows_disagree),
         (WITHIN_BEFORE, within_before),
         (SLOWING, slowing),
+        (SETTLED_LATE, settled_late),
         (WINDOWS_AGREE, windows_agree),
         (FALLING, falling),
         (STANDSTILL, standstill),
@@ -226,6 +227,32 @@ fn slowing(fit: &Fitted<'_>) -> Option<Ruling> {
         !lasts && !is_clear(comparison) && !fit.comparison(early).is_some_and(is_clear)
     };
     fades.then(|| Ruling::open(Why::Decelerating).shaped(Shape::Decelerating))
+}
+
+/// "At the end" is not "settled": growth that lasted for long and then stopped may have stopped
+/// with the load.
+fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
+    let (track, start) = (fit.track, fit.settled.start);
+    if fit.side() != Some(Side::Below) || start == 0 {
+        return None;
+    }
+    let ahead = track.x[start] - track.x[0];
+    if fit.part.span() >= LATE * ahead {
+        return None;
+    }
+    let end = track.x.partition_point(|&x| x - track.x[0] < AHEAD * ahead);
+    let before = track.slice(0..end);
+    let line = fit_line(&before, &Regressors::default(), fit.grain())?;
+    let fifth = before.len() / 5;
+    let level = |from: usize| median(&before.y[from..from + fifth.max(1)]).unwrap_or(0.0);
+    let (first, middle, last) = (
+        level(0),
+        level(2 * fifth),
+        level(before.len() - fifth.max(1)),
+    );
+    let is_warm_up = middle - first > HALF_WAY * (last - first);
+    let grew = side_of(&line, fit.budget, fit.case.confidence) == Side::Above && !is_warm_up;
+    grew.then(|| Ruling::open(Why::SettledLate))
 }
 
 fn windows_agree(fit: &Fitted<'_>) -> Option<Ruling> {

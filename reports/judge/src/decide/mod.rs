@@ -14,9 +14,12 @@ use crate::amount::plural;
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
-use crate::decide::restarted::judge_restarted;
-use crate::decide::rules::{Asked, BELOW_GRAIN, NO_WORK, Ruling, TOO_FEW_READINGS, first_to_speak};
+use crate::decide::restarted::{judge_known_lives, judge_restarted};
+use crate::decide::rules::{
+    Asked, BELOW_GRAIN, NO_WORK, RESTARTS_OR_TEETH, Ruling, TOO_FEW_READINGS, first_to_speak,
+};
 use crate::decide::sawtooth_floor::judge_sawtooth;
+use crate::decide::segment::judge_segment;
 use crate::explanation::{Explanation, Note};
 use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
@@ -27,7 +30,9 @@ use crate::prepare::{Prepared, prepare};
 use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::shape::cycle::find_cycle;
-use crate::shape::sawtooth::find_sawtooth;
+use crate::shape::restarts::{DoubtfulFalls, doubtful_falls};
+use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
+use crate::track::Track;
 
 /// Judges one series.
 ///
@@ -90,21 +95,73 @@ pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
 
 /// Judges a series by what it looks like as a whole.
 fn judge_shape(case: &Case<'_>) -> Finding {
-    let track = &case.prepared.fine;
-    if let Some(sawtooth) = find_sawtooth(track) {
-        case.note_shape("sawtooth", || format!("{} floors", sawtooth.floor.len()));
-        let finding = judge_sawtooth(case, &sawtooth);
-        if !matches!(finding.why, Why::FewTeeth { .. }) {
-            return finding;
-        }
-        // What looks like few teeth may be a cycle, or small dips in a rise.
-        let is_cycle = || find_cycle(track, &Regressors::default(), case.prepared.day()).is_some();
-        let small = sawtooth.height < SMALL_TEETH * (track.y[track.len() - 1] - track.y[0]).abs();
-        if !small && !is_cycle() {
-            return finding;
-        }
+    let prepared = case.prepared;
+    let track = &prepared.fine;
+    if !prepared.known_restarts.is_empty() {
+        return judge_known_lives(case);
     }
-    judge_restarted(case)
+    let Some(sawtooth) = find_sawtooth(track) else {
+        return judge_restarted(case);
+    };
+    case.note_shape("sawtooth", || format!("{} floors", sawtooth.floor.len()));
+    // Small dips in a rise are no restarts.
+    let doubtful = match is_small(track, &sawtooth) {
+        true => None,
+        false => doubtful_falls(track, &sawtooth.falls),
+    };
+    let finding = judge_teeth(case, track, &sawtooth, || judge_restarted(case));
+    let teeth = Teeth {
+        finding: &finding,
+        doubtful,
+    };
+    match first_to_speak(case, &teeth, &[(RESTARTS_OR_TEETH, restarts_or_teeth)]) {
+        Some(ruling) => finding.with(ruling),
+        None => finding,
+    }
+}
+
+/// Judges one life of a program that is known to have been restarted.
+fn judge_known_life(case: &Case<'_>, track: &Track) -> Finding {
+    match find_sawtooth(track) {
+        Some(sawtooth) => judge_teeth(case, track, &sawtooth, || judge_segment(case, track)),
+        None => judge_segment(case, track),
+    }
+}
+
+/// Judges a sawtooth, or `otherwise` what looks like few teeth and may be a cycle, or small dips
+/// in a rise.
+fn judge_teeth(
+    case: &Case<'_>,
+    track: &Track,
+    sawtooth: &Sawtooth,
+    otherwise: impl Fn() -> Finding,
+) -> Finding {
+    let finding = judge_sawtooth(case, track, sawtooth);
+    if !matches!(finding.why, Why::FewTeeth { .. }) {
+        return finding;
+    }
+    let is_cycle = || find_cycle(track, &Regressors::default(), case.prepared.day()).is_some();
+    match is_small(track, sawtooth) || is_cycle() {
+        true => otherwise(),
+        false => finding,
+    }
+}
+
+/// Whether the teeth are small beside the rise over the whole series.
+fn is_small(track: &Track, sawtooth: &Sawtooth) -> bool {
+    sawtooth.height < SMALL_TEETH * (track.y[track.len() - 1] - track.y[0]).abs()
+}
+
+/// What the teeth of a sawtooth say, and whether they are teeth.
+struct Teeth<'a> {
+    finding: &'a Finding,
+    doubtful: Option<DoubtfulFalls>,
+}
+
+fn restarts_or_teeth(teeth: &Teeth<'_>) -> Option<Ruling> {
+    let falls = teeth.doubtful?.falls;
+    (teeth.finding.verdict != Verdict::Inconclusive)
+        .then(|| Ruling::open(Why::RestartsOrTeeth { falls }))
 }
 
 /// A finding on the whole series.
@@ -135,9 +192,10 @@ fn note_prepared(case: &Case<'_>) {
     let prepared = case.prepared;
     case.note(|| Note::Prepared {
         what: format!(
-            "{} used over {:.4} s, {} looked at; the values come in grains of {}; confidence {}",
+            "{} used over {:.4} s, {} without work left out, {} looked at; the values come in grains of {}; confidence {}",
             plural(prepared.points as u64, "reading"),
             prepared.duration_s,
+            prepared.idle,
             prepared.fine.len(),
             prepared.grain,
             case.confidence

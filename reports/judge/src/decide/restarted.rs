@@ -3,6 +3,7 @@
 use crate::amount::plural;
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, Side, ruling_of, shape_of, side_of};
+use crate::decide::judge_known_life;
 use crate::decide::rules::{
     Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, Ruling, SHORT_LIVES, STANDSTILL,
     ruled,
@@ -49,11 +50,28 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
             plural(cuts.len() as u64, "deep fall")
         )
     });
-    judge_lives(case, &track, &cuts)
+    judge_lives(case, &track, &cuts, false)
 }
 
-/// Judges what lies between `cuts`, each for itself, and all together.
-fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize]) -> Finding {
+/// Judges the lives of a program that is known to have been restarted.
+pub(crate) fn judge_known_lives(case: &Case<'_>) -> Finding {
+    let prepared = case.prepared;
+    let track = &prepared.fine;
+    let mut cuts: Vec<usize> = prepared
+        .known_restarts
+        .iter()
+        .map(|&place| track.x.partition_point(|&x| x < place))
+        .filter(|&cut| cut > 0 && cut < track.len())
+        .collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    case.note_shape("restarts", || format!("{} on record", cuts.len()));
+    judge_lives(case, track, &cuts, true)
+}
+
+/// Judges what lies between `cuts`, each for itself, and all together. Where these are on
+/// record, a life is no tooth, and as many as there are speak together.
+fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize], are_known: bool) -> Finding {
     let mut edges = vec![0];
     edges.extend(cuts);
     edges.push(track.len());
@@ -61,7 +79,13 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize]) -> Finding {
     let mut lives: Vec<Finding> = edges
         .windows(2)
         .filter(|edge| edge[1] - edge[0] >= FEWEST_READINGS)
-        .map(|edge| judge_life(case, &track.slice(edge[0]..edge[1]), deepest))
+        .map(|edge| {
+            let part = track.slice(edge[0]..edge[1]);
+            match are_known {
+                true => judge_known_life(case, &part),
+                false => judge_life(case, &part, deepest),
+            }
+        })
         .collect();
     lives.sort_by(|a, b| b.length().total_cmp(&a.length()));
     let total: f64 = lives.iter().map(Finding::length).sum();
@@ -83,6 +107,7 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize]) -> Finding {
         speaking: &speaking,
         total,
         pooled,
+        are_known,
     };
     ruled(case, speaking.clone(), &evidence, &rules())
 }
@@ -96,6 +121,8 @@ struct Lives<'a> {
     speaking: &'a Finding,
     total: f64,
     pooled: Option<Line>,
+    /// Whether the restarts between them are on record.
+    are_known: bool,
 }
 
 /// The rules that are asked of several lives.
@@ -184,7 +211,7 @@ fn lives_together(lives: &Lives<'_>) -> Option<Ruling> {
     let side = side_of(&line, lives.speaking.budget, lives.case.confidence);
     match side {
         // What is left of many warm-ups, or of the bends of many teeth, adds up as a leak does.
-        Side::Above if lives.lives.len() > SOME_FALLS => None,
+        Side::Above if lives.lives.len() > SOME_FALLS && !lives.are_known => None,
         Side::Below => Some(ruling_of(side).with_line(line)),
         _ => {
             let shape = shape_of(&line);

@@ -42,9 +42,8 @@ fn rules<'a>() -> [Asked<Floors<'a>>; 6] {
 }
 
 /// Judges a sawtooth on the lowest points of its teeth.
-pub(crate) fn judge_sawtooth(case: &Case<'_>, sawtooth: &Sawtooth) -> Finding {
+pub(crate) fn judge_sawtooth(case: &Case<'_>, track: &Track, sawtooth: &Sawtooth) -> Finding {
     let prepared = case.prepared;
-    let track = &prepared.fine;
     let floor = &sawtooth.floor;
     let level = prepared.base + median(&floor.y).unwrap_or(0.0);
     let budget = budget_on_axis(prepared, case.options, level);

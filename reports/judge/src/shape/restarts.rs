@@ -1,6 +1,6 @@
 //! Where a program was restarted while it was recorded.
 
-use crate::policy::restarts::{LOW, MOST_RESTARTS, TO_BASE};
+use crate::policy::restarts::{AT_START, FEW_FALLS, LOW, MOST_RESTARTS, PAUSE, START_UP, TO_BASE};
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::track::{Track, spacing};
 
@@ -118,4 +118,60 @@ fn usual_range(values: &[f64]) -> Option<(f64, f64)> {
 
 fn changes_of(track: &Track) -> Vec<f64> {
     track.y.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// Falls that may be restarts of a program that leaks, as well as teeth of one that does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DoubtfulFalls {
+    /// How many falls there are.
+    pub falls: usize,
+}
+
+/// Whether `falls` (first and last point of each) may be restarts as well as teeth: they are few
+/// and lead back to where the series began, or are followed by the leap of a program that starts
+/// up, or most of them come with a gap, as while a program is down.
+///
+/// What rises between them makes most of the climb again; where it is a warm-up, the falls are
+/// restarts and each life can be judged for itself.
+pub(crate) fn doubtful_falls(track: &Track, falls: &[(usize, usize)]) -> Option<DoubtfulFalls> {
+    let spacing = spacing(&track.x);
+    let depths: Vec<f64> = falls
+        .iter()
+        .map(|&(a, b)| track.y[a] - track.y[b])
+        .collect();
+    let depth = median(&depths).filter(|&depth| depth > 0.0)?;
+    let troughs: Vec<f64> = falls.iter().map(|&(_, b)| track.y[b]).collect();
+    let floor = median(&troughs)?;
+    let few_points = track.len().min(3);
+    let start = median(&track.y[..few_points])?;
+    let is_few = falls.len() < FEW_FALLS;
+    let back = |&trough: &f64| (trough - start).abs() < AT_START * depth;
+    // A floor that rises leads further and further from there.
+    let to_start = troughs.last().is_some_and(back) && back(&floor);
+    let with_gap = falls
+        .iter()
+        .filter(|&&(a, b)| (a + 1..=b).any(|i| spacing[i] > PAUSE))
+        .count();
+    let rises: Vec<(usize, usize)> = falls
+        .windows(2)
+        .map(|pair| (pair[0].1, pair[1].0))
+        .collect();
+    let starts_up = is_few && leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
+    let doubtful = (is_few && to_start) || starts_up || 2 * with_gap > falls.len();
+    doubtful.then_some(DoubtfulFalls { falls: falls.len() })
+}
+
+/// How much more of a usual rise is made in its first twentieth than of a straight one, in
+/// shares of the rise.
+fn leap_at_start(track: &Track, rises: &[(usize, usize)]) -> Option<f64> {
+    let leaps: Vec<f64> = rises
+        .iter()
+        .filter(|&&(from, to)| to >= from + 40)
+        .map(|&(from, to)| {
+            let soon = from + (to - from) / 20;
+            let climb = (track.y[to] - track.y[from]).max(f64::MIN_POSITIVE);
+            (track.y[soon] - track.y[from]) / climb - 0.05
+        })
+        .collect();
+    median(&leaps)
 }

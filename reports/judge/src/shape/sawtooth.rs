@@ -21,6 +21,8 @@ pub(crate) struct Sawtooth {
     pub period_spread: f64,
     /// Points from the floor to the top of a usual tooth.
     pub points_per_rise: f64,
+    /// First and last point of each fall.
+    pub falls: Vec<(usize, usize)>,
 }
 
 /// Finds a sawtooth in `track`: at least two falls, each much faster than the rises.
@@ -38,11 +40,13 @@ pub(crate) fn find_sawtooth(track: &Track) -> Option<Sawtooth> {
     let mut turns = turning_points(&detrended, TOOTH * range);
     turns.extend(last_floor(&detrended, &turns, TOOTH * range));
     let (mut falls, mut rises) = (Vec::new(), Vec::new());
+    let mut fall_points = Vec::new();
     let (mut heights, mut troughs, mut rise_points) = (Vec::new(), Vec::new(), Vec::new());
     for pair in turns.windows(2) {
         let length = (pair[1].index - pair[0].index) as f64;
         if pair[0].peak {
             falls.push(length);
+            fall_points.push((pair[0].index, pair[1].index));
             heights.push(track.y[pair[0].index] - track.y[pair[1].index]);
         } else {
             rises.push(length);
@@ -89,6 +93,7 @@ pub(crate) fn find_sawtooth(track: &Track) -> Option<Sawtooth> {
         period_spread,
         noise: noise_of(track),
         points_per_rise: rise,
+        falls: fall_points,
     })
 }
 

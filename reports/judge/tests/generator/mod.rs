@@ -67,6 +67,8 @@ pub struct Labelled {
     pub truth: Truth,
     pub easy: bool,
     pub budget: Budget,
+    /// The step that the metric is known to move in; 0 where it is not.
+    pub grain: f64,
     /// Sustained growth in the unit of the budget, where there is one number for it.
     pub slope: Option<f64>,
     /// Whether memory follows a load that the series does not tell of.
@@ -86,6 +88,7 @@ impl Labelled {
     pub fn options(&self) -> JudgeOptions {
         JudgeOptions {
             budget: self.budget,
+            grain: self.grain,
             ..JudgeOptions::default()
         }
     }

@@ -381,6 +381,7 @@ fn resident_steps(random: &mut Rng) -> Labelled {
         time_s,
         truth: if leaking { Truth::Leak } else { Truth::NoLeak },
         easy: distance >= 8.0 && count >= 60,
+        grain: RESIDENT_STEP,
         budget: Budget::BytesPerHour(budget),
         slope: Some(steps * RESIDENT_STEP / hours),
         ..Labelled::default()
