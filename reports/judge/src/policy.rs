@@ -301,6 +301,10 @@ pub(crate) mod staircase {
     /// containers grow by a factor of two at most, and sizes are known to within the noise.
     pub(crate) const PREDECESSOR: f64 = 0.35;
 
+    /// The least factor from one step of a container to the next: they grow by 1.25 at least,
+    /// and sizes are known to within the noise.
+    pub(crate) const GROWING: f64 = 1.15;
+
     /// Fewer steps than this may be chance: the interval of their growth then holds none.
     pub(crate) const FEW_STEPS: usize = 4;
 

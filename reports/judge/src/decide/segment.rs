@@ -139,7 +139,7 @@ fn grows_in_steps(segment: &Segment<'_>) -> Option<Ruling> {
     let staircase = segment.going_on()?;
     let steps = staircase.steps;
     let line = segment.line_in_steps(staircase)?;
-    let leaks = steps >= FEW
+    let leaks = (steps > FEW || steps == FEW && staircase.is_growing)
         && side_of(&line, segment.finding.budget, segment.confidence) == Side::Above
         && staircase.tail < NOT_YET_DUE * staircase.asked
         && staircase.last_size / staircase.asked > STILL_AS_FAST * staircase.rate;

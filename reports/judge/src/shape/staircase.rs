@@ -8,7 +8,8 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::staircase::{
-    CHAIN, FEW_STEPS, HEAD_RISE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE, PREDECESSOR, TREND_POINTS,
+    CHAIN, FEW_STEPS, GROWING, HEAD_RISE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE, PREDECESSOR,
+    TREND_POINTS,
 };
 use crate::shape::steps::without_edges;
 use crate::stats::quantile::median;
@@ -19,6 +20,8 @@ use crate::track::{Track, coarse};
 pub(crate) struct Staircase {
     /// Steps that belong together.
     pub steps: usize,
+    /// Whether each step is larger than the one before, as those of a container are.
+    pub is_growing: bool,
     /// Slope between the steps.
     pub between: f64,
     /// Growth that the steps carry, per unit of the axis.
@@ -117,6 +120,7 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
             };
             Staircase {
                 steps,
+                is_growing: chain.windows(2).all(|pair| pair[1].1 > GROWING * pair[0].1),
                 between: model.slope,
                 rate,
                 half_width: half_width.max(2.0 * measured),
@@ -191,6 +195,7 @@ impl Model {
         let rate = (size / tail.max(head)).max(0.0);
         Staircase {
             steps: 1,
+            is_growing: false,
             between: self.slope,
             rate: 0.5 * rate,
             half_width: 0.5 * rate,

@@ -78,6 +78,6 @@ mod tests {
         let time_s: Vec<f64> = (0..100).map(f64::from).collect();
         let load: Vec<f64> = (0..100).map(|i| f64::from((i / 20) % 2)).collect();
         let busy = find_busy(&time_s, &load, false).expect("idle at times");
-        assert!(!busy[0] && busy[20] && !busy[40] && busy[99]);
+        assert!(!busy[0] && busy[20] && !busy[40] && busy[60] && !busy[99]);
     }
 }
