@@ -1,11 +1,12 @@
 //! What will run: a cell for each variant and repetition.
 
-use super::{CellSettings, RunSettings, Selected, find_program};
+use super::{CellSettings, CommandLine, RunSettings, Selected, find_program};
 use crate::config::{OwnScenario, OwnVariant, Value};
 use crate::exit::usage;
 use crate::heap;
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
+use crate::supervisor::load::{Beside, Surroundings};
 use crate::text::nearest;
 use crate::words::say;
 use leaklab_judge::Budget;
@@ -213,6 +214,22 @@ impl OneCell<'_> {
             ..self.child(&own, interval_for(own.interval, length))?
         };
         let mut cell = self.setup(&own, plan, child, schedule);
+        let flags = &self.settings.flags;
+        for (is_set, flag) in [
+            (flags.ready.is_some(), "--ready"),
+            (!flags.loads.is_empty(), "--load"),
+            (!flags.setup.is_empty(), "--setup"),
+            (!flags.teardown.is_empty(), "--teardown"),
+        ] {
+            if is_set {
+                return Err(usage(format!(
+                    "`{flag}` is for programs; `{}` brings its own load",
+                    description.name
+                )));
+            }
+        }
+        // A profile's are for programs.
+        cell.beside = Beside::default();
         cell.gauges = description.gauges.iter().map(|g| (*g).to_owned()).collect();
         cell.ready_timeout = Some(own.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT));
         Ok(cell)
@@ -253,7 +270,8 @@ impl OneCell<'_> {
         };
         let used = |name: &str| {
             let placeholder = format!("{{{name}}}");
-            let mut texts = variant.command.iter().chain(&own.environment);
+            let loads = own.loads.iter().flat_map(|line| &line.0);
+            let mut texts = variant.command.iter().chain(&own.environment).chain(loads);
             texts.any(|text| text.contains(&placeholder))
         };
         for (given, name) in [
@@ -270,7 +288,18 @@ impl OneCell<'_> {
             .map(|word| words.fill(word))
             .collect::<Result<Vec<String>, String>>()
             .map_err(refused)?;
+        let fill = |line: &CommandLine| -> Result<CommandLine, String> {
+            let filled = line.0.iter().map(|word| words.fill(word));
+            filled.collect::<Result<_, _>>().map(CommandLine)
+        };
+        let fill_all = |lines: &[CommandLine]| -> anyhow::Result<Vec<CommandLine>> {
+            let filled = lines.iter().map(fill).collect::<Result<_, _>>();
+            filled.map_err(refused)
+        };
         let own = CellSettings {
+            loads: fill_all(&own.loads)?,
+            setup: fill_all(&own.setup)?,
+            teardown: fill_all(&own.teardown)?,
             environment: (own.environment.iter())
                 .map(|pair| words.fill(pair))
                 .collect::<Result<_, _>>()
@@ -362,6 +391,14 @@ impl OneCell<'_> {
             true => std::path::absolute(&found).unwrap_or(found).into(),
             false => program.clone(),
         };
+        // A set-up command may bring the tools that are named here.
+        let loads = own.loads.iter().filter(|_| own.setup.is_empty());
+        for (what, line) in
+            (loads.map(|line| ("load", line))).chain(own.setup.first().map(|line| ("set-up", line)))
+        {
+            find_program(line.0[0].as_ref(), own.cwd.as_deref())
+                .map_err(|message| usage(format!("{what}: {message}")))?;
+        }
         let schedule = Schedule {
             warmup: own.warmup.unwrap_or_default(),
             load: Some(load),
@@ -465,10 +502,22 @@ impl OneCell<'_> {
         CellSetup {
             folder: self.run_folder.join(&plan.folder),
             plan,
-            child,
             gauges: own.gauges.clone(),
             schedule,
-            ready_timeout: own.ready_timeout,
+            ready_timeout: own
+                .ready_timeout
+                .or(own.ready.as_ref().map(|_| DEFAULT_READY_TIMEOUT)),
+            beside: Beside {
+                ready: own.ready.clone(),
+                loads: own.loads.iter().map(|line| line.0.clone()).collect(),
+                setup: own.setup.iter().map(|line| line.0.clone()).collect(),
+                teardown: own.teardown.iter().map(|line| line.0.clone()).collect(),
+                surroundings: Surroundings {
+                    environment: child.environment.clone(),
+                    folder: child.folder.clone(),
+                },
+            },
+            child,
             grace: own.grace.unwrap_or(DEFAULT_GRACE),
             memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
         }

@@ -23,4 +23,4 @@ pub use program::find_program;
 pub use selectors::{
     AnyScenario, Selected, all_scenarios, everything, find_scenario, select, tour,
 };
-pub use settings::{CellSettings, RunSettings, parse_expected};
+pub use settings::{CellSettings, CommandLine, RunSettings, parse_expected};

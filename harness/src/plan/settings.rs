@@ -5,6 +5,7 @@ use crate::commands::arguments::{
 };
 use crate::config::keys::{Keys, Problem};
 use crate::heap::HeapSource;
+use crate::supervisor::ready::Ready;
 use crate::time::parse_duration;
 use leaklab_judge::Budget;
 use leaklab_scenarios::Expected;
@@ -60,6 +61,18 @@ pub struct CellSettings {
     /// Soft limit of open descriptors for each cell, 16 or more.
     #[arg(long, value_parser = parse_descriptors, env = "LEAKLAB_DESCRIPTOR_LIMIT", help_heading = SURROUNDINGS, hide_short_help = true)]
     pub descriptor_limit: Option<u64>,
+    /// What says that a program is ready: http://…, tcp:PORT, file:PATH, line:REGEX or a time.
+    #[arg(long, value_name = "WHAT", help_heading = PROGRAM)]
+    pub ready: Option<Ready>,
+    /// A command that puts the program under load, from ready to the end of the load; repeatable.
+    #[arg(long = "load", value_name = "COMMAND", value_parser = parse_command, help_heading = PROGRAM)]
+    pub loads: Vec<CommandLine>,
+    /// A command that must succeed before the program is started; repeatable.
+    #[arg(long = "setup", value_name = "COMMAND", value_parser = parse_command, help_heading = PROGRAM, hide_short_help = true)]
+    pub setup: Vec<CommandLine>,
+    /// A command that is run when the program has ended; repeatable.
+    #[arg(long = "teardown", value_name = "COMMAND", value_parser = parse_command, help_heading = PROGRAM, hide_short_help = true)]
+    pub teardown: Vec<CommandLine>,
     /// A variable for the cells: NAME=VALUE, or NAME to pass it on.
     #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = SURROUNDINGS)]
     pub environment: Vec<String>,
@@ -81,7 +94,26 @@ pub struct CellSettings {
     pub heap: Option<HeapSource>,
 }
 
+/// A command with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine(pub Vec<String>);
+
+/// Splits a command as a shell splits its words; nothing is expanded.
+fn parse_command(text: &str) -> Result<CommandLine, String> {
+    match crate::text::shell_words(text) {
+        Some(words) if !words.is_empty() => Ok(CommandLine(words)),
+        _ => Err(format!(
+            "`{text}` is no command: is a quote not closed? (a shell is `sh -c '…'`)"
+        )),
+    }
+}
+
+fn parse_ready(text: &str) -> Result<Ready, String> {
+    text.parse()
+}
+
 /// Headings of the help.
+const PROGRAM: &str = "A program of your own";
 const TIMES: &str = "Times";
 const WORK: &str = "Work";
 const JUDGING: &str = "Judging";
@@ -119,6 +151,10 @@ impl CellSettings {
             expected: self.expected.or(next.expected),
             memory_limit: self.memory_limit.or(next.memory_limit),
             descriptor_limit: self.descriptor_limit.or(next.descriptor_limit),
+            ready: self.ready.clone().or(next.ready),
+            loads: first_filled(&self.loads, next.loads),
+            setup: first_filled(&self.setup, next.setup),
+            teardown: first_filled(&self.teardown, next.teardown),
             environment: joined(next.environment, &self.environment),
             env_clear: self.env_clear || next.env_clear,
             cwd: self.cwd.clone().or(next.cwd),
@@ -157,6 +193,10 @@ impl CellSettings {
             expected: None,
             memory_limit: keys.parsed("memory-limit", parse_size)?,
             descriptor_limit: keys.parsed("descriptor-limit", parse_descriptors)?,
+            ready: keys.parsed("ready", parse_ready)?,
+            loads: commands(keys, "load")?,
+            setup: commands(keys, "setup")?,
+            teardown: commands(keys, "teardown")?,
             environment: pairs(keys.texts("environment")?),
             env_clear: keys.parsed("env-clear", parse_truth)?.unwrap_or(false),
             cwd: keys.text("cwd")?.map(PathBuf::from),
@@ -164,6 +204,21 @@ impl CellSettings {
             gauges: keys.list("gauges")?.unwrap_or_default(),
             heap: keys.parsed("heap", str::parse)?,
         })
+    }
+}
+
+/// Command lines, each split as behind the flag.
+fn commands(keys: &mut Keys<'_>, key: &'static str) -> Result<Vec<CommandLine>, Problem> {
+    let lines = keys.list(key)?.unwrap_or_default();
+    let parsed: Result<Vec<CommandLine>, String> =
+        lines.iter().map(|line| parse_command(line)).collect();
+    parsed.map_err(|message| keys.lacks(&format!("`{key}`: {message}")))
+}
+
+fn first_filled<T: Clone>(own: &[T], next: Vec<T>) -> Vec<T> {
+    match own.is_empty() {
+        true => next,
+        false => own.to_vec(),
     }
 }
 

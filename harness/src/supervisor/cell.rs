@@ -1,11 +1,14 @@
 //! The loop of one cell: from the start of its child to its last row.
 
+mod beside;
+
 use super::child::{ChildPipes, ChildPlan, RunningChild};
 use super::clock::ClaimedClock;
 use super::guard::Guard;
+use super::load::Beside;
 use super::outcome_text::Ended;
 use super::protocol::Message;
-use super::readers::{Fed, await_end, read_pipe, read_stderr, read_stdout};
+use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_stdout};
 use super::signals;
 use super::ticks::{Gap, Ticks};
 use super::watchdog::Watchdog;
@@ -13,6 +16,7 @@ use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
 use crate::procfs::{MachineTimes, OutsideFigures};
 use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
+use beside::BesideState;
 use leaklab_run::{CellPlan, CellStatus, EventKind, Heap, Outcome, Phase, Sample};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -63,6 +67,8 @@ pub struct CellSetup {
     pub grace: Duration,
     /// Resident bytes of the tree at which it is ended.
     pub memory_limit_bytes: Option<u64>,
+    /// What stands beside the program.
+    pub beside: Beside,
 }
 
 /// Lengths of the phases of a cell.
@@ -125,6 +131,10 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
             return status;
         }
     };
+    if beside::set_up(setup, &mut recorder).is_err() {
+        beside::tear_down(setup, &mut recorder);
+        return finish(recorder, setup, observer);
+    }
     let token = format!(
         "{}-{}",
         guard.token(),
@@ -134,6 +144,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         Ok(started) => started,
         Err(error) => {
             not_started(&mut recorder.status, setup, &error);
+            beside::tear_down(setup, &mut recorder);
             return finish(recorder, setup, observer);
         }
     };
@@ -143,7 +154,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
     let started = tell_guard(&mut child, guard, &mut Vec::new())
-        .and_then(|()| start_threads(&recorder, pid, pipes, &lines_lost, to.clone()));
+        .and_then(|()| start_threads(&recorder, setup, pid, pipes, &lines_lost, to.clone()));
     if let Err(error) = started {
         child.end_all();
         recorder.status.outcome = Some(Outcome::HarnessFailed);
@@ -151,16 +162,19 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         recorder.status.hint = "raise the limits of processes, threads and open files \
              (`ulimit -u`, `ulimit -n`, the pids limit of a container), or lower --jobs"
             .to_owned();
+        beside::tear_down(setup, &mut recorder);
         return finish(recorder, setup, observer);
     }
-    let watched = signals::watch_group(pid, to);
+    let watched = signals::watch_group(pid, to.clone());
     let mut cell = CellLoop::new(setup, recorder, child, guard, observer);
+    cell.await_ready(to);
     let exit = cell.run(&fed);
     drop(watched);
     cell.end_tree();
     cell.take_last_words(&fed);
     cell.recorder.measurement.lines_lost = lines_lost.load(Ordering::Relaxed);
     cell.conclude(exit);
+    beside::tear_down(setup, &mut cell.recorder);
     finish(cell.recorder, setup, observer)
 }
 
@@ -183,6 +197,7 @@ fn not_started(status: &mut CellStatus, setup: &CellSetup, error: &std::io::Erro
 /// Starts the threads that read what the child writes and wait for its end.
 fn start_threads(
     recorder: &Recorder,
+    setup: &CellSetup,
     pid: u32,
     pipes: ChildPipes,
     lines_lost: &Arc<AtomicU64>,
@@ -193,8 +208,10 @@ fn start_threads(
         recorder.create_log("stderr.log"),
     );
     if let (Ok(stdout_log), Ok(stderr_log)) = logs {
-        read_stdout(pipes.stdout, stdout_log, Arc::clone(lines_lost), to.clone())?;
-        read_stderr(pipes.stderr, stderr_log, Arc::clone(lines_lost))?;
+        let by = || ReadyLine::new(setup.beside.ready.as_ref(), &to);
+        let lost = || Arc::clone(lines_lost);
+        read_stdout(pipes.stdout, stdout_log, lost(), by(), to.clone())?;
+        read_stderr(pipes.stderr, stderr_log, lost(), by())?;
     }
     read_pipe(pipes.protocol, to.clone())?;
     await_end(pid, to)?;
@@ -269,6 +286,7 @@ struct CellLoop<'a> {
     last_cpu_ms: u64,
     /// Processes that lived on when the child ended by itself.
     left: Vec<(u32, String)>,
+    beside: BesideState,
 }
 
 impl<'a> CellLoop<'a> {
@@ -311,6 +329,7 @@ impl<'a> CellLoop<'a> {
             harness_cpu_us: process_cpu_us(),
             last_cpu_ms: 0,
             left: Vec::new(),
+            beside: BesideState::default(),
         }
     }
 
@@ -319,12 +338,6 @@ impl<'a> CellLoop<'a> {
         let _ = self.observer.observe(&self.setup.plan, &CellEvent::Started);
         if self.setup.ready_timeout.is_none() {
             self.become_ready(self.started_us);
-            let first = if self.setup.warmup_is_declared() {
-                Phase::Warmup
-            } else {
-                Phase::Load
-            };
-            self.enter(first);
         }
         loop {
             match fed.recv_timeout(self.patience()) {
@@ -337,6 +350,7 @@ impl<'a> CellLoop<'a> {
             }
             self.tick_if_due();
             self.keep_schedule();
+            self.keep_load();
             self.keep_limits();
         }
     }
@@ -383,7 +397,8 @@ impl<'a> CellLoop<'a> {
         let now = Instant::now();
         let mut next = now + LONGEST_WAIT;
         let mut by = |instant: Option<Instant>| next = instant.map_or(next, |at| next.min(at));
-        by(self.ready_us.map(|_| self.next_tick));
+        by(self.is_sampled().then_some(self.next_tick));
+        by(self.load_due());
         by(self.watchdog.as_ref().map(Watchdog::due));
         by(self.schedule_due());
         if let Some(ending) = self.ending.as_ref().filter(|ending| !ending.killed) {
@@ -403,21 +418,24 @@ impl<'a> CellLoop<'a> {
         }
         let since_ready = Duration::from_micros(monotonic_us().saturating_sub(ready_us));
         let ready = Instant::now().checked_sub(since_ready)?;
-        if self.phase == Phase::Warmup && !schedule.by_child {
+        if self.phase == Phase::Warmup && !schedule.by_child && self.keeps_warmup() {
             return ready.checked_add(schedule.warmup);
         }
-        ready.checked_add(self.load_end()?)
+        match self.phase == Phase::Drain {
+            true => ready.checked_add(self.load_end()?.checked_add(schedule.drain)?),
+            false => ready.checked_add(self.load_end()?),
+        }
     }
 
     /// Time from ready to the end of the load, or to the end of patience with a child that
     /// should end by itself.
     fn load_end(&self) -> Option<Duration> {
         let schedule = self.setup.schedule;
-        let end = schedule.warmup.checked_add(schedule.load?)?;
-        match schedule.by_child {
-            true => end.checked_add(schedule.drain + self.setup.grace + OVERRUN),
-            false => Some(end),
+        if !schedule.by_child {
+            return self.program_load_end();
         }
+        let end = schedule.warmup.checked_add(schedule.load?)?;
+        end.checked_add(schedule.drain + self.setup.grace + OVERRUN)
     }
 
     fn elapsed_ms(&self, at_us: u64) -> f64 {
@@ -442,7 +460,8 @@ impl<'a> CellLoop<'a> {
                         .event(now_ms, EventKind::MalformedLine { line });
                 }
             }
-            Fed::PipeClosed | Fed::Wake => {}
+            Fed::Ready if self.ready_us.is_none() => self.become_ready(monotonic_us()),
+            Fed::PipeClosed | Fed::Wake | Fed::Ready => {}
         }
     }
 
@@ -455,7 +474,8 @@ impl<'a> CellLoop<'a> {
                 message.monotonic_us.unwrap_or_default()
             ));
         }
-        if message.ready && self.ready_us.is_none() {
+        self.heard(message.phase.is_some(), message.ops.is_some());
+        if message.ready && self.pipe_says_ready() {
             self.become_ready(at_us.max(self.started_us));
         }
         let at_ms = self.elapsed_ms(at_us);
@@ -547,13 +567,16 @@ impl<'a> CellLoop<'a> {
         self.ready_us = Some(at_us);
         self.recorder.status.ready_after_ms =
             Some(at_us.saturating_sub(self.started_us) as f64 / 1000.0);
+        self.write_early();
         self.recorder.event(0.0, EventKind::Ready);
         self.next_tick = if self.setup.schedule.by_child {
             self.tick_without_probe()
         } else {
-            Instant::now()
+            // Not at once: what was just started is still the loader's, not the program.
+            Instant::now() + self.setup.child.interval
         };
         self.recorder.write_status();
+        self.begin_load();
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -562,13 +585,14 @@ impl<'a> CellLoop<'a> {
     }
 
     fn enter_at(&mut self, phase: Phase, at_ms: f64) {
+        self.entered(phase, at_ms);
         self.phase = phase;
         self.recorder.event(at_ms, EventKind::Phase { phase });
     }
 
     fn tick_if_due(&mut self) {
         let now = Instant::now();
-        if self.ready_us.is_none() || now < self.next_tick {
+        if !self.is_sampled() || now < self.next_tick {
             return;
         }
         // Late, after a suspend for instance: ticks that passed are not made up for, and the
@@ -590,6 +614,7 @@ impl<'a> CellLoop<'a> {
     fn write_row(&mut self, at_ms: f64, heap: Heap) {
         // A sample that comes after the row that was written for its lack: rows keep their order.
         let elapsed_ms = at_ms.max(self.recorder.status.elapsed_ms);
+        let at_us = monotonic_us();
         let OutsideFigures {
             rss_bytes,
             pss_bytes,
@@ -625,12 +650,17 @@ impl<'a> CellLoop<'a> {
             harness_cpu_us: Some(harness_cpu_us),
             ..Sample::default()
         };
-        let gap = self.ticks.row(elapsed_ms, &mut self.recorder.measurement);
-        self.tell_gap(elapsed_ms, gap);
-        self.recorder.row(&sample, &self.gauges);
+        if !self.keep_early(at_us, &sample) {
+            let gap = self.ticks.row(elapsed_ms, &mut self.recorder.measurement);
+            self.tell_gap(elapsed_ms, gap);
+            self.recorder.row(&sample, &self.gauges);
+        }
         let level_bytes = rss_bytes.unwrap_or(0) + self.child.tree.swap_bytes();
         self.hold_limit(level_bytes);
         self.look_around(elapsed_ms, processes);
+        if self.ready_us.is_none() {
+            return;
+        }
         let seen = self
             .observer
             .observe(&self.setup.plan, &CellEvent::Sampled(&sample));
@@ -700,11 +730,17 @@ impl<'a> CellLoop<'a> {
             }
             return;
         }
-        if self.phase == Phase::Warmup && elapsed >= schedule.warmup {
+        if self.phase == Phase::Warmup && self.keeps_warmup() && elapsed >= schedule.warmup {
             self.enter(Phase::Load);
         }
-        if is_over && self.ending.is_none() {
+        if !is_over || self.ending.is_some() {
+            return;
+        }
+        if self.phase != Phase::Drain {
             self.enter(Phase::Drain);
+        }
+        let end = self.load_end().unwrap_or_default();
+        if elapsed >= end.saturating_add(schedule.drain) {
             self.end(Outcome::Completed);
         }
     }
@@ -767,6 +803,7 @@ impl<'a> CellLoop<'a> {
 
     /// Turns the child's exit into an outcome and words.
     fn conclude(&mut self, exit: ChildExit) {
+        self.conclude_load();
         let now_ms = self.now_ms();
         let ChildExit { code, signal } = exit;
         self.recorder

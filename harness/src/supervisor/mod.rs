@@ -5,6 +5,7 @@
 //! - `cell` is the loop of one cell: ticks, rows, phases, limits, how it ended.
 //! - `clock` checks the times that a child claims; `ticks` counts rows and gaps; `watchdog`
 //!   says when memory must be looked at next.
+//! - `ready` waits for a program to be ready; `load` runs what puts it under load.
 //! - `outcome_text` puts into words how a cell ended.
 //! - `guard` outlives a harness that is killed, to end what it left behind.
 //! - `signals` turns signals into a stop.
@@ -14,10 +15,13 @@ pub mod cell;
 mod child;
 mod clock;
 pub mod guard;
+pub mod http;
+pub mod load;
 mod outcome_text;
 pub mod pool;
 mod protocol;
 mod readers;
+pub mod ready;
 pub mod signals;
 mod ticks;
 mod watchdog;

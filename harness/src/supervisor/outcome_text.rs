@@ -86,15 +86,21 @@ impl Ended<'_> {
 
     fn never_ready(&self) -> (String, String) {
         let message = if self.asked_to_end {
-            format!(
-                "never said that it is ready within {}",
-                duration_text(self.setup.ready_timeout.unwrap_or_default())
-            )
+            let timeout = duration_text(self.setup.ready_timeout.unwrap_or_default());
+            match &self.setup.beside.ready {
+                Some(ready) => format!("was not ready within {timeout}: {}", ready.missed()),
+                None => format!("never said that it is ready within {timeout}"),
+            }
         } else {
             format!("ended before it was ready: {}", self.cause())
         };
         let hint = if self.status.malformed_lines > 0 {
             self.malformed_hint()
+        } else if self.setup.beside.ready.is_some() {
+            format!(
+                "see `{}`; raise --ready-timeout if it needs longer",
+                self.setup.folder.join("stderr.log").display()
+            )
         } else {
             "a child says {\"ready\":true} on the pipe of LEAKLAB_PIPE, see PROTOCOL.md; \
              raise --ready-timeout if it needs longer"

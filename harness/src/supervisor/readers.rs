@@ -4,6 +4,8 @@
 //! logs it is cut. A child that writes for ever cannot grow the harness, nor fill the disk.
 
 use super::protocol::Message;
+use super::ready::Ready;
+use regex_lite::Regex;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub enum Fed {
     PipeClosed,
     /// The child has ended, or a stop was asked for: there is something to look at.
     Wake,
+    /// What says that the child is ready has said so.
+    Ready,
 }
 
 /// Reads lines of the protocol from the child's pipe.
@@ -60,6 +64,7 @@ pub fn read_stdout(
     stdout: impl Read + Send + 'static,
     log: File,
     lost: Arc<AtomicU64>,
+    mut ready: ReadyLine,
     to: SyncSender<Fed>,
 ) -> std::io::Result<JoinHandle<()>> {
     spawn("leaklab-stdout", move || {
@@ -71,10 +76,33 @@ pub fn read_stdout(
                 // As above: a loop that has ended needs no messages, the log goes on.
                 let _ = to.send(fed(message, complete));
             } else {
+                ready.look(&line);
                 log.write(&line);
             }
         }
     })
+}
+
+/// A line that says once that the child is ready.
+#[derive(Default)]
+pub struct ReadyLine(Option<(Regex, SyncSender<Fed>)>);
+
+impl ReadyLine {
+    /// Looks for what `ready` names, if that is a line.
+    pub fn new(ready: Option<&Ready>, to: &SyncSender<Fed>) -> Self {
+        let regex = ready.and_then(Ready::line);
+        ReadyLine(regex.map(|regex| (regex, to.clone())))
+    }
+
+    fn look(&mut self, line: &[u8]) {
+        let Some((regex, _)) = &self.0 else { return };
+        if regex.is_match(String::from_utf8_lossy(line).trim_end())
+            && let Some((_, to)) = self.0.take()
+        {
+            // A loop that has ended waits for nobody.
+            let _ = to.send(Fed::Ready);
+        }
+    }
 }
 
 /// Copies stderr into its log.
@@ -82,12 +110,14 @@ pub fn read_stderr(
     stderr: impl Read + Send + 'static,
     log: File,
     lost: Arc<AtomicU64>,
+    mut ready: ReadyLine,
 ) -> std::io::Result<JoinHandle<()>> {
     spawn("leaklab-stderr", move || {
         let mut reader = BufReader::new(stderr);
         let mut log = Log::new(log, lost);
         let mut line = Vec::new();
         while next_line(&mut reader, &mut line).is_some() {
+            ready.look(&line);
             log.write(&line);
         }
     })
@@ -205,6 +235,7 @@ mod tests {
                 Fed::Message(message) => format!("ops {:?}", message.ops),
                 Fed::Malformed(_) => "malformed".to_owned(),
                 Fed::PipeClosed => "closed".to_owned(),
+                Fed::Ready => "ready".to_owned(),
                 Fed::Wake => "wake".to_owned(),
             })
             .collect();

@@ -40,7 +40,7 @@ pub use lines::{LONGEST_LINE, LineLimited};
 pub use measurement::Measurement;
 pub use record::{
     CellPlan, CellStatus, Configuration, CostSummary, FORMAT_MAJOR, FORMAT_MINOR, FormatVersion,
-    Host, LeaklabVersion, Outcome, RunRecord, State,
+    Host, LeaklabVersion, LoadReport, Outcome, RunRecord, State,
 };
 pub use redact::{REDACTED, Redactor};
 pub use sample::{Heap, Phase, Sample};

@@ -259,6 +259,30 @@ impl CostSummary {
     }
 }
 
+/// What became of a load command.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoadReport {
+    /// Its words.
+    pub command: Vec<String>,
+    /// Its exit code; absent if a signal ended it.
+    pub exit_code: Option<i32>,
+    /// Time from its start to its end.
+    pub ended_after_s: Option<f64>,
+    /// Whether it was ended because the load was over.
+    pub was_stopped: bool,
+    /// Requests that it counted, in its closing lines.
+    pub requests: Option<u64>,
+    /// Their rate, as it says.
+    pub requests_per_s: Option<f64>,
+    /// Those that failed, as it says.
+    pub errors: Option<u64>,
+    /// Largest resident set of its process tree.
+    pub peak_rss_bytes: Option<u64>,
+    /// CPU time of its process tree.
+    pub cpu_ms: Option<u64>,
+}
+
 /// `status.json`: how a cell stands; rewritten whole at each change.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -291,6 +315,9 @@ pub struct CellStatus {
     pub ops_total: Option<u64>,
     /// Lines of the child that were not of the protocol.
     pub malformed_lines: u64,
+    /// Its load commands; empty while they run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load: Vec<LoadReport>,
     /// CPU time of one sample inside the child.
     pub probe_cost: CostSummary,
     /// CPU time of one sample of the outside figures.

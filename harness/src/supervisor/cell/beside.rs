@@ -1,0 +1,244 @@
+//! What stands beside a program, seen from the loop of its cell: readiness, rows before it, set-up
+//! and tear-down, load.
+
+use super::{CellLoop, CellSetup, Fed};
+use crate::recorder::Recorder;
+use crate::supervisor::load::{LoadEnd, Loads, run_command};
+use crate::supervisor::ready::{Ready, Watch};
+use crate::system::monotonic_us;
+use crate::words::say;
+use leaklab_run::{EventKind, Outcome, Phase, Sample};
+use std::collections::BTreeMap;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+/// Most rows before ready that are kept until their times are known.
+const MOST_EARLY_ROWS: usize = 100_000;
+/// Longest time that a tear-down command may take.
+const LONGEST_TEARDOWN: Duration = Duration::from_secs(60);
+/// Time between two looks at the load commands.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What the loop keeps of all that.
+#[derive(Default)]
+pub struct BesideState {
+    /// Looks for readiness until it is dropped.
+    watch: Option<Watch>,
+    /// Rows before ready, which get their times when it comes.
+    early: Vec<(u64, Sample, BTreeMap<String, f64>)>,
+    loads: Option<Loads>,
+    looked: Option<Instant>,
+    /// Why the load is over before its time.
+    words: Option<String>,
+    /// Whether the program names the phases itself.
+    names_phases: bool,
+    /// Whether the program counts its operations itself.
+    counts_operations: bool,
+    /// When the load began, in time since ready.
+    load_began: Option<Duration>,
+}
+
+/// Runs the set-up commands.
+///
+/// # Errors
+///
+/// Words on the first that failed; how the cell came out is in the status.
+pub fn set_up(setup: &CellSetup, recorder: &mut Recorder) -> Result<(), ()> {
+    let commands = &setup.beside;
+    for (index, words) in commands.setup.iter().enumerate() {
+        let log = setup.folder.join(format!("setup-{}.log", index + 1));
+        if let Err(words) = run_command("set-up", words, &commands.surroundings, &log, None) {
+            recorder.status.outcome = Some(Outcome::LoadFailed);
+            recorder.status.message = words;
+            recorder.status.hint = format!("see `{}`", log.display());
+            return Err(());
+        }
+    }
+    Ok(())
+}
+
+/// Runs the tear-down commands; one that fails is a warning, the cell is over.
+pub fn tear_down(setup: &CellSetup, recorder: &mut Recorder) {
+    let commands = &setup.beside;
+    for (index, words) in commands.teardown.iter().enumerate() {
+        let log = setup.folder.join(format!("teardown-{}.log", index + 1));
+        let longest = Some(LONGEST_TEARDOWN);
+        let result = run_command("tear-down", words, &commands.surroundings, &log, longest);
+        if let Err(message) = result {
+            say!("warning: {message}");
+            let at_ms = recorder.status.elapsed_ms;
+            recorder.event(at_ms, EventKind::Warning { message });
+        }
+    }
+}
+
+impl CellLoop<'_> {
+    /// Begins to look for readiness, if something is to say it.
+    pub(super) fn await_ready(&mut self, to: SyncSender<Fed>) {
+        let Some(ready) = &self.setup.beside.ready else {
+            return;
+        };
+        self.beside.watch = Some(ready.watch(to));
+        self.phase = Phase::Warmup;
+        self.next_tick = Instant::now() + self.setup.child.interval;
+    }
+
+    /// Whether rows are taken: from ready on, or from the start if something says readiness.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.ready_us.is_some() || self.setup.beside.ready.is_some()
+    }
+
+    /// Whether the pipe's `ready` counts.
+    pub(super) fn pipe_says_ready(&self) -> bool {
+        let by = self.setup.beside.ready.as_ref();
+        self.ready_us.is_none() && by.is_none_or(|ready| matches!(ready, Ready::Pipe))
+    }
+
+    /// Takes note of what the program says itself.
+    pub(super) fn heard(&mut self, has_phase: bool, has_operations: bool) {
+        self.beside.names_phases |= has_phase;
+        self.beside.counts_operations |= has_operations;
+    }
+
+    /// Whether a warm-up ends by the schedule rather than by the program's own word.
+    pub(super) fn keeps_warmup(&self) -> bool {
+        !self.beside.names_phases
+    }
+
+    /// Takes note of when the load begins.
+    pub(super) fn entered(&mut self, phase: Phase, at_ms: f64) {
+        if phase == Phase::Warmup {
+            self.beside.load_began = None;
+        } else if self.beside.load_began.is_none() {
+            self.beside.load_began = Some(crate::time::ms_duration(at_ms));
+        }
+    }
+
+    /// When the load of a program is over, in time since ready: its length after its begin. A
+    /// warm-up that a program does not end is taken to be as long as the load.
+    pub(super) fn program_load_end(&self) -> Option<Duration> {
+        let schedule = self.setup.schedule;
+        let length = schedule.load?;
+        let begin = self
+            .beside
+            .load_began
+            .unwrap_or(match self.beside.names_phases {
+                true => schedule.warmup.max(length),
+                false => schedule.warmup,
+            });
+        begin.checked_add(length)
+    }
+
+    /// The first phase of a program, and its load.
+    pub(super) fn begin_load(&mut self) {
+        self.beside.watch = None;
+        if self.setup.schedule.by_child {
+            return;
+        }
+        self.enter(match self.setup.warmup_is_declared() {
+            true => Phase::Warmup,
+            false => Phase::Load,
+        });
+        let beside = &self.setup.beside;
+        if beside.loads.is_empty() || self.ending.is_some() {
+            return;
+        }
+        let (folder, pid) = (&self.setup.folder, self.child.pid());
+        match Loads::start(&beside.loads, &beside.surroundings, folder, pid, self.guard) {
+            Ok(loads) => self.beside.loads = Some(loads),
+            Err(words) => {
+                self.beside.words = Some(words);
+                self.end(Outcome::LoadFailed);
+            }
+        }
+    }
+
+    /// Keeps a row that was taken before ready; `false` if it is to be written.
+    pub(super) fn keep_early(&mut self, at_us: u64, sample: &Sample) -> bool {
+        if self.ready_us.is_some() {
+            return false;
+        }
+        if self.beside.early.len() < MOST_EARLY_ROWS {
+            let row = (at_us, *sample, self.gauges.clone());
+            self.beside.early.push(row);
+        }
+        true
+    }
+
+    /// Writes the rows that came before the program was ready; their times are negative.
+    pub(super) fn write_early(&mut self) {
+        let zero_us = self.ready_us.unwrap_or_else(monotonic_us);
+        let early = std::mem::take(&mut self.beside.early);
+        if early.is_empty() {
+            return;
+        }
+        for (at_us, mut sample, gauges) in early {
+            sample.elapsed_ms = (at_us as f64 - zero_us as f64) / 1000.0;
+            self.recorder.row(&sample, &gauges);
+        }
+        self.recorder.status.elapsed_ms = 0.0;
+    }
+
+    /// When the load commands must be looked at next.
+    pub(super) fn load_due(&self) -> Option<Instant> {
+        self.beside.loads.as_ref()?;
+        Some(self.beside.looked.unwrap_or(self.started) + LOOK_INTERVAL)
+    }
+
+    /// Looks after the load commands: what they say, whether they still run, their end.
+    pub(super) fn keep_load(&mut self) {
+        let is_due = self.load_due().is_some_and(|due| Instant::now() >= due);
+        let Some(mut loads) = self.beside.loads.take_if(|_| is_due) else {
+            return;
+        };
+        self.beside.looked = Some(Instant::now());
+        for message in loads.messages() {
+            // The program's own count is the better one.
+            if !self.beside.counts_operations {
+                self.ops_total = message.ops.or(self.ops_total);
+                self.latency_us = message.latency_us.or(self.latency_us);
+            }
+        }
+        let elapsed_us = |ready_us| monotonic_us().saturating_sub(ready_us);
+        let elapsed = self.ready_us.map(elapsed_us).map(Duration::from_micros);
+        let left = match (self.program_load_end(), elapsed) {
+            (Some(end), Some(elapsed)) => end.saturating_sub(elapsed),
+            _ => Duration::MAX,
+        };
+        if self.ending.is_some() || self.phase == Phase::Drain {
+            loads.stop(self.setup.grace);
+        }
+        let planned = self.setup.schedule.load.unwrap_or_default();
+        let end = loads.look(planned, left, self.guard);
+        self.beside.loads = Some(loads);
+        if let Some(end) = end.filter(|_| self.ending.is_none()) {
+            let (outcome, words) = match end {
+                LoadEnd::Failed(words) => (Outcome::LoadFailed, words),
+                LoadEnd::Early(words) => (Outcome::LoadEnded, words),
+            };
+            self.warn(words.clone());
+            self.beside.words = Some(words);
+            self.enter(Phase::Drain);
+            self.end(outcome);
+        }
+    }
+
+    /// What became of the load, into the status.
+    pub(super) fn conclude_load(&mut self) {
+        self.write_early();
+        if let Some(loads) = self.beside.loads.take() {
+            let reports = loads.finish(self.setup.grace, self.guard);
+            if self.ops_total.is_none() {
+                // What the load says of itself; never 0 for what nobody counted.
+                let requests = reports.iter().filter_map(|report| report.requests);
+                self.ops_total = requests.reduce(|a, b| a + b);
+            }
+            self.recorder.status.load = reports;
+        }
+        if let Some(words) = self.beside.words.take() {
+            self.recorder.status.message = words;
+            let log = self.setup.folder.join("load-1.log");
+            self.recorder.status.hint = format!("see `{}`", log.display());
+        }
+    }
+}
