@@ -83,6 +83,26 @@ impl Load {
         }
     }
 
+    /// As [`Load::next_operation`], for a workload whose operations end elsewhere: a quiet point
+    /// is only where `is_quiet` says that nothing is on its way.
+    pub fn next_operation_quiet(&self, is_quiet: impl Fn() -> bool) -> bool {
+        let Some(due) = self.take_ticket() else {
+            return false;
+        };
+        loop {
+            if is_quiet() {
+                self.quiet();
+            }
+            if self.is_over() {
+                return false;
+            }
+            match self.time_until(due) {
+                None => return true,
+                Some(wait) => std::thread::sleep(wait.min(SLICE)),
+            }
+        }
+    }
+
     /// As [`Load::next_operation`], for tasks of a tokio runtime.
     pub async fn next_operation_async(&self) -> bool {
         let Some(due) = self.take_ticket() else {

@@ -110,7 +110,7 @@ pub struct Description {
     pub default_rate: Option<f64>,
     /// Whether the heap is read between two operations, on the thread that performs
     /// them, so that payloads in flight do not drown bookkeeping of some hundred bytes.
-    /// Only for scenarios with one performing thread.
+    /// Only where the thread that asks for operations knows that none is on its way.
     pub quiet_points: bool,
 }
 

@@ -24,6 +24,9 @@ const WARM_UP_ROUNDS: u64 = 32;
 /// Longest wait, after the time is up or a stop was asked for, for what is still stored.
 const LAST_WAIT: Duration = Duration::from_millis(50);
 
+/// Time between two looks at what is still on the way.
+const BURST_WAIT: Duration = Duration::from_micros(100);
+
 /// Time in which the workers must have come to wait for their first message.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -38,6 +41,8 @@ enum Intake {
 /// Store, client, channel and workers of one variant.
 pub struct Fanout {
     object_bytes: usize,
+    /// Objects that are offered before all of them are waited for; 0 waits for none.
+    burst: u64,
     intake: Intake,
     scope: Arc<Job>,
     workers: Vec<JoinHandle<()>>,
@@ -86,6 +91,11 @@ impl Fanout {
         });
         let mut fanout = Fanout {
             object_bytes: setup.parameters.bytes("object"),
+            burst: match heap_bytes {
+                0 => setup.parameters.count("burst") as u64,
+                // The collector's pauses show in what is dropped, so that offers must not wait.
+                _ => 0,
+            },
             intake: Intake::Tokio(None),
             scope,
             workers: Vec::new(),
@@ -224,8 +234,12 @@ impl Fanout {
 
 impl Workload for Fanout {
     fn load(&mut self, load: &Load) -> Result<(), WorkloadError> {
-        while load.next_operation() {
+        while load.next_operation_quiet(|| self.on_the_way() == 0) {
             self.offer();
+            let is_full = self.burst > 0 && self.offered.is_multiple_of(self.burst);
+            while is_full && self.on_the_way() > 0 && !load.is_over() {
+                std::thread::sleep(BURST_WAIT);
+            }
         }
         let mut over_since = None;
         while self.on_the_way() > 0 {
