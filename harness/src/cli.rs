@@ -1,8 +1,8 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    calibrate, cell, chart, compare, export, judge, list, plan, report, resume, run, selfcheck,
-    serve, stop, watch,
+    calibrate, cell, chart, compare, doctor, export, judge, list, mark, plan, report, resume, run,
+    selfcheck, serve, stop, watch,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -27,6 +27,77 @@ pub struct Cli {
     command: Command,
 }
 
+/// Commands under their headings; one that is in none stands under "Further".
+const HEADINGS: [(&str, &[&str]); 5] = [
+    ("Run", &["run", "list", "field", "ab", "bisect"]),
+    (
+        "Look at results",
+        &[
+            "judge", "chart", "report", "compare", "history", "where", "fleet",
+        ],
+    ),
+    (
+        "While it runs",
+        &["watch", "serve", "mark", "stop", "resume"],
+    ),
+    (
+        "Trust",
+        &["plan", "calibrate", "selfcheck", "challenge", "doctor"],
+    ),
+    ("Keep house", &["prune", "merge", "export", "submit"]),
+];
+
+/// The command line with its commands under headings.
+pub fn command() -> clap::Command {
+    use clap::CommandFactory;
+    let command = Cli::command();
+    let listed = command_list(&command);
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{listed}\nOptions:\n{{options}}\n\
+         {{after-help}}"
+    ))
+}
+
+/// Reads the command line.
+///
+/// # Errors
+///
+/// clap's answer: help, version, or what is wrong.
+pub fn parse() -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches()?;
+    <Cli as clap::FromArgMatches>::from_arg_matches(&matches)
+}
+
+fn command_list(command: &clap::Command) -> String {
+    let about = |name: &str| {
+        let mut all = command.get_subcommands();
+        let found = all.find(|one| one.get_name() == name && !one.is_hide_set())?;
+        Some(
+            found
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        )
+    };
+    let known: Vec<&str> = HEADINGS
+        .iter()
+        .flat_map(|(_, names)| names.iter().copied())
+        .collect();
+    let others = command.get_subcommands().map(clap::Command::get_name);
+    let others: Vec<&str> = others.filter(|name| !known.contains(name)).collect();
+    let further = [("Further", &others[..])];
+    let mut text = String::new();
+    for (heading, names) in HEADINGS.iter().copied().chain(further) {
+        let lines: Vec<String> = (names.iter())
+            .filter_map(|name| Some(format!("  {name:<11}{}\n", about(name)?)))
+            .collect();
+        if !lines.is_empty() {
+            text.push_str(&format!("{heading}:\n{}", lines.concat()));
+        }
+    }
+    text
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Arguments>),
@@ -43,6 +114,8 @@ enum Command {
     Resume(resume::Arguments),
     Export(export::Arguments),
     Serve(serve::Arguments),
+    Mark(mark::Arguments),
+    Doctor(doctor::Arguments),
     #[command(hide = true)]
     Cell(cell::Arguments),
     /// Outlives a harness that is killed and ends what it left behind.
@@ -75,6 +148,8 @@ impl Cli {
             Command::Resume(arguments) => resume::execute(&arguments),
             Command::Export(arguments) => export::execute(&arguments),
             Command::Serve(arguments) => serve::execute(&arguments),
+            Command::Mark(arguments) => mark::execute(&arguments),
+            Command::Doctor(arguments) => doctor::execute(&arguments),
             Command::Cell(arguments) => cell::execute(&arguments),
             Command::Guard { token } => {
                 crate::supervisor::guard::keep_guard(std::io::stdin().lock(), &token);
@@ -120,7 +195,29 @@ mod tests {
 
     #[test]
     fn the_declarations_of_the_command_line_agree() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_groups_all_commands_and_the_flags_of_run_fit_a_screen() {
+        let help = command().render_help().to_string();
+        for part in [
+            "Run:\n  run",
+            "Look at results:\n  judge",
+            "Trust:\n  plan",
+            "Exit codes",
+        ] {
+            assert!(help.contains(part), "no `{part}` in:\n{help}");
+        }
+        let mut whole = command().term_width(100);
+        let run = whole.find_subcommand_mut("run").expect("a command");
+        let short = run.clone().term_width(100).render_help().to_string();
+        let lines = short.lines().count();
+        assert!(lines <= 60, "{lines} lines:\n{short}");
+        assert!(
+            short.lines().all(|line| line.chars().count() <= 100),
+            "{short}"
+        );
+        assert!(short.contains("Times:") && short.contains("A program of your own:"));
     }
 }

@@ -1,12 +1,40 @@
 //! The scenarios that leaklab ships, in the order in which they are shown and run.
 
+use std::sync::OnceLock;
+
 use crate::{
     Scenario, alts_timeout, blocked_senders, channel_io, defer_in_loop, fanout_await,
     recursive_async, shape,
 };
 
-/// All scenarios. Adding one is a folder of this crate and a line here.
+/// What [`all`] hands out, once it is fixed.
+static ALL: OnceLock<Vec<&'static dyn Scenario>> = OnceLock::new();
+
+/// Puts scenarios of another crate beside those of this one; to be called before anything else.
+///
+/// # Errors
+///
+/// A name that is there already, or that the catalogue was in use before.
+pub fn register(scenarios: &[&'static dyn Scenario]) -> Result<(), String> {
+    let mut all = built_in().to_vec();
+    for scenario in scenarios {
+        let name = scenario.description().name;
+        if all.iter().any(|known| known.description().name == name) {
+            return Err(format!("there are two scenarios `{name}`"));
+        }
+        all.push(*scenario);
+    }
+    let refused = |_| "scenarios are registered before the catalogue is used".to_owned();
+    ALL.set(all).map_err(refused)
+}
+
+/// All scenarios, those of other crates last.
 pub fn all() -> &'static [&'static dyn Scenario] {
+    ALL.get_or_init(|| built_in().to_vec())
+}
+
+/// The scenarios of this crate. Adding one is a folder and a line here.
+fn built_in() -> &'static [&'static dyn Scenario] {
     &[
         &alts_timeout::AltsTimeout,
         &defer_in_loop::DeferInLoop,

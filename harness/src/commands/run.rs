@@ -6,7 +6,7 @@ use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::plan::{
     CellSettings, RunSettings, Selected, command_cells, everything, prepare, scenario_cells,
-    select, tour,
+    select, shown_settings, tour,
 };
 use crate::results::judged::JudgedCell;
 use crate::results::{closing_table, costs_table, json_lines, junit_xml};
@@ -84,6 +84,9 @@ pub struct Arguments {
         help_heading = "Files"
     )]
     profile: Option<String>,
+    /// Print every setting and where its value comes from, and run nothing.
+    #[arg(long, help_heading = "Files")]
+    show_settings: bool,
     /// Folder for runs.
     #[arg(
         long,
@@ -131,6 +134,11 @@ pub fn execute_in(arguments: Arguments, resumed: Option<&Run>) -> anyhow::Result
     let settings = arguments.settings(&config)?;
     let runs = arguments.out.join("runs");
     let (mut selected, named) = arguments.selected(&config)?;
+    if arguments.show_settings {
+        let profile = arguments.profile.as_deref();
+        print(&shown_settings(&settings, &selected, profile))?;
+        return Ok(Exit::Good);
+    }
     let prepared = prepare(&mut selected, named)?;
     let plan = |folder: &Path| match arguments.command.is_empty() {
         true => scenario_cells(&settings, &selected, &prepared.versions, folder),

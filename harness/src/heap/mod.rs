@@ -8,6 +8,9 @@ pub use preload::PreloadFile;
 pub use processes::{ProcessHeap, ProcessHeaps};
 
 use crate::supervisor::cell::CellSetup;
+use crate::supervisor::http::Url;
+use crate::supervisor::scrape::Scrape;
+use crate::text::Glob;
 use binary::{Binary, Runtime};
 use leaklab_preload::{JEMALLOC, MALLINFO, SharedObject};
 use std::fmt;
@@ -103,9 +106,10 @@ impl HeapSource {
     pub fn choose(&self, program: &Path) -> Result<ChosenHeap, String> {
         match self {
             HeapSource::Pipe => Ok(ChosenHeap::of(self.clone(), None)),
-            HeapSource::Url(url) => Err(format!(
-                "`--heap {url}`: metrics are not read yet; use jemalloc, mallinfo, pipe or auto"
-            )),
+            HeapSource::Url(url) => {
+                url.parse::<Url>()?;
+                Ok(ChosenHeap::of(self.clone(), None))
+            }
             HeapSource::Jemalloc | HeapSource::Mallinfo => {
                 let binary = Binary::behind(program)?;
                 let name = program.display();
@@ -144,6 +148,14 @@ pub fn prepare(
     for cell in cells {
         cell.plan.heap = Some(chosen.source.to_string());
         cell.child.preload = chosen.preload;
+        if let HeapSource::Url(url) = &chosen.source {
+            cell.beside.scrape = Some(Scrape {
+                url: url.parse()?,
+                gauges: cell.gauges.clone(),
+            });
+            // Patterns have no columns; what they find comes with the first page.
+            cell.gauges.retain(|name| !Glob::is_pattern(name));
+        }
         if chosen.preload.is_some() {
             cell.gauges.push(HEAP_PROCESSES.to_owned());
         }

@@ -509,6 +509,7 @@ impl OneCell<'_> {
                 .or(own.ready.as_ref().map(|_| DEFAULT_READY_TIMEOUT)),
             beside: Beside {
                 ready: own.ready.clone(),
+                scrape: None,
                 loads: own.loads.iter().map(|line| line.0.clone()).collect(),
                 setup: own.setup.iter().map(|line| line.0.clone()).collect(),
                 teardown: own.teardown.iter().map(|line| line.0.clone()).collect(),

@@ -1,6 +1,7 @@
 //! From what the user asked for to the cells that will run.
 //!
 //! - `settings`: what may be set, and which source wins.
+//! - `shown`: every setting, and where its value comes from.
 //! - `selectors`: which scenarios and variants are meant.
 //! - `formula`: bytes per operation as an expression of parameters.
 //! - `program`: where a program is, and whether it can be started.
@@ -14,6 +15,7 @@ mod prepare;
 mod program;
 mod selectors;
 mod settings;
+mod shown;
 mod user;
 
 pub use cells::{command_cells, configuration, planned_cells, scenario_cells};
@@ -24,3 +26,4 @@ pub use selectors::{
     AnyScenario, Selected, all_scenarios, everything, find_scenario, select, tour,
 };
 pub use settings::{CellSettings, CommandLine, RunSettings, parse_expected};
+pub use shown::shown_settings;

@@ -21,9 +21,10 @@ pub struct CellSettings {
     /// Length of the load of each cell [default: the scenario's own; 60s for a program].
     #[arg(long, value_parser = parse_positive, env = "LEAKLAB_DURATION", help_heading = TIMES)]
     pub duration: Option<Duration>,
-    /// Load before which --until-verdict ends nothing: longer than caches fill and jobs take
-    /// [default: the scenario's own length; 5min for a program].
-    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_MIN_DURATION", help_heading = JUDGING)]
+    /// Load before which --until-verdict ends nothing [default: the scenario's own; 5min].
+    ///
+    /// Longer than caches fill and jobs take; for a program the default is 5min.
+    #[arg(long, value_parser = parse_duration, env = "LEAKLAB_MIN_DURATION", help_heading = JUDGING, hide_short_help = true)]
     pub min_duration: Option<Duration>,
     /// Length of a warm-up before it, drawn but not judged.
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_WARMUP", help_heading = TIMES)]
@@ -85,11 +86,15 @@ pub struct CellSettings {
     /// User that the program runs as: a name or a number; for root only.
     #[arg(long, help_heading = SURROUNDINGS, hide_short_help = true)]
     pub user: Option<String>,
-    /// A gauge that the program will report, so that it has a column from the start.
+    /// A gauge of the program, or a pattern of metrics with --heap http://….
     #[arg(long = "gauge", value_name = "NAME", help_heading = MEASURING, hide_short_help = true)]
     pub gauges: Vec<String>,
-    /// Where the live heap of a program comes from: jemalloc (preloaded), mallinfo (of glibc),
-    /// pipe (its own words), auto.
+    /// Where the live heap of a program comes from: jemalloc, mallinfo, pipe, auto or http://….
+    ///
+    /// `jemalloc` puts the unmodified program on jemalloc, `mallinfo` asks glibc's malloc, `pipe`
+    /// takes the program's own words (PROTOCOL.md), an address is scraped as OpenMetrics or
+    /// Prometheus text (Go, JVM, Node.js, .NET, jemalloc and Redis exporters are known), and
+    /// `auto` picks and says what it picked.
     #[arg(long, value_name = "SOURCE", help_heading = MEASURING)]
     pub heap: Option<HeapSource>,
 }

@@ -61,10 +61,6 @@ pub struct ProcessTree {
 
 impl ProcessTree {
     /// The tree below and with the process `root`, which may be running for long.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for trees that were there before")
-    )]
     pub fn new(root: u32) -> Self {
         Self::following(root, Marks::default(), false)
     }

@@ -351,6 +351,7 @@ impl<'a> CellLoop<'a> {
             self.tick_if_due();
             self.keep_schedule();
             self.keep_load();
+            self.keep_marks();
             self.keep_limits();
         }
     }
@@ -461,6 +462,7 @@ impl<'a> CellLoop<'a> {
                 }
             }
             Fed::Ready if self.ready_us.is_none() => self.become_ready(monotonic_us()),
+            Fed::Warning(words) => self.warn(words),
             Fed::PipeClosed | Fed::Wake | Fed::Ready => {}
         }
     }

@@ -5,6 +5,7 @@ use super::guard::Guard;
 use super::protocol::Message;
 use super::readers::{Fed, ReadyLine, read_pipe, read_stderr};
 use super::ready::Ready;
+use super::scrape::Scrape;
 use crate::procfs::ProcessTree;
 use crate::supervisor::signals;
 use crate::system;
@@ -43,6 +44,8 @@ pub struct Surroundings {
 pub struct Beside {
     /// What says that it is ready; `None` if it is ready when it starts, or says so itself.
     pub ready: Option<Ready>,
+    /// A page on which it says what its heap holds.
+    pub scrape: Option<Scrape>,
     /// Commands that put it under load.
     pub loads: Vec<Vec<String>>,
     /// Commands that must succeed before it is started.

@@ -5,7 +5,9 @@
 //! - `cell` is the loop of one cell: ticks, rows, phases, limits, how it ended.
 //! - `clock` checks the times that a child claims; `ticks` counts rows and gaps; `watchdog`
 //!   says when memory must be looked at next.
+//! - `http` asks for pages; `scrape` reads metrics from them.
 //! - `ready` waits for a program to be ready; `load` runs what puts it under load.
+//! - `marks` takes over instants that were named from outside.
 //! - `outcome_text` puts into words how a cell ended.
 //! - `guard` outlives a harness that is killed, to end what it left behind.
 //! - `signals` turns signals into a stop.
@@ -17,11 +19,13 @@ mod clock;
 pub mod guard;
 pub mod http;
 pub mod load;
+pub mod marks;
 mod outcome_text;
 pub mod pool;
 mod protocol;
 mod readers;
 pub mod ready;
+pub mod scrape;
 pub mod signals;
 mod ticks;
 mod watchdog;

@@ -35,6 +35,8 @@ pub enum Fed {
     Wake,
     /// What says that the child is ready has said so.
     Ready,
+    /// Something that belongs into the events.
+    Warning(String),
 }
 
 /// Reads lines of the protocol from the child's pipe.
@@ -236,6 +238,7 @@ mod tests {
                 Fed::Malformed(_) => "malformed".to_owned(),
                 Fed::PipeClosed => "closed".to_owned(),
                 Fed::Ready => "ready".to_owned(),
+                Fed::Warning(words) => words.clone(),
                 Fed::Wake => "wake".to_owned(),
             })
             .collect();

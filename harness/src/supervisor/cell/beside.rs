@@ -4,7 +4,9 @@
 use super::{CellLoop, CellSetup, Fed};
 use crate::recorder::Recorder;
 use crate::supervisor::load::{LoadEnd, Loads, run_command};
+use crate::supervisor::marks::MarkFile;
 use crate::supervisor::ready::{Ready, Watch};
+use crate::supervisor::scrape::Scraping;
 use crate::system::monotonic_us;
 use crate::words::say;
 use leaklab_run::{EventKind, Outcome, Phase, Sample};
@@ -16,6 +18,8 @@ use std::time::{Duration, Instant};
 const MOST_EARLY_ROWS: usize = 100_000;
 /// Longest time that a tear-down command may take.
 const LONGEST_TEARDOWN: Duration = Duration::from_secs(60);
+/// Time between two looks for marks from outside.
+const MARKS_INTERVAL: Duration = Duration::from_millis(500);
 /// Time between two looks at the load commands.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -26,8 +30,12 @@ pub struct BesideState {
     watch: Option<Watch>,
     /// Rows before ready, which get their times when it comes.
     early: Vec<(u64, Sample, BTreeMap<String, f64>)>,
+    /// Reads metrics until it is dropped.
+    scraping: Option<Scraping>,
     loads: Option<Loads>,
     looked: Option<Instant>,
+    marks: MarkFile,
+    marks_looked: Option<Instant>,
     /// Why the load is over before its time.
     words: Option<String>,
     /// Whether the program names the phases itself.
@@ -73,8 +81,11 @@ pub fn tear_down(setup: &CellSetup, recorder: &mut Recorder) {
 }
 
 impl CellLoop<'_> {
-    /// Begins to look for readiness, if something is to say it.
+    /// Begins to look for readiness and at metrics, if something is to say them.
     pub(super) fn await_ready(&mut self, to: SyncSender<Fed>) {
+        let interval = self.setup.child.interval;
+        let scrape = self.setup.beside.scrape.as_ref();
+        self.beside.scraping = scrape.map(|scrape| scrape.watch(interval, to.clone()));
         let Some(ready) = &self.setup.beside.ready else {
             return;
         };
@@ -179,6 +190,24 @@ impl CellLoop<'_> {
         self.recorder.status.elapsed_ms = 0.0;
     }
 
+    /// Takes over marks from outside.
+    pub(super) fn keep_marks(&mut self) {
+        let now = Instant::now();
+        let looked = self.beside.marks_looked;
+        if self.ready_us.is_none() || looked.is_some_and(|at| now - at < MARKS_INTERVAL) {
+            return;
+        }
+        self.beside.marks_looked = Some(now);
+        let now_ms = self.now_ms();
+        for (age_ms, mark) in self.beside.marks.take(&self.setup.folder) {
+            let kind = EventKind::Mark {
+                name: mark.name,
+                duration_ms: mark.duration_ms,
+            };
+            self.recorder.event((now_ms - age_ms).max(0.0), kind);
+        }
+    }
+
     /// When the load commands must be looked at next.
     pub(super) fn load_due(&self) -> Option<Instant> {
         self.beside.loads.as_ref()?;
@@ -225,6 +254,9 @@ impl CellLoop<'_> {
 
     /// What became of the load, into the status.
     pub(super) fn conclude_load(&mut self) {
+        self.beside.scraping = None;
+        self.beside.marks_looked = None;
+        self.keep_marks();
         self.write_early();
         if let Some(loads) = self.beside.loads.take() {
             let reports = loads.finish(self.setup.grace, self.guard);

@@ -1,0 +1,158 @@
+//! `leaklab doctor`: what works on this machine, and how to get the rest.
+
+use crate::commands::print;
+use crate::exit::Exit;
+use crate::plan::find_program;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Show what works on this machine, and the command that makes the rest work.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code 0: nothing that leaklab itself needs is missing. What is marked `no` costs a feature,
+which the line names.")]
+pub struct Arguments {}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    works: bool,
+    /// What was seen.
+    seen: String,
+    /// What it is for, and the way to it.
+    way: &'static str,
+    /// Whether leaklab itself needs it.
+    is_needed: bool,
+}
+
+/// Looks at everything and prints a line each.
+///
+/// # Errors
+///
+/// That nothing can be printed.
+pub fn execute(_arguments: &Arguments) -> anyhow::Result<Exit> {
+    let findings = findings();
+    let mut text = String::new();
+    for finding in &findings {
+        let mark = if finding.works { "ok" } else { "no" };
+        let _ = writeln!(text, "{mark}  {:<22}{}", finding.what, finding.seen);
+        if !finding.works {
+            let _ = writeln!(text, "    {}", finding.way);
+        }
+    }
+    print(&text)?;
+    let broken = findings
+        .iter()
+        .any(|finding| finding.is_needed && !finding.works);
+    Ok(if broken { Exit::Harness } else { Exit::Good })
+}
+
+fn findings() -> Vec<Finding> {
+    let reads = |path: &str| std::fs::read_to_string(path).is_ok();
+    let object = leaklab_preload::JEMALLOC.bytes.len();
+    let (cgroup, may_limit) = cgroup();
+    let mut findings = vec![
+        Finding {
+            what: "/proc",
+            works: reads("/proc/self/stat") && reads("/proc/self/status"),
+            seen: "memory, CPU time and threads of processes".to_owned(),
+            way: "every figure from outside needs it: mount -t proc proc /proc",
+            is_needed: true,
+        },
+        Finding {
+            what: "PSS",
+            works: reads("/proc/self/smaps_rollup"),
+            seen: "/proc/PID/smaps_rollup: shared pages are counted once".to_owned(),
+            way: "RSS counts pages that processes share once for each; Linux 4.14 or later has it",
+            is_needed: false,
+        },
+        Finding {
+            what: "preloaded jemalloc",
+            works: object > 0,
+            seen: match object {
+                0 => "this leaklab was built without it".to_owned(),
+                bytes => format!("--heap jemalloc, {} KiB in this binary", bytes >> 10),
+            },
+            way: "build leaklab where the C library is glibc, with a C compiler and make",
+            is_needed: false,
+        },
+        Finding {
+            what: "cgroup v2",
+            works: may_limit,
+            seen: cgroup,
+            way: "memory limits are kept by watching instead; \
+                  systemd-run --user --scope -p Delegate=yes leaklab run … delegates one",
+            is_needed: false,
+        },
+        Finding {
+            what: "open files",
+            works: crate::system::descriptor_limit().is_none_or(|limit| limit >= 1024),
+            seen: match crate::system::descriptor_limit() {
+                Some(limit) => format!("{limit} for each process (ulimit -n)"),
+                None => "unlimited".to_owned(),
+            },
+            way: "many cells at a time need more: ulimit -n 4096",
+            is_needed: false,
+        },
+    ];
+    let programs: [(&str, &[&str], &str); 4] = [
+        (
+            "browser",
+            &["chromium", "chromium-browser", "google-chrome"],
+            "only the tests of report pages need one: apt-get install chromium",
+        ),
+        (
+            "load tools",
+            &["wrk", "ab", "hey", "k6"],
+            "--load takes any command; their closing lines are read: apt-get install wrk",
+        ),
+        (
+            "runtimes",
+            &["python3", "node", "java", "go", "dotnet", "clojure"],
+            "scenarios of files say which they need: `leaklab list SCENARIO`",
+        ),
+        (
+            "C compiler",
+            &["cc", "gcc", "clang"],
+            "building leaklab from source needs one, and make: apt-get install build-essential",
+        ),
+    ];
+    for (what, names, way) in programs {
+        let found: Vec<&str> = (names.iter().copied())
+            .filter(|name| find_program(OsStr::new(name), None).is_ok())
+            .collect();
+        findings.push(Finding {
+            what,
+            works: !found.is_empty(),
+            seen: match found.is_empty() {
+                true => format!("none of {}", names.join(", ")),
+                false => found.join(", "),
+            },
+            way,
+            is_needed: false,
+        });
+    }
+    findings
+}
+
+/// What is known of the cgroup, and whether limits can be set in it.
+fn cgroup() -> (String, bool) {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) else {
+        return ("this machine has none".to_owned(), false);
+    };
+    let folder = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
+    let controllers = std::fs::read_to_string(folder.join("cgroup.controllers"));
+    let has_memory = controllers.is_ok_and(|all| all.split_whitespace().any(|c| c == "memory"));
+    let is_ours = std::fs::OpenOptions::new()
+        .write(true)
+        .open(folder.join("cgroup.procs"))
+        .is_ok();
+    let words = match (has_memory, is_ours) {
+        (true, true) => "delegated, with the memory controller",
+        (true, false) => "not delegated: its files may not be written",
+        (false, _) => "without the memory controller",
+    };
+    (format!("{path}, {words}"), has_memory && is_ours)
+}

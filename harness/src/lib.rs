@@ -1,0 +1,70 @@
+//! leaklab: runs a program, samples its memory, and says whether it leaks.
+//!
+//! The binary is [`main_with`] and nothing else, so that a crate with scenarios of its own is a
+//! leaklab of its own: with the whole catalogue, every command, and its scenarios beside them.
+//!
+//! ```no_run
+//! use leaklab_scenarios::Scenario;
+//!
+//! fn scenarios() -> Vec<&'static dyn Scenario> {
+//!     Vec::new() // &SessionTable, …
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     leaklab::main_with(&scenarios())
+//! }
+//! ```
+
+mod cgroup;
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod heap;
+mod host;
+mod plan;
+mod procfs;
+mod progress;
+mod recorder;
+mod results;
+mod run;
+mod run_life;
+mod server;
+mod supervisor;
+mod system;
+mod tail;
+mod text;
+mod time;
+mod words;
+
+use leaklab_scenarios::{Scenario, catalogue};
+use std::process::ExitCode;
+use words::say;
+
+/// Does what the command line says, with `scenarios` beside those of the catalogue.
+///
+/// The child of each cell is this program again, so that it must be the first thing that `main`
+/// calls.
+pub fn main_with(scenarios: &[&'static dyn Scenario]) -> ExitCode {
+    system::prepare_process();
+    if let Err(error) = catalogue::register(scenarios) {
+        say!("error: {error}");
+        return exit::Exit::Usage.into();
+    }
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(answer) => return cli::answer(&answer).into(),
+    };
+    match cli.execute() {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            say!("error: {error:#}");
+            exit::of_error(&error).into()
+        }
+    }
+}
+
+/// The command line, for completions and manual pages.
+pub fn command() -> clap::Command {
+    cli::command()
+}
