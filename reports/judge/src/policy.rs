@@ -77,14 +77,14 @@ pub(crate) mod restarts {
 
     /// A fall leads back to where the series began if it ends within this share of its depth
     /// from there.
-    pub(crate) const AT_START: f64 = 0.15;
+    pub(crate) const AT_START: f64 = 0.1;
 
     /// A distance between readings of so many times the usual one is a gap.
-    pub(crate) const PAUSE: f64 = 2.5;
+    pub(crate) const PAUSE: f64 = 1.8;
 
     /// A rise that makes so much more of itself in its first twentieth than a straight one
     /// begins with a program's start.
-    pub(crate) const START_UP: f64 = 0.06;
+    pub(crate) const START_UP: f64 = 0.045;
 
     /// A rise of more than this share of the range of a life is a tooth rather than what
     /// follows a warm-up, if it is less than so many times what a fall took back before.
@@ -345,7 +345,7 @@ pub(crate) mod work {
     pub(crate) const IDLE: f64 = 0.2;
 
     /// Below this share of the usual rate the load is over, where it stays so until the end.
-    pub(crate) const OVER: f64 = 0.8;
+    pub(crate) const OVER: f64 = 0.93;
 
     /// The usual rate is this quantile of all.
     pub(crate) const USUAL: f64 = 0.75;

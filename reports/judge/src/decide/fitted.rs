@@ -237,7 +237,10 @@ fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
         return None;
     }
     let ahead = track.x[start] - track.x[0];
-    if fit.part.span() >= LATE * ahead {
+    // What falls at the end is no rest either, however long it takes.
+    let falls = fit.line.slope < -fit.line.half_width(REPORTED_CONFIDENCE);
+    let enough = if falls { 1.0 } else { LATE };
+    if fit.part.span() >= enough * ahead {
         return None;
     }
     let end = track.x.partition_point(|&x| x - track.x[0] < AHEAD * ahead);
@@ -251,8 +254,9 @@ fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
         level(before.len() - fifth.max(1)),
     );
     let is_warm_up = middle - first > HALF_WAY * (last - first);
-    let grew = side_of(&line, fit.budget, fit.case.confidence) == Side::Above && !is_warm_up;
-    grew.then(|| Ruling::open(Why::SettledLate))
+    let side = side_of(&line, fit.budget, fit.case.confidence);
+    let may_leak = side == Side::Above || (falls && side == Side::Across);
+    (may_leak && !is_warm_up).then(|| Ruling::open(Why::SettledLate))
 }
 
 fn windows_agree(fit: &Fitted<'_>) -> Option<Ruling> {

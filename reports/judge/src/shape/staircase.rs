@@ -88,7 +88,7 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
     let end = track.x[track.len() - 1];
     let room: f64 = chain.iter().map(|&(_, size)| size).sum();
     // What other moves take back does not grow.
-    if rise_of(&part) - model.slope * part.span() < NET * room {
+    if rise_beside(&part, model.slope) < NET * room {
         return None;
     }
     let (at, size) = chain[chain.len() - 1];
@@ -132,11 +132,13 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
     })
 }
 
-/// How much higher the level is at the end than at the beginning.
-fn rise_of(track: &Track) -> f64 {
+/// How much higher the level is at the end than at the beginning, beside a line of `slope`.
+fn rise_beside(track: &Track, slope: f64) -> f64 {
     let few = (track.len() / 20).max(3).min(track.len());
-    let level = |values: &[f64]| median(values).unwrap_or(0.0);
-    level(&track.y[track.len() - few..]) - level(&track.y[..few])
+    let middle = |values: &[f64]| median(values).unwrap_or(0.0);
+    let (first, last) = (0..few, track.len() - few..track.len());
+    let rise = middle(&track.y[last.clone()]) - middle(&track.y[first.clone()]);
+    rise - slope * (middle(&track.x[last]) - middle(&track.x[first]))
 }
 
 /// A line with a jump at each place.
