@@ -146,6 +146,13 @@ impl Collector {
                 most: count_text(MOST_READINGS as u64),
             });
         }
+        // No clock counts thirty million years; beyond, seconds lose their place.
+        const FARTHEST_S: f64 = 1e15;
+        if time_s.is_nan() || time_s.abs() > FARTHEST_S {
+            return Err(InputError::NotASeries(format!(
+                "line {line}: the time is not one"
+            )));
+        }
         let partial = &mut self.series[series];
         let before = partial.setbacks.at_s.len();
         let time_s = partial
@@ -227,8 +234,9 @@ impl Collector {
 
     /// Sets a value of the row that was begun last, in bytes or whatever is counted.
     pub fn value(&mut self, series: usize, column: usize, value: f64) {
+        let is_one = value >= 0.0 && value.is_finite();
         if let Some(place) = self.series[series].values[column].last_mut() {
-            *place = value;
+            *place = if is_one { value } else { f64::NAN };
         }
     }
 
