@@ -1,6 +1,7 @@
 //! `leaklab chart`: draws the pictures of a run again, or others than it left.
 
-use crate::commands::print;
+use crate::commands::sources::TableArguments;
+use crate::commands::{print, recording};
 use crate::exit::{Exit, usage};
 use crate::text::nearest;
 use leaklab_reports::cell::Metric;
@@ -15,10 +16,11 @@ use std::path::PathBuf;
   leaklab chart RUN --metric rss,descriptors         other metrics; gauge:NAME for a gauge
   leaklab chart RUN::alts-timeout --kind all         every kind of picture, of one scenario
   leaklab chart RUN --size 1200x675 --theme dark
+  leaklab chart memory.csv                           a recording, with the line fitted to it
 
 RUN is a run folder, with `::SCENARIO` or `::SCENARIO::VARIANT` behind it to pick cells.")]
 pub struct Arguments {
-    /// The run, or some of its cells.
+    /// The run, some of its cells, or a recording of any tool.
     run: String,
     /// What is drawn over time [default: allocated, else used, else rss].
     #[arg(long, value_delimiter = ',')]
@@ -36,9 +38,11 @@ pub struct Arguments {
     /// Lines in one picture, at most.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=64))]
     lines: u16,
-    /// Folder for the pictures [default: charts in the run].
+    /// Folder for the pictures [default: charts in the run, or leaklab-out/charts].
     #[arg(long)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    tables: TableArguments,
 }
 
 /// One kind or all of them.
@@ -51,9 +55,6 @@ type Kinds = Vec<Kind>;
 /// A usage error for a run, cell, metric or size that does not exist; otherwise what kept the
 /// pictures from being written.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let (run, cells) = Address::parse(&arguments.run)
-        .resolve()
-        .map_err(|error| usage(error.to_string()))?;
     let options = ChartOptions {
         width: arguments.size.0,
         height: arguments.size.1,
@@ -67,6 +68,15 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         most_series: usize::from(arguments.lines),
         ..ChartOptions::default()
     };
+    if arguments.run == "-" || recording::is_recording(&arguments.run) {
+        let folder = arguments.out.clone();
+        let folder = folder.unwrap_or_else(|| PathBuf::from("leaklab-out/charts"));
+        let paths = recording::draw(&arguments.run, &arguments.tables, &folder, &options)?;
+        return show(&paths);
+    }
+    let (run, cells) = Address::parse(&arguments.run)
+        .resolve()
+        .map_err(|error| usage(error.to_string()))?;
     let folder = match &arguments.out {
         Some(folder) => folder.clone(),
         None => run.folder.join("charts"),
@@ -75,6 +85,11 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         ChartError::NothingToDraw { .. } | ChartError::Size { .. } => usage(error.to_string()),
         other => other.into(),
     })?;
+    show(&paths)
+}
+
+/// Prints paths, a line each.
+fn show(paths: &[PathBuf]) -> anyhow::Result<Exit> {
     let lines: Vec<String> = paths
         .iter()
         .map(|path| format!("{}\n", path.display()))

@@ -1,6 +1,7 @@
 //! `leaklab report`: the page of a run, one HTML file.
 
-use crate::commands::print;
+use crate::commands::sources::TableArguments;
+use crate::commands::{print, recording};
 use crate::exit::{Exit, usage};
 use anyhow::Context;
 use leaklab_reports::page::{PageOptions, render_run, write_run};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
   leaklab report                                the newest run
   leaklab report leaklab-out/runs/20261121T031500Z-k3f9
-  leaklab report RUN::alts-timeout -o page.html some cells of a run, to a file of your own")]
+  leaklab report RUN::alts-timeout -o page.html some cells of a run, to a file of your own
+  leaklab report memory.csv                     a recording, to leaklab-out/reports/memory.csv.html")]
 pub struct Arguments {
     /// Run folders, or some cells as `RUN::SCENARIO::VARIANT` [default: the newest run].
     runs: Vec<String>,
@@ -26,6 +28,8 @@ pub struct Arguments {
     /// Folder for runs, where the newest is looked for.
     #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
     out: PathBuf,
+    #[command(flatten)]
+    tables: TableArguments,
 }
 
 /// Writes the reports and prints their paths.
@@ -46,7 +50,14 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         ..PageOptions::default()
     };
     for address in &runs {
-        let path = report(address, arguments.output.as_deref(), &options)?;
+        let output = arguments.output.as_deref();
+        let path = match address == "-" || recording::is_recording(address) {
+            true => {
+                let (tables, out) = (&arguments.tables, &arguments.out);
+                recording::report(address, tables, output, out, arguments.charts)?
+            }
+            false => report(address, output, &options)?,
+        };
         print(&format!("report  {}\n", path.display()))?;
     }
     Ok(Exit::Good)

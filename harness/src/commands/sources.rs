@@ -5,7 +5,7 @@ use crate::words::say;
 use anyhow::Context;
 use leaklab_judge::amount::parse_duration;
 use leaklab_judge::{JudgeOptions, Judgement, Series};
-use leaklab_reports::cell::{Readings, VerdictOptions, memory_of};
+use leaklab_reports::cell::{Metric, Readings, VerdictOptions, memory_of};
 use leaklab_reports::foreign::{
     ReadOptions, Recording, RestartSource, Table, TimeUnit, ValueUnit, read_recording,
 };
@@ -191,6 +191,11 @@ impl NamedSeries {
     pub fn series(&self) -> anyhow::Result<Series<'_>> {
         let series = self.readings.series(&self.column);
         series.ok_or_else(|| usage(format!("{} has no reading", self.name)))
+    }
+
+    /// What its values are.
+    pub fn metric(&self) -> Metric {
+        self.readings.metric(&self.column)
     }
 
     /// What the judge is asked of it.

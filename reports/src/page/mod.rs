@@ -16,11 +16,13 @@ mod costs;
 mod gather;
 mod list;
 mod picture;
+mod recording;
 mod render;
 mod run;
 mod series;
 
 pub use list::{RunLife, RunSummary, render_list};
+pub use recording::{Recorded, recording_page};
 
 use leaklab_run::{Redactor, Run, TableError, write_atomically};
 use std::path::PathBuf;
