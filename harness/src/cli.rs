@@ -1,8 +1,8 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    calibrate, cell, chart, compare, doctor, export, judge, list, mark, plan, report, resume, run,
-    selfcheck, serve, stop, watch,
+    calibrate, cell, chart, compare, doctor, export, fleet, judge, list, mark, plan, report,
+    resume, run, selfcheck, serve, stop, watch,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -102,6 +102,7 @@ fn command_list(command: &clap::Command) -> String {
 enum Command {
     Run(Box<run::Arguments>),
     Judge(judge::Arguments),
+    Fleet(Box<fleet::Arguments>),
     Plan(plan::Arguments),
     Calibrate(calibrate::Arguments),
     List(list::Arguments),
@@ -136,6 +137,7 @@ impl Cli {
         match self.command {
             Command::Run(arguments) => run::execute(*arguments),
             Command::Judge(arguments) => judge::execute(&arguments),
+            Command::Fleet(arguments) => fleet::execute(&arguments),
             Command::Plan(arguments) => plan::execute(&arguments),
             Command::Calibrate(arguments) => calibrate::execute(&arguments),
             Command::List(arguments) => list::execute(&arguments),

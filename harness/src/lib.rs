@@ -25,6 +25,7 @@ mod host;
 mod plan;
 mod procfs;
 mod progress;
+mod prometheus;
 mod recorder;
 mod results;
 mod run;

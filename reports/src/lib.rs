@@ -11,6 +11,7 @@ pub mod attribution;
 pub mod cell;
 pub mod chart;
 pub mod compare;
+pub mod fleet;
 pub mod foreign;
 pub mod history;
 pub mod page;

@@ -5,7 +5,7 @@ use super::quote;
 use super::time::is_stamp;
 use super::unit::ValueUnit;
 use super::{InputError, ReadOptions, RestartSource};
-use leaklab_judge::amount::plural;
+use leaklab_judge::amount::count_text;
 use leaklab_run::columns;
 
 /// What the columns of a table are taken for.
@@ -577,7 +577,10 @@ pub(super) fn is_called_like_memory(name: &str) -> bool {
 pub(super) fn other_metrics(count: usize) -> String {
     format!(
         "{} of other metrics left out; pick one with --only",
-        plural(count as u64, "series")
+        match count {
+            1 => "1 series".to_owned(),
+            more => format!("{} series", count_text(more as u64)),
+        }
     )
 }
 

@@ -219,6 +219,60 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
     })
 }
 
+/// One series of an answer to a range query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RangeSeries {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Seconds since 1970, ascending.
+    pub time_s: Vec<f64>,
+    /// Values; what is no number or below zero is left out with its time.
+    pub value: Vec<f64>,
+}
+
+/// Reads an answer of Prometheus to `query_range`.
+///
+/// # Errors
+///
+/// Words where it is none, where the server answered with an error, or where times do not rise.
+pub fn read_range(answer: &[u8]) -> Result<Vec<RangeSeries>, String> {
+    let answer: Answer = serde_json::from_slice(answer)
+        .map_err(|error| quote::escaped(error.to_string().as_bytes()))?;
+    if answer.status != "success" {
+        return Err(format!(
+            "the server answered `{}`: {}",
+            quote::shown(answer.status.as_bytes()),
+            quote::shown(answer.error.as_bytes())
+        ));
+    }
+    if answer.data.kind != "matrix" {
+        return Err(format!(
+            "the answer is `{}` where a matrix was asked for",
+            quote::shown(answer.data.kind.as_bytes())
+        ));
+    }
+    let mut all = Vec::with_capacity(answer.data.result.len());
+    for one in answer.data.result {
+        let mut series = RangeSeries {
+            labels: one.metric,
+            time_s: Vec::with_capacity(one.values.len()),
+            value: Vec::with_capacity(one.values.len()),
+        };
+        for (Number(time), Number(value)) in one.values {
+            let is_later = series.time_s.last().is_none_or(|last| time > *last);
+            if !time.is_finite() || !is_later {
+                return Err("the times of a series do not rise".to_owned());
+            }
+            if value.is_finite() && value >= 0.0 {
+                series.time_s.push(time);
+                series.value.push(value);
+            }
+        }
+        all.push(series);
+    }
+    Ok(all)
+}
+
 fn metric_name(one: &Matrix) -> String {
     one.metric.get("__name__").map_or_else(
         || "value".to_owned(),

@@ -1,0 +1,578 @@
+//! `leaklab fleet`: which services of a Prometheus leak.
+
+use crate::commands::print;
+use crate::exit::{Exit, usage};
+use crate::prometheus::{Credentials, Limits, Prometheus, Range};
+use crate::words::say;
+use anyhow::Context;
+use leaklab_judge::amount::{parse_amount, parse_duration, plural};
+use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, Series, Verdict, judge};
+use leaklab_reports::fleet::{
+    Life, Pooled, Row, alert_rules, open_metrics, page, pool, rank, text,
+};
+use leaklab_reports::foreign::RangeSeries;
+use leaklab_run::write_atomically;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Points of one answer that are asked for: some 10 MB as JSON.
+const POINTS_PER_ANSWER: u64 = 400_000;
+
+/// Services of one question, so that its text stays short.
+const MOST_PER_QUESTION: usize = 200;
+
+/// Points of a small picture.
+const SKETCH_POINTS: usize = 60;
+
+/// Judge every service whose memory a Prometheus holds.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab fleet --prometheus http://127.0.0.1:9090 --last 7d \\
+      --query 'container_memory_working_set_bytes{namespace=\"shop\"}' --by namespace,container
+  leaklab fleet … --shard 1/8 --format json > 1.jsonl     on each of eight machines, then
+  leaklab fleet --merge *.jsonl --page fleet.html         false discoveries over all of them
+
+Exit codes: 0 nobody is discovered · 1 a discovery · 2 usage · 3 nothing could be decided ·
+4 the server failed; what was read before is judged and shown.
+VictoriaMetrics, Thanos and Mimir speak the same API.")]
+pub struct Arguments {
+    /// Address of the server: http://HOST:PORT[/PREFIX].
+    #[arg(long, value_name = "URL", required_unless_present = "merge")]
+    prometheus: Option<String>,
+    /// The series to judge, in bytes: a selector, or any query that answers with labels.
+    #[arg(
+        long,
+        value_name = "QUERY",
+        default_value = "container_memory_working_set_bytes{container!=\"\"}"
+    )]
+    query: String,
+    /// Labels that name a service; instances that share them are its replicas and lives.
+    #[arg(
+        long,
+        value_name = "LABEL",
+        value_delimiter = ',',
+        default_value = "namespace,container"
+    )]
+    by: Vec<String>,
+    /// How far back: 7d.
+    #[arg(long, default_value = "7d", value_parser = parse_duration)]
+    last: Duration,
+    /// Distance of the readings: 5m.
+    #[arg(long, default_value = "5m", value_parser = parse_duration)]
+    step: Duration,
+    /// Where the range ends, in seconds since 1970 [default: now].
+    #[arg(long, value_name = "SECONDS")]
+    end: Option<f64>,
+    /// Growth that is accepted: 20KiB/h, 0.5%/h [default: 0.5 % of the settled level per hour,
+    /// at least 64 KiB].
+    #[arg(long)]
+    budget: Option<Budget>,
+    /// Limit of every service that has none of its own: 2GiB.
+    #[arg(long, value_parser = parse_limit)]
+    limit: Option<f64>,
+    /// The query of the limits, which bear the labels of --by.
+    #[arg(
+        long,
+        value_name = "QUERY",
+        default_value = "kube_pod_container_resource_limits{resource=\"memory\"}"
+    )]
+    limits: String,
+    /// File that holds a bearer token [default: LEAKLAB_PROMETHEUS_TOKEN of the environment].
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// File that holds USER:PASSWORD [default: LEAKLAB_PROMETHEUS_BASIC of the environment].
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    basic_file: Option<PathBuf>,
+    /// How long one answer may take.
+    #[arg(long, default_value = "2m", value_parser = parse_duration)]
+    timeout: Duration,
+    /// Words, JSON (an object per service and line), OpenMetrics, or alert rules that fire on
+    /// those metrics.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
+    /// One page with a small picture of each service.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// Keep each service's series as CSV in this folder; `leaklab judge FILE --restarts life`
+    /// judges it again.
+    #[arg(long, value_name = "FOLDER")]
+    save: Option<PathBuf>,
+    /// Judge the K-th of N parts of the fleet: 1/8.
+    #[arg(long, value_name = "K/N", value_parser = parse_shard)]
+    shard: Option<(u64, u64)>,
+    /// Join what shards wrote with --format json.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["prometheus", "shard", "watch"])]
+    merge: Vec<PathBuf>,
+    /// Judge again and again, so far apart: 1d.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    watch: Option<Duration>,
+}
+
+/// How the result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OutputFormat {
+    #[value(alias = "human")]
+    Text,
+    Json,
+    Openmetrics,
+    Rules,
+}
+
+fn parse_limit(text: &str) -> Result<f64, String> {
+    parse_amount(text).ok_or_else(|| format!("`{text}` is not a size; write 2GiB or 500MB"))
+}
+
+fn parse_shard(text: &str) -> Result<(u64, u64), String> {
+    text.split_once('/')
+        .and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)))
+        .filter(|(part, parts)| (1..=*parts).contains(part))
+        .ok_or_else(|| format!("`{text}` is not K/N, as in 1/8, with K from 1 to N"))
+}
+
+/// Labels that name a service.
+type Identity = BTreeMap<String, String>;
+
+/// Judges a fleet, once or again and again.
+///
+/// # Errors
+///
+/// A usage error for arguments that cannot be; what keeps files from being read or written.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    if arguments.format == OutputFormat::Rules {
+        print(&alert_rules())?;
+        return Ok(Exit::Good);
+    }
+    if !arguments.merge.is_empty() {
+        return show(merged(&arguments.merge)?, None, arguments);
+    }
+    loop {
+        let (rows, failure) = asked(arguments)?;
+        let exit = show(rows, failure, arguments)?;
+        match arguments.watch {
+            Some(every) => std::thread::sleep(every),
+            None => return Ok(exit),
+        }
+    }
+}
+
+/// The rows that shards wrote.
+fn merged(files: &[PathBuf]) -> anyhow::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut known = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| usage(format!("cannot read `{}`: {error}", file.display())))?;
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty())
+        {
+            let row: Row = serde_json::from_str(line).map_err(|error| {
+                usage(format!(
+                    "`{}`, line {}: not a row of `leaklab fleet --format json`: {error}",
+                    file.display(),
+                    number + 1
+                ))
+            })?;
+            if !known.insert(row.labels.clone()) {
+                return Err(usage(format!(
+                    "`{}`: {} is in two files; each service counts once",
+                    file.display(),
+                    row.name()
+                )));
+            }
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Ranks, prints and writes; the exit code.
+fn show(
+    mut rows: Vec<Row>,
+    failure: Option<String>,
+    arguments: &Arguments,
+) -> anyhow::Result<Exit> {
+    rank(&mut rows);
+    match arguments.format {
+        OutputFormat::Text => print(&text(&rows))?,
+        OutputFormat::Json => {
+            for row in &rows {
+                print(&format!("{}\n", serde_json::to_string(row)?))?;
+            }
+        }
+        OutputFormat::Openmetrics => print(&open_metrics(&rows))?,
+        OutputFormat::Rules => {}
+    }
+    if let Some(path) = &arguments.page {
+        let html = page(&rows, &format!("Fleet: {}", arguments.query));
+        write_atomically(path, html.as_bytes())
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        say!("page    {}", path.display());
+    }
+    if let Some(words) = failure {
+        say!("error: {words}");
+        say!(
+            "{} judged before that",
+            plural(rows.len() as u64, "service")
+        );
+        return Ok(Exit::Harness);
+    }
+    let is_decided = |row: &Row| row.judgement.verdict != Verdict::Inconclusive;
+    Ok(if rows.iter().any(Row::is_discovery) {
+        Exit::Bad
+    } else if rows.iter().any(is_decided) {
+        Exit::Good
+    } else {
+        Exit::Inconclusive
+    })
+}
+
+/// Who asks: by file, or by the environment.
+fn credentials(arguments: &Arguments) -> anyhow::Result<Credentials> {
+    let read = |file: &Path| {
+        std::fs::read_to_string(file)
+            .map_err(|error| usage(format!("cannot read `{}`: {error}", file.display())))
+    };
+    Ok(match (&arguments.token_file, &arguments.basic_file) {
+        (Some(file), _) => Credentials::bearer(&read(file)?),
+        (_, Some(file)) => Credentials::basic(&read(file)?),
+        _ => match (
+            std::env::var("LEAKLAB_PROMETHEUS_TOKEN"),
+            std::env::var("LEAKLAB_PROMETHEUS_BASIC"),
+        ) {
+            (Ok(token), _) => Credentials::bearer(&token),
+            (_, Ok(pair)) => Credentials::basic(&pair),
+            _ => Credentials::default(),
+        },
+    })
+}
+
+/// Asks the server and judges; rows, and why it ended early if it did.
+fn asked(arguments: &Arguments) -> anyhow::Result<(Vec<Row>, Option<String>)> {
+    let url = arguments.prometheus.as_deref().unwrap_or_default();
+    let limits = Limits {
+        timeout: arguments.timeout,
+        ..Limits::default()
+    };
+    let server = Prometheus::new(url, credentials(arguments)?, limits).map_err(usage)?;
+    let step_s = arguments.step.as_secs_f64();
+    if step_s <= 0.0 || arguments.last.as_secs_f64() < step_s {
+        return Err(usage("--step must be above zero and at most --last"));
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // Whole steps, so that the same question has the same answer.
+    let end_s = (arguments.end.unwrap_or(now.as_secs_f64()) / step_s).floor() * step_s;
+    let range = Range {
+        start_s: end_s - arguments.last.as_secs_f64(),
+        end_s,
+        step_s,
+    };
+    let mut fleet = Fleet {
+        server,
+        arguments,
+        range,
+        limits: BTreeMap::new(),
+        rows: Vec::new(),
+    };
+    let failure = fleet.judge_all().err();
+    Ok((fleet.rows, failure))
+}
+
+struct Fleet<'a> {
+    server: Prometheus,
+    arguments: &'a Arguments,
+    range: Range,
+    limits: BTreeMap<Identity, f64>,
+    rows: Vec<Row>,
+}
+
+impl Fleet<'_> {
+    fn identity(&self, labels: &Identity) -> Identity {
+        let of = |name: &String| Some((name.clone(), labels.get(name)?.clone()));
+        self.arguments.by.iter().filter_map(of).collect()
+    }
+
+    fn is_of_shard(&self, identity: &Identity) -> bool {
+        match self.arguments.shard {
+            Some((part, parts)) => hash(identity) % parts == part - 1,
+            None => true,
+        }
+    }
+
+    fn judge_all(&mut self) -> Result<(), String> {
+        self.read_limits();
+        let points = ((self.range.end_s - self.range.start_s) / self.range.step_s) as u64 + 1;
+        let query = &self.arguments.query;
+        let known = match self.server.series(query, self.range) {
+            Ok(known) => known,
+            // Not a selector: its answer has to be read whole.
+            Err(words) if words.starts_with("the server refuses") => Vec::new(),
+            Err(words) => return Err(words),
+        };
+        let mut services: BTreeMap<Identity, u64> = BTreeMap::new();
+        for labels in &known {
+            let identity = self.identity(labels);
+            if !identity.is_empty() && self.is_of_shard(&identity) {
+                *services.entry(identity).or_default() += 1;
+            }
+        }
+        let total: u64 = services.values().sum();
+        if services.is_empty()
+            || (total * points <= POINTS_PER_ANSWER && self.arguments.shard.is_none())
+        {
+            let answer = self.server.range(query, self.range)?;
+            return self.judge_answer(answer, None);
+        }
+        for question in questions(&services, points) {
+            let wanted: BTreeSet<Identity> = question.iter().cloned().collect();
+            let query = with_matchers(query, &question);
+            let answer = self.server.range(&query, self.range)?;
+            self.judge_answer(answer, Some(&wanted))?;
+        }
+        Ok(())
+    }
+
+    /// Limits by identity; a fleet without any has none.
+    fn read_limits(&mut self) {
+        let range = Range {
+            start_s: self.range.end_s,
+            ..self.range
+        };
+        let Ok(answer) = self.server.range(&self.arguments.limits, range) else {
+            return;
+        };
+        for series in answer {
+            let identity = self.identity(&series.labels);
+            let highest = series.value.iter().copied().fold(0.0, f64::max);
+            if identity.len() == self.arguments.by.len() && highest > 0.0 {
+                let known = self.limits.entry(identity).or_insert(highest);
+                *known = known.min(highest);
+            }
+        }
+    }
+
+    fn judge_answer(
+        &mut self,
+        answer: Vec<RangeSeries>,
+        wanted: Option<&BTreeSet<Identity>>,
+    ) -> Result<(), String> {
+        let mut services: BTreeMap<Identity, Vec<Life>> = BTreeMap::new();
+        for series in answer {
+            let identity = self.identity(&series.labels);
+            let is_wanted =
+                wanted.map_or_else(|| self.is_of_shard(&identity), |w| w.contains(&identity));
+            if is_wanted && !series.time_s.is_empty() {
+                services.entry(identity).or_default().push(Life {
+                    time_s: series.time_s,
+                    value: series.value,
+                });
+            }
+        }
+        for (labels, lives) in services {
+            let pooled = pool(lives);
+            if let Some(folder) = &self.arguments.save {
+                save(folder, &labels, &pooled).map_err(|error| {
+                    format!("cannot write into `{}`: {error}", folder.display())
+                })?;
+            }
+            if let Some(row) = self.judged(labels, &pooled) {
+                self.rows.push(row);
+            }
+        }
+        Ok(())
+    }
+
+    fn judged(&self, labels: Identity, pooled: &Pooled) -> Option<Row> {
+        let limit_bytes = self.limits.get(&labels).copied().or(self.arguments.limit);
+        let options = JudgeOptions {
+            budget: self.arguments.budget.unwrap_or_default(),
+            limit: limit_bytes,
+            grain: RSS_GRAIN_BYTES,
+            ..JudgeOptions::default()
+        };
+        let series = Series {
+            restarts: &pooled.restarts,
+            ..Series::new(&pooled.time_s, &pooled.value)
+        };
+        let judgement = judge(&series, &options).ok()?;
+        Some(Row {
+            labels,
+            replicas: pooled.replicas,
+            lives: pooled.lives,
+            limit_bytes,
+            judgement,
+            adjusted_p_value: None,
+            discovery: None,
+            sketch: sketch(pooled),
+        })
+    }
+}
+
+/// The series thinned: the highest reading of each stretch.
+fn sketch(pooled: &Pooled) -> Vec<(f64, f64)> {
+    let stretch = pooled.time_s.len().div_ceil(SKETCH_POINTS).max(1);
+    let times = pooled.time_s.chunks(stretch);
+    let values = pooled.value.chunks(stretch);
+    times
+        .zip(values)
+        .map(|(times, values)| (times[0], values.iter().copied().fold(0.0, f64::max)))
+        .collect()
+}
+
+/// FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo; RFC 9923), 64 bits: the same on every machine.
+fn hash(identity: &Identity) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |bytes: &[u8]| {
+        for byte in bytes.iter().chain(&[0]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for (name, value) in identity {
+        take(name.as_bytes());
+        take(value.as_bytes());
+    }
+    hash
+}
+
+/// Services of one question each: all labels but one are the same, so that a question names
+/// nobody else, and the answer stays small.
+fn questions(services: &BTreeMap<Identity, u64>, points: u64) -> Vec<Vec<Identity>> {
+    let mut values: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (name, value) in services.keys().flatten() {
+        values.entry(name).or_default().insert(value);
+    }
+    let varying = values.iter().max_by_key(|(_, values)| values.len());
+    let varying = varying.map(|(name, _)| (*name).clone());
+    let mut groups: BTreeMap<Identity, Vec<(&Identity, u64)>> = BTreeMap::new();
+    for (identity, count) in services {
+        let mut rest = identity.clone();
+        if let Some(varying) = &varying {
+            rest.remove(varying);
+        }
+        groups.entry(rest).or_default().push((identity, *count));
+    }
+    let mut questions = Vec::new();
+    for group in groups.into_values() {
+        let mut question: Vec<Identity> = Vec::new();
+        let mut asked = 0;
+        for (identity, count) in group {
+            let more = count * points;
+            let is_full = asked + more > POINTS_PER_ANSWER || question.len() == MOST_PER_QUESTION;
+            if is_full && !question.is_empty() {
+                questions.push(std::mem::take(&mut question));
+                asked = 0;
+            }
+            question.push(identity.clone());
+            asked += more;
+        }
+        questions.push(question);
+    }
+    questions
+}
+
+/// The selector with matchers for these services.
+fn with_matchers(selector: &str, services: &[Identity]) -> String {
+    let mut values: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (name, value) in services.iter().flatten() {
+        values.entry(name).or_default().insert(value);
+    }
+    let mut matchers = Vec::new();
+    for (name, values) in values {
+        let mut pattern = String::new();
+        for value in &values {
+            if !pattern.is_empty() {
+                pattern.push('|');
+            }
+            for c in value.chars() {
+                if "\\.+*?()|[]{}^$".contains(c) {
+                    pattern.push('\\');
+                }
+                pattern.push(c);
+            }
+        }
+        let (operator, text) = match values.iter().next() {
+            Some(value) if values.len() == 1 => ("=", (*value).clone()),
+            _ => ("=~", pattern),
+        };
+        let text = text
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
+        matchers.push(format!("{name}{operator}\"{text}\""));
+    }
+    let all = matchers.join(",");
+    match selector.trim_end().strip_suffix('}') {
+        Some(open) if open.trim_end().ends_with(['{', ',']) => format!("{open}{all}}}"),
+        Some(open) => format!("{open},{all}}}"),
+        None => format!("{}{{{all}}}", selector.trim_end()),
+    }
+}
+
+/// Keeps a service's series; `life` counts its lives.
+fn save(folder: &Path, labels: &Identity, pooled: &Pooled) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut text = String::from("time_s,memory_bytes,life\n");
+    let mut restarts = pooled.restarts.iter().peekable();
+    let mut life = 0;
+    for (time, value) in pooled.time_s.iter().zip(&pooled.value) {
+        while restarts.next_if(|restart| *restart <= time).is_some() {
+            life += 1;
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{time},{value},{life}");
+    }
+    let words: Vec<&str> = labels.values().map(String::as_str).collect();
+    let name = leaklab_reports::cell::file_name(&words.join("."));
+    // Names that are the same once a path can hold them are told apart by their hash.
+    let path = folder.join(format!("{name}-{:08x}.csv", hash(labels) as u32));
+    write_atomically(&path, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(namespace: &str, container: &str) -> Identity {
+        [("namespace", namespace), ("container", container)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    #[test]
+    fn questions_name_exactly_their_services() {
+        let services: BTreeMap<Identity, u64> = ["a", "b"]
+            .into_iter()
+            .flat_map(|n| ["x", "y", "z.1"].map(|c| (identity(n, c), 2)))
+            .collect();
+        let questions = questions(&services, 2_016);
+        assert_eq!(questions.len(), 2);
+        assert_eq!(
+            with_matchers("m{job=\"k\"}", &questions[0]),
+            "m{job=\"k\",container=~\"x|y|z\\\\.1\",namespace=\"a\"}"
+        );
+        assert_eq!(
+            with_matchers("m", &questions[1][..1]),
+            "m{container=\"x\",namespace=\"b\"}"
+        );
+        let named: usize = questions.iter().map(Vec::len).sum();
+        assert_eq!(named, services.len());
+    }
+
+    #[test]
+    fn shards_share_a_fleet_out() {
+        let all: Vec<Identity> = (0..1_000).map(|i| identity("n", &i.to_string())).collect();
+        let parts = [0, 1, 2].map(|part| all.iter().filter(|i| hash(i) % 3 == part).count());
+        assert_eq!(parts.iter().sum::<usize>(), 1_000);
+        assert!(
+            parts.iter().all(|part| (250..420).contains(part)),
+            "{parts:?}"
+        );
+        // RFC 9923: FNV-1a 64 of nothing is its basis; a name and a value end in a zero byte each.
+        assert_eq!(hash(&Identity::new()), 0xcbf2_9ce4_8422_2325);
+    }
+}

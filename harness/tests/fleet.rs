@@ -1,0 +1,315 @@
+//! `leaklab fleet` against a server that speaks the API of Prometheus, well and badly.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::Lab;
+
+/// Seconds since 1970 of the end of every range, a whole number of steps.
+const END: f64 = 1_795_233_600.0;
+const STEP: f64 = 300.0;
+
+/// What the server does with a question for values.
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    Answers,
+    /// Refuses twice, then answers.
+    Busy,
+    Refuses,
+    Lies,
+    GoesOnForever,
+    BreaksOff,
+    WantsToken,
+}
+
+/// A server on loopback for as long as the test runs; its threads end with the process.
+struct Stub {
+    url: String,
+    questions: Arc<AtomicUsize>,
+}
+
+impl Stub {
+    fn new(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let questions = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&questions);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(64).flatten() {
+                let count = Arc::clone(&count);
+                std::thread::spawn(move || {
+                    // A client that hangs up is part of the tests.
+                    let _ = answer(stream, manner, &count);
+                });
+            }
+        });
+        Self { url, questions }
+    }
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let hex = std::str::from_utf8(&rest[..2]).expect("two digits");
+            bytes.push(u8::from_str_radix(hex, 16).expect("a byte"));
+            rest = &rest[2..];
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).expect("text")
+}
+
+fn answer(mut stream: TcpStream, manner: Manner, count: &AtomicUsize) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let (mut first, mut length, mut token) = (String::new(), 0, String::new());
+    reader.read_line(&mut first)?;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header)?;
+        let Some((name, value)) = header.trim_end().split_once(": ") else {
+            break;
+        };
+        match name {
+            "Content-Length" => length = value.parse().expect("a length"),
+            "Authorization" => token = value.to_owned(),
+            _ => {}
+        }
+    }
+    let mut form = vec![0; length];
+    reader.read_exact(&mut form)?;
+    let form = String::from_utf8(form).expect("a form");
+    let field = |name: &str| {
+        let field = form
+            .split('&')
+            .find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        decoded(field.unwrap_or(""))
+    };
+    if first.contains("/api/v1/series") {
+        let body = r#"{"status":"success","data":[{"namespace":"shop","container":"cart","pod":"cart-1"}]}"#;
+        return reply(&mut stream, "200 OK", body);
+    }
+    let asked = count.fetch_add(1, Ordering::SeqCst);
+    if field("query").contains("resource_limits") {
+        let body = format!(
+            r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"namespace":"shop","container":"cart"}},"values":[[{END},"536870912"]]}}]}}}}"#
+        );
+        return reply(&mut stream, "200 OK", &body);
+    }
+    let good = || values(field("start").parse().expect("a start"));
+    match manner {
+        Manner::Answers => reply(&mut stream, "200 OK", &good()),
+        Manner::Busy if asked < 3 => reply(&mut stream, "503 Service Unavailable", "later"),
+        Manner::Busy => reply(&mut stream, "200 OK", &good()),
+        Manner::Refuses => reply(&mut stream, "500 Internal Server Error", "no"),
+        Manner::Lies => reply(
+            &mut stream,
+            "200 OK",
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"namespace":"a","container":"b"},"values":[[20,"5"],[10,"6"]]}]}}"#,
+        ),
+        Manner::GoesOnForever => {
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )?;
+            loop {
+                write!(stream, "10000\r\n{}\r\n", " ".repeat(65_536))?;
+            }
+        }
+        Manner::BreaksOff => {
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{{\"status\""
+            )
+        }
+        Manner::WantsToken if token == "Bearer s3cret" => reply(&mut stream, "200 OK", &good()),
+        Manner::WantsToken => reply(&mut stream, "401 Unauthorized", ""),
+    }
+}
+
+fn reply(stream: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Noise without memory that needs no generator: the fractions of multiples of a surd.
+fn noise(step: usize) -> f64 {
+    1e6 * ((step as f64 * 0.618_033_988_75).fract() - 0.5)
+}
+
+/// Seven days: `cart` leaks 2 MB an hour through a deployment, twelve others are level.
+fn values(start: f64) -> String {
+    let steps = ((END - start) / STEP) as usize;
+    let mut series = Vec::new();
+    let mut add = |container: &str, pod: &str, steps: std::ops::Range<usize>, rate: f64| {
+        let first = steps.start;
+        let points: Vec<String> = steps
+            .map(|step| {
+                let time = start + step as f64 * STEP;
+                let grown = rate * (step - first) as f64 * STEP / 3_600.0;
+                format!(
+                    "[{time},\"{}\"]",
+                    (1e8 + grown + noise(step + container.len())).round()
+                )
+            })
+            .collect();
+        series.push(format!(
+            r#"{{"metric":{{"namespace":"shop","container":"{container}","pod":"{pod}"}},"values":[{}]}}"#,
+            points.join(",")
+        ));
+    };
+    add("cart", "cart-a", 0..steps / 2, 2e6);
+    add("cart", "cart-b", steps / 2..steps + 1, 2e6);
+    for other in 0..12 {
+        add(&format!("level-{other}"), "only", 0..steps + 1, 0.0);
+    }
+    format!(
+        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#,
+        series.join(",")
+    )
+}
+
+fn arguments<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec![
+        "fleet",
+        "--prometheus",
+        url,
+        "--query",
+        "m",
+        "--end",
+        "1795233600",
+    ];
+    all.extend_from_slice(more);
+    all
+}
+
+#[test]
+fn the_leaking_service_is_discovered_and_the_level_ones_are_not() {
+    let (lab, stub) = (Lab::new(), Stub::new(Manner::Answers));
+    let more = ["--format", "json", "--page", "fleet.html", "--save", "kept"];
+    let called = lab.call(&arguments(&stub.url, &more)).expect_code(1);
+    let rows: Vec<serde_json::Value> = called
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a row"))
+        .collect();
+    assert_eq!(rows.len(), 13);
+    let found: Vec<&str> = rows
+        .iter()
+        .filter(|row| row["discovery"] == true)
+        .filter_map(|row| row["labels"]["container"].as_str())
+        .collect();
+    assert_eq!(found, ["cart"]);
+    assert_eq!(
+        (&rows[0]["lives"], &rows[0]["replicas"]),
+        (&2.into(), &1.into())
+    );
+    let rate = rows[0]["slope_bytes_per_hour"].as_f64().expect("a rate");
+    assert!((rate - 2e6).abs() < 1e5, "{rate}");
+    assert!(
+        rows[0]["time_to_limit_s"]
+            .as_f64()
+            .is_some_and(|left| left > 0.0)
+    );
+    let html = std::fs::read_to_string(lab.path().join("fleet.html")).expect("the page");
+    assert!(
+        html.contains("container=cart") && !html.contains("http://"),
+        "{html}"
+    );
+    // What was kept is judged the same.
+    let kept = std::fs::read_dir(lab.path().join("kept")).expect("a folder");
+    let cart = kept
+        .filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned))
+        .find(|path| path.contains("cart"))
+        .expect("the series of cart");
+    let again = lab.call(&["judge", &cart, "--restarts", "life", "--format", "json"]);
+    let again: serde_json::Value = serde_json::from_str(&again.stdout).expect("a judgement");
+    assert_eq!(again["verdict"], rows[0]["verdict"]);
+}
+
+#[test]
+fn shards_joined_say_what_the_whole_says() {
+    let lab = Lab::new();
+    let stub = Stub::new(Manner::Answers);
+    let whole = lab
+        .call(&arguments(&stub.url, &["--format", "json"]))
+        .expect_code(1);
+    let lines: Vec<&str> = whole.stdout.lines().collect();
+    for (name, lines) in [("1.jsonl", &lines[..5]), ("2.jsonl", &lines[5..])] {
+        std::fs::write(lab.path().join(name), lines.join("\n") + "\n").expect("a file");
+    }
+    let merged = lab
+        .call(&["fleet", "--merge", "1.jsonl", "2.jsonl", "--format", "json"])
+        .expect_code(1);
+    assert_eq!(merged.stdout, whole.stdout);
+    lab.call(&["fleet", "--merge", "1.jsonl", "1.jsonl"])
+        .expect_code(2)
+        .expect_stderr(&["is in two files"]);
+}
+
+#[test]
+fn a_server_that_fails_is_told_by_words_and_exit_code() {
+    let lab = Lab::new();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let down = format!("http://{}", port.local_addr().expect("an address"));
+    drop(port);
+    lab.call(&arguments(&down, &[]))
+        .expect_code(4)
+        .expect_stderr(&["no connection"]);
+    for (manner, words) in [
+        (Manner::Refuses, "500"),
+        (Manner::Lies, "do not rise"),
+        (Manner::GoesOnForever, "larger than 64 MiB"),
+        (Manner::BreaksOff, "broke off"),
+        (Manner::WantsToken, "--token-file"),
+    ] {
+        let stub = Stub::new(manner);
+        lab.call(&arguments(&stub.url, &[]))
+            .expect_code(4)
+            .expect_stderr(&[words]);
+    }
+    for url in ["https://127.0.0.1", "127.0.0.1:9090"] {
+        lab.call(&arguments(url, &[])).expect_code(2);
+    }
+}
+
+#[test]
+fn a_busy_server_is_asked_again_and_a_token_is_never_shown() {
+    let lab = Lab::new();
+    let busy = Stub::new(Manner::Busy);
+    lab.call(&arguments(&busy.url, &[])).expect_code(1);
+    assert!(busy.questions.load(Ordering::SeqCst) > 3);
+    let stub = Stub::new(Manner::WantsToken);
+    std::fs::write(lab.path().join("token"), "s3cret\n").expect("a file");
+    let called = lab
+        .call(&arguments(
+            &stub.url,
+            &["--token-file", "token", "--save", "kept"],
+        ))
+        .expect_code(1);
+    assert!(!called.stdout.contains("s3cret") && !called.stderr.contains("s3cret"));
+}
+
+#[test]
+fn metrics_and_rules_are_written_for_prometheus() {
+    let (lab, stub) = (Lab::new(), Stub::new(Manner::Answers));
+    let called = lab
+        .call(&arguments(&stub.url, &["--format", "openmetrics"]))
+        .expect_code(1);
+    let line = "leaklab_discovery{container=\"cart\",namespace=\"shop\"} 1\n";
+    assert!(called.stdout.contains(line), "{}", called.stdout);
+    assert!(called.stdout.ends_with("# EOF\n"));
+    let rules = lab
+        .call(&arguments(&stub.url, &["--format", "rules"]))
+        .expect_code(0);
+    assert!(rules.stdout.contains("expr: leaklab_discovery == 1"));
+}
