@@ -6,7 +6,11 @@ use crate::budget::Budget;
 use crate::decide::judge;
 use crate::judgement::{Judgement, Kind, Verdict};
 use crate::policy::RSS_GRAIN_BYTES;
+use crate::policy::outside::{IMAGE_BYTES, OUTSIDE_STEPS};
+use crate::policy::verdict::FEWEST_READINGS;
 use crate::series::{JudgeError, JudgeOptions, Series, Unit, Window};
+use crate::stats::quantile::median;
+use std::borrow::Cow;
 
 /// The readings of a cell. Metrics that were not taken are `None`; single readings that
 /// failed are NaN.
@@ -30,6 +34,10 @@ pub struct CellSeries<'a> {
     pub resident_bytes: Option<&'a [f64]>,
     /// Resident set of the process tree.
     pub rss_bytes: Option<&'a [f64]>,
+    /// Resident set of the tree with shared pages counted once, where it was read.
+    pub pss_bytes: Option<&'a [f64]>,
+    /// Bytes of the tree that are swapped out: they count as resident.
+    pub swap_bytes: Option<&'a [f64]>,
     /// Open descriptors.
     pub descriptors: Option<&'a [f64]>,
     /// Threads.
@@ -86,6 +94,11 @@ impl CellJudgement {
 /// whatever the heap says. The budget applies to bytes; counts are held against the default
 /// budget for counts, per operation where the budget is per operation (0.01 per operation).
 ///
+/// Swap counts as resident. A heap that does not grow answers for no more than it holds: where
+/// what is resident beyond it leaks, or is more than it and not known to be flat, `no-leak` is
+/// withheld, and the kind says `outside-allocator`. Interpreters and virtual machines keep
+/// their objects past malloc.
+///
 /// # Errors
 ///
 /// [`JudgeError`] as [`judge`]; `Empty` if there is no metric.
@@ -94,11 +107,13 @@ pub fn judge_cell(
     options: &JudgeOptions,
 ) -> Result<CellJudgement, JudgeError> {
     let mut metrics = Vec::new();
+    let rss = cell.rss_bytes.map(|rss| with_swap(rss, cell.swap_bytes));
+    let pss = cell.pss_bytes.map(|pss| with_swap(pss, cell.swap_bytes));
     let bytes: [(&str, Option<&[f64]>); 4] = [
         ("allocated_bytes", cell.allocated_bytes),
         ("active_bytes", cell.active_bytes),
         ("resident_bytes", cell.resident_bytes),
-        ("rss_bytes", cell.rss_bytes),
+        ("rss_bytes", rss.as_deref()),
     ];
     for (name, values) in bytes {
         if let Some(values) = values {
@@ -113,8 +128,95 @@ pub fn judge_cell(
     for (name, values, unit) in &cell.others {
         push(&mut metrics, cell, name, values, options, *unit)?;
     }
-    combine(metrics)
+    let mut judgement = combine(metrics)?;
+    let total = pss.as_deref().filter(|pss| is_read(pss)).or(rss.as_deref());
+    if let (Verdict::NoLeak, Some(total)) = (judgement.verdict, total)
+        && judgement.metric == "allocated_bytes"
+    {
+        withhold_for_outside(&mut judgement, cell, total, options)?;
+    }
+    Ok(judgement)
 }
+
+/// Resident memory and what was swapped out of it; where swap was not read, there was none.
+fn with_swap<'a>(resident: &'a [f64], swap: Option<&[f64]>) -> Cow<'a, [f64]> {
+    match swap {
+        Some(swap) if swap.iter().any(|bytes| *bytes > 0.0) => resident
+            .iter()
+            .zip(swap)
+            .map(|(bytes, out)| bytes + if out.is_finite() { *out } else { 0.0 })
+            .collect(),
+        _ => Cow::Borrowed(resident),
+    }
+}
+
+/// Whether enough of a metric was read to be judged: some are read at a slower pace.
+fn is_read(values: &[f64]) -> bool {
+    values.iter().filter(|value| value.is_finite()).count() >= FEWEST_READINGS
+}
+
+/// Withholds `no-leak` where `total`, what the tree holds, is not answered for by its heap.
+fn withhold_for_outside(
+    judgement: &mut CellJudgement,
+    cell: &CellSeries<'_>,
+    total: &[f64],
+    options: &JudgeOptions,
+) -> Result<(), JudgeError> {
+    let heap = [cell.resident_bytes, cell.active_bytes, cell.allocated_bytes];
+    let Some(heap) = heap.into_iter().flatten().next() else {
+        return Ok(());
+    };
+    let outside: Vec<f64> = total
+        .iter()
+        .zip(heap)
+        .map(|(total, heap)| (total - heap).max(0.0))
+        .collect();
+    let known: Vec<f64> = outside.iter().copied().filter(|v| v.is_finite()).collect();
+    let held: Vec<f64> = heap.iter().copied().filter(|v| v.is_finite()).collect();
+    let (Some(beyond), Some(held)) = (median(&known), median(&held)) else {
+        return Ok(());
+    };
+    let mut judged = Vec::new();
+    push(&mut judged, cell, OUTSIDE, &outside, options, Unit::Bytes)?;
+    let Some(found) = judged.pop().map(|metric| metric.judgement) else {
+        return Ok(());
+    };
+    let risen = found
+        .fitted
+        .map_or(0.0, |fitted| fitted.end_value - fitted.start_value);
+    let leaks = found.verdict == Verdict::Leak && risen >= OUTSIDE_STEPS * RSS_GRAIN_BYTES;
+    let is_most = beyond > held && beyond > IMAGE_BYTES && found.verdict != Verdict::NoLeak;
+    if !leaks && !is_most {
+        return Ok(());
+    }
+    let why = match leaks {
+        true => format!(
+            "resident memory beyond the allocator's leaks: {}",
+            found.reason
+        ),
+        false => format!(
+            "it is the smaller part of what is resident, and the rest is not known to be flat: {}",
+            found.reason
+        ),
+    };
+    let reason = format!("the live heap does not grow, but {why}");
+    if let Some(heap) = (judgement.metrics.iter_mut()).find(|m| m.metric == "allocated_bytes") {
+        heap.judgement.verdict = Verdict::Inconclusive;
+        heap.judgement.kind = Some(Kind::OutsideAllocator);
+        heap.judgement.reason.clone_from(&reason);
+    }
+    judgement.verdict = Verdict::Inconclusive;
+    judgement.kind = Some(Kind::OutsideAllocator);
+    judgement.reason = format!("allocated_bytes: {reason}");
+    judgement.metrics.push(MetricJudgement {
+        metric: OUTSIDE.to_owned(),
+        judgement: found,
+    });
+    Ok(())
+}
+
+/// What is resident beyond the allocator's own, as a metric.
+const OUTSIDE: &str = "outside_bytes";
 
 fn push(
     metrics: &mut Vec<MetricJudgement>,
@@ -136,7 +238,7 @@ fn push(
         unit,
         exact: cell.allocated_is_exact && name == "allocated_bytes",
         grain: match name {
-            "rss_bytes" => options.grain.max(RSS_GRAIN_BYTES),
+            "rss_bytes" | OUTSIDE => options.grain.max(RSS_GRAIN_BYTES),
             _ => 0.0,
         },
         ..options.clone()

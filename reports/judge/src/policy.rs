@@ -30,6 +30,17 @@ pub(crate) mod verdict {
     pub(crate) const FEWEST_READINGS: usize = 10;
 }
 
+/// What a heap that does not grow does not answer for.
+pub(crate) mod outside {
+    /// Up to here, what is resident beyond the heap may be the program's image and its
+    /// libraries: text and data of a few tens of mebibytes.
+    pub(crate) const IMAGE_BYTES: f64 = 33_554_432.0;
+
+    /// Steps of [`RSS_GRAIN_BYTES`](super::RSS_GRAIN_BYTES) by which memory beyond the heap must
+    /// have risen to leak: stacks and pages that are touched for the first time are some.
+    pub(crate) const OUTSIDE_STEPS: f64 = 8.0;
+}
+
 /// What is put aside before shapes are looked for.
 pub(crate) mod prepare {
     /// Longer series are grouped into stretches of time before shapes are looked for.

@@ -316,6 +316,8 @@ impl Readings {
             active_bytes: column(columns::ACTIVE_BYTES),
             resident_bytes: column(columns::RESIDENT_BYTES),
             rss_bytes: column(columns::RSS_BYTES),
+            pss_bytes: column(columns::PSS_BYTES),
+            swap_bytes: column(columns::SWAP_BYTES),
             descriptors: column(columns::DESCRIPTORS),
             threads: column(columns::THREADS),
             others: committed
