@@ -324,7 +324,8 @@ fn a_plan_needs_longer_for_a_smaller_leak() {
             .as_f64()
             .expect("a time")
     };
-    let (small, large) = (needed("10KB/h"), needed("1MB/h"));
+    // The budget accepts 500 kB an hour of each: 10 kB and 1 MB are left.
+    let (small, large) = (needed("510KB/h"), needed("1500KB/h"));
     // The length goes with the leak to the power of minus two thirds: 100^(2/3) = 21.5.
     assert!((small / large - 21.5).abs() < 1.0, "{small} {large}");
 }

@@ -33,6 +33,7 @@ mod series;
 mod shape;
 pub mod stats;
 mod track;
+pub mod trial;
 
 pub use amount::parse_amount;
 pub use budget::{Budget, BudgetError};

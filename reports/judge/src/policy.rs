@@ -41,6 +41,34 @@ pub(crate) mod outside {
     pub(crate) const OUTSIDE_STEPS: f64 = 8.0;
 }
 
+/// How the length of a run is found by trying.
+pub(crate) mod trial {
+    /// Runs drawn for each length, and how many of them may miss the verdict that is their due:
+    /// fewer than one in ten, because their share is itself a draw.
+    pub(crate) const RUNS: u64 = 40;
+    pub(crate) const UNDECIDED: usize = 2;
+
+    /// Each length that is tried is this many times the one before.
+    pub(crate) const STEP: f64 = 1.25;
+
+    /// Fewest points of a run, and the longest run in lengths of the measured one: beyond, its
+    /// noise says nothing.
+    pub(crate) const FEWEST_POINTS: f64 = 20.0;
+    pub(crate) const LONGEST: f64 = 300.0;
+
+    /// Points that a drawn run is judged by, at most.
+    pub(crate) const MOST_POINTS: usize = 1_000;
+
+    /// A memory of the noise from which on it wanders, and blocks of it would not.
+    pub(crate) const WANDERS: f64 = 0.7;
+
+    /// Kurtosis of changes from which on a series jumps; that of a normal distribution is 3.
+    pub(crate) const JUMPING: f64 = 8.0;
+
+    /// Blocks that other noise is cut into: long enough for several teeth in each.
+    pub(crate) const BLOCKS: usize = 5;
+}
+
 /// What is put aside before shapes are looked for.
 pub(crate) mod prepare {
     /// Longer series are grouped into stretches of time before shapes are looked for.

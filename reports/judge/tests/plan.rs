@@ -2,6 +2,7 @@
 //! length.
 
 use leaklab_judge::plan::{Noise, noise_of};
+use leaklab_judge::trial::Trial;
 use leaklab_judge::{Budget, JudgeOptions, Series, Verdict, judge};
 
 /// A run of `rows` seconds: noise of a standard deviation of `sigma` with memory `rho`, in
@@ -164,4 +165,79 @@ fn a_count_without_noise_needs_room_for_six_steps() {
     };
     assert_eq!(judged(promised), Verdict::Leak);
     assert_ne!(judged(promised / 2.0), Verdict::Leak);
+}
+
+/// A course of noise, drawn for a seed, reading by reading.
+type Course = fn(&mut fastrand::Rng, usize) -> Vec<f64>;
+
+fn normal(random: &mut fastrand::Rng) -> f64 {
+    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+}
+
+fn remembered(random: &mut fastrand::Rng, rows: usize, rho: f64) -> Vec<f64> {
+    let fresh = (1.0 - rho * rho).sqrt();
+    let mut last = normal(random);
+    (0..rows)
+        .map(|_| {
+            last = rho * last + fresh * normal(random);
+            1e6 * last
+        })
+        .collect()
+}
+
+const COURSES: [(&str, Course); 4] = [
+    ("white", |random, rows| remembered(random, rows, 0.0)),
+    ("AR 0.95", |random, rows| remembered(random, rows, 0.95)),
+    ("AR 0.99", |random, rows| remembered(random, rows, 0.99)),
+    ("teeth", |random, rows| {
+        let begin = random.f64() * 60.0;
+        (0..rows)
+            .map(|i| 2e5 * ((begin + i as f64) % 60.0) + 1e5 * normal(random))
+            .collect()
+    }),
+];
+
+/// A run of `rows` seconds with noise from `seed`, growing by `per_hour`.
+fn drawn(noise: Course, seed: u64, rows: usize, per_hour: f64) -> (Vec<f64>, Vec<f64>) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let time_s: Vec<f64> = (0..rows).map(|i| i as f64).collect();
+    let noise = noise(&mut random, rows);
+    let value = time_s
+        .iter()
+        .zip(noise)
+        .map(|(t, noise)| 5e8 + per_hour * t / 3_600.0 + noise)
+        .collect();
+    (time_s, value)
+}
+
+/// Promises that were kept, and those that were given, for runs that do not grow.
+fn kept(noise: Course, count: u64) -> (usize, usize) {
+    let options = JudgeOptions::default();
+    let (mut kept, mut given) = (0, 0);
+    for seed in 0..count {
+        let (time_s, value) = drawn(noise, seed, 1_200, 0.0);
+        let trial = Trial::of(&Series::new(&time_s, &value), &options).expect("a series");
+        let Some(length_s) = trial.and_then(|trial| trial.length_s(0.0)) else {
+            continue;
+        };
+        given += 1;
+        let (time_s, value) = drawn(noise, 5_000 + seed, length_s as usize + 1, 0.0);
+        let judged = judge(&Series::new(&time_s, &value), &options).expect("a series");
+        kept += usize::from(judged.verdict == Verdict::NoLeak);
+    }
+    (kept, given)
+}
+
+#[test]
+fn lengths_found_by_trying_keep_nine_promises_of_ten() {
+    for (name, noise) in COURSES {
+        let (kept, given) = kept(noise, 8);
+        println!("{name}: {kept} of {given} promises kept, of 8 asked for");
+        // Of eight promises that hold nine times in ten, fewer than 6 are kept once in 26
+        // (binomial).
+        assert!(
+            given >= 6 && kept * 8 >= given * 6,
+            "{name}: {kept} of {given}"
+        );
+    }
 }

@@ -24,6 +24,13 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
+    /// A number drawn from the standard normal distribution, as near as the sum of twelve uniform
+    /// numbers comes to it.
+    pub fn normal(&mut self) -> f64 {
+        let uniform = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
+        (0..12).map(|_| uniform(self.bits())).sum::<f64>() - 6.0
+    }
+
     /// A number in `0..limit`; 0 if `limit` is 0.
     pub fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(limit)) >> 64) as u64

@@ -1,0 +1,253 @@
+//! How long a run must be, found by trying: the judge on runs that are drawn from the noise of
+//! a measured one, of growing length, with growth and without.
+//!
+//! A closed form ([`crate::plan`]) knows how an interval shrinks. It does not know how the judge
+//! takes a warm-up, teeth or a wander, nor that the memory of the noise is itself only
+//! estimated: each drawn run has a memory from the range that the measured one allows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Budget;
+use crate::decide::case::Case;
+use crate::decide::{judge, judge_prepared};
+use crate::judgement::Verdict;
+use crate::policy::trial::{
+    BLOCKS, FEWEST_POINTS, JUMPING, LONGEST, MOST_POINTS, RUNS, STEP, UNDECIDED, WANDERS,
+};
+use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
+use crate::prepare;
+use crate::series::{JudgeError, JudgeOptions, Series};
+use crate::shape::sawtooth::find_sawtooth;
+use crate::stats::random::SplitMix;
+
+/// How long a run must be, from its start, for a verdict in nine of ten.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Lengths {
+    /// Growth per hour that was found, where it is above the budget.
+    pub growth_per_hour: Option<f64>,
+    /// Seconds until `leak` if it grows as it does now; absent where it does not grow beyond the
+    /// budget, or where no length that was tried sufficed.
+    pub if_it_grows_s: Option<f64>,
+    /// Seconds until `no-leak` if it does not grow; absent where no length that was tried
+    /// sufficed.
+    pub if_it_does_not_s: Option<f64>,
+}
+
+/// A measured run, taken apart so that others like it can be drawn.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    options: JudgeOptions,
+    level: f64,
+    grain: f64,
+    warm_up_s: f64,
+    settled_s: f64,
+    growth_per_hour: f64,
+    budget_per_hour: f64,
+    operations_per_s: Option<f64>,
+    noise: Noise,
+}
+
+#[derive(Debug, Clone)]
+enum Noise {
+    /// A first-order autoregression, a point every `step_s`.
+    Memory {
+        step_s: f64,
+        rho: f64,
+        rho_error: f64,
+        innovation: f64,
+    },
+    /// What was left of the measured run, in blocks.
+    Blocks { step_s: f64, rest: Vec<f64> },
+}
+
+impl Trial {
+    /// Takes a series apart. `Ok(None)` where no settled part was found.
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError`] as [`super::judge`].
+    pub fn of(series: &Series<'_>, options: &JudgeOptions) -> Result<Option<Self>, JudgeError> {
+        let prepared = prepare::prepare(series, options)?;
+        let finding = judge_prepared(&Case::new(&prepared, options, DECIDING_CONFIDENCE));
+        let Some(line) = &finding.line else {
+            return Ok(None);
+        };
+        let unit_s = prepared.seconds_per_unit;
+        let (from, to) = finding.fitted;
+        let settled_s = (to - from) * unit_s;
+        let part: Vec<usize> = (0..prepared.fine.len())
+            .filter(|&i| (from..=to).contains(&prepared.fine.x[i]))
+            .collect();
+        if part.len() < FEWEST_READINGS || settled_s <= 0.0 {
+            return Ok(None);
+        }
+        let teeth = find_sawtooth(&prepared.fine).is_some();
+        let points = part.len().min(crate::policy::verdict::TREND_POINTS) as f64;
+        let rho = line.memory.rho;
+        let at = |i: usize| line.start_value + line.slope * (prepared.fine.x[i] - from);
+        let rest: Vec<f64> = part.iter().map(|&i| prepared.fine.y[i] - at(i)).collect();
+        let noise = if rho < WANDERS || teeth || jumps(&rest) {
+            Noise::Blocks {
+                step_s: settled_s / (part.len() - 1) as f64,
+                rest,
+            }
+        } else {
+            Noise::Memory {
+                step_s: settled_s / (points - 1.0),
+                rho,
+                rho_error: ((1.0 - rho * rho) / points).sqrt(),
+                innovation: line.memory.innovation_variance.sqrt(),
+            }
+        };
+        let per_hour = 3_600.0 / unit_s;
+        Ok(Some(Self {
+            options: JudgeOptions {
+                load: None,
+                limit: None,
+                ..options.clone()
+            },
+            level: prepared.base + line.start_value,
+            grain: if line.sigma < prepared.grain {
+                prepared.grain
+            } else {
+                0.0
+            },
+            warm_up_s: from * unit_s,
+            settled_s,
+            growth_per_hour: line.slope * per_hour,
+            budget_per_hour: finding.budget * per_hour,
+            operations_per_s: prepared
+                .operations
+                .filter(|_| matches!(options.budget, Budget::BytesPerOperation(_)))
+                .map(|done| done / prepared.duration_s.max(f64::MIN_POSITIVE)),
+            noise,
+        }))
+    }
+
+    /// Both answers.
+    pub fn lengths(&self) -> Lengths {
+        let grows = self.growth_per_hour > self.budget_per_hour;
+        Lengths {
+            growth_per_hour: grows.then_some(self.growth_per_hour),
+            if_it_grows_s: grows.then(|| self.length_s(self.growth_per_hour)).flatten(),
+            if_it_does_not_s: self.length_s(0.0),
+        }
+    }
+
+    /// Seconds, warm-up included, that a run with growth of `per_hour` must last for the verdict
+    /// that is its due, with a chance of nine in ten. `None` where no length that was tried
+    /// sufficed.
+    pub fn length_s(&self, per_hour: f64) -> Option<f64> {
+        let due = match per_hour > self.budget_per_hour {
+            true => Verdict::Leak,
+            false => Verdict::NoLeak,
+        };
+        let shortest_s = FEWEST_POINTS * self.step_s();
+        let suffices = |settled_s: f64| self.suffices(settled_s, per_hour, due);
+        let mut enough_s = self.settled_s.max(shortest_s);
+        if suffices(enough_s) {
+            while enough_s > shortest_s && suffices((enough_s / STEP).max(shortest_s)) {
+                enough_s = (enough_s / STEP).max(shortest_s);
+            }
+        } else {
+            loop {
+                enough_s *= STEP;
+                if enough_s > LONGEST * self.settled_s {
+                    return None;
+                }
+                if suffices(enough_s) {
+                    break;
+                }
+            }
+        }
+        Some(self.warm_up_s + enough_s)
+    }
+
+    fn step_s(&self) -> f64 {
+        match self.noise {
+            Noise::Memory { step_s, .. } | Noise::Blocks { step_s, .. } => step_s,
+        }
+    }
+
+    /// Whether hardly any drawn run of that length misses the verdict that is its due.
+    fn suffices(&self, settled_s: f64, per_hour: f64, due: Verdict) -> bool {
+        let mut missed = 0;
+        (0..RUNS).all(|seed| {
+            missed += usize::from(self.verdict_of(seed, settled_s, per_hour) != due);
+            missed <= UNDECIDED
+        })
+    }
+
+    fn verdict_of(&self, seed: u64, settled_s: f64, per_hour: f64) -> Verdict {
+        let step_s = self.step_s();
+        let count = (settled_s / step_s) as usize + 1;
+        let mut random = SplitMix::new(seed);
+        let noise = self.noise.drawn(count, &mut random);
+        // Longer ones are grouped, as the judge does.
+        let group = count.div_ceil(MOST_POINTS);
+        let (mut time_s, mut value) = (Vec::new(), Vec::new());
+        for (index, part) in noise.chunks(group).enumerate() {
+            let middle = index * group;
+            let at_s = step_s * (middle as f64 + 0.5 * (part.len() - 1) as f64);
+            let mean = part.iter().sum::<f64>() / part.len() as f64;
+            let plain = self.level + mean + per_hour * at_s / 3_600.0;
+            time_s.push(at_s);
+            value.push(match self.grain > 0.0 {
+                true => ((plain / self.grain).floor() * self.grain).max(0.0),
+                false => plain.max(0.0),
+            });
+        }
+        let operations: Option<Vec<f64>> = self
+            .operations_per_s
+            .map(|rate| time_s.iter().map(|at_s| rate * at_s).collect());
+        let series = Series {
+            operations: operations.as_deref(),
+            ..Series::new(&time_s, &value)
+        };
+        judge(&series, &self.options).map_or(Verdict::Inconclusive, |judgement| judgement.verdict)
+    }
+}
+
+/// Whether values rest and jump, as those of a load that is switched do: their changes have far
+/// more weight in the tails than those of a wander.
+fn jumps(values: &[f64]) -> bool {
+    let moment = |power: i32| {
+        let changes = values
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).powi(power));
+        changes.sum::<f64>() / (values.len() - 1) as f64
+    };
+    moment(4) > JUMPING * moment(2).powi(2)
+}
+
+impl Noise {
+    fn drawn(&self, count: usize, random: &mut SplitMix) -> Vec<f64> {
+        match self {
+            Noise::Memory {
+                rho,
+                rho_error,
+                innovation,
+                ..
+            } => {
+                let rho = (rho + rho_error * random.normal()).clamp(0.0, 0.999);
+                let mut last = innovation / (1.0 - rho * rho).sqrt() * random.normal();
+                (0..count)
+                    .map(|_| {
+                        last = rho * last + innovation * random.normal();
+                        last
+                    })
+                    .collect()
+            }
+            Noise::Blocks { rest, .. } => {
+                let block = (rest.len() / BLOCKS).max(2);
+                let mut noise = Vec::with_capacity(count);
+                while noise.len() < count {
+                    let start = random.below((rest.len() - block + 1) as u64) as usize;
+                    let length = block.min(count - noise.len());
+                    noise.extend_from_slice(&rest[start..start + length]);
+                }
+                noise
+            }
+        }
+    }
+}
