@@ -28,34 +28,6 @@ fn first_seed() -> u64 {
 }
 
 #[test]
-fn generated_series_of_every_family_are_hardly_ever_judged_wrong() {
-    let (mut series, mut easy, mut wrong, mut open) = (0, 0, Vec::new(), 0);
-    for family in FAMILIES {
-        for seed in first_seed()..first_seed() + 14 {
-            let labelled = generate(family, seed);
-            let verdict = of(&labelled);
-            series += 1;
-            easy += usize::from(labelled.easy && labelled.truth != Truth::Slowing);
-            if labelled.truth.is_contradicted_by(verdict) {
-                wrong.push((labelled.family, seed, verdict, labelled.slope));
-            }
-            let decidable = labelled.easy && labelled.truth != Truth::Slowing;
-            open += usize::from(decidable && verdict == Verdict::Inconclusive);
-        }
-    }
-    // Over 6,200 series 0.1 % were wrong and 4 % abstained; chance among 434 allows for more.
-    assert!(
-        wrong.len() <= 3,
-        "{} of {series} wrong: {wrong:?}",
-        wrong.len()
-    );
-    assert!(
-        open * 100 <= easy * 10,
-        "abstained on {open} of {easy} easy series"
-    );
-}
-
-#[test]
 fn the_shared_corpus_is_judged_without_error() {
     let Some(folder) = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()

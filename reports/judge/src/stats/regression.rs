@@ -39,15 +39,15 @@ impl Fit {
     pub fn weights(&self, column: usize) -> Vec<f64> {
         let count = self.orthonormal.len();
         // A row of the inverse of the triangle.
-        let mut inverse = vec![0.0; count];
+        let mut inverse: Vec<f64> = vec![0.0; column];
         for k in column..count {
             let sum: f64 = (column..k).map(|j| inverse[j] * self.triangle[j][k]).sum();
             let unit = f64::from(u8::from(k == column));
-            inverse[k] = (unit - sum) / self.triangle[k][k];
+            inverse.push((unit - sum) / self.triangle[k][k]);
         }
         let mut weights = vec![0.0; self.residuals.len()];
-        for k in column..count {
-            subtract(&mut weights, -inverse[k], &self.orthonormal[k]);
+        for (part, basis) in inverse.iter().zip(&self.orthonormal).skip(column) {
+            subtract(&mut weights, -part, basis);
         }
         weights
     }
