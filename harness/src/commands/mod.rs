@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod calibrate;
+mod canaries;
 pub mod cell;
 pub mod chart;
 pub mod compare;

@@ -1,5 +1,6 @@
 //! `leaklab selfcheck`: canaries through the whole instrument, from child to verdict.
 
+use crate::commands::canaries::canaries;
 use crate::commands::print;
 use crate::exit::Exit;
 use crate::plan::{CellSettings, RunSettings, scenario_cells, select};
@@ -22,7 +23,9 @@ const CANARY_DRAIN: Duration = Duration::from_millis(200);
 /// Check the instrument: programs with a known answer, from child process to verdict.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Runs a known leak, a bounded cache, a sawtooth, a warm-up and a flat program, in under a minute.
+Runs a known leak, a bounded cache, a sawtooth, a warm-up and a flat program, in under a minute,
+and gives the judge readings of known answer: a list that grows, resident memory in steps, a leak
+that is started again and again, a cache that fills, a program without work.
 Exit code 4 and `instrument broken` if one gets another verdict than it must: then a green
 nightly run says nothing. Run it first:
 
@@ -52,6 +55,15 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         seed: 1,
         ..RunSettings::default()
     };
+    let deceived = deceived()?;
+    if !deceived.is_empty() {
+        print(&format!(
+            "instrument broken: the judge is wrong about {}\n\
+             (hint: this build is not to be trusted; install another version)\n",
+            deceived.join(", ")
+        ))?;
+        return Ok(Exit::Harness);
+    }
     let canaries = select(&["shape".to_owned()], &[])?;
     let plan = |folder: &Path| scenario_cells(&settings, &canaries, &BTreeMap::new(), folder);
     signals::listen().context("cannot listen for signals")?;
@@ -81,4 +93,26 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         folder.display()
     ))?;
     Ok(Exit::Harness)
+}
+
+/// The readings of known answer that the judge is wrong about.
+fn deceived() -> anyhow::Result<Vec<&'static str>> {
+    let mut wrong = Vec::new();
+    for canary in canaries() {
+        let holds = canary.holds();
+        if !holds.with_context(|| format!("the judge refuses {}", canary.name))? {
+            wrong.push(canary.name);
+        }
+    }
+    Ok(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_judge_is_right_about_every_canary() {
+        assert_eq!(deceived().expect("verdicts"), Vec::<&str>::new());
+    }
 }
