@@ -2,7 +2,7 @@
 
 use crate::commands::{
     calibrate, cell, chart, compare, doctor, export, fleet, judge, list, mark, plan, report,
-    resume, run, selfcheck, serve, stop, watch,
+    resume, run, selfcheck, serve, stop, watch, r#where,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -110,6 +110,7 @@ enum Command {
     Chart(chart::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Where(r#where::Arguments),
     Watch(watch::Arguments),
     Stop(stop::Arguments),
     Resume(resume::Arguments),
@@ -145,6 +146,7 @@ impl Cli {
             Command::Chart(arguments) => chart::execute(&arguments),
             Command::Compare(arguments) => compare::execute(&arguments),
             Command::Report(arguments) => report::execute(&arguments),
+            Command::Where(arguments) => r#where::execute(&arguments),
             Command::Watch(arguments) => watch::execute(&arguments),
             Command::Stop(arguments) => stop::execute(&arguments),
             Command::Resume(arguments) => resume::execute(&arguments),

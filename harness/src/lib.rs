@@ -15,6 +15,7 @@
 //! }
 //! ```
 
+mod attribution;
 mod cgroup;
 mod cli;
 mod commands;

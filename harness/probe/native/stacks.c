@@ -282,6 +282,15 @@ bool leaklab_stacks_add(struct line *line, bool first)
     return found;
 }
 
+size_t leaklab_stacks_text(char *text, size_t room, bool first)
+{
+    struct line line = {.length = 0, .fits = true};
+    if (!leaklab_stacks_add(&line, first) || !line.fits || line.length - 1 > room)
+        return 0;
+    memcpy(text, line.bytes + 1, line.length - 1);
+    return line.length - 1;
+}
+
 void leaklab_stacks_not_taken(void)
 {
     acquire();

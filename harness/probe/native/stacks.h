@@ -16,6 +16,10 @@ bool leaklab_stacks_start(leaklab_mallctl *mallctl);
  * every stack once. */
 bool leaklab_stacks_add(struct line *line, bool first);
 
+/* The same as text without the comma, for writers that build their lines otherwise; 0 if there
+ * is no stack. */
+size_t leaklab_stacks_text(char *text, size_t room, bool first);
+
 /* Says that the line of the stack that was added last was not taken: it is added again. */
 void leaklab_stacks_not_taken(void);
 

@@ -35,6 +35,7 @@ mod latency;
 mod line;
 mod registry;
 mod sampler;
+mod stacks;
 
 pub use heap::{HeapFigures, HeapReader, allocated_bytes, flush_thread_cache, purge};
 pub use registry::{IntegerGauge, register_gauge, set_gauge};

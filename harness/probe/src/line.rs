@@ -50,6 +50,14 @@ impl Line {
         push_string(&mut self.bytes, value);
     }
 
+    /// Adds a key with its value, as JSON without a comma.
+    pub fn raw(&mut self, json: &str) {
+        if self.bytes.last() != Some(&b'{') {
+            self.bytes.push(b',');
+        }
+        self.bytes.extend_from_slice(json.as_bytes());
+    }
+
     /// Opens an object inside; close it with [`Line::close`].
     pub fn open(&mut self, key: &str) {
         self.key(key);

@@ -5,6 +5,7 @@ use crate::heap::{HeapFigures, HeapReader, flush_thread_cache};
 use crate::latency::LatencyHistogram;
 use crate::line::Line;
 use crate::registry::visit_gauges;
+use crate::stacks::Round;
 use crate::{Phase, operations};
 use std::io::{ErrorKind, Write};
 use std::os::fd::{FromRawFd, RawFd};
@@ -19,6 +20,10 @@ const INTERVAL_VARIABLE: &str = "LEAKLAB_INTERVAL_MS";
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 /// Room for a line with many gauges, so that a longer one is rare.
 const LINE_BYTES: usize = 16 << 10;
+/// Lines of stacks after each sample, at most: what the pipe holds besides.
+const MOST_STACK_LINES: usize = 64;
+/// Time between two rounds through all stacks that have changed, at least.
+const STACKS_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a due sample waits for a quiet point, at most and at least.
 const QUIET_PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -46,6 +51,8 @@ struct Output {
     dropped_lines: u64,
     last_cost_us: Option<u64>,
     closed: bool,
+    /// The round through the stacks, and when the next may begin; absent if none are sampled.
+    stacks: Option<(Round, Instant)>,
 }
 
 /// Starts the probe and says that the program is ready to be measured.
@@ -76,6 +83,7 @@ pub fn start_before_ready() -> bool {
         dropped_lines: 0,
         last_cost_us: None,
         closed: false,
+        stacks: crate::stacks::start().then(|| (Round::new(), Instant::now())),
     });
     let sampler = Sampler {
         reader,
@@ -219,23 +227,57 @@ impl Output {
         self.write_line();
     }
 
-    /// Writes the line that was built; drops it when the pipe is full.
-    fn write_line(&mut self) {
-        if STOPPED.load(Ordering::Relaxed) {
+    /// Writes the stacks that have changed, a part after each sample.
+    fn write_stacks(&mut self) {
+        let Some((round, due)) = &mut self.stacks else {
             return;
+        };
+        if !round.goes_on() && Instant::now() < *due {
+            return;
+        }
+        for _ in 0..MOST_STACK_LINES {
+            let Some((round, due)) = &mut self.stacks else {
+                return;
+            };
+            let Some(text) = round.next_text() else {
+                *due = Instant::now() + STACKS_INTERVAL;
+                return;
+            };
+            self.line.begin();
+            self.line.integer("pid", u64::from(std::process::id()));
+            self.line.integer("monotonic_us", monotonic_us());
+            self.line.raw(text);
+            if !self.write_line() {
+                if let Some((round, _)) = &mut self.stacks {
+                    round.not_taken();
+                }
+                return;
+            }
+        }
+    }
+
+    /// Writes the line that was built; drops it when the pipe is full. Returns whether it was
+    /// taken.
+    fn write_line(&mut self) -> bool {
+        if STOPPED.load(Ordering::Relaxed) {
+            return false;
         }
         self.write_backlog();
         let bytes = self.line.finish();
         if self.closed || !self.backlog.is_empty() {
             self.dropped_lines += 1;
-            return;
+            return false;
         }
         match self.pipe.write(bytes) {
-            Ok(written) => self.backlog.extend_from_slice(&bytes[written..]),
+            Ok(written) => {
+                self.backlog.extend_from_slice(&bytes[written..]);
+                return true;
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.dropped_lines += 1,
             Err(error) if error.kind() == ErrorKind::Interrupted => self.dropped_lines += 1,
             Err(_) => self.closed = true,
         }
+        false
     }
 
     fn write_backlog(&mut self) {
@@ -265,6 +307,7 @@ fn sample_for_ever(interval: Duration) {
         } else {
             sampler.sample(&mut sampler.output());
         }
+        sampler.output().write_stacks();
         due += interval;
         let now = Instant::now();
         match due.checked_duration_since(now) {
@@ -331,6 +374,7 @@ mod tests {
             dropped_lines: 0,
             last_cost_us: None,
             closed: false,
+            stacks: None,
         }
     }
 

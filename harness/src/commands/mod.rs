@@ -23,6 +23,7 @@ pub mod serve;
 mod sources;
 pub mod stop;
 pub mod watch;
+pub mod r#where;
 
 use crate::words::clean;
 use comfy_table::{ContentArrangement, Table};

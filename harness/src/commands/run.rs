@@ -1,6 +1,7 @@
 //! `leaklab run`: runs cells, records them, judges them, draws them.
 
 use crate::commands::arguments::{Format, parse_positive};
+use crate::commands::r#where::answer_text;
 use crate::commands::{detach, print};
 use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
@@ -240,6 +241,13 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
             let mut text = format!("{}\n", closing_table(&judged));
             if let Some(table) = costs_table(&judged) {
                 text.push_str(&format!("{table}\n"));
+            }
+            for cell in &run.cells {
+                match crate::attribution::answer(cell) {
+                    Ok(Some(answer)) => text.push_str(&answer_text(cell, &answer)),
+                    Ok(None) => {}
+                    Err(error) => say!("no stacks of {}: {error}", cell.plan.id),
+                }
             }
             for (what, path) in paths {
                 text.push_str(&format!("{what:8}{}\n", path.display()));

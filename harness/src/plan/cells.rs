@@ -1,9 +1,10 @@
 //! What will run: a cell for each variant and repetition.
 
 use super::{CellSettings, CommandLine, RunSettings, Selected, find_program};
+use crate::attribution::sample_stacks;
 use crate::config::{OwnScenario, OwnVariant, Value};
 use crate::exit::usage;
-use crate::heap;
+use crate::heap::{self, HeapSource};
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
@@ -413,7 +414,8 @@ impl OneCell<'_> {
         };
         let program = PathBuf::from(&child.program);
         let mut cell = self.setup(own, plan, child, schedule);
-        if let Some(source) = &own.heap {
+        let for_stacks = own.sample_stacks.then_some(HeapSource::Jemalloc);
+        if let Some(source) = own.heap.as_ref().or(for_stacks.as_ref()) {
             let cells = std::slice::from_mut(&mut cell);
             if let Some(words) = heap::prepare(cells, source, &program).map_err(usage)? {
                 say!("{words}");
@@ -499,7 +501,7 @@ impl OneCell<'_> {
             interval_ms: child.interval.as_secs_f64() * 1000.0,
             ..plan
         };
-        CellSetup {
+        let mut cell = CellSetup {
             folder: self.run_folder.join(&plan.folder),
             plan,
             gauges: own.gauges.clone(),
@@ -521,7 +523,11 @@ impl OneCell<'_> {
             child,
             grace: own.grace.unwrap_or(DEFAULT_GRACE),
             memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
+        };
+        if own.sample_stacks {
+            sample_stacks(&mut cell);
         }
+        cell
     }
 
     fn seed(&self) -> u64 {

@@ -97,6 +97,10 @@ pub struct CellSettings {
     /// `auto` picks and says what it picked.
     #[arg(long, value_name = "SOURCE", help_heading = MEASURING)]
     pub heap: Option<HeapSource>,
+    /// Sample stacks of allocation, and say at the end where the heap grows; a program is put on
+    /// jemalloc for it, unless --heap says otherwise.
+    #[arg(long = "where", help_heading = MEASURING)]
+    pub sample_stacks: bool,
 }
 
 /// A command with its arguments.
@@ -166,6 +170,7 @@ impl CellSettings {
             user: self.user.clone().or(next.user),
             gauges: joined(next.gauges, &self.gauges),
             heap: self.heap.clone().or(next.heap),
+            sample_stacks: self.sample_stacks || next.sample_stacks,
         }
     }
 
@@ -208,6 +213,7 @@ impl CellSettings {
             user: keys.text("user")?,
             gauges: keys.list("gauges")?.unwrap_or_default(),
             heap: keys.parsed("heap", str::parse)?,
+            sample_stacks: false,
         })
     }
 }

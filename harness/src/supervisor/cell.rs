@@ -12,6 +12,7 @@ use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_std
 use super::signals;
 use super::ticks::{Gap, Ticks};
 use super::watchdog::Watchdog;
+use crate::attribution::StackCollector;
 use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
 use crate::procfs::{MachineTimes, OutsideFigures};
 use crate::recorder::Recorder;
@@ -172,6 +173,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     drop(watched);
     cell.end_tree();
     cell.take_last_words(&fed);
+    cell.write_stacks(true);
     cell.recorder.measurement.lines_lost = lines_lost.load(Ordering::Relaxed);
     cell.conclude(exit);
     beside::tear_down(setup, &mut cell.recorder);
@@ -276,6 +278,7 @@ struct CellLoop<'a> {
     had_heap: bool,
     /// Heaps of a tree whose processes each have a sampler.
     heaps: ProcessHeaps,
+    stacks: StackCollector,
     ending: Option<Ending>,
     /// Members that the guard was told of.
     guarded: Vec<u32>,
@@ -322,6 +325,7 @@ impl<'a> CellLoop<'a> {
             probe_cost_us: None,
             had_heap: false,
             heaps: ProcessHeaps::default(),
+            stacks: StackCollector::default(),
             ending: None,
             guard_looked: started,
             members_due: started + Duration::from_secs(1),
@@ -520,6 +524,10 @@ impl<'a> CellLoop<'a> {
             let message = format!("the live heap of `{program}` cannot be read: {reason}");
             self.recorder.event(at_ms, EventKind::Warning { message });
         }
+        if let Some(counts) = message.stacks {
+            let pid = message.pid.unwrap_or(self.child.pid());
+            self.stacks.take(pid, at_us, counts);
+        }
         if let Some(heap) = message.heap {
             self.had_heap = true;
             if let Some(pid) = message.pid {
@@ -546,6 +554,18 @@ impl<'a> CellLoop<'a> {
         // Of another process of the tree it is a change of the sum like any other.
         if began_anew && said.pid == self.child.pid() && self.ready_us.is_some() {
             self.recorder.event(at_ms, EventKind::Restart);
+        }
+    }
+
+    /// Writes what allocators said of their stacks, a minute after the last time or at the end.
+    fn write_stacks(&mut self, at_end: bool) {
+        let zero_us = self.ready_us.unwrap_or(self.started_us);
+        let elapsed_ms = |at_us: u64| (at_us as f64 - zero_us as f64) / 1000.0;
+        let written = self
+            .stacks
+            .write_if_due(&self.setup.folder, at_end, elapsed_ms);
+        if let Err(error) = written {
+            self.warn(format!("the stacks cannot be written: {error}"));
         }
     }
 
@@ -605,6 +625,7 @@ impl<'a> CellLoop<'a> {
             .ok()
             .and_then(|ticks| interval.checked_mul(ticks));
         self.next_tick = ahead.map_or(now + interval, |ahead| self.next_tick + ahead);
+        self.write_stacks(false);
         let heap = self.heap_at_tick();
         if heap.is_none() && self.had_heap {
             self.recorder.status.missed_samples += 1;

@@ -1,5 +1,6 @@
 //! The pipe protocol: one JSON object on a line, see PROTOCOL.md.
 
+use crate::attribution::StackCounts;
 use leaklab_run::{Heap, Phase};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Message {
     pub program: Option<String>,
     /// Why the heap of the process cannot be read.
     pub heap_error: Option<String>,
+    /// Counts of one of its stacks.
+    pub stacks: Option<StackCounts>,
     /// Keys that are not of the protocol.
     pub extra: BTreeMap<String, Value>,
 }
@@ -74,6 +77,7 @@ impl Message {
             }
             "pid" => self.pid = Some(u32::try_from(whole(&value)?).ok()?),
             "program" => self.program = Some(value.as_str()?.to_owned()),
+            "stacks" => self.stacks = Some(StackCounts::parse(&value)?),
             "heap_error" => self.heap_error = Some(value.as_str()?.to_owned()),
             "sample_cost_us" => self.sample_cost_us = Some(whole(&value)?),
             _ => {

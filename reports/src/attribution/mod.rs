@@ -5,11 +5,13 @@
 //! growth of the heap, of which each stack has its share.
 
 mod behaviour;
+mod merge;
 mod poisson;
 mod ranking;
 
 pub use behaviour::{
     Behaviour, FEWEST_SAMPLES, StackGrowth, bytes_per_sample, settled_part, stack_growth,
 };
+pub use merge::merged;
 pub use poisson::{difference, garwood};
 pub use ranking::{Attribution, HeapGrowth, RankedStack, attribute};

@@ -1,0 +1,279 @@
+//! Collects what allocators say of their stacks while a cell runs, for `stacks.json`.
+
+use leaklab_run::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot, write_atomically};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Most stacks of all processes together: what a program claims must not grow the harness.
+const MOST_STACKS: usize = 20_000;
+/// Snapshots of a stack that are kept; when there are more, every second one is left out.
+const MOST_SNAPSHOTS: usize = 48;
+/// Most frames and spans of a line.
+const MOST_FRAMES: usize = 256;
+const MOST_SPANS: usize = 256;
+/// Time between two writings of the file while the cell runs.
+const WRITE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The counts of one stack, as a line says them; times are those of the monotonic clock.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StackCounts {
+    id: u64,
+    sample_bytes: u64,
+    start_us: u64,
+    span_us: u64,
+    lost: u64,
+    born_bytes: u64,
+    born: Vec<u64>,
+    live: Vec<u64>,
+    frames: Vec<u64>,
+}
+
+impl StackCounts {
+    /// Reads the value of the key `stacks`; `None` if it is not of that form.
+    pub fn parse(value: &Value) -> Option<Self> {
+        let number = |key: &str| value.get(key)?.as_u64();
+        let list = |key: &str, most: usize| {
+            let list = value.get(key)?.as_array()?;
+            (list.len() <= most).then_some(list)
+        };
+        let counts = |key: &str| {
+            let numbers = list(key, MOST_SPANS)?.iter().map(Value::as_u64);
+            numbers.collect::<Option<Vec<u64>>>()
+        };
+        let frames = list("frames", MOST_FRAMES)?
+            .iter()
+            .map(|frame| u64::from_str_radix(frame.as_str()?, 16).ok());
+        let read = StackCounts {
+            id: number("id")?,
+            sample_bytes: number("sample_bytes")?,
+            start_us: number("start_us")?,
+            span_us: number("span_us").filter(|span| *span > 0)?,
+            lost: number("lost")?,
+            born_bytes: number("born_bytes")?,
+            born: counts("born")?,
+            live: counts("live")?,
+            frames: frames.collect::<Option<_>>()?,
+        };
+        (read.born.len() == read.live.len()).then_some(read)
+    }
+}
+
+/// A stack of one life of a process: a program that replaces itself begins a new table.
+type Key = (u32, u64, u64);
+
+struct Collected {
+    counts: StackCounts,
+    frames: Vec<String>,
+    /// Times of the monotonic clock, with the counts of then.
+    snapshots: Vec<(u64, u64, Vec<u64>, Vec<u64>)>,
+}
+
+/// The stacks of all processes of a cell.
+#[derive(Default)]
+pub struct StackCollector {
+    stacks: BTreeMap<Key, Collected>,
+    maps: BTreeMap<u32, Vec<Mapping>>,
+    sample_bytes: u64,
+    lost: BTreeMap<(u32, u64), u64>,
+    written: Option<Instant>,
+}
+
+impl StackCollector {
+    /// Takes what the allocator of process `pid` said at a time of the monotonic clock.
+    pub fn take(&mut self, pid: u32, at_us: u64, counts: StackCounts) {
+        self.sample_bytes = counts.sample_bytes;
+        self.lost.insert((pid, counts.start_us), counts.lost);
+        let key = (pid, counts.start_us, counts.id);
+        if !self.stacks.contains_key(&key) {
+            if self.stacks.len() >= MOST_STACKS {
+                return;
+            }
+            let frames = self.places(pid, &counts.frames);
+            let collected = Collected {
+                counts: StackCounts::default(),
+                frames,
+                snapshots: Vec::new(),
+            };
+            self.stacks.insert(key, collected);
+        }
+        let Some(stack) = self.stacks.get_mut(&key) else {
+            return;
+        };
+        let snapshot = (
+            at_us,
+            counts.span_us,
+            counts.born.clone(),
+            counts.live.clone(),
+        );
+        stack.snapshots.push(snapshot);
+        if stack.snapshots.len() > MOST_SNAPSHOTS {
+            // The last one stays, whatever their number.
+            let last = stack.snapshots.pop();
+            let mut kept = false;
+            stack.snapshots.retain(|_| {
+                kept = !kept;
+                kept
+            });
+            stack.snapshots.extend(last);
+        }
+        stack.counts = counts;
+    }
+
+    /// The places in files that addresses of a process stand for, while it lives.
+    fn places(&mut self, pid: u32, addresses: &[u64]) -> Vec<String> {
+        let is_mapped = |maps: &[Mapping], address: u64| maps.iter().any(|map| map.holds(address));
+        let maps = self.maps.entry(pid).or_default();
+        // A library may have been loaded since they were read.
+        if !addresses.iter().all(|address| is_mapped(maps, *address))
+            && let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/maps"))
+        {
+            *maps = text.lines().filter_map(Mapping::parse).collect();
+        }
+        let place = |address: &u64| match maps.iter().find(|map| map.holds(*address)) {
+            Some(map) => format!("{}+{:#x}", map.file, address - map.start + map.offset),
+            None => format!("{address:#x}"),
+        };
+        addresses.iter().map(place).collect()
+    }
+
+    /// Writes `stacks.json` into the cell's folder, if anything was said and enough time has
+    /// passed, or `at_end`. `elapsed_ms` turns times of the monotonic clock into the run's.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system.
+    pub fn write_if_due(
+        &mut self,
+        cell: &Path,
+        at_end: bool,
+        elapsed_ms: impl Fn(u64) -> f64,
+    ) -> std::io::Result<()> {
+        let now = Instant::now();
+        let written = *self.written.get_or_insert(now);
+        if self.stacks.is_empty() || (!at_end && now - written < WRITE_INTERVAL) {
+            return Ok(());
+        }
+        self.written = Some(now);
+        let record = self.record(elapsed_ms);
+        write_atomically(&cell.join(STACKS_FILE), &serde_json::to_vec(&record)?)
+    }
+
+    fn record(&self, elapsed_ms: impl Fn(u64) -> f64) -> StackRecord {
+        let history = |(key, stack): (&Key, &Collected)| StackHistory {
+            pid: key.0,
+            frames: stack.frames.clone(),
+            born_bytes: stack.counts.born_bytes,
+            snapshots: stack
+                .snapshots
+                .iter()
+                .map(|(at_us, span_us, born, live)| StackSnapshot {
+                    elapsed_ms: elapsed_ms(*at_us),
+                    first_span_ms: elapsed_ms(stack.counts.start_us),
+                    span_ms: *span_us as f64 / 1000.0,
+                    born: born.clone(),
+                    live: live.clone(),
+                })
+                .collect(),
+        };
+        StackRecord {
+            sample_bytes: self.sample_bytes,
+            lost_samples: self.lost.values().sum(),
+            stacks: self.stacks.iter().map(history).collect(),
+        }
+    }
+}
+
+/// A part of a file in the memory of a process.
+#[derive(Debug, PartialEq)]
+struct Mapping {
+    start: u64,
+    end: u64,
+    offset: u64,
+    file: String,
+}
+
+impl Mapping {
+    /// Reads a line of `/proc/PID/maps`; `None` for memory without a file.
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(6, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let _rights = fields.next()?;
+        let offset = fields.next()?;
+        let file = fields.nth(2)?.trim();
+        let hexadecimal = |text| u64::from_str_radix(text, 16).ok();
+        file.starts_with('/').then_some(())?;
+        Some(Mapping {
+            start: hexadecimal(start)?,
+            end: hexadecimal(end)?,
+            offset: hexadecimal(offset)?,
+            file: file.to_owned(),
+        })
+    }
+
+    fn holds(&self, address: u64) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"id": 7, "sample_bytes": 524288, "start_us": 1000, "span_us": 125000,
+        "lost": 1, "born_bytes": 384, "live_bytes": 256, "born": [2, 1], "live": [1, 1],
+        "frames": ["1f", "ffffffff"]}"#;
+
+    fn counts() -> StackCounts {
+        StackCounts::parse(&serde_json::from_str(LINE).expect("JSON")).expect("counts")
+    }
+
+    #[test]
+    fn a_line_is_read_whole_or_not_at_all() {
+        assert_eq!(counts().frames, [0x1f, 0xffff_ffff]);
+        for (from, to) in [
+            ("\"id\": 7", "\"id\": -7"),
+            ("125000", "0"),
+            ("[1, 1]", "[1]"),
+            ("\"1f\"", "\"xx\""),
+            ("\"born\"", "\"boren\""),
+        ] {
+            let text = LINE.replace(from, to);
+            let value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(StackCounts::parse(&value), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_maps_is_a_place_in_a_file() {
+        let line = "7f1000-7f3000 r-xp 00002000 fe:00 12345    /usr/lib/a library.so";
+        let mapping = Mapping::parse(line).expect("a mapping");
+        assert_eq!(mapping.file, "/usr/lib/a library.so");
+        assert_eq!(
+            (mapping.start, mapping.end, mapping.offset),
+            (0x7f_1000, 0x7f_3000, 0x2000)
+        );
+        assert_eq!(Mapping::parse("7f1000-7f3000 rw-p 00000000 00:00 0 "), None);
+        assert_eq!(
+            Mapping::parse("7f1000-7f3000 rw-p 00000000 00:00 0      [heap]"),
+            None
+        );
+    }
+
+    #[test]
+    fn snapshots_are_bounded_and_the_last_one_stays() {
+        let mut collector = StackCollector::default();
+        for turn in 0..1000_u64 {
+            let mut counts = counts();
+            counts.born[1] = turn;
+            collector.take(0, 1_000_000 + turn * 1000, counts);
+        }
+        let record = collector.record(|us| us as f64 / 1000.0);
+        let snapshots = &record.stacks[0].snapshots;
+        assert!((MOST_SNAPSHOTS / 2..=MOST_SNAPSHOTS).contains(&snapshots.len()));
+        assert_eq!(snapshots[0].elapsed_ms, 1000.0);
+        assert_eq!(snapshots[snapshots.len() - 1].born[1], 999);
+        assert_eq!((record.sample_bytes, record.lost_samples), (524_288, 1));
+    }
+}
