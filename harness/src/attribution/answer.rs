@@ -1,7 +1,7 @@
 //! The answer to the question where: rows, ranked, and what could not have been seen.
 
 use super::pprof::Profile;
-use super::symbols::{Place, Symbols, is_container_growth, owner};
+use super::symbols::{Place, Symbols, is_container_growth, own_places, owner, way};
 use crate::commands::plain_table;
 use leaklab_judge::Unit;
 use leaklab_judge::amount::{bytes_text, count_text, duration_text, number_text};
@@ -11,7 +11,7 @@ use leaklab_reports::attribution::{
     settled_part,
 };
 use leaklab_run::{Cell, Phase, SampleTable, StackHistory, StackRecord, columns};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
 /// Rows that are shown.
@@ -51,42 +51,27 @@ pub fn answer(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         return Ok(None);
     };
     let mut symbols = Symbols::default();
-    let mut groups: BTreeMap<(String, String), Vec<&StackHistory>> = BTreeMap::new();
-    let mut stacks = Vec::new();
-    let alone = attribute(&record, load, None);
-    for stack in &alone.stacks {
-        let places = symbols.places(&stack.frames);
-        let live = stack.growth.live as f64 * stack.growth.bytes_per_sample;
-        stacks.push((places, stack.bytes[0].max(0.0), live));
-    }
+    let mut groups: BTreeMap<Vec<String>, Vec<&StackHistory>> = BTreeMap::new();
     for stack in &record.stacks {
-        let places = symbols.places(&stack.frames);
-        let place = owner(&places).cloned().unwrap_or_default();
-        let key = (place.function.clone(), place.location());
-        groups.entry(key).or_default().push(stack);
+        let way = way(&symbols.places(&stack.frames));
+        groups.entry(way).or_default().push(stack);
     }
     let joined = StackRecord {
         stacks: groups
             .values()
             .filter_map(|stacks| merged(stacks))
             .collect(),
-        ..record
+        sample_bytes: record.sample_bytes,
+        lost_samples: record.lost_samples,
     };
     let attribution = attribute(&joined, load, heap_growth(&table, load));
-    let owners = attribution
-        .stacks
-        .iter()
-        .map(|stack| {
-            let places = symbols.places(&stack.frames);
-            let place = owner(&places).cloned().unwrap_or_default();
-            let key = (place.function.clone(), place.location());
-            Owner {
-                container: is_container_growth(&places),
-                stacks: groups.get(&key).map_or(1, Vec::len),
-                place,
-            }
-        })
-        .collect();
+    let owners = owners(&attribution, &mut symbols, &groups);
+    let mut stacks = Vec::new();
+    for stack in &attribute(&record, load, None).stacks {
+        let live = stack.growth.live as f64 * stack.growth.bytes_per_sample;
+        let places = symbols.places(&stack.frames);
+        stacks.push((places, stack.bytes[0].max(0.0), live));
+    }
     Ok(Some(Answer {
         attribution,
         owners,
@@ -94,6 +79,44 @@ pub fn answer(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         unresolved: symbols.unresolved,
         sample_bytes: joined.sample_bytes,
     }))
+}
+
+/// The owner of each ranked stack. Functions through which stacks go that do not leak are
+/// helpers: what leaks is owned by who calls them.
+fn owners(
+    attribution: &Attribution,
+    symbols: &mut Symbols,
+    groups: &BTreeMap<Vec<String>, Vec<&StackHistory>>,
+) -> Vec<Owner> {
+    let mut helpers = HashSet::new();
+    for stack in &attribution.stacks {
+        if matches!(
+            stack.growth.behaviour,
+            Behaviour::Churns | Behaviour::Bounded | Behaviour::FilledOnce
+        ) {
+            let places = symbols.places(&stack.frames);
+            helpers.extend(
+                own_places(&places)
+                    .iter()
+                    .map(|place| place.function.clone()),
+            );
+        }
+    }
+    let none = HashSet::new();
+    let of = |stack: &RankedStack, symbols: &mut Symbols| {
+        let places = symbols.places(&stack.frames);
+        let shared = match stack.growth.behaviour {
+            Behaviour::Leaks => &helpers,
+            _ => &none,
+        };
+        Owner {
+            container: is_container_growth(&places),
+            stacks: groups.get(&way(&places)).map_or(1, Vec::len),
+            place: owner(&places, shared).cloned().unwrap_or_default(),
+        }
+    };
+    let stacks = attribution.stacks.iter();
+    stacks.map(|stack| of(stack, symbols)).collect()
 }
 
 /// Growth of the live heap over the settled part of the load, between the medians of its ends.

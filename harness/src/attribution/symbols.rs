@@ -2,10 +2,12 @@
 
 use addr2line::Loader;
 use object::{Object, ObjectSegment, ReadCache};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 
+/// Part of the name of what leaklab preloads.
+const OUR_OBJECT: &str = "/libleaklab-";
 /// Functions by which every block is allocated, whoever asks for it.
 const ALLOCATING: [&str; 30] = [
     "malloc",
@@ -69,15 +71,15 @@ const LIBRARY_SOURCES: [&str; 6] = [
 ];
 /// Words in the names of functions with which a container makes itself larger.
 const GROWING: [&str; 9] = [
-    "RawVec",
-    "raw_vec",
     "finish_grow",
-    "reserve_rehash",
+    "grow_one",
+    "grow_amortized",
     "do_reserve",
-    "resize",
+    "reserve_rehash",
     "_M_realloc",
     "_M_rehash",
     "dictExpand",
+    "list_resize",
 ];
 
 /// One function of a frame, the inlined ones first.
@@ -112,7 +114,7 @@ impl Place {
     }
 
     fn allocates(&self) -> bool {
-        let is_ours = self.module.contains("/libleaklab-");
+        let is_ours = self.module.contains(OUR_OBJECT);
         is_ours
             || ALLOCATING
                 .iter()
@@ -132,23 +134,51 @@ fn is_system_library(module: &str) -> bool {
     is_library && (module.starts_with("/lib") || module.starts_with("/usr/lib"))
 }
 
-/// The place among those of a stack, innermost first, that owns its blocks: the first of the
-/// program's own code, else the first that is not the allocator's.
-pub fn owner(places: &[Place]) -> Option<&Place> {
-    let first = |wanted: &dyn Fn(&Place) -> bool| places.iter().find(|place| wanted(place));
-    first(&|place| place.file.is_some() && !place.allocates() && !place.is_of_a_library())
-        .or_else(|| first(&|place| place.named && !place.allocates() && !place.is_of_a_library()))
-        .or_else(|| first(&|place| !place.allocates() && !is_system_library(&place.module)))
-        .or_else(|| first(&|place| !place.allocates()))
-        .or_else(|| places.first())
+/// The places of a stack, innermost first, that are the program's own code; those that are
+/// nobody's library where that cannot be told.
+pub fn own_places(places: &[Place]) -> Vec<&Place> {
+    let of = |wanted: &dyn Fn(&Place) -> bool| -> Vec<&Place> {
+        places.iter().filter(|place| wanted(place)).collect()
+    };
+    let own = |place: &Place| !place.allocates() && !place.is_of_a_library();
+    let choices: [&dyn Fn(&Place) -> bool; 5] = [
+        &|place| place.file.is_some() && own(place),
+        &|place| place.named && own(place),
+        &|place| !place.allocates() && !is_system_library(&place.module),
+        &|place| !place.allocates(),
+        &|_| true,
+    ];
+    let mut found = choices.iter().map(|wanted| of(wanted));
+    found.find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// What stacks have in common that come the same way through the program's own code: its places
+/// in their order, a recursion once.
+pub fn way(places: &[Place]) -> Vec<String> {
+    let mut way: Vec<String> = Vec::new();
+    for place in own_places(places) {
+        let step = format!("{} {}", place.function, place.location());
+        if !way.contains(&step) {
+            way.push(step);
+        }
+    }
+    way
+}
+
+/// The place that owns the blocks of a stack: the innermost of the program's own that is in no
+/// function of `shared`, which others use without keeping what they get; else the innermost.
+pub fn owner<'a>(places: &'a [Place], shared: &HashSet<String>) -> Option<&'a Place> {
+    let own = own_places(places);
+    let alone = own.iter().find(|place| !shared.contains(&place.function));
+    alone.or(own.first()).copied()
 }
 
 /// Whether a container of the owner grew, rather than the owner keeping a block.
 pub fn is_container_growth(places: &[Place]) -> bool {
-    let Some(owner) = owner(places) else {
+    let Some(innermost) = own_places(places).first().copied() else {
         return false;
     };
-    let inside = places.iter().take_while(|place| *place != owner);
+    let inside = places.iter().take_while(|place| *place != innermost);
     inside
         .map(|place| place.function.as_str())
         .any(|name| GROWING.iter().any(|word| name.contains(word)))
@@ -194,7 +224,9 @@ impl Symbols {
         let Some((file, offset)) = frame.rsplit_once("+0x") else {
             return unknown("");
         };
-        let Ok(offset) = u64::from_str_radix(offset, 16) else {
+        // The preloaded object is gone with its run, and its names are of no use to anybody.
+        let is_ours = file.contains(OUR_OBJECT);
+        let Some(offset) = u64::from_str_radix(offset, 16).ok().filter(|_| !is_ours) else {
             return unknown(file);
         };
         if !self.files.contains_key(file) {
@@ -335,25 +367,45 @@ mod tests {
                 "/home/a/shop",
             ),
         ];
-        let found = owner(&stack).expect("an owner");
+        let none = HashSet::new();
+        let found = owner(&stack, &none).expect("an owner");
         assert_eq!(found.function, "shop::sessions::keep");
         assert_eq!(found.location(), "src/sessions.rs:7");
         assert!(is_container_growth(&stack));
         assert!(!is_container_growth(&stack[2..]));
+        // A helper of others that keep nothing is not to blame.
+        let shared = HashSet::from(["shop::sessions::keep".to_owned()]);
+        assert_eq!(
+            owner(&stack, &shared).expect("an owner").function,
+            "shop::main"
+        );
+        let deeper: Vec<Place> = [&stack[3..4], &stack[..]].concat();
+        assert_eq!(
+            way(&deeper),
+            way(&stack),
+            "a recursion is gone through once"
+        );
     }
 
     #[test]
     fn without_source_files_names_decide_and_without_names_the_module() {
+        let none = HashSet::new();
         let stack = [
             place("strdup", None, "/usr/lib/x86_64-linux-gnu/libc.so.6"),
             place("handle_request", None, "/usr/sbin/server"),
         ];
-        assert_eq!(owner(&stack).expect("an owner").function, "handle_request");
+        assert_eq!(
+            owner(&stack, &none).expect("an owner").function,
+            "handle_request"
+        );
         let mut stripped = place("server+0x1234", None, "/usr/sbin/server");
         stripped.named = false;
         let stack = [stack[0].clone(), stripped];
-        assert_eq!(owner(&stack).expect("an owner").function, "server+0x1234");
-        assert_eq!(owner(&[]), None);
+        assert_eq!(
+            owner(&stack, &none).expect("an owner").function,
+            "server+0x1234"
+        );
+        assert_eq!(owner(&[], &none), None);
     }
 
     #[inline(never)]
