@@ -383,8 +383,11 @@ pub(crate) mod work {
     /// Below this share of the usual rate of work a program is idle.
     pub(crate) const IDLE: f64 = 0.2;
 
-    /// Below this share of the usual rate the load is over, where it stays so until the end.
-    pub(crate) const OVER: f64 = 0.93;
+    /// Below this share of the usual rate at the end, the load is over.
+    pub(crate) const OVER: f64 = 0.5;
+
+    /// From where on the rate stays below this share of the usual one, such an end has begun.
+    pub(crate) const GOING_DOWN: f64 = 0.97;
 
     /// The usual rate is this quantile of all.
     pub(crate) const USUAL: f64 = 0.75;
@@ -392,4 +395,31 @@ pub(crate) mod work {
     /// Operations in one stretch of which a rate is told, at least, and stretches at most.
     pub(crate) const OPERATIONS: f64 = 20.0;
     pub(crate) const STRETCHES: usize = 200;
+}
+
+/// A level that is left and come back to.
+pub(crate) mod levels {
+    /// Fewest readings in which it is looked for.
+    pub(crate) const FEWEST: usize = 100;
+
+    /// Rounds in which groups, their edge and the slope are found in turn.
+    pub(crate) const ROUNDS: usize = 4;
+
+    /// How far off the others must lie, in standard deviations of the level.
+    pub(crate) const SEPARATION: f64 = 12.0;
+
+    /// Readings within so many standard deviations are at the level.
+    pub(crate) const NEAR: f64 = 4.0;
+
+    /// Readings beyond this share of the distance are away from it.
+    pub(crate) const AWAY: f64 = 0.5;
+
+    /// Share of readings that may lie in between, those beside a move aside.
+    pub(crate) const TRANSITION: f64 = 0.03;
+
+    /// How often the level must be left and come back to.
+    pub(crate) const LEAST_SWITCHES: usize = 4;
+
+    /// The least share of readings at the level.
+    pub(crate) const KEPT: f64 = 0.4;
 }

@@ -18,6 +18,7 @@ use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::reason::Why;
 use crate::shape::bursts::without_long_bursts;
 use crate::shape::cycle::find_cycle;
+use crate::shape::levels::find_rest;
 use crate::shape::restarts::{deep_falls, find_restarts, rests_low};
 use crate::track::Track;
 
@@ -37,6 +38,13 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
             (prepared.fine.clone(), cuts)
         }
     };
+    if let Some(rest) = find_rest(&track) {
+        case.note_shape("levels", || {
+            let away = track.len() - rest.len();
+            format!("a level that is left and come back to; {away} readings elsewhere left out")
+        });
+        return judge_segment(case, &rest);
+    }
     // What falls at equal intervals is a job that comes and goes rather than a restart.
     let is_cycle = || find_cycle(&track, &Regressors::default(), prepared.day()).is_some();
     let is_job = || cuts.len() >= SOME_FALLS && rests_low(&track, &cuts) && is_cycle();

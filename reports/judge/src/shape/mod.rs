@@ -3,6 +3,7 @@
 pub(crate) mod bursts;
 pub(crate) mod cycle;
 pub(crate) mod grain;
+pub(crate) mod levels;
 pub(crate) mod restarts;
 pub(crate) mod sawtooth;
 pub(crate) mod staircase;

@@ -3,7 +3,7 @@
 //! Time in which nothing was done is no evidence for anything: memory that does not grow in it
 //! may be a leak without work.
 
-use crate::policy::work::{IDLE, OPERATIONS, OVER, STRETCHES, USUAL};
+use crate::policy::work::{GOING_DOWN, IDLE, OPERATIONS, OVER, STRETCHES, USUAL};
 use crate::stats::quantile::quantile;
 
 /// Whether each reading was taken while the program worked: `None` where it always did, or
@@ -23,9 +23,11 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     let usual = quantile(&rates, USUAL).filter(|&usual| usual > 0.0)?;
     let mut busy: Vec<bool> = rates.iter().map(|&rate| rate >= IDLE * usual).collect();
     // Load that goes down at the end takes with it what it kept: that is no rest.
-    let over = rates.iter().rev().take_while(|&&rate| rate < OVER * usual);
-    let over = over.count();
-    busy[n - over..].fill(false);
+    if rates[n - 1] < OVER * usual {
+        let over = rates.iter().rev().take_while(|&&r| r < GOING_DOWN * usual);
+        let over = over.count();
+        busy[n - over..].fill(false);
+    }
     busy.contains(&false).then_some(busy)
 }
 
