@@ -19,6 +19,7 @@ pub mod report;
 pub mod resume;
 pub mod run;
 pub mod selfcheck;
+mod selfcheck_hostile;
 pub mod serve;
 mod sources;
 pub mod stop;

@@ -1,7 +1,7 @@
 //! `leaklab selfcheck`: canaries through the whole instrument, from child to verdict.
 
 use crate::commands::canaries::canaries;
-use crate::commands::print;
+use crate::commands::{print, selfcheck_hostile};
 use crate::exit::Exit;
 use crate::plan::{CellSettings, RunSettings, scenario_cells, select};
 use crate::results::closing_table;
@@ -34,6 +34,10 @@ pub struct Arguments {
     /// Folder for the canaries' run; it is removed when all is well.
     #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
     out: PathBuf,
+    /// Try instead what nights do to a harness: floods, escapes, wrong clocks, double forks, a
+    /// full disk, kill -9 of either side; in under two minutes.
+    #[arg(long)]
+    hostile: bool,
 }
 
 /// Runs the canaries.
@@ -42,6 +46,9 @@ pub struct Arguments {
 ///
 /// What keeps the run from being recorded.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    if arguments.hostile {
+        return selfcheck_hostile::execute(&arguments.out);
+    }
     let settings = RunSettings {
         flags: CellSettings {
             duration: Some(CANARY_LOAD),

@@ -1,0 +1,420 @@
+//! What nights do to a harness: nothing of it loses a run, hides a leak or stays untold. The
+//! whole campaign is `scripts/faults`.
+
+mod support;
+
+use leaklab_run::{EventKind, Outcome, columns};
+use std::process::{Command, Stdio};
+use support::{Called, Lab, is_alive, wait_until};
+
+/// A call through a shell that sets something up first and is replaced by leaklab.
+fn call_after(lab: &Lab, setup: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("{setup}; exec \"$0\" \"$@\"")])
+        .arg(env!("CARGO_BIN_EXE_leaklab"))
+        .args(arguments)
+        .current_dir(lab.path())
+        .stdin(Stdio::null());
+    command
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success(), "{name} to {pid}");
+}
+
+fn pid_in(lab: &Lab, name: &str) -> u32 {
+    let path = lab.path().join(name);
+    let read = || std::fs::read_to_string(&path).unwrap_or_default();
+    wait_until("the program wrote its id", || read().ends_with('\n'));
+    read().trim().parse().expect("an id")
+}
+
+const SHORT: [&str; 4] = ["--interval", "50ms", "--grace", "1s"];
+
+#[test]
+fn a_standard_error_that_nobody_reads_costs_nothing() {
+    let lab = Lab::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let arguments = [
+        "run",
+        "--duration",
+        "500ms",
+        "--repeat",
+        "2",
+        "--",
+        "sleep",
+        "9",
+    ];
+    let status = lab
+        .command(&arguments)
+        .stdout(Stdio::null())
+        .stderr(writer)
+        .status()
+        .expect("an end");
+    assert_eq!(status.code(), Some(3));
+    let run = lab.newest_run().expect("a run");
+    assert!(run.join("report.html").is_file());
+    assert!(run.join("command--sleep-2/status.json").is_file());
+}
+
+#[test]
+fn a_full_standard_error_is_no_panic() {
+    let lab = Lab::new();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
+    let status = lab.command(&["judge", "nothing"]).stderr(full).status();
+    assert_eq!(status.expect("an end").code(), Some(2));
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
+    let status = lab.command(&["--help"]).stdout(full).status();
+    assert_eq!(status.expect("an end").code(), Some(4));
+}
+
+#[test]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    let lab = Lab::new();
+    let arguments = ["run", "--duration", "2s", "--", "sleep", "9"];
+    let child = call_after(&lab, "trap '' HUP INT", &arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    lab.wait_for_file("command--sleep/status.json", 1);
+    signal(child.id(), "HUP");
+    signal(child.id(), "INT");
+    let called = lab.finish(child);
+    assert_eq!(called.cell().status.outcome, Some(Outcome::Completed));
+}
+
+#[test]
+fn a_parent_that_ignores_the_end_of_children_does_not_make_the_run_endless() {
+    let lab = Lab::new();
+    let arguments = ["run", "--duration", "20s", "--", "true"];
+    let child = call_after(&lab, "trap '' CHLD", &arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let called = lab.finish(child);
+    assert_eq!(called.cell().status.exit_code, Some(0));
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_told() {
+    let lab = Lab::new();
+    let arguments = [
+        "run",
+        "--duration",
+        "2s",
+        "--interval",
+        "10ms",
+        "--",
+        "sleep",
+        "9",
+    ];
+    let status = call_after(&lab, "ulimit -f 8", &arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("an end");
+    assert_eq!(status.code().map(|code| code < 100), Some(true), "{status}");
+}
+
+fn leak_with_clock(clock: &str) -> Called {
+    let script = format!(
+        "eval \"exec 9>&$LEAKLAB_PIPE\"; n=0; while :; do n=$((n+1)); echo \"{{\\\"ops\\\":$n,\
+         \\\"monotonic_us\\\":{clock},\\\"heap\\\":{{\\\"allocated_bytes\\\":$((n*1000000))}}}}\" >&9; \
+         sleep 0.05; done"
+    );
+    let lab = Lab::new();
+    let flags = [
+        "--duration",
+        "3s",
+        "--budget",
+        "64KiB/h",
+        "--interval",
+        "50ms",
+    ];
+    lab.run_script(&flags, &script)
+}
+
+#[test]
+fn a_clock_that_is_not_the_machines_hides_no_leak() {
+    for clock in ["4611686018427387904", "0", "1700000000000000"] {
+        let called = leak_with_clock(clock);
+        assert_ne!(called.code, Some(0), "{clock}");
+        let status = &called.cell().status;
+        let measured = status.measurement.clone().expect("a certificate");
+        assert!(measured.clock_rejects > 10, "{clock}: {measured:?}");
+        assert_eq!(measured.clock_rejects, measured.clock_claims);
+        assert!((2000.0..20_000.0).contains(&status.elapsed_ms), "{clock}");
+        assert!(status.hint.contains("monotonic clock"), "{}", status.hint);
+    }
+}
+
+#[test]
+fn a_daemon_is_measured_and_ended_with_its_program() {
+    let lab = Lab::new();
+    let script = "(setsid sh -c 'sleep 300 & echo $! > daemon; exit 0' &) ; sleep 300";
+    let called = lab.run_script(&[&SHORT[..], &["--duration", "3s"]].concat(), script);
+    assert!(!is_alive(pid_in(&lab, "daemon")));
+    let table = called.cell().samples(|_| true).expect("samples");
+    let processes = table.column(columns::PROCESSES).expect("the column");
+    assert!(processes.iter().any(|count| *count >= 3.0), "{processes:?}");
+    let members = called.cell().folder.join("processes.csv");
+    let members = std::fs::read_to_string(members).expect("a file");
+    assert!(members.matches("\"sleep\"").count() >= 2, "{members}");
+}
+
+#[test]
+fn a_program_that_ends_and_leaves_others_is_told_as_that() {
+    let lab = Lab::new();
+    let script = "setsid sleep 300 & echo $! > left; sleep 0.2; exit 0";
+    let called = lab.run_script(&[&SHORT[..], &["--duration", "20s"]].concat(), script);
+    assert!(!is_alive(pid_in(&lab, "left")));
+    let status = &called.cell().status;
+    assert!(
+        status.message.contains("left 1 process running (sleep"),
+        "{}",
+        status.message
+    );
+    assert!(status.hint.contains("foreground"), "{}", status.hint);
+}
+
+#[test]
+fn a_stop_of_everything_at_once_is_a_stop() {
+    let lab = Lab::new();
+    let script = "echo $$ > child; exec sleep 300";
+    let arguments = ["run", "--duration", "60s", "--", "sh", "-c", script];
+    let harness = lab.start(&arguments);
+    signal(pid_in(&lab, "child"), "TERM");
+    signal(harness.id(), "TERM");
+    let called = lab.finish(harness).expect_code(143);
+    assert_eq!(called.cell().status.outcome, Some(Outcome::Stopped));
+}
+
+#[test]
+fn what_a_killed_harness_leaves_behind_is_ended() {
+    let lab = Lab::new();
+    let script = "setsid sleep 300 & echo $! > daemon; sleep 300";
+    let mut harness = lab.start(&[
+        "run",
+        "--duration",
+        "60s",
+        "--interval",
+        "50ms",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    let daemon = pid_in(&lab, "daemon");
+    lab.wait_for_file("command--sh/samples.csv", 2000);
+    harness.kill().expect("killed");
+    harness.wait().expect("an end");
+    wait_until("the daemon is ended", || !is_alive(daemon));
+}
+
+#[test]
+fn a_gap_is_an_event_and_its_ticks_are_counted() {
+    let lab = Lab::new();
+    let harness = lab.start(&[
+        "run",
+        "--duration",
+        "3s",
+        "--interval",
+        "50ms",
+        "--",
+        "sleep",
+        "9",
+    ]);
+    lab.wait_for_file("command--sleep/samples.csv", 1500);
+    signal(harness.id(), "STOP");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    signal(harness.id(), "CONT");
+    let called = lab.finish(harness);
+    let measured = called
+        .cell()
+        .status
+        .measurement
+        .clone()
+        .expect("a certificate");
+    assert!(measured.longest_gap_ms >= 1500.0, "{measured:?}");
+    assert!(measured.ticks_missed >= 28, "{measured:?}");
+    assert!(measured.ticks_due >= measured.ticks_taken + measured.ticks_missed);
+    let events = called.cell().events().expect("events");
+    let is_long = |kind: &EventKind| matches!(kind, EventKind::Gap { duration_ms, .. } if *duration_ms >= 1500.0);
+    assert!(events.iter().any(|event| is_long(&event.kind)));
+}
+
+#[test]
+fn secrets_are_neither_recorded_nor_reported() {
+    let lab = Lab::new();
+    let called = lab.call(&[
+        "run",
+        "--duration",
+        "500ms",
+        "--env",
+        "API_TOKEN=s3cr3tvalue",
+        "--redact",
+        "zebra*",
+        "--",
+        "sh",
+        "-c",
+        "test \"$API_TOKEN\" = s3cr3tvalue && sleep 9",
+        "x",
+        "--password=hunter2secret",
+        "zebra-stripes",
+    ]);
+    assert_eq!(
+        called.cell().status.outcome,
+        Some(Outcome::Completed),
+        "it got its token"
+    );
+    let run = lab.newest_run().expect("a run");
+    for name in ["run.json", "report.html"] {
+        let text = std::fs::read_to_string(run.join(name)).expect("a file");
+        for secret in ["s3cr3tvalue", "hunter2secret", "zebra-stripes"] {
+            // The program's own script names one of them.
+            let script = "= s3cr3tvalue &";
+            let text = text.replace(script, "").replace("= s3cr3tvalue &amp;", "");
+            assert!(!text.contains(secret), "{secret} in {name}");
+        }
+        assert!(text.contains("[redacted]"), "{name}");
+    }
+}
+
+#[test]
+fn the_last_words_of_a_program_do_not_steer_the_terminal() {
+    let lab = Lab::new();
+    let script = "sleep 0.2; printf '\\033]0;title\\007\\033[2J\\n' >&2; exit 9";
+    let called = lab.run_script(&["--duration", "5s"], script).expect_code(5);
+    assert!(called.stderr.contains("last words"), "{}", called.stderr);
+    let said = called.stdout + &called.stderr;
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    assert!(!said.contains(steers), "{said:?}");
+}
+
+#[test]
+fn named_pipes_in_a_run_hold_nobody_up() {
+    let lab = Lab::new();
+    lab.run_script(&["--duration", "500ms"], "sleep 9");
+    let run = lab.newest_run().expect("a run");
+    for name in ["events.jsonl", "samples.csv"] {
+        let path = run.join("command--sh").join(name);
+        std::fs::remove_file(&path).expect("removed");
+        let made = Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .expect("mkfifo runs");
+        assert!(made.success());
+        for command in ["judge", "report", "chart"] {
+            let called = lab.call(&[command, &run.display().to_string()]);
+            assert!(
+                called.code.is_some_and(|code| code < 100),
+                "{command} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_known_before_the_run() {
+    let lab = Lab::new();
+    let arguments = [
+        "run",
+        "--duration",
+        "1s",
+        "--junit",
+        "nowhere/j.xml",
+        "--",
+        "sleep",
+        "9",
+    ];
+    let called = lab.call(&arguments).expect_code(2);
+    called.expect_stderr(&["nowhere/j.xml", "cannot be written"]);
+    assert_eq!(lab.newest_run(), None);
+}
+
+#[test]
+fn a_detached_run_is_stopped_in_order() {
+    let lab = Lab::new();
+    let called = lab.call(&["run", "--detach", "--duration", "60s", "--", "sleep", "99"]);
+    let called = called.expect_code(0);
+    assert!(called.stdout.contains("leaklab stop"), "{}", called.stdout);
+    lab.wait_for_file("command--sleep/samples.csv", 600);
+    let called = lab.call(&["stop"]).expect_code(0);
+    assert_eq!(called.cell().status.outcome, Some(Outcome::Stopped));
+    let run = lab.newest_run().expect("a run");
+    assert!(run.join("report.html").is_file() && run.join("run.log").is_file());
+    lab.call(&["stop"])
+        .expect_code(2)
+        .expect_stderr(&["not running"]);
+}
+
+#[test]
+fn a_run_that_was_lost_is_resumed_where_it_was() {
+    let lab = Lab::new();
+    let arguments = [
+        "run",
+        "--duration",
+        "2s",
+        "--repeat",
+        "3",
+        "--",
+        "sleep",
+        "9",
+    ];
+    let mut harness = lab.start(&arguments);
+    lab.wait_for_file("command--sleep-2/status.json", 1);
+    harness.kill().expect("killed");
+    harness.wait().expect("an end");
+    let run = lab.newest_run().expect("a run");
+    let first = run.join("command--sleep-1/samples.csv");
+    let before = std::fs::read(&first).expect("samples");
+    wait_until("the run is over", || {
+        lab.call(&["watch", "--once"]).code != Some(0)
+    });
+    let called = lab.call(&["resume", &run.display().to_string()]);
+    assert_eq!(std::fs::read(&first).expect("samples"), before);
+    let cells = called.run.expect("a run").cells;
+    let names: Vec<_> = cells
+        .iter()
+        .map(|cell| cell.folder.file_name().expect("a name"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "command--sleep-1",
+            "command--sleep-2.attempt-2",
+            "command--sleep-3"
+        ]
+    );
+    for cell in cells {
+        assert_eq!(cell.status.outcome, Some(Outcome::Completed));
+    }
+}
+
+#[test]
+fn samples_are_exported_as_they_were_written() {
+    let lab = Lab::new();
+    let called = lab.run_script(&["--duration", "500ms"], "sleep 9");
+    let live = called.cell().folder.join("samples.csv");
+    let run = lab.newest_run().expect("a run");
+    let exported = lab
+        .call(&["export", &run.display().to_string()])
+        .expect_code(0);
+    assert_eq!(
+        exported.stdout,
+        std::fs::read_to_string(live).expect("samples")
+    );
+}
