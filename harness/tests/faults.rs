@@ -131,7 +131,7 @@ fn a_limit_of_file_sizes_is_told() {
 
 fn leak_with_clock(clock: &str) -> Called {
     let script = format!(
-        "eval \"exec 9>&$LEAKLAB_PIPE\"; n=0; while :; do n=$((n+1)); echo \"{{\\\"ops\\\":$n,\
+        "exec 9>/proc/self/fd/$LEAKLAB_PIPE; n=0; while :; do n=$((n+1)); echo \"{{\\\"ops\\\":$n,\
          \\\"monotonic_us\\\":{clock},\\\"heap\\\":{{\\\"allocated_bytes\\\":$((n*1000000))}}}}\" >&9; \
          sleep 0.05; done"
     );
