@@ -233,7 +233,10 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
     }
     match write_run(&run, &PageOptions::default()) {
         Ok(path) => paths.push(("report", path)),
-        Err(error) => say!("no report: {error}"),
+        Err(error) => {
+            say!("no report: {error}");
+            exit = Exit::Harness;
+        }
     }
     let results = match format {
         Format::Json => json_lines(&judged),
