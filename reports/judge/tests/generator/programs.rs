@@ -68,7 +68,8 @@ fn killed_at_limit(random: &mut Rng, level: f64) -> Labelled {
     let start = level * between(random, 0.1, 0.6);
     let warm = life * between(random, 0.002, 0.05);
     let pause = if pauses {
-        life * between(random, 0.01, 0.1)
+        // Long enough to be seen as a gap between two readings.
+        (life * between(random, 0.01, 0.1)).max(6.0 * time_s[1])
     } else {
         0.0
     };
