@@ -2,7 +2,6 @@
 
 use crate::system;
 use leaklab_run::{Host, LeaklabVersion};
-use sysinfo::System;
 
 /// Version and revision of this leaklab.
 pub fn leaklab_version() -> LeaklabVersion {
@@ -23,8 +22,8 @@ pub fn host() -> Host {
         .unwrap_or_default();
     let cgroup = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     Host {
-        os: System::long_os_version().unwrap_or_default(),
-        kernel: System::kernel_version().unwrap_or_default(),
+        os: os_name(),
+        kernel: line_of("/proc/sys/kernel/osrelease"),
         cpu,
         cpu_count: std::thread::available_parallelism().map_or(0, |count| count.get() as u64),
         memory_bytes: memory_bytes("MemTotal").unwrap_or_default(),
@@ -37,8 +36,28 @@ pub fn host() -> Host {
 
 /// The machine's boot, which process ids belong to; empty if the kernel does not say.
 pub fn boot_id() -> String {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    line_of("/proc/sys/kernel/random/boot_id")
+}
+
+/// The only line of a file; empty if it cannot be read.
+fn line_of(path: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
     text.trim().to_owned()
+}
+
+/// The distribution with its version, as os-release(5) names it.
+fn os_name() -> String {
+    let text = ["/etc/os-release", "/usr/lib/os-release"]
+        .into_iter()
+        .find_map(|path| std::fs::read_to_string(path).ok())
+        .unwrap_or_default();
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.map_or_else(
+        || "Linux".to_owned(),
+        |name| name.trim_matches(['"', '\'']).to_owned(),
+    )
 }
 
 /// Memory that could be used now without swapping: the machine's, or what the control groups

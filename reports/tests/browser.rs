@@ -294,7 +294,7 @@ fn print_and_no_script_have_the_static_pictures() {
     };
     assert_eq!(browser.eval(&seen(".picture")), json!(0));
     browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
-    assert_eq!(browser.eval(&seen(".picture")), json!(5));
+    assert_eq!(browser.eval(&seen(".picture")), json!(4));
     assert_eq!(browser.eval(&seen(".charts canvas")), json!(0));
     browser.screenshot("print", true);
     browser.call("Emulation.setEmulatedMedia", json!({"media": ""}));
@@ -304,7 +304,7 @@ fn print_and_no_script_have_the_static_pictures() {
     );
     browser.call("Page.reload", json!({}));
     browser.wait_for("document.readyState === 'complete' && !document.documentElement.classList.contains('script')");
-    assert_eq!(browser.eval(&seen(".picture")), json!(5));
+    assert_eq!(browser.eval(&seen(".picture")), json!(4));
     assert_eq!(
         browser.eval(&seen("#theme, #table-tools")),
         json!(0),

@@ -1,12 +1,14 @@
 //! `leaklab chart`: draws the pictures of a run again, or others than it left.
 
-use crate::commands::sources::TableArguments;
+use crate::commands::sources::{TableArguments, cells_of};
 use crate::commands::{print, recording};
 use crate::exit::{Exit, usage};
 use crate::text::nearest;
 use leaklab_reports::cell::Metric;
-use leaklab_reports::chart::{ChartError, ChartOptions, Kind, SIDE_LIMITS, Theme, draw_cells};
-use leaklab_run::{Address, columns};
+use leaklab_reports::chart::{
+    ChartError, ChartOptions, Kind, SIDE_LIMITS, Scale, Theme, draw_cells,
+};
+use leaklab_run::{Cell, Run, columns};
 use std::path::PathBuf;
 
 /// Draw a run as PNG and SVG.
@@ -15,13 +17,17 @@ use std::path::PathBuf;
   leaklab chart RUN                                  all variants of each scenario over time
   leaklab chart RUN --metric rss,descriptors         other metrics; gauge:NAME for a gauge
   leaklab chart RUN::alts-timeout --kind all         every kind of picture, of one scenario
+  leaklab chart 'RUN::alts-timeout::{cleared,timeout2}' --scale log
   leaklab chart RUN --size 1200x675 --theme dark
   leaklab chart memory.csv                           a recording, with the line fitted to it
 
-RUN is a run folder, with `::SCENARIO` or `::SCENARIO::VARIANT` behind it to pick cells.")]
+RUN is a run folder, with `::SCENARIO`, `::SCENARIO::VARIANT` or a glob behind it to pick
+cells.")]
 pub struct Arguments {
-    /// The run, some of its cells, or a recording of any tool.
-    run: String,
+    /// Runs, or some of their cells; several addresses of one run share their pictures. Or
+    /// recordings of any tool.
+    #[arg(required = true, value_name = "RUN|FILE")]
+    runs: Vec<String>,
     /// What is drawn over time [default: allocated, else used, else rss].
     #[arg(long, value_delimiter = ',')]
     metric: Vec<String>,
@@ -35,6 +41,10 @@ pub struct Arguments {
     /// Light or dark background.
     #[arg(long, default_value = "light", value_parser = parse_theme)]
     theme: Theme,
+    /// How lines of very different size share a picture: auto (where they differ by 30 times or
+    /// more, the small ones again at their own scale), linear, log or free.
+    #[arg(long, default_value = "auto", value_parser = parse_scale)]
+    scale: Scale,
     /// Lines in one picture, at most.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=64))]
     lines: u16,
@@ -65,37 +75,66 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             .iter()
             .map(|name| metric(name))
             .collect::<anyhow::Result<_>>()?,
+        scale: arguments.scale,
         most_series: usize::from(arguments.lines),
         ..ChartOptions::default()
     };
-    if arguments.run == "-" || recording::is_recording(&arguments.run) {
+    let is_recording = |name: &&String| *name == "-" || recording::is_recording(name);
+    for name in arguments.runs.iter().filter(is_recording) {
         let folder = arguments.out.clone();
         let folder = folder.unwrap_or_else(|| PathBuf::from("leaklab-out/charts"));
-        let paths = recording::draw(&arguments.run, &arguments.tables, &folder, &options)?;
-        return show(&paths);
+        show(&recording::draw(
+            name,
+            &arguments.tables,
+            &folder,
+            &options,
+        )?)?;
     }
-    let (run, cells) = Address::parse(&arguments.run)
-        .resolve()
-        .map_err(|error| usage(error.to_string()))?;
-    let folder = match &arguments.out {
-        Some(folder) => folder.clone(),
-        None => run.folder.join("charts"),
-    };
-    let paths = draw_cells(&run, &cells, &folder, &options).map_err(|error| match error {
-        ChartError::NothingToDraw { .. } | ChartError::Size { .. } => usage(error.to_string()),
-        other => other.into(),
-    })?;
-    show(&paths)
+    let runs = arguments.runs.iter().filter(|name| !is_recording(name));
+    for (run, cells) in runs_of(runs)? {
+        let folder = match &arguments.out {
+            Some(folder) => folder.clone(),
+            None => run.folder.join("charts"),
+        };
+        let paths = draw_cells(&run, &cells, &folder, &options).map_err(|error| match error {
+            ChartError::NothingToDraw { .. } | ChartError::Size { .. } => usage(error.to_string()),
+            other => other.into(),
+        })?;
+        show(&paths)?;
+    }
+    Ok(Exit::Good)
 }
 
 /// Prints paths, a line each.
-fn show(paths: &[PathBuf]) -> anyhow::Result<Exit> {
+fn show(paths: &[PathBuf]) -> anyhow::Result<()> {
     let lines: Vec<String> = paths
         .iter()
         .map(|path| format!("{}\n", path.display()))
         .collect();
     print(&lines.concat())?;
-    Ok(Exit::Good)
+    Ok(())
+}
+
+/// The cells that are named of each run, in the order of its record.
+fn runs_of<'a>(
+    addresses: impl Iterator<Item = &'a String>,
+) -> anyhow::Result<Vec<(Run, Vec<Cell>)>> {
+    let mut runs: Vec<(Run, Vec<Cell>)> = Vec::new();
+    for address in addresses {
+        let (run, cells) = cells_of(address)?;
+        match runs
+            .iter_mut()
+            .find(|(known, _)| known.folder == run.folder)
+        {
+            Some((_, named)) => named.extend(cells),
+            None => runs.push((run, cells)),
+        }
+    }
+    for (run, named) in &mut runs {
+        let is_named = |cell: &&Cell| named.iter().any(|one| one.folder == cell.folder);
+        *named = run.cells.iter().filter(is_named).cloned().collect();
+    }
+    Ok(runs)
 }
 
 /// A metric by its short name, its column or its gauge; a name that is nearly one is refused.
@@ -137,6 +176,11 @@ pub fn parse_size(text: &str) -> Result<(u32, u32), String> {
             fits(width) && fits(height)
         })
         .ok_or_else(|| format!("a size is like 1600x900, each side from {low} to {high} pixels"))
+}
+
+/// `auto`, `linear`, `log` or `free`.
+fn parse_scale(text: &str) -> Result<Scale, String> {
+    Scale::from_name(text).ok_or_else(|| "scales are auto, linear, log and free".to_owned())
 }
 
 /// `light` or `dark`.

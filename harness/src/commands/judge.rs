@@ -3,11 +3,12 @@
 use crate::commands::sources::{Source, TableArguments, open};
 use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
-use crate::results::cells_table;
 use crate::results::judged::{JudgedCell, judge_all};
+use crate::results::{TestSuite, cells_table, junit_xml};
 use crate::text::growth_text as amount;
 use crate::time::duration_text;
 use crate::words::say;
+use anyhow::Context;
 use indicatif::ProgressBar;
 use leaklab_judge::{
     Budget, CellJudgement, Explanation, Judgement, MetricJudgement, Unit, parse_amount,
@@ -15,9 +16,10 @@ use leaklab_judge::{
 use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions};
 use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::Table;
-use leaklab_run::Cell;
+use leaklab_run::{Cell, write_atomically};
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Say whether recorded memory leaks: runs, cells, or any CSV.
@@ -49,6 +51,9 @@ pub struct Arguments {
     /// Words, or a JSON object per metric and line.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Write a JUnit report of the cells to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     #[command(flatten)]
     tables: TableArguments,
 }
@@ -89,15 +94,22 @@ struct Shown {
 /// A usage error for a source that cannot be read.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut exit = Exit::Good;
+    let mut suites = Vec::new();
     for name in &arguments.sources {
         match open(name, &arguments.tables)? {
             Source::Tables(tables) => {
                 exit = exit.or_graver(judge_tables(name, tables, arguments)?);
             }
             Source::Cells(cells) => {
-                exit = exit.or_graver(judge_cells(&cells, arguments)?);
+                let (of_cells, suite) = judge_cells(name, &cells, arguments)?;
+                exit = exit.or_graver(of_cells);
+                suites.push(suite);
             }
         }
+    }
+    if let Some(path) = &arguments.junit {
+        write_atomically(path, junit_xml(&suites).as_bytes())
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     Ok(exit)
 }
@@ -180,7 +192,12 @@ fn judge_table(
 }
 
 /// Judges the cells of a run. In words, several cells are a line each.
-fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
+fn judge_cells(
+    name: &str,
+    cells: &[Cell],
+    arguments: &Arguments,
+) -> anyhow::Result<(Exit, TestSuite)> {
+    let mut suite = TestSuite::new(name);
     let options = arguments.verdict_options();
     let in_short = arguments.format == Format::Human && cells.len() > 1 && !arguments.all_metrics;
     let progress = progress_bar(cells.len());
@@ -189,6 +206,7 @@ fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
     judge_all(cells, &options, |judged| -> anyhow::Result<()> {
         progress.inc(1);
         exit = exit.or_graver(judged.exit());
+        suite.add(&judged);
         if in_short {
             all.push(judged);
             return Ok(());
@@ -199,7 +217,7 @@ fn judge_cells(cells: &[Cell], arguments: &Arguments) -> anyhow::Result<Exit> {
     if in_short {
         print(&cells_table(&all))?;
     }
-    Ok(exit)
+    Ok((exit, suite))
 }
 
 /// A bar on a terminal, for runs that take a while; nothing elsewhere.

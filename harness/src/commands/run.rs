@@ -10,7 +10,7 @@ use crate::plan::{
     select, shown_settings, tour,
 };
 use crate::results::judged::JudgedCell;
-use crate::results::{closing_table, costs_table, json_lines, junit_xml};
+use crate::results::{TestSuite, closing_table, costs_table, json_lines, junit_xml};
 use crate::run::{RecordedRun, record_run, resume_run};
 use crate::supervisor::signals;
 use crate::text::Glob;
@@ -215,8 +215,9 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
     let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
     // What cannot be written does not cost the others; it is told by the exit code.
     let mut exit = Exit::Good;
+    let suite = || TestSuite::of(&run.record.id, &judged);
     if let Some(path) = junit
-        && let Err(error) = write_atomically(path, junit_xml(&run, &judged).as_bytes())
+        && let Err(error) = write_atomically(path, junit_xml(&[suite()]).as_bytes())
     {
         say!("error: cannot write `{}`: {error}", path.display());
         exit = Exit::Harness;

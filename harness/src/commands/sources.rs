@@ -1,6 +1,7 @@
 //! What users name to be judged: a run, a cell of it, a table, standard input.
 
 use crate::exit::usage;
+use crate::text::Glob;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_judge::amount::parse_duration;
@@ -9,7 +10,7 @@ use leaklab_reports::cell::{Metric, Readings, VerdictOptions, memory_of};
 use leaklab_reports::foreign::{
     ReadOptions, Recording, RestartSource, Table, TimeUnit, ValueUnit, read_recording,
 };
-use leaklab_run::{Address, Cell};
+use leaklab_run::{Address, Cell, Run};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -149,9 +150,7 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
             address.folder.display()
         )));
     }
-    let (_, cells) = address
-        .resolve()
-        .map_err(|error| usage(error.to_string()))?;
+    let (_, cells) = cells_of(name)?;
     if cells.is_empty() {
         return Err(usage(format!("`{name}` is a run without a cell")));
     }
@@ -172,6 +171,36 @@ fn told(name: &str, recording: Recording) -> Vec<Table> {
         }
     }
     recording.tables
+}
+
+/// A run and the cells of it that are named: by scenario, by variant or by a glob.
+///
+/// # Errors
+///
+/// A usage error if there is no such run, or no such cell in it.
+pub fn cells_of(name: &str) -> anyhow::Result<(Run, Vec<Cell>)> {
+    let address = Address::parse(name);
+    let Some(pattern) = address
+        .cells
+        .as_deref()
+        .filter(|cells| Glob::is_pattern(cells))
+    else {
+        return address.resolve().map_err(|error| usage(error.to_string()));
+    };
+    let run = Run::open(&address.folder).map_err(|error| usage(error.to_string()))?;
+    let glob = Glob::new(pattern).map_err(usage)?;
+    let named = |cell: &&Cell| {
+        let id = cell.plan.id.as_str();
+        let base = id.split_once('#').map_or(id, |(base, _)| base);
+        glob.matches(id) || glob.matches(base)
+    };
+    let cells: Vec<Cell> = run.cells.iter().filter(named).cloned().collect();
+    match cells.is_empty() {
+        true => Err(usage(format!(
+            "`{name}` matches none of the cells of the run"
+        ))),
+        false => Ok((run, cells)),
+    }
 }
 
 /// One column of readings that is judged.

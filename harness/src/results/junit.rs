@@ -2,34 +2,8 @@
 
 use crate::results::judged::JudgedCell;
 use leaklab_reports::cell::Standing;
-use leaklab_run::{Outcome, Run};
+use leaklab_run::Outcome;
 use std::fmt::Write;
-
-/// A suite per run, a test case per cell: a leak, a death and a verdict that is not the declared
-/// one fail, what could not be measured is an error, what is not decided is skipped.
-pub fn junit_xml(run: &Run, judged: &[JudgedCell<'_>]) -> String {
-    let count = |kind: Element| {
-        let of_kind = judged.iter().filter(|one| element(one) == Some(kind));
-        of_kind.count()
-    };
-    let counts = format!(
-        "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
-        judged.len(),
-        count(Element::Failure),
-        count(Element::Error),
-        count(Element::Skipped),
-    );
-    let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"leaklab\" {counts}>\n    \
-         <testsuite name=\"{}\" {counts}>\n",
-        escaped(&run.record.id)
-    );
-    for one in judged {
-        push_case(&mut xml, one);
-    }
-    xml.push_str("    </testsuite>\n</testsuites>\n");
-    xml
-}
 
 /// What JUnit calls a test that did not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +11,68 @@ enum Element {
     Failure,
     Error,
     Skipped,
+}
+
+/// The cells of a run, a test case each: a leak, a death and a verdict that is not the declared
+/// one fail, what could not be measured is an error, what is not decided is skipped.
+pub struct TestSuite {
+    name: String,
+    cases: Vec<(Option<Element>, String)>,
+}
+
+impl TestSuite {
+    /// A suite without a case.
+    pub fn new(name: &str) -> Self {
+        TestSuite {
+            name: name.to_owned(),
+            cases: Vec::new(),
+        }
+    }
+
+    /// The suite of a run.
+    pub fn of(name: &str, judged: &[JudgedCell<'_>]) -> Self {
+        let mut suite = TestSuite::new(name);
+        judged.iter().for_each(|one| suite.add(one));
+        suite
+    }
+
+    /// Adds a cell.
+    pub fn add(&mut self, judged: &JudgedCell<'_>) {
+        let element = element(judged);
+        self.cases.push((element, case(judged, element)));
+    }
+
+    fn counts(&self) -> String {
+        let count = |kind| {
+            self.cases
+                .iter()
+                .filter(|(of, _)| *of == Some(kind))
+                .count()
+        };
+        format!(
+            "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
+            self.cases.len(),
+            count(Element::Failure),
+            count(Element::Error),
+            count(Element::Skipped),
+        )
+    }
+}
+
+/// The report of suites.
+pub fn junit_xml(suites: &[TestSuite]) -> String {
+    let mut xml =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"leaklab\">\n".to_owned();
+    for suite in suites {
+        let (name, counts) = (escaped(&suite.name), suite.counts());
+        let _ = writeln!(xml, "  <testsuite name=\"{name}\" {counts}>");
+        for (_, case) in &suite.cases {
+            xml.push_str(case);
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    xml.push_str("</testsuites>\n");
+    xml
 }
 
 fn element(judged: &JudgedCell<'_>) -> Option<Element> {
@@ -50,24 +86,26 @@ fn element(judged: &JudgedCell<'_>) -> Option<Element> {
     }
 }
 
-fn push_case(xml: &mut String, judged: &JudgedCell<'_>) {
-    let cell = judged.cell;
+fn case(judged: &JudgedCell<'_>, element: Option<Element>) -> String {
+    let plan = &judged.cell.plan;
+    let status = &judged.cell.status;
     // Repetitions of a variant are cases of their own.
-    let repetition = cell.plan.id.split_once('#').map(|(_, number)| number);
-    let repetition = repetition.map_or(String::new(), |number| format!("#{number}"));
-    let _ = write!(
-        xml,
-        "        <testcase name=\"{}{}\" classname=\"leaklab.{}\" time=\"{:.3}\"",
-        escaped(&cell.plan.variant),
-        escaped(&repetition),
-        escaped(&cell.plan.scenario),
-        (cell.status.elapsed_ms / 1000.0).max(0.0)
+    let repetition = plan
+        .id
+        .split_once('#')
+        .map(|(_, number)| format!("#{number}"));
+    let mut xml = format!(
+        "    <testcase name=\"{}{}\" classname=\"leaklab.{}\" time=\"{:.3}\"",
+        escaped(&plan.variant),
+        escaped(&repetition.unwrap_or_default()),
+        escaped(&plan.scenario),
+        (status.elapsed_ms / 1000.0).max(0.0)
     );
-    let Some(element) = element(judged) else {
+    let Some(element) = element else {
         xml.push_str("/>\n");
-        return;
+        return xml;
     };
-    let kind = match cell.status.outcome {
+    let kind = match status.outcome {
         Some(Outcome::Completed) => judged.verdict().to_string(),
         Some(outcome) => outcome.name().to_owned(),
         None => "not-started".to_owned(),
@@ -76,24 +114,15 @@ fn push_case(xml: &mut String, judged: &JudgedCell<'_>) {
         Ok(judgement) => &judgement.reason,
         Err(error) => error,
     };
-    let message = escaped(&format!("{}; {reason}", cell.status.message));
-    xml.push_str(">\n            ");
+    let message = escaped(&format!("{}; {reason}", status.message));
+    let kind = escaped(&kind);
     let _ = match element {
-        Element::Failure => {
-            writeln!(
-                xml,
-                "<failure type=\"{}\" message=\"{message}\"/>",
-                escaped(&kind)
-            )
-        }
-        Element::Error => writeln!(
-            xml,
-            "<error type=\"{}\" message=\"{message}\"/>",
-            escaped(&kind)
-        ),
-        Element::Skipped => writeln!(xml, "<skipped message=\"{}: {message}\"/>", escaped(&kind)),
+        Element::Failure => write!(xml, "><failure type=\"{kind}\" message=\"{message}\"/>"),
+        Element::Error => write!(xml, "><error type=\"{kind}\" message=\"{message}\"/>"),
+        Element::Skipped => write!(xml, "><skipped message=\"{kind}: {message}\"/>"),
     };
-    xml.push_str("        </testcase>\n");
+    xml.push_str("</testcase>\n");
+    xml
 }
 
 /// Text as XML takes it in an attribute; what XML cannot hold is replaced.

@@ -11,5 +11,5 @@ mod table;
 pub use cells::cells_table;
 pub use costs::costs_table;
 pub use json::json_lines;
-pub use junit::junit_xml;
+pub use junit::{TestSuite, junit_xml};
 pub use table::closing_table;

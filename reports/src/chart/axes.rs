@@ -4,7 +4,7 @@ use super::font;
 use super::palette::{Palette, Sizes};
 use super::scene::{Anchor, Colour, Point, Scene, Stroke};
 use super::series::{Phases, TimeMark};
-use super::ticks::{Ticks, time_ticks, value_ticks};
+use super::ticks::{Ticks, log_ticks, time_ticks, value_ticks};
 use crate::cell::MetricUnit;
 use crate::cell::thinned;
 
@@ -21,9 +21,25 @@ pub(super) struct Extent {
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) unit: MetricUnit,
+    /// Whether equal ratios are equally high; `low` is above zero then.
+    pub(super) is_log: bool,
 }
 
 impl Extent {
+    /// The same on a logarithmic axis, from the smallest value above zero.
+    pub(super) fn on_log_axis<'a>(self, values: impl Iterator<Item = &'a [f64]>) -> Self {
+        let positive = values.flatten().copied().filter(|value| *value > 0.0);
+        let low = positive.fold(f64::INFINITY, f64::min);
+        match low.is_finite() && self.high > 0.0 {
+            true => Extent {
+                low,
+                is_log: true,
+                ..self
+            },
+            false => self,
+        }
+    }
+
     /// Around all finite points; values from zero unless some are negative.
     pub(super) fn around<'a>(
         series: impl Iterator<Item = (&'a [f64], &'a [f64])>,
@@ -35,6 +51,7 @@ impl Extent {
             low: 0.0,
             high: 0.0,
             unit,
+            is_log: false,
         };
         for (xs, ys) in series {
             for (x, y) in xs.iter().zip(ys) {
@@ -95,7 +112,10 @@ impl Frame {
         let [left, top, right, bottom] = outer;
         let bottom = bottom - lettering.em * 1.9;
         let wanted = ((bottom - top) / (lettering.em * 4.0)).clamp(2.0, 8.0) as usize;
-        let y_ticks = value_ticks(extent.low, extent.high, extent.unit, wanted);
+        let y_ticks = match extent.is_log {
+            true => log_ticks(extent.low, extent.high, extent.unit, wanted),
+            false => value_ticks(extent.low, extent.high, extent.unit, wanted),
+        };
         let labels = y_ticks
             .marks
             .iter()
@@ -131,7 +151,12 @@ impl Frame {
     }
 
     pub(super) fn y(&self, value: f64) -> f64 {
-        let share = (value - self.extent.low) / (self.extent.high - self.extent.low);
+        let Extent { low, high, .. } = self.extent;
+        let share = match self.extent.is_log {
+            // What is zero lies on the floor of the plot.
+            true => (value.max(low) / low).ln() / (high / low).ln(),
+            false => (value - low) / (high - low),
+        };
         self.bottom - share * (self.bottom - self.top)
     }
 

@@ -2,8 +2,8 @@
 
 use super::series::{Loaded, Series};
 use crate::cell::{Metric, MetricUnit, per_hour, per_operation};
-use leaklab_judge::Verdict;
 use leaklab_judge::amount::amount_text;
+use leaklab_judge::{Judgement, Verdict};
 
 /// How much a series grew during the load, as the judge says it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +21,19 @@ pub struct Growth {
 }
 
 impl Growth {
+    /// What a judgement says of a metric's growth; `None` if it has no slope.
+    pub fn of(judgement: &Judgement, metric: &Metric) -> Option<Self> {
+        let per_operation = per_operation(judgement);
+        let [rate, low, _] = per_operation.or_else(|| per_hour(judgement))?;
+        Some(Growth {
+            rate,
+            low,
+            per_operation: per_operation.is_some(),
+            verdict: judgement.verdict,
+            unit: metric.unit,
+        })
+    }
+
     /// `1.00 MiB per operation`, `no growth`, `inconclusive`.
     pub fn words(&self) -> String {
         match self.verdict {
@@ -51,20 +64,11 @@ pub(super) fn growth(loaded: &Loaded, metric: &Metric) -> Option<Growth> {
     if metric.is_total {
         return None;
     }
-    let judgement = loaded.judgement(&metric.column)?;
-    let per_operation = per_operation(&judgement);
-    let [rate, low, _] = per_operation.or_else(|| per_hour(&judgement))?;
-    Some(Growth {
-        rate,
-        low,
-        per_operation: per_operation.is_some(),
-        verdict: judgement.verdict,
-        unit: metric.unit,
-    })
+    Growth::of(&loaded.judgement(&metric.column)?, metric)
 }
 
 /// A title that says what the picture shows: the largest growth first, then who has none.
-pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> String {
+pub fn title(scenario: &str, metric: &Metric, series: &[Series]) -> String {
     let mut growing: Vec<(&str, &Growth)> = Vec::new();
     let mut still: Vec<&Series> = Vec::new();
     for one in series {
@@ -82,23 +86,18 @@ pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> Strin
         "gains"
     };
     match (growing.first(), still.first()) {
-        (Some((name, growth)), None) => {
-            let mut text = format!(
-                "{name} {verb} {} {}",
-                with_noun(growth, metric),
-                growth.per()
-            );
-            if let Some((name, least)) = growing.last().filter(|_| growing.len() > 1) {
-                text += &format!("; {name} {}", least.amount());
+        (Some((name, growth)), rest) => {
+            let amount = with_noun(growth, metric);
+            let mut text = format!("{name} {verb} {amount} {}", growth.per());
+            let others = named(&growing[1..]);
+            if !others.is_empty() {
+                text += &format!("; {others}");
+            }
+            if let Some(first) = rest {
+                text += &format!("; {} none", first.name);
             }
             text
         }
-        (Some((name, growth)), Some(first)) => format!(
-            "{name} {verb} {} {}; {} none",
-            with_noun(growth, metric),
-            growth.per(),
-            first.name
-        ),
         (None, None) => undecided(scenario, metric, series),
         (None, Some(_)) if still.len() == series.len() => {
             let subject = match series {
@@ -110,6 +109,20 @@ pub(super) fn title(scenario: &str, metric: &Metric, series: &[Series]) -> Strin
         }
         (None, Some(first)) => format!("no growth of {} in {}", metric.label, first.name),
     }
+}
+
+/// Each with what it gains, so that what a remedy leaves behind is not passed over.
+fn named(growing: &[(&str, &Growth)]) -> String {
+    /// More names than these are no sentence any more.
+    const MOST: usize = 5;
+    let shown = growing.iter().take(MOST);
+    let mut parts: Vec<String> = shown
+        .map(|(name, growth)| format!("{name} {}", growth.amount()))
+        .collect();
+    if growing.len() > MOST {
+        parts.push(format!("and {} less", growing.len() - MOST));
+    }
+    parts.join(", ")
 }
 
 /// A title where no series is decided: the largest growth that was measured.

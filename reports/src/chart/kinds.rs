@@ -1,5 +1,6 @@
 //! What each kind of picture with several plots shows.
 
+use super::Scale;
 use super::axes::Horizontal;
 use super::growth;
 use super::overlay::styles;
@@ -20,6 +21,7 @@ pub(super) struct Context<'a> {
     pub(super) subtitle: String,
     pub(super) note: String,
     pub(super) palette: Palette,
+    pub(super) scale: Scale,
 }
 
 impl Context<'_> {
@@ -93,7 +95,7 @@ pub(super) fn multiples(context: &Context<'_>, metric: &Metric) -> Option<Panels
     let title = growth::title(context.scenario, metric, &series);
     let mut picture = context.panels(title, panels, keys)?;
     picture.show_keys = false;
-    picture.same_values = true;
+    picture.same_values = context.scale != Scale::Free;
     Some(picture)
 }
 

@@ -22,7 +22,7 @@ mod series;
 pub mod terminal;
 mod ticks;
 
-pub use growth::Growth;
+pub use growth::{Growth, title as finding};
 pub use overlay::Overlay;
 pub use palette::Theme;
 pub use run::{draw_cells, draw_run};
@@ -45,10 +45,51 @@ pub struct ChartOptions {
     pub kinds: Vec<Kind>,
     /// What is drawn against time; empty for the live heap, or what comes closest to it.
     pub metrics: Vec<Metric>,
+    /// How lines of very different size share a picture.
+    pub scale: Scale,
     /// Lines in one picture; further cells are left out, and the picture says so.
     pub most_series: usize,
     /// Scenarios of one run that get pictures; further ones are left out.
     pub most_scenarios: usize,
+}
+
+/// How lines of very different size share a picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// One axis; where lines differ by 30 times or more, the small ones are drawn again below at
+    /// their own scale.
+    #[default]
+    Auto,
+    /// One axis from zero.
+    Linear,
+    /// One axis on which equal ratios are equally high.
+    Log,
+    /// As `Auto`, already where lines differ by three times; plots of one variant each have
+    /// axes of their own.
+    Free,
+}
+
+impl Scale {
+    /// The scale of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let names = [
+            ("auto", Scale::Auto),
+            ("linear", Scale::Linear),
+            ("log", Scale::Log),
+            ("free", Scale::Free),
+        ];
+        let found = names.into_iter().find(|(known, _)| *known == name)?;
+        Some(found.1)
+    }
+
+    /// How many times as high as the small lines the largest is before they are drawn again.
+    fn parted_from(self) -> Option<f64> {
+        match self {
+            Scale::Auto => Some(30.0),
+            Scale::Free => Some(3.0),
+            Scale::Linear | Scale::Log => None,
+        }
+    }
 }
 
 /// A kind of picture.
@@ -109,6 +150,7 @@ impl Default for ChartOptions {
             theme: Theme::Light,
             kinds: Vec::new(),
             metrics: Vec::new(),
+            scale: Scale::Auto,
             most_series: 12,
             most_scenarios: 24,
         }

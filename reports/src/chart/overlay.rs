@@ -1,12 +1,13 @@
 //! The before/after picture: one line per variant of a scenario against time.
 
-use super::ChartOptions;
 use super::axes::{Extent, Frame, Horizontal};
 use super::font;
 use super::palette::{LineStyle, Palette, Sizes, numbers_for_roles};
 use super::scene::{Anchor, Scene};
 use super::series::{Phases, Series, TimeMark};
+use super::{ChartOptions, Scale};
 use crate::cell::Metric;
+use crate::cell::MetricUnit;
 
 /// Everything that an overlay shows.
 #[derive(Debug, Clone)]
@@ -102,34 +103,122 @@ pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
     let top = top + sizes.small(&palette).em * mark_room;
     let legend_width = legend_width(&overlay.series, &scene, sizes, &palette);
     let right = f64::from(scene.width) - margin - legend_width;
-    let extent = Extent::around(
-        overlay
-            .series
-            .iter()
-            .map(|one| (one.times_s.as_slice(), one.values.as_slice())),
-        overlay.metric.unit,
-    );
-    let outer = [margin, top, right, bottom];
-    let frame = Frame::new(outer, extent, Horizontal::Time, sizes, &palette);
-    frame.shade(overlay.phases, &mut scene, sizes, &palette);
-    frame.draw(&mut scene, sizes, &palette);
-    frame.draw_marks(&overlay.marks, &mut scene, sizes, &palette);
     let styles = styles(&overlay.series, &palette);
-    // Whole lines first: dashed ones stay visible on them where both run together.
-    let mut order: Vec<(&Series, &LineStyle)> = overlay.series.iter().zip(&styles).collect();
-    order.sort_by_key(|(_, style)| !style.dashes.is_empty());
-    for (one, style) in order {
-        frame.draw_series(&one.times_s, &one.values, sizes.series(*style), &mut scene);
+    let all: Vec<(&Series, LineStyle)> = overlay.series.iter().zip(styles).collect();
+    let whole = extent_of(&all, overlay.metric.unit);
+    let outer = [margin, top, right, bottom];
+    let small = small_lines(&all, options.scale);
+    if small.is_empty() {
+        let extent = match options.scale {
+            Scale::Log => whole.on_log_axis(all.iter().map(|(one, _)| one.values.as_slice())),
+            _ => whole,
+        };
+        let frame = plot(&mut scene, overlay, &all, (outer, extent), sizes, &palette);
+        legend(&mut scene, &all, &frame, sizes, &palette);
+        return scene;
     }
-    legend(
+    let small_extent = Extent {
+        from_x: whole.from_x,
+        to_x: whole.to_x,
+        ..extent_of(&small, overlay.metric.unit)
+    };
+    let [upper, lower] = parted(outer, [whole, small_extent], sizes, &palette);
+    let large: Vec<(&Series, LineStyle)> = all
+        .iter()
+        .filter(|(one, _)| !small.iter().any(|(other, _)| std::ptr::eq(*one, *other)))
+        .copied()
+        .collect();
+    let frame = plot(&mut scene, overlay, &all, (upper, whole), sizes, &palette);
+    legend(&mut scene, &large, &frame, sizes, &palette);
+    let frame = plot(
         &mut scene,
-        &overlay.series,
-        &styles,
-        &frame,
+        overlay,
+        &small,
+        (lower, small_extent),
         sizes,
         &palette,
     );
+    let lettering = sizes.small(&palette);
+    let at = (frame.left, frame.top - lettering.em * 0.5);
+    let words = "the small ones at their own scale";
+    scene.text(words, at, Anchor::Start, lettering);
+    legend(&mut scene, &small, &frame, sizes, &palette);
     scene
+}
+
+fn extent_of(lines: &[(&Series, LineStyle)], unit: MetricUnit) -> Extent {
+    let points = lines
+        .iter()
+        .map(|(one, _)| (one.times_s.as_slice(), one.values.as_slice()));
+    Extent::around(points, unit)
+}
+
+/// The lines that the largest one is so many times as high as; none if all or none are small.
+fn small_lines<'a>(
+    lines: &[(&'a Series, LineStyle)],
+    scale: Scale,
+) -> Vec<(&'a Series, LineStyle)> {
+    let Some(times) = scale.parted_from() else {
+        return Vec::new();
+    };
+    let top = |one: &Series| {
+        let values = one.values.iter().copied().filter(|value| !value.is_nan());
+        values.fold(0.0, f64::max)
+    };
+    let largest = lines.iter().map(|(one, _)| top(one)).fold(0.0, f64::max);
+    let small = lines.iter().filter(|(one, _)| top(one) * times <= largest);
+    let small: Vec<_> = small.copied().collect();
+    // A line that lies at zero is as visible as it can be.
+    match small.iter().any(|(one, _)| top(one) > 0.0) {
+        true => small,
+        false => Vec::new(),
+    }
+}
+
+/// Two plots under each other whose axes begin and end at the same places.
+fn parted(
+    [left, top, right, bottom]: [f64; 4],
+    extents: [Extent; 2],
+    sizes: Sizes,
+    palette: &Palette,
+) -> [[f64; 4]; 2] {
+    /// Share of the upper plot: the small lines need room to part.
+    const UPPER: f64 = 0.5;
+    let gap = sizes.small(palette).em * 2.4;
+    let middle = top + (bottom - top) * UPPER;
+    let mut outer = [
+        [left, top, right, middle - gap / 2.0],
+        [left, middle + gap / 2.0, right, bottom],
+    ];
+    let lefts =
+        [0, 1].map(|i| Frame::new(outer[i], extents[i], Horizontal::Time, sizes, palette).left);
+    let widest = lefts[0].max(lefts[1]);
+    for (one, own) in outer.iter_mut().zip(lefts) {
+        one[0] += widest - own;
+    }
+    outer
+}
+
+/// Draws lines into a frame with its phases and marks.
+fn plot(
+    scene: &mut Scene,
+    overlay: &Overlay,
+    lines: &[(&Series, LineStyle)],
+    (outer, extent): ([f64; 4], Extent),
+    sizes: Sizes,
+    palette: &Palette,
+) -> Frame {
+    let frame = Frame::new(outer, extent, Horizontal::Time, sizes, palette);
+    frame.shade(overlay.phases, scene, sizes, palette);
+    frame.draw(scene, sizes, palette);
+    frame.draw_marks(&overlay.marks, scene, sizes, palette);
+    // Whole lines first: dashed ones stay visible on them where both run together.
+    let mut order = lines.to_vec();
+    order.sort_by_key(|(_, style)| !style.dashes.is_empty());
+    for (one, style) in order {
+        frame.draw_series(&one.times_s, &one.values, sizes.series(style), scene);
+    }
+    frame
 }
 
 fn legend_width(series: &[Series], scene: &Scene, sizes: Sizes, palette: &Palette) -> f64 {
@@ -150,18 +239,17 @@ fn swatch_width(sizes: Sizes) -> f64 {
 /// Entries right of the plot, each at the height that its line has at the end of the load.
 fn legend(
     scene: &mut Scene,
-    series: &[Series],
-    styles: &[LineStyle],
+    lines: &[(&Series, LineStyle)],
     frame: &Frame,
     sizes: Sizes,
     palette: &Palette,
 ) {
     let (mut name_style, detail_style) = (sizes.strong_label(palette), sizes.small(palette));
     let entry = name_style.em * 2.75;
-    let mut order: Vec<(f64, usize)> = series
+    let mut order: Vec<(f64, usize)> = lines
         .iter()
         .enumerate()
-        .map(|(index, one)| (frame.y(one.load_end), index))
+        .map(|(index, (one, _))| (frame.y(one.load_end), index))
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
     let ends: Vec<f64> = order.iter().map(|(y, _)| *y).collect();
@@ -180,7 +268,7 @@ fn legend(
     // Many lines: smaller names rather than names over each other.
     name_style.em = name_style.em.min(step * 0.85);
     for ((_, index), middle) in order.iter().zip(middles) {
-        let one = &series[*index];
+        let (one, style) = lines[*index];
         let baseline = if roomy {
             middle - name_style.em * 0.15
         } else {
@@ -189,7 +277,7 @@ fn legend(
         let line_y = baseline - name_style.em * 0.33;
         scene.line(
             vec![(left, line_y), (left + swatch_width(sizes), line_y)],
-            sizes.series(styles[*index]),
+            sizes.series(style),
         );
         let name = font::fitted(&one.name, limit, name_style);
         scene.text(&name, (text_left, baseline), Anchor::Start, name_style);

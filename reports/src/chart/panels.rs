@@ -87,6 +87,7 @@ fn joined(a: Extent, b: Extent) -> Extent {
         low: a.low.min(b.low),
         high: a.high.max(b.high),
         unit: a.unit,
+        is_log: a.is_log,
     }
 }
 

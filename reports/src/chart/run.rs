@@ -5,7 +5,7 @@ use super::kinds::{self, Context};
 use super::overlay::{self, Overlay};
 use super::palette::{Palette, Theme};
 use super::series::{Loaded, Phases, Series};
-use super::{ChartError, ChartOptions, Kind, Picture, costs, font, panels};
+use super::{ChartError, ChartOptions, Kind, Picture, Scale, costs, font, panels};
 use crate::cell::{MEMORY_COLUMNS, Metric, file_name, memory_of};
 use leaklab_judge::amount::{bytes_text, count_text, duration_text};
 use leaklab_run::{Cell, Run, columns};
@@ -94,6 +94,12 @@ fn ending(run: &Run, scenario: &str, cells: &[&Cell], options: &ChartOptions) ->
     }
     if options.theme == Theme::Dark {
         ending += "-dark";
+    }
+    match options.scale {
+        Scale::Auto => {}
+        Scale::Linear => ending += "-linear",
+        Scale::Log => ending += "-log",
+        Scale::Free => ending += "-free",
     }
     ending
 }
@@ -195,6 +201,7 @@ fn pictures(
             subtitle: subtitle(run, scenario, kind, metric, &loaded),
             note: note.clone(),
             palette: Palette::new(options.theme),
+            scale: options.scale,
         };
         let mut add = |metric: Option<&Metric>, scene| {
             let mut stem = file_name(scenario);

@@ -110,6 +110,33 @@ pub(super) fn value_ticks(low: f64, high: f64, unit: MetricUnit, wanted: usize) 
     }
 }
 
+/// Marks of a logarithmic axis that holds `low` and `high`, both above zero: 1, 10 and 100 of
+/// each unit, fewer where there are many.
+pub(super) fn log_ticks(low: f64, high: f64, unit: MetricUnit, wanted: usize) -> Ticks {
+    let (base, digits): (f64, &[f64]) = match unit {
+        MetricUnit::Bytes | MetricUnit::BytesPerOperation => (1024.0, &[1.0, 10.0, 100.0]),
+        _ => (1000.0, &[1.0, 10.0, 100.0]),
+    };
+    let power = |value: f64| (value.ln() / base.ln()).floor() as i32;
+    let all: Vec<f64> = (power(low)..=power(high) + 1)
+        .flat_map(|power| digits.iter().map(move |digit| digit * base.powi(power)))
+        .collect();
+    let first = all.iter().rposition(|mark| *mark <= low).unwrap_or(0);
+    let last = all.iter().position(|mark| *mark >= high);
+    let marks = &all[first
+        ..=last
+            .unwrap_or(all.len() - 1)
+            .max(first + 1)
+            .min(all.len() - 1)];
+    let step = marks.len().div_ceil(wanted.max(2)).max(1);
+    let kept = marks.iter().enumerate();
+    let kept = kept.filter(|(index, _)| index % step == 0 || *index + 1 == marks.len());
+    Ticks {
+        top: marks.last().copied().unwrap_or(high),
+        marks: kept.map(|(_, mark)| (*mark, unit.text(*mark))).collect(),
+    }
+}
+
 fn tick_label(value: f64, step: f64, factor: f64, unit: MetricUnit) -> String {
     let decimals = (-step.log10()).ceil().clamp(0.0, 6.0) as usize;
     let number = if decimals == 0 {
@@ -164,6 +191,19 @@ mod tests {
         assert!(ticks.top >= 2.1e9);
         let ticks = value_ticks(0.0, 3.0, MetricUnit::Count, 6);
         assert_eq!(ticks.marks.len(), 4);
+    }
+
+    #[test]
+    fn logarithmic_axes_have_decades_of_each_unit_around_all_values() {
+        let ticks = log_ticks(300.0 * 1024.0, 500.0 * 1_048_576.0, MetricUnit::Bytes, 8);
+        let labels: Vec<_> = ticks.marks.iter().map(|(_, l)| l.as_str()).collect();
+        assert_eq!(
+            labels,
+            ["100 KiB", "1.00 MiB", "10.0 MiB", "100 MiB", "1.00 GiB"]
+        );
+        let ticks = log_ticks(3.0, 70.0, MetricUnit::Count, 8);
+        let values: Vec<f64> = ticks.marks.iter().map(|(value, _)| *value).collect();
+        assert_eq!(values, [1.0, 10.0, 100.0]);
     }
 
     #[test]

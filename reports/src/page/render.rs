@@ -101,7 +101,6 @@ struct PageContext<'a> {
     rows_left_out: usize,
     #[serde(flatten)]
     changing: Changing,
-    scenarios: Vec<view::ScenarioView>,
     command: String,
     configuration: Vec<Pair>,
     host: Vec<Pair>,
@@ -113,6 +112,7 @@ struct PageContext<'a> {
 struct Changing {
     headline: String,
     standings: Vec<view::StandingView>,
+    scenarios: Vec<view::ScenarioView>,
     rows: Vec<Row>,
     remedy_heads: [&'static str; 9],
     remedies: Vec<costs::CostRow>,
@@ -123,6 +123,7 @@ impl Changing {
         Changing {
             headline: view::headline(run, gathered),
             standings: view::standings(run, gathered),
+            scenarios: view::scenarios(gathered),
             rows: view::rows(gathered, STATIC_ROWS),
             remedy_heads: costs::HEADS,
             remedies: view::costs(gathered),
@@ -167,7 +168,6 @@ pub(super) fn page(
         all_cells: count_text(gathered.entries.len() as u64),
         rows_left_out: gathered.entries.len().saturating_sub(STATIC_ROWS),
         changing: Changing::of(run, gathered),
-        scenarios: view::scenarios(gathered),
         command: shell_line(&run.record.command),
         configuration: view::configuration(run),
         host: view::host(run),

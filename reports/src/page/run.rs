@@ -3,9 +3,9 @@
 use super::cell::{self, Facts, Link, Pair, percent_encoded};
 use super::costs::CostRow;
 use super::gather::{Entry, Gathered};
-use super::picture::{self, Picture, PictureLine};
+use super::picture;
 use super::series::{CellSeries, label};
-use crate::cell::{Metric, Standing, memory_judgement, per_operation, verdict_words};
+use crate::cell::{Standing, memory_judgement, per_operation, verdict_words};
 use leaklab_judge::amount::{bytes_text, count_text, duration_text, interval_text, number_text};
 use leaklab_judge::{Unit, Verdict};
 use leaklab_run::{Outcome, Run};
@@ -46,6 +46,8 @@ pub(super) struct Row {
 /// A figure of a row.
 #[derive(Debug, Serialize)]
 pub(super) struct RowFigure {
+    /// What it is, for screens that have no room for the head of the table.
+    pub label: &'static str,
     pub value: Option<f64>,
     pub words: String,
     /// The interval, if there is one.
@@ -64,7 +66,8 @@ pub(super) struct ScenarioView {
     /// Places of its cells in the data: `0,1,2`.
     pub indices: String,
     pub overlaid: bool,
-    pub picture: Option<PictureView>,
+    /// All variants in one picture, on light and on dark; as SVG.
+    pub picture: Option<[String; 2]>,
     pub cells: Vec<CellView>,
 }
 
@@ -74,18 +77,9 @@ pub(super) struct CellView {
     pub index: usize,
     pub id: String,
     pub facts: Facts,
-    pub picture: Option<PictureView>,
+    /// Its memory, as SVG.
+    pub picture: Option<String>,
     pub files: Vec<Link>,
-}
-
-/// A static picture with its legend.
-#[derive(Debug, Serialize)]
-pub(super) struct PictureView {
-    pub svg: String,
-    pub metric: String,
-    /// Number of the style and name of each line.
-    pub legend: Vec<(usize, String)>,
-    pub fitted: Option<String>,
 }
 
 /// `1 variant`, `7 variants`.
@@ -198,7 +192,8 @@ fn named(entry: &Entry<'_>) -> NamedCell {
 
 /// The rows of the comparison, at most `limit`.
 pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
-    let figure = |value: Option<f64>, words: fn(f64) -> String| RowFigure {
+    let figure = |label, value: Option<f64>, words: fn(f64) -> String| RowFigure {
+        label,
         value,
         words: value.map_or_else(|| "–".to_owned(), words),
         more: String::new(),
@@ -209,7 +204,7 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
         .take(limit)
         .map(|entry| {
             let figures = &entry.figures;
-            let mut measured = figure(growth_per_operation(entry), bytes_text);
+            let mut measured = figure("per operation", growth_per_operation(entry), bytes_text);
             if let Some([_, low, high]) = judged_per_operation(entry) {
                 let (low, high) = interval_text(low, high, Unit::Bytes);
                 measured.more = format!("{low} to {high}");
@@ -222,11 +217,15 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
                 verdict: verdict_words(entry.cell, entry.judgement.as_ref()),
                 role: entry.cell.plan.role.clone(),
                 figures: vec![
-                    figure(figures.operations, number_text),
-                    figure(figures.memory_start_bytes, bytes_text),
-                    figure(figures.memory_end_bytes, bytes_text),
+                    figure("operations", figures.operations, number_text),
+                    figure("heap, start", figures.memory_start_bytes, bytes_text),
+                    figure("heap, end", figures.memory_end_bytes, bytes_text),
                     measured,
-                    figure(entry.cell.plan.retained_bytes_per_operation, bytes_text),
+                    figure(
+                        "by formula",
+                        entry.cell.plan.retained_bytes_per_operation,
+                        bytes_text,
+                    ),
                 ],
             }
         })
@@ -288,9 +287,7 @@ fn scenario(name: &str, entries: &[&Entry<'_>], series: &[CellSeries]) -> Scenar
             .unwrap_or_default(),
         indices: texts.join(","),
         overlaid: entries.len() > 1,
-        picture: (entries.len() > 1)
-            .then(|| overlay_picture(entries, &cells))
-            .flatten(),
+        picture: picture::of_scenario(name, entries, &cells),
         cells: entries
             .iter()
             .zip(&indices)
@@ -298,7 +295,7 @@ fn scenario(name: &str, entries: &[&Entry<'_>], series: &[CellSeries]) -> Scenar
                 index: *index,
                 id: entry.cell.plan.id.clone(),
                 facts: cell::facts(entry),
-                picture: cell_picture(entry, &series[*index]),
+                picture: picture::of_cell(entry, &series[*index]),
                 files: cell::files(entry.cell),
             })
             .collect(),
@@ -336,90 +333,6 @@ fn finding(entries: &[&Entry<'_>]) -> String {
         (Some((bytes, _)), _) => format!("All retain {} per operation.", retains(*bytes)),
         (None, _) => String::new(),
     }
-}
-
-/// The live heap of all variants in one picture.
-fn overlay_picture(entries: &[&Entry<'_>], cells: &[&CellSeries]) -> Option<PictureView> {
-    let key = entries
-        .iter()
-        .find_map(|e| e.figures.memory_column.clone())?;
-    let mut lines = Vec::new();
-    let mut legend = Vec::new();
-    for (style, cell) in cells.iter().enumerate() {
-        if let Some(line) = cell.lines.iter().find(|line| line.key == key) {
-            lines.push(PictureLine {
-                style,
-                times: &cell.times,
-                values: &line.values,
-            });
-            legend.push((style, cell.label.clone()));
-        }
-    }
-    let metric = Metric::named(&key).label;
-    let title = format!(
-        "{metric} of {} over time. {}",
-        plural(lines.len(), "variant", "variants"),
-        finding(entries)
-    );
-    finished(
-        &Picture {
-            title,
-            lines,
-            phases: &[],
-            marks: &[],
-            fitted: None,
-        },
-        metric,
-        legend,
-    )
-}
-
-/// The memory of one cell.
-fn cell_picture(entry: &Entry<'_>, cell: &CellSeries) -> Option<PictureView> {
-    let shown: Vec<_> = cell
-        .lines
-        .iter()
-        .filter(|line| line.panel == super::series::Panel::Memory && line.shown)
-        .collect();
-    let lines = shown
-        .iter()
-        .enumerate()
-        .map(|(style, line)| PictureLine {
-            style,
-            times: &cell.times,
-            values: &line.values,
-        })
-        .collect();
-    let legend = shown
-        .iter()
-        .enumerate()
-        .map(|(style, line)| (style, line.name.clone()))
-        .collect();
-    let picture = Picture {
-        title: format!("Memory of {} over time", entry.cell.plan.id),
-        lines,
-        phases: &cell.phases,
-        marks: &cell.marks,
-        fitted: cell
-            .fitted
-            .as_ref()
-            .filter(|fit| shown.iter().any(|line| line.key == fit.key)),
-    };
-    finished(&picture, "memory".to_owned(), legend)
-}
-
-fn finished(
-    picture: &Picture<'_>,
-    metric: String,
-    legend: Vec<(usize, String)>,
-) -> Option<PictureView> {
-    let svg = picture::draw(picture);
-    (!svg.is_empty()).then(|| PictureView {
-        svg,
-        metric,
-        legend,
-        fitted: picture.fitted.map(|fit| fit.words.clone()),
-    })
 }
 
 /// The resolved configuration.

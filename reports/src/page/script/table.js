@@ -1,6 +1,8 @@
 // The comparison table: sorting, and for long ones filtering and paging.
 
 const PAGE_ROWS = 100;
+/** What each figure is, for screens that have no room for the head of the table. */
+const LABELS = ["", "", "", "operations", "heap, start", "heap, end", "per operation", "by formula"];
 
 /** A row that came as data, as the same cells that the template writes. */
 function dataRow(row) {
@@ -20,7 +22,7 @@ function dataRow(row) {
     text: `${id} ${verdict} ${role}`.toLowerCase(),
     keys: cells.map(([, key]) => key),
     element: () => make("tr", { class: tone }, ...cells.map(([text], i) =>
-      make(i ? "td" : "th", { text, scope: i ? null : "row", class: i > 2 ? "number" : i === 1 ? "verdict" : null }))),
+      make(i ? "td" : "th", { text, scope: i ? null : "row", class: i > 2 ? "number" : i === 1 ? "verdict" : null, "data-label": LABELS[i] || null }))),
   };
 }
 
