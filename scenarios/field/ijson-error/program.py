@@ -3,12 +3,13 @@ import io
 
 import ijson.backends.yajl2_c as ijson
 import probe
+from ijson import common
 
 
 def step():
     try:
         list(ijson.items(io.BytesIO(b'{"a": [1, 2'), "a.item", buf_size=1024))
-    except ijson.IncompleteJSONError:
+    except common.IncompleteJSONError:
         pass
 
 

@@ -2,6 +2,8 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
+import java.lang.management.MemoryType;
 import java.lang.management.MemoryUsage;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
@@ -30,10 +32,17 @@ public final class Probe {
         long before = OPERATIONS.get();
         System.gc();
         long operations = (before + OPERATIONS.get()) / 2;
-        MemoryUsage heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage();
+        // As the collection left it: what threads take for themselves after it is no use.
+        long used = 0;
+        long committed = 0;
+        for (MemoryPoolMXBean pool : ManagementFactory.getMemoryPoolMXBeans()) {
+            MemoryUsage left = pool.getType() == MemoryType.HEAP ? pool.getCollectionUsage() : null;
+            used += left == null ? 0 : left.getUsed();
+            committed += left == null ? 0 : left.getCommitted();
+        }
         String line = String.format(Locale.ROOT,
             "{\"ready\":true,\"ops\":%d,\"heap\":{\"used_bytes\":%d,\"committed_bytes\":%d}}%n",
-            operations, heap.getUsed(), heap.getCommitted());
+            operations, used, committed);
         pipe.write(line.getBytes(StandardCharsets.UTF_8));
         pipe.flush();
     }

@@ -4,6 +4,7 @@ mod probe;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use unicycle::PollNext as _;
 
 struct KeepsWaker(Option<Waker>);
 

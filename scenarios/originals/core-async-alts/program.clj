@@ -4,6 +4,7 @@
 ;;
 ;; winner=parked: the blocks wait and are then released together, so that alts! parks
 ;; winner=ready : the winning channel holds a value already, so that alts! never parks
+;; ahead of time: clojure.core.async
 (ns program
   (:require [clojure.core.async :as a]
             [clojure.string :as str]))

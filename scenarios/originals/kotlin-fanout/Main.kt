@@ -36,12 +36,12 @@ fun CoroutineScope.worker(channel: ReceiveChannel<Int>, form: String, size: Int)
 fun main(arguments: Array<String>) {
     val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     val channel = Channel<Int>(4096)
-    repeat(16) { scope.worker(channel, arguments[0], arguments[1].toInt()) }
+    repeat(64) { scope.worker(channel, arguments[0], arguments[1].toInt()) }
     thread(isDaemon = true) {
         val start = System.nanoTime()
         var sent = 0L
         while (true) {
-            while (sent < (System.nanoTime() - start) / 1e9 * 2000) { channel.offer(1); sent++ }
+            while (sent < (System.nanoTime() - start) / 1e9 * 8000) { channel.offer(1); sent++ }
             Thread.sleep(1)
         }
     }

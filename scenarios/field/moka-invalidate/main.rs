@@ -1,4 +1,4 @@
-//! An entry that is evicted leaves its key and its two times: the node in the queue is unlinked, not freed.
+//! An entry that is taken out leaves its key and its two times: the node in the queue is unlinked, not freed.
 mod probe;
 
 fn main() {
@@ -7,5 +7,6 @@ fn main() {
     probe::run(2_000.0, || {
         key += 1;
         cache.insert(key, key);
+        cache.invalidate(&key);
     })
 }
