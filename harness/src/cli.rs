@@ -1,7 +1,7 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    calibrate, cell, chart, compare, doctor, export, fleet, judge, list, mark, plan, report,
+    calibrate, cell, chart, compare, doctor, export, field, fleet, judge, list, mark, plan, report,
     resume, run, selfcheck, serve, stop, watch, r#where,
 };
 use crate::exit::Exit;
@@ -106,6 +106,7 @@ enum Command {
     Plan(plan::Arguments),
     Calibrate(calibrate::Arguments),
     List(list::Arguments),
+    Field(field::Arguments),
     Selfcheck(selfcheck::Arguments),
     Chart(chart::Arguments),
     Compare(compare::Arguments),
@@ -142,6 +143,7 @@ impl Cli {
             Command::Plan(arguments) => plan::execute(&arguments),
             Command::Calibrate(arguments) => calibrate::execute(&arguments),
             Command::List(arguments) => list::execute(&arguments),
+            Command::Field(arguments) => field::execute(arguments),
             Command::Selfcheck(arguments) => selfcheck::execute(&arguments),
             Command::Chart(arguments) => chart::execute(&arguments),
             Command::Compare(arguments) => compare::execute(&arguments),

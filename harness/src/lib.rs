@@ -28,6 +28,7 @@ mod procfs;
 mod progress;
 mod prometheus;
 mod recorder;
+mod reported;
 mod results;
 mod run;
 mod run_life;

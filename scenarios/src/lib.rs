@@ -18,6 +18,7 @@ mod load;
 mod meter;
 mod parameter;
 pub mod recursive_async;
+pub mod reported;
 pub mod retained;
 mod scenario;
 pub mod shape;

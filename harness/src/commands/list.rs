@@ -35,6 +35,7 @@ pub struct Arguments {
 /// A usage error for a scenario that does not exist.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = Config::read(arguments.config.as_deref())?;
+    let config = config.with_reported_for(arguments.scenario.as_slice())?;
     let shown = match arguments.scenario.as_deref() {
         Some(name) => vec![find_scenario(name, &config.scenarios)?],
         None => all_scenarios(&config.scenarios),

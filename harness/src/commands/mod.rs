@@ -9,6 +9,7 @@ pub mod compare;
 pub mod detach;
 pub mod doctor;
 pub mod export;
+pub mod field;
 pub mod fleet;
 pub mod judge;
 pub mod list;

@@ -106,6 +106,15 @@ pub struct Arguments {
     /// report, beside what looks like a secret; may be given again.
     #[arg(long, value_name = "PATTERN", help_heading = "Files")]
     redact: Vec<String>,
+    /// Install nothing: a scenario whose packages are not there yet is left out.
+    #[arg(
+        long,
+        env = "LEAKLAB_OFFLINE",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        help_heading = "Files",
+        hide_short_help = true
+    )]
+    offline: bool,
     /// Run in the background, without a terminal: `leaklab watch` shows it, `leaklab stop`
     /// ends it in order.
     #[arg(long, help_heading = "Files")]
@@ -131,32 +140,53 @@ pub fn execute_in(arguments: Arguments, resumed: Option<&Run>) -> anyhow::Result
     if arguments.detach && !detach::is_detached() {
         return detach::start(&arguments.out);
     }
-    let config = Config::read(arguments.config.as_deref())?;
-    let settings = arguments.settings(&config)?;
-    let runs = arguments.out.join("runs");
-    let (mut selected, named) = arguments.selected(&config)?;
+    let config = arguments.config()?;
     if arguments.show_settings {
+        let (selected, _) = arguments.selected(&config)?;
+        let settings = arguments.settings(&config)?;
         let profile = arguments.profile.as_deref();
         print(&shown_settings(&settings, &selected, profile))?;
         return Ok(Exit::Good);
     }
-    let prepared = prepare(&mut selected, named)?;
-    let plan = |folder: &Path| match arguments.command.is_empty() {
-        true => scenario_cells(&settings, &selected, &prepared.versions, folder),
-        false => command_cells(&settings, &arguments.command, folder),
-    };
-    if let Some(path) = &arguments.junit {
-        probe_writable(path)?;
-    }
-    signals::listen().context("cannot listen for signals")?;
-    let recorded = match resumed {
-        Some(run) => resume_run(run, &settings, &plan, arguments.until_verdict)?,
-        None => record_run(&runs, &settings, &plan, arguments.until_verdict)?,
-    };
+    let recorded = arguments.recorded(&config, resumed)?;
     conclude(&recorded, arguments.format, arguments.junit.as_deref())
 }
 
+/// Runs what was asked for, to the end of the last cell.
+///
+/// # Errors
+///
+/// As for [`execute`].
+pub fn record(arguments: &Arguments) -> anyhow::Result<RecordedRun> {
+    arguments.recorded(&arguments.config()?, None)
+}
+
 impl Arguments {
+    /// What the files say, with the reported leaks that are asked for.
+    fn config(&self) -> anyhow::Result<Config> {
+        Config::read(self.config.as_deref())?.with_reported_for(&self.selectors)
+    }
+
+    /// Prepares and runs the cells; with `resumed`, those of that run which are left.
+    fn recorded(&self, config: &Config, resumed: Option<&Run>) -> anyhow::Result<RecordedRun> {
+        let settings = self.settings(config)?;
+        let runs = self.out.join("runs");
+        let (mut selected, named) = self.selected(config)?;
+        let prepared = prepare(&mut selected, named, self.offline)?;
+        let plan = |folder: &Path| match self.command.is_empty() {
+            true => scenario_cells(&settings, &selected, &prepared.versions, folder),
+            false => command_cells(&settings, &self.command, folder),
+        };
+        if let Some(path) = &self.junit {
+            probe_writable(path)?;
+        }
+        signals::listen().context("cannot listen for signals")?;
+        match resumed {
+            Some(run) => resume_run(run, &settings, &plan, self.until_verdict),
+            None => record_run(&runs, &settings, &plan, self.until_verdict),
+        }
+    }
+
     /// The variants that will run, and whether each was named rather than matched.
     fn selected<'a>(&self, config: &'a Config) -> anyhow::Result<(Vec<Selected<'a>>, bool)> {
         if !self.command.is_empty() {
@@ -222,23 +252,8 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
         say!("error: cannot write `{}`: {error}", path.display());
         exit = Exit::Harness;
     }
-    let mut paths = vec![("run", folder.to_owned())];
-    match draw_run(&run, &folder.join("charts"), &ChartOptions::default()) {
-        Ok(drawn) => {
-            let pictures = drawn
-                .into_iter()
-                .filter(|path| path.extension() == Some("png".as_ref()));
-            paths.extend(pictures.map(|path| ("chart", path)));
-        }
-        Err(error) => say!("no chart: {error}"),
-    }
-    match write_run(&run, &PageOptions::default()) {
-        Ok(path) => paths.push(("report", path)),
-        Err(error) => {
-            say!("no report: {error}");
-            exit = Exit::Harness;
-        }
-    }
+    let (paths, drawing) = drawn(&run, folder);
+    exit = exit.or_graver(drawing);
     let results = match format {
         Format::Json => json_lines(&judged),
         Format::Human => {
@@ -267,6 +282,29 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
         .iter()
         .fold(exit, |exit, cell| exit.or_graver(cell.exit()));
     Ok(signals::asked_by().map_or(exit, Exit::Signal))
+}
+
+/// Draws the charts and the page of a run: what there is then, and where. A picture that cannot
+/// be drawn is said and is no failure; a page that cannot be written is one.
+pub fn drawn(run: &Run, folder: &Path) -> (Vec<(&'static str, PathBuf)>, Exit) {
+    let mut paths = vec![("run", folder.to_owned())];
+    match draw_run(run, &folder.join("charts"), &ChartOptions::default()) {
+        Ok(drawn) => {
+            let pictures = drawn
+                .into_iter()
+                .filter(|path| path.extension() == Some("png".as_ref()));
+            paths.extend(pictures.map(|path| ("chart", path)));
+        }
+        Err(error) => say!("no chart: {error}"),
+    }
+    match write_run(run, &PageOptions::default()) {
+        Ok(path) => paths.push(("report", path)),
+        Err(error) => {
+            say!("no report: {error}");
+            return (paths, Exit::Harness);
+        }
+    }
+    (paths, Exit::Good)
 }
 
 /// Whether a file that is written at the end can be: better known before the night than after.

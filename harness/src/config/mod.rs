@@ -32,6 +32,7 @@ pub use own::{OwnScenario, OwnVariant, Value};
 use crate::commands::arguments::parse_count;
 use crate::exit::usage;
 use crate::plan::CellSettings;
+use crate::reported;
 use crate::text::Glob;
 use keys::{Keys, Problem};
 use leaklab_judge::Budget;
@@ -103,6 +104,45 @@ impl Config {
             config
                 .add(&text, file)
                 .map_err(|error| usage(format!("`{}`: {error}", file.display())))?;
+        }
+        Ok(config)
+    }
+
+    /// Adds the reported leaks, unpacked to the user's cache, if a selector means one that the
+    /// files do not define themselves.
+    ///
+    /// # Errors
+    ///
+    /// If the cache cannot be written.
+    pub fn with_reported_for(mut self, selectors: &[String]) -> anyhow::Result<Self> {
+        let is_known = |selector: &String| {
+            let name = selector.split("::").next().unwrap_or_default();
+            self.scenarios.iter().any(|scenario| scenario.name == name)
+        };
+        let mut meant = selectors.iter().filter(|one| reported::is_meant_by(one));
+        if meant.all(is_known) {
+            return Ok(self);
+        }
+        let folder = reported::unpack()?;
+        let known = Config::reported(&folder)?.scenarios;
+        for scenario in known {
+            if !self.scenarios.iter().any(|one| one.name == scenario.name) {
+                self.scenarios.push(scenario);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The reported leaks, as they lie below `folder` once they are unpacked.
+    ///
+    /// # Errors
+    ///
+    /// If a file of ours is wrong.
+    pub fn reported(folder: &Path) -> anyhow::Result<Self> {
+        let mut config = Config::default();
+        for (name, text) in reported::scenario_files() {
+            let added = config.add(text, &folder.join(name));
+            added.map_err(|error| anyhow::anyhow!("`{name}`: {error}"))?;
         }
         Ok(config)
     }
@@ -259,6 +299,7 @@ fn included(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use leaklab_scenarios::Role;
     use std::time::Duration;
 
     fn parse(text: &str) -> Result<Config, String> {
@@ -289,6 +330,27 @@ mod tests {
         let nightly = config.profile("nightly").expect("it is there").cell;
         assert_eq!(nightly.duration, Some(Duration::from_secs(8 * 3600)));
         assert_eq!(nightly.memory_limit, Some(2 << 30));
+    }
+
+    #[test]
+    fn every_reported_leak_can_be_read_and_says_what_it_must_show() {
+        let config = Config::reported("unpacked".as_ref()).expect("valid files");
+        assert!(config.scenarios.len() > 30, "{}", config.scenarios.len());
+        for scenario in &config.scenarios {
+            let name = &scenario.name;
+            assert!(reported::is_meant_by(name), "{name}");
+            assert!(scenario.published.is_some(), "{name}: not published");
+            assert!(scenario.source.starts_with("https://"), "{name}");
+            assert!(!scenario.build.is_empty(), "{name}: installs nothing");
+            for role in [Role::Buggy, Role::Fixed] {
+                let has = scenario.variants.iter().any(|one| one.role == role);
+                assert!(has, "{name}: no variant is {}", role.name());
+            }
+            for variant in &scenario.variants {
+                let formula = variant.bytes_per_operation.is_some();
+                assert!(formula && variant.expected.is_some(), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -41,8 +41,29 @@ pub struct OwnScenario {
     pub parameters: BTreeMap<String, Value>,
     /// Settings of all its variants.
     pub settings: CellSettings,
+    /// What is known of the leak that it reproduces, if it was published.
+    pub published: Option<Published>,
     /// Its variants, in the order of the file.
     pub variants: Vec<OwnVariant>,
+}
+
+/// What is known of a published leak: `[scenario.published]`. Told, never run.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    /// The package.
+    pub package: String,
+    /// Its ecosystem, by the name that advisories use: PyPI, npm, crates.io, Go, Maven.
+    pub ecosystem: String,
+    /// A version with the leak.
+    pub buggy: String,
+    /// The first version without.
+    pub fixed: String,
+    /// The advisory; may be empty.
+    pub advisory: String,
+    /// Who is affected.
+    pub affected: String,
+    /// The lint or tool that would have found it.
+    pub found_by: String,
 }
 
 /// One form of a scenario that a file defines.
@@ -186,6 +207,7 @@ impl OwnScenario {
             requires: entry.list("requires")?.unwrap_or_default(),
             parameters,
             settings,
+            published: entry.table("published")?.map(Published::take).transpose()?,
             variants: Vec::new(),
             name,
         };
@@ -250,6 +272,27 @@ impl OwnScenario {
             values.insert(name.to_owned(), value);
         }
         Ok(values)
+    }
+}
+
+impl Published {
+    fn take(mut keys: Keys<'_>) -> Result<Self, Problem> {
+        keys.call("`[scenario.published]`".to_owned());
+        let mut needed = |key: &'static str| {
+            let text = keys.text(key)?;
+            text.ok_or_else(|| keys.lacks(&format!("has no `{key}`")))
+        };
+        let published = Published {
+            package: needed("package")?,
+            ecosystem: needed("ecosystem")?,
+            buggy: needed("buggy")?,
+            fixed: needed("fixed")?,
+            affected: needed("affected")?,
+            found_by: needed("found-by")?,
+            advisory: keys.text("advisory")?.unwrap_or_default(),
+        };
+        keys.finish()?;
+        Ok(published)
     }
 }
 

@@ -10,6 +10,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
+/// Exit status of a build that says: not to be had on this machine, the last line says why.
+const NOT_TO_BE_HAD: i32 = 69;
+
+/// What tells a build not to ask a registry.
+const OFFLINE_VARIABLE: &str = "LEAKLAB_OFFLINE";
+
 /// Lines of a failed build that are shown.
 const SHOWN_LINES: usize = 12;
 
@@ -23,21 +29,22 @@ pub struct Prepared {
 /// Checks requirements and builds, each scenario once.
 ///
 /// A scenario whose requirements are not met is left out with a line on stderr if it was
-/// selected with others by a pattern, and an error if it was `named`.
+/// selected with others by a pattern, and an error if it was `named`. With `offline`, builds are
+/// told not to ask a registry.
 ///
 /// # Errors
 ///
 /// A usage error for a named scenario that cannot run here, or if none is left; otherwise that
 /// a build failed, with its last lines.
-pub fn prepare(selected: &mut Vec<Selected<'_>>, named: bool) -> anyhow::Result<Prepared> {
+pub fn prepare(
+    selected: &mut Vec<Selected<'_>>,
+    named: bool,
+    offline: bool,
+) -> anyhow::Result<Prepared> {
     let mut prepared = Prepared::default();
     let mut missing: BTreeMap<String, String> = BTreeMap::new();
     for scenario in own_scenarios(selected) {
-        if let Some(requirement) = unmet(scenario) {
-            let message = format!(
-                "`{}` needs `{requirement}`, which is not here",
-                scenario.name
-            );
+        if let Some(message) = not_to_be_had(scenario, offline)? {
             if named {
                 return Err(usage(format!(
                     "{message}\n(hint: install it, or leave the scenario out)"
@@ -46,9 +53,6 @@ pub fn prepare(selected: &mut Vec<Selected<'_>>, named: bool) -> anyhow::Result<
             say!("left out: {message}");
             missing.insert(scenario.name.clone(), message);
             continue;
-        }
-        for command in &scenario.build {
-            build(scenario, command)?;
         }
         if let Some(version) = version(scenario) {
             prepared.versions.insert(scenario.name.clone(), version);
@@ -59,6 +63,22 @@ pub fn prepare(selected: &mut Vec<Selected<'_>>, named: bool) -> anyhow::Result<
         (true, Some(message)) => Err(usage(format!("nothing is left to run: {message}"))),
         _ => Ok(prepared),
     }
+}
+
+/// Builds a scenario, unless what it needs is not here: then why.
+fn not_to_be_had(scenario: &OwnScenario, offline: bool) -> anyhow::Result<Option<String>> {
+    if let Some(requirement) = unmet(scenario) {
+        return Ok(Some(format!(
+            "`{}` needs `{requirement}`, which is not here",
+            scenario.name
+        )));
+    }
+    for command in &scenario.build {
+        if let Some(why) = build(scenario, command, offline)? {
+            return Ok(Some(format!("`{}`: {why}", scenario.name)));
+        }
+    }
+    Ok(None)
 }
 
 fn own_scenarios<'a>(selected: &[Selected<'a>]) -> Vec<&'a OwnScenario> {
@@ -105,15 +125,24 @@ fn command_in(scenario: &OwnScenario, words: &[String]) -> Command {
     command
 }
 
-fn build(scenario: &OwnScenario, words: &[String]) -> anyhow::Result<()> {
+/// Runs a command of a build; `Some` is why it cannot be had on this machine.
+fn build(
+    scenario: &OwnScenario,
+    words: &[String],
+    offline: bool,
+) -> anyhow::Result<Option<String>> {
     let line = words.join(" ");
     say!("building `{}`: {line}", scenario.name);
     find_program(OsStr::new(&words[0]), Some(&scenario.folder)).map_err(usage)?;
-    let output = command_in(scenario, words)
+    let mut command = command_in(scenario, words);
+    if offline {
+        command.env(OFFLINE_VARIABLE, "1");
+    }
+    let output = command
         .output()
         .with_context(|| format!("`{}`: cannot start `{line}`", scenario.name))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(None);
     }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
@@ -121,6 +150,9 @@ fn build(scenario: &OwnScenario, words: &[String]) -> anyhow::Result<()> {
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
+    if output.status.code() == Some(NOT_TO_BE_HAD) {
+        return Ok(Some(lines.last().copied().unwrap_or(&line).to_owned()));
+    }
     let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n  ");
     bail!(
         "the build of `{}` failed ({}): {line}\n  {shown}",

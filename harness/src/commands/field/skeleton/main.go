@@ -1,0 +1,8 @@
+// What keeps what, in one line.
+package main
+
+func main() {
+	run(2000, func() {
+		// one operation
+	})
+}
