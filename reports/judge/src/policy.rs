@@ -121,6 +121,18 @@ pub(crate) mod restarts {
     /// A distance between readings of so many times the usual one is a gap.
     pub(crate) const PAUSE: f64 = 1.8;
 
+    /// A fall is deep if it takes this share of the range.
+    pub(crate) const DEEP: f64 = 0.35;
+
+    /// A fall is beyond the noise if it is so many standard deviations of usual changes.
+    pub(crate) const BEYOND_NOISE: f64 = 8.0;
+
+    /// Fewest readings of a rise whose beginning is looked at.
+    pub(crate) const FEWEST_OF_RISE: usize = 12;
+
+    /// A rise that makes more than this share of itself in its second half goes on.
+    pub(crate) const STILL_RISING: f64 = 0.3;
+
     /// A rise that makes so much more of itself in its first twentieth than a straight one
     /// begins with a program's start.
     pub(crate) const START_UP: f64 = 0.045;

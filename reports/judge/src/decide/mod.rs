@@ -14,7 +14,7 @@ use crate::amount::plural;
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
-use crate::decide::restarted::{judge_known_lives, judge_restarted};
+use crate::decide::restarted::{Doubt, judge_known_lives, judge_restarted, restarts_or_teeth};
 use crate::decide::rules::{
     Asked, BELOW_GRAIN, NO_WORK, RESTARTS_OR_TEETH, Ruling, TOO_FEW_READINGS, first_to_speak,
 };
@@ -30,7 +30,7 @@ use crate::prepare::{Prepared, prepare};
 use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::shape::cycle::find_cycle;
-use crate::shape::restarts::{DoubtfulFalls, doubtful_falls};
+use crate::shape::restarts::doubtful_falls;
 use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
 use crate::track::Track;
 
@@ -110,11 +110,11 @@ fn judge_shape(case: &Case<'_>) -> Finding {
         false => doubtful_falls(track, &sawtooth.falls),
     };
     let finding = judge_teeth(case, track, &sawtooth, || judge_restarted(case));
-    let teeth = Teeth {
+    let doubt = Doubt {
         finding: &finding,
         doubtful,
     };
-    match first_to_speak(case, &teeth, &[(RESTARTS_OR_TEETH, restarts_or_teeth)]) {
+    match first_to_speak(case, &doubt, &[(RESTARTS_OR_TEETH, restarts_or_teeth)]) {
         Some(ruling) => finding.with(ruling),
         None => finding,
     }
@@ -150,18 +150,6 @@ fn judge_teeth(
 /// Whether the teeth are small beside the rise over the whole series.
 fn is_small(track: &Track, sawtooth: &Sawtooth) -> bool {
     sawtooth.height < SMALL_TEETH * (track.y[track.len() - 1] - track.y[0]).abs()
-}
-
-/// What the teeth of a sawtooth say, and whether they are teeth.
-struct Teeth<'a> {
-    finding: &'a Finding,
-    doubtful: Option<DoubtfulFalls>,
-}
-
-fn restarts_or_teeth(teeth: &Teeth<'_>) -> Option<Ruling> {
-    let falls = teeth.doubtful?.falls;
-    (teeth.finding.verdict != Verdict::Inconclusive)
-        .then(|| Ruling::open(Why::RestartsOrTeeth { falls }))
 }
 
 /// A finding on the whole series.

@@ -5,8 +5,8 @@ use crate::decide::case::Case;
 use crate::decide::finding::{Finding, Side, ruling_of, shape_of, side_of};
 use crate::decide::judge_known_life;
 use crate::decide::rules::{
-    Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, Ruling, SHORT_LIVES, STANDSTILL,
-    ruled,
+    Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, RESTARTS_OR_TEETH, Ruling,
+    SHORT_LIVES, STANDSTILL, ruled,
 };
 use crate::decide::segment::judge_segment;
 use crate::decide::windows;
@@ -19,7 +19,9 @@ use crate::reason::Why;
 use crate::shape::bursts::without_long_bursts;
 use crate::shape::cycle::find_cycle;
 use crate::shape::levels::find_rest;
-use crate::shape::restarts::{deep_falls, find_restarts, rests_low};
+use crate::shape::restarts::{
+    DoubtfulFalls, deep_falls, doubtful_deep_falls, find_restarts, rests_low,
+};
 use crate::track::Track;
 
 /// Judges a series that restarts cut into lives, each for itself; as one stretch where there is
@@ -50,7 +52,17 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
     let is_job = || cuts.len() >= SOME_FALLS && rests_low(&track, &cuts) && is_cycle();
     let falls_elsewhere = || deep_falls(&prepared.fine) > 2 * cuts.len() + 1;
     if cuts.is_empty() || falls_elsewhere() || is_job() {
-        return judge_segment(case, &track);
+        let finding = judge_segment(case, &track);
+        let doubt = Doubt {
+            finding: &finding.clone(),
+            doubtful: doubtful_deep_falls(&prepared.fine),
+        };
+        return ruled(
+            case,
+            finding,
+            &doubt,
+            &[(RESTARTS_OR_TEETH, restarts_or_teeth)],
+        );
     }
     case.note_shape("restarts", || {
         format!(
@@ -59,6 +71,18 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
         )
     });
     judge_lives(case, &track, &cuts, false)
+}
+
+/// A finding, and whether the falls of the series are in doubt.
+pub(crate) struct Doubt<'a> {
+    pub finding: &'a Finding,
+    pub doubtful: Option<DoubtfulFalls>,
+}
+
+pub(crate) fn restarts_or_teeth(doubt: &Doubt<'_>) -> Option<Ruling> {
+    let falls = doubt.doubtful?.falls;
+    (doubt.finding.verdict != Verdict::Inconclusive)
+        .then(|| Ruling::open(Why::RestartsOrTeeth { falls }))
 }
 
 /// Judges the lives of a program that is known to have been restarted.

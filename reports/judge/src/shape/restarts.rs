@@ -1,6 +1,9 @@
 //! Where a program was restarted while it was recorded.
 
-use crate::policy::restarts::{AT_START, FEW_FALLS, LOW, MOST_RESTARTS, PAUSE, START_UP, TO_BASE};
+use crate::policy::restarts::{
+    AT_START, BEYOND_NOISE, DEEP, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS, PAUSE, START_UP,
+    STILL_RISING, TO_BASE,
+};
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::track::{Track, spacing};
 
@@ -152,13 +155,40 @@ pub(crate) fn doubtful_falls(track: &Track, falls: &[(usize, usize)]) -> Option<
         .iter()
         .filter(|&&(a, b)| (a + 1..=b).any(|i| spacing[i] > PAUSE))
         .count();
-    let rises: Vec<(usize, usize)> = falls
-        .windows(2)
-        .map(|pair| (pair[0].1, pair[1].0))
-        .collect();
+    let rises = rises_between(falls);
     let starts_up = is_few && leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
     let doubtful = (is_few && to_start) || starts_up || 2 * with_gap > falls.len();
     doubtful.then_some(DoubtfulFalls { falls: falls.len() })
+}
+
+/// Whether deep falls that make no sawtooth may be restarts of a program that leaks: it rises
+/// until the next fall, after a leap at its start or a gap.
+pub(crate) fn doubtful_deep_falls(track: &Track) -> Option<DoubtfulFalls> {
+    let (_, range) = usual_range(&track.y)?;
+    let deep = (DEEP * range).max(BEYOND_NOISE * robust_sigma(&changes_of(track)));
+    let falls: Vec<(usize, usize)> = (1..track.len())
+        .filter(|&i| track.y[i - 1] - track.y[i] > deep)
+        .map(|i| (i - 1, i))
+        .collect();
+    let rises = rises_between(&falls);
+    let still_rising = |&(from, to): &(usize, usize)| {
+        let middle = (from + to) / 2;
+        track.y[to] - track.y[middle] > STILL_RISING * (track.y[to] - track.y[from])
+    };
+    let rising = rises.iter().filter(|rise| still_rising(rise)).count();
+    if falls.len() < 2 || 2 * rising <= rises.len() {
+        return None;
+    }
+    let leaps = leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
+    let found = DoubtfulFalls { falls: falls.len() };
+    leaps
+        .then_some(found)
+        .or_else(|| doubtful_falls(track, &falls))
+}
+
+fn rises_between(falls: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let between = falls.windows(2).map(|pair| (pair[0].1, pair[1].0));
+    between.filter(|&(from, to)| to > from).collect()
 }
 
 /// How much more of a usual rise is made in its first twentieth than of a straight one, in
@@ -166,11 +196,12 @@ pub(crate) fn doubtful_falls(track: &Track, falls: &[(usize, usize)]) -> Option<
 fn leap_at_start(track: &Track, rises: &[(usize, usize)]) -> Option<f64> {
     let leaps: Vec<f64> = rises
         .iter()
-        .filter(|&&(from, to)| to >= from + 40)
+        .filter(|&&(from, to)| to >= from + FEWEST_OF_RISE)
         .map(|&(from, to)| {
-            let soon = from + (to - from) / 20;
+            let soon = ((to - from) / 20).max(1);
             let climb = (track.y[to] - track.y[from]).max(f64::MIN_POSITIVE);
-            (track.y[soon] - track.y[from]) / climb - 0.05
+            let straight = soon as f64 / (to - from) as f64;
+            (track.y[from + soon] - track.y[from]) / climb - straight
         })
         .collect();
     median(&leaps)
