@@ -9,3 +9,6 @@ pub(crate) mod sawtooth;
 pub(crate) mod staircase;
 pub(crate) mod steps;
 pub(crate) mod work;
+
+#[cfg(test)]
+mod tests;
