@@ -237,6 +237,7 @@ pub(super) struct Rows {
     were_named: bool,
     notes: Vec<Note>,
     key: Vec<u8>,
+    time_field: Vec<u8>,
     rows: u64,
     short_rows: u64,
     restart_pending: bool,
@@ -291,6 +292,7 @@ impl Rows {
             were_named: !options.values.is_empty(),
             notes,
             key: Vec::new(),
+            time_field: Vec::new(),
             rows: 0,
             short_rows: 0,
             restart_pending: false,
@@ -412,7 +414,9 @@ impl Rows {
         cut(&mut |field| {
             if self.chosen.time == Some(position) {
                 let read = read_time(&mut self.clock, field, self.collector.comma_is_point);
-                time = Some((read, field.to_vec()));
+                time = Some(read);
+                self.time_field.clear();
+                self.time_field.extend_from_slice(field);
             }
             for (column, text) in &self.chosen.only {
                 wanted &= *column != position || field.trim_ascii() == text.trim().as_bytes();
@@ -446,10 +450,12 @@ impl Rows {
         if self.rows_of_series.len() <= series {
             self.rows_of_series.resize(series + 1, 0);
         }
-        let (seconds, field) = match (time, self.every_s) {
-            (Some((Ok(seconds), field)), _) => (seconds, field),
-            (Some((Err(missing), field)), _) => return Err(self.time_error(missing, &field, line)),
-            (None, Some(every_s)) => (self.rows_of_series[series] as f64 * every_s, Vec::new()),
+        let seconds = match (time, self.every_s) {
+            (Some(Ok(seconds)), _) => seconds,
+            (Some(Err(missing)), _) => {
+                return Err(self.time_error(missing, &self.time_field, line));
+            }
+            (None, Some(every_s)) => self.rows_of_series[series] as f64 * every_s,
             (None, None) => {
                 return Err(InputError::NoTimes {
                     what: "a table".to_owned(),
@@ -457,7 +463,8 @@ impl Rows {
             }
         };
         self.rows_of_series[series] += 1;
-        self.collector.row(series, seconds, line, &field)?;
+        self.collector
+            .row(series, seconds, line, &self.time_field)?;
         Ok(Some((position, series)))
     }
 
@@ -563,6 +570,7 @@ pub(super) fn read<R: BufRead>(
     let mut before = 0;
     let mut torn = false;
     let mut header = Vec::new();
+    let mut row = Vec::new();
     while let Some(line) = lines.next()? {
         if line.trim_ascii().is_empty() {
             continue;
@@ -576,16 +584,16 @@ pub(super) fn read<R: BufRead>(
             // Files put behind each other, and tools that repeat their header.
             continue;
         }
-        if line.windows(13).any(|part| part == b"LINUX-RESTART") {
+        if line.contains(&b'L') && line.windows(13).any(|part| part == b"LINUX-RESTART") {
             rows.restart();
             continue;
         }
-        let line = line.to_vec();
         // A number cut short looks whole: a row counts once its line has ended.
         torn = !lines.ended;
         if !torn {
+            lines.swap(&mut row);
             rows.add(lines.number, |each| {
-                split(&line, separator, false, |field| each(field))
+                split(&row, separator, false, |field| each(field))
             })?;
         }
     }

@@ -67,6 +67,16 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+impl<R> Lines<R> {
+    /// Gives the line that was read last away, for one that is no longer needed.
+    pub fn swap(&mut self, line: &mut Vec<u8>) {
+        std::mem::swap(&mut self.buffer, line);
+        if self.number == 1 && line.starts_with(b"\xEF\xBB\xBF") {
+            line.drain(..3);
+        }
+    }
+}
+
 /// The lines of a head that are whole.
 pub(super) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
