@@ -2,6 +2,7 @@
 
 use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::print;
+use crate::commands::sources::TableArguments;
 use crate::exit::{Exit, usage};
 use crate::words::say;
 use leaklab_judge::Budget;
@@ -10,7 +11,6 @@ use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
     Comparison, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
 };
-use leaklab_reports::foreign::ReadOptions;
 use leaklab_run::{Address, Cell, Run};
 use std::path::{Path, PathBuf};
 
@@ -31,12 +31,6 @@ pub struct Arguments {
     /// Growth that is accepted: 64KiB/h, 16B/op, 0.5%/h [default: the one they ran with].
     #[arg(long, env = "LEAKLAB_BUDGET")]
     budget: Option<String>,
-    /// Column of the time in a file that leaklab did not write [default: found by its name].
-    #[arg(long)]
-    time: Option<String>,
-    /// Column of the value in such a file [default: the live heap, or the first other one].
-    #[arg(long)]
-    value: Option<String>,
     /// How the result is printed: text, markdown or json (an object per line).
     #[arg(long, default_value = "text")]
     format: OutputFormat,
@@ -56,6 +50,8 @@ pub struct Arguments {
     /// Light or dark background.
     #[arg(long, default_value = "light", value_parser = parse_theme)]
     theme: Theme,
+    #[command(flatten)]
+    tables: TableArguments,
 }
 
 /// How the result is printed.
@@ -125,11 +121,7 @@ impl Given {
                 .map(|cell| Side::from_cell(run, cell, options).map_err(|e| e.to_string()))
                 .collect(),
             Given::File(path) => {
-                let columns = ReadOptions {
-                    time: arguments.time.clone(),
-                    values: arguments.value.clone().into_iter().collect(),
-                    ..ReadOptions::default()
-                };
+                let columns = arguments.tables.read_options()?;
                 vec![Side::from_file(path, &columns, options).map_err(|e| e.to_string())]
             }
         };
