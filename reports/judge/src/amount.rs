@@ -218,7 +218,10 @@ pub fn number_text(number: f64) -> String {
                 true => format!("{s:.3}"),
                 false => significant_digits(s, 3),
             };
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                false => text,
+            }
         }
     };
     format!("{}{digits}", if number < 0.0 { "-" } else { "" })
@@ -408,6 +411,8 @@ mod tests {
             (0.75, "0.75"),
             (2.345, "2.35"),
             (2.5, "2.5"),
+            (490.3, "490"),
+            (-99.96, "-100"),
             (35_998.7, "35,999"),
         ] {
             assert_eq!(number_text(number), text);
