@@ -1,8 +1,8 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    calibrate, cell, chart, compare, doctor, export, field, fleet, judge, list, mark, plan, report,
-    resume, run, selfcheck, serve, stop, watch, r#where,
+    calibrate, cell, chart, compare, doctor, export, field, fleet, history, judge, list, mark,
+    plan, report, resume, run, selfcheck, serve, stop, watch, r#where,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -116,6 +116,7 @@ enum Command {
     Stop(stop::Arguments),
     Resume(resume::Arguments),
     Export(export::Arguments),
+    History(history::Arguments),
     Serve(serve::Arguments),
     Mark(mark::Arguments),
     Doctor(doctor::Arguments),
@@ -149,6 +150,7 @@ impl Cli {
             Command::Compare(arguments) => compare::execute(&arguments),
             Command::Report(arguments) => report::execute(&arguments),
             Command::Where(arguments) => r#where::execute(&arguments),
+            Command::History(arguments) => history::execute(arguments),
             Command::Watch(arguments) => watch::execute(&arguments),
             Command::Stop(arguments) => stop::execute(&arguments),
             Command::Resume(arguments) => resume::execute(&arguments),

@@ -23,6 +23,7 @@ mod config;
 mod exit;
 mod heap;
 mod host;
+mod nights;
 mod plan;
 mod procfs;
 mod progress;

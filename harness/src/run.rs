@@ -204,6 +204,7 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
         command: redactor.command(&command),
         configuration: configuration(settings),
         host: crate::host::host(),
+        labels: settings.labels.clone(),
         cells,
         harness_pid: Some(std::process::id()),
         harness_start_ticks: crate::procfs::start_ticks(std::process::id()),

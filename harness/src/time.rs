@@ -7,6 +7,12 @@ pub fn now_utc() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
+/// How long ago a time was that [`now_utc`] wrote; `None` if it is none, or in the future.
+pub fn since_utc(text: &str) -> Option<Duration> {
+    let then = humantime::parse_rfc3339(text).ok()?;
+    SystemTime::now().duration_since(then).ok()
+}
+
 /// Reads `20s`, `1h 30m`, `500ms`; the error names the forms.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     leaklab_judge::amount::parse_duration(text).map_err(|error| error.to_string())

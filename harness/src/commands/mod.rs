@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod export;
 pub mod field;
 pub mod fleet;
+pub mod history;
 pub mod judge;
 pub mod list;
 pub mod mark;

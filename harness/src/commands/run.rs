@@ -5,6 +5,7 @@ use crate::commands::r#where::answer_text;
 use crate::commands::{detach, print};
 use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
+use crate::nights;
 use crate::plan::{
     CellSettings, RunSettings, Selected, command_cells, everything, prepare, scenario_cells,
     select, shown_settings, tour,
@@ -119,6 +120,9 @@ pub struct Arguments {
     /// ends it in order.
     #[arg(long, help_heading = "Files")]
     detach: bool,
+    /// What the run is of, for its history: commit=a1b2c3. May be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::nights::parse_label, help_heading = "Files")]
+    labels: Vec<(String, String)>,
 }
 
 /// Runs what was asked for.
@@ -234,6 +238,7 @@ impl Arguments {
             seed: self.seed.or(profile.seed).unwrap_or(1),
             name: self.name.clone(),
             redact: self.redact.clone(),
+            labels: self.labels.iter().cloned().collect(),
         })
     }
 }
@@ -251,6 +256,12 @@ fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> any
     {
         say!("error: cannot write `{}`: {error}", path.display());
         exit = Exit::Harness;
+    }
+    if let Some(out) = folder.parent().and_then(Path::parent) {
+        let lines = nights::records_of(&run, &judged);
+        if let Err(error) = nights::append(&nights::history_file(out), &lines) {
+            say!("no line in the history: {error:#}");
+        }
     }
     let (paths, drawing) = drawn(&run, folder);
     exit = exit.or_graver(drawing);

@@ -9,6 +9,7 @@ use crate::supervisor::ready::Ready;
 use crate::time::parse_duration;
 use leaklab_judge::Budget;
 use leaklab_scenarios::Expected;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -261,6 +262,8 @@ pub struct RunSettings {
     pub name: Option<String>,
     /// What is left out of the record beside what looks like a secret.
     pub redact: Vec<String>,
+    /// What the run is of, for its history.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl RunSettings {

@@ -173,6 +173,9 @@ pub struct RunRecord {
     pub configuration: Configuration,
     /// Where it ran.
     pub host: Host,
+    /// What `--label` gave: the commit that was built, for instance.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// The cells, in the order in which they start.
     pub cells: Vec<CellPlan>,
     /// Process of the harness.

@@ -53,7 +53,7 @@ const LONGEST_BASE: usize = 120;
 const LEAST_ERROR: f64 = 0.001;
 
 /// Nights between two changes, taken together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Level {
     /// The first of them.
     pub first: usize,
@@ -64,7 +64,7 @@ pub struct Level {
 }
 
 /// A change of a figure.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Change {
     /// The first night after it.
     pub night: usize,
@@ -81,7 +81,7 @@ pub struct Change {
 }
 
 /// A figure over nights: its levels, and the changes between them.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Course {
     /// Confirmed changes in order, and last one that is only suspected, if there is.
     pub changes: Vec<Change>,

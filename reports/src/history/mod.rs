@@ -1,5 +1,15 @@
 //! Nights: what runs said one after another, and where it changed.
+//!
+//! Each run leaves a line per cell ([`NightRecord`]); lines of one series on one class of machine
+//! make a course per figure ([`follow`]), with its changes and the level since the last of them.
 
 mod change;
+mod record;
+mod story;
+pub mod words;
 
 pub use change::{CONFIRMED, Change, Course, Harm, Level, Night, SUSPECTED, follow};
+pub use record::{
+    Figure, HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history,
+};
+pub use story::{SeriesStory, stories};

@@ -1,0 +1,180 @@
+//! `leaklab history`: nights in order, and what changed when.
+
+use crate::commands::{plain_table, print};
+use crate::exit::{Exit, usage};
+use crate::nights;
+use crate::results::judged::judge_all;
+use crate::words::say;
+use anyhow::Context;
+use leaklab_reports::history::{NightRecord, SeriesStory, stories, words};
+use leaklab_run::Run;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Tell what changed over nights: growth, memory, throughput, latency and CPU time.
+///
+/// Each run leaves a line per cell in OUT/history.jsonl. Nights of one cell, with the same
+/// parameters and rate, on machines of one class, make a series. Estimates are pooled by their
+/// precision since the last change, so that nights which decide nothing by themselves add up.
+///
+/// Exit code: 1 if something has become worse and is confirmed, 3 if the last night is missing
+/// or a change for the worse is suspected, else 0.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  leaklab run --label commit=$(git rev-parse --short HEAD) -- ./shop    a night
+  leaklab history                                                       all of them
+  leaklab history --cell shop --format markdown                         for a ticket
+  leaklab history --rebuild                                             again from run folders")]
+pub struct Arguments {
+    /// Folder that holds `runs`, or a file of history lines [default: leaklab-out].
+    #[arg(default_value = "leaklab-out", env = "LEAKLAB_OUT")]
+    place: PathBuf,
+    /// Only cells whose address holds this.
+    #[arg(long)]
+    cell: Option<String>,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Make the history again from the run folders that are there.
+    #[arg(long)]
+    rebuild: bool,
+    /// Time after which the last night counts as missing.
+    #[arg(long, value_name = "DURATION", value_parser = crate::commands::arguments::parse_positive)]
+    missing_after: Option<Duration>,
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Tables and sentences.
+    Human,
+    /// A JSON array with a story per series.
+    Json,
+    /// Markdown tables.
+    Markdown,
+    /// CSV as Apache Otava reads it; for one series.
+    OtavaCsv,
+}
+
+/// Tells the story of each series.
+///
+/// # Errors
+///
+/// A usage error where there is no history; what keeps it from being read.
+pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
+    let path = match arguments.place.is_dir() {
+        true => nights::history_file(&arguments.place),
+        false => arguments.place.clone(),
+    };
+    if arguments.rebuild {
+        rebuild(&arguments.place, &path)?;
+    }
+    let read = nights::read(&path)?;
+    if !read.damaged.is_empty() {
+        let lines: Vec<String> = read.damaged.iter().take(5).map(usize::to_string).collect();
+        let more = if read.damaged.len() > 5 { ", …" } else { "" };
+        say!(
+            "note: lines {}{more} of `{}` are damaged and left out",
+            lines.join(", "),
+            path.display()
+        );
+    }
+    let wanted = |record: &NightRecord| {
+        let cell = arguments.cell.as_deref();
+        cell.is_none_or(|part| record.cell.contains(part))
+    };
+    let records: Vec<NightRecord> = read.records.into_iter().filter(wanted).collect();
+    if records.is_empty() {
+        return Err(usage(format!(
+            "no night in `{}` (hint: `leaklab run` appends to it; `leaklab history --rebuild` makes it from run folders)",
+            path.display()
+        )));
+    }
+    let stories = stories(records);
+    match arguments.format {
+        Format::Human => print(&human(&stories))?,
+        Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&stories)?))?,
+        Format::Markdown => {
+            let texts: Vec<String> = stories.iter().map(words::markdown).collect();
+            print(&texts.join("\n"))?;
+        }
+        Format::OtavaCsv => match &stories[..] {
+            [one] => print(&words::otava_csv(one))?,
+            several => {
+                return Err(usage(format!(
+                    "there are {} series, and this format holds one (hint: --cell NAME)",
+                    several.len()
+                )));
+            }
+        },
+    }
+    let missing = arguments
+        .missing_after
+        .is_some_and(|most| is_missing(&stories, most));
+    if missing {
+        say!("the last night is missing: nothing was run for longer than --missing-after");
+    }
+    Ok(exit_of(&stories, missing))
+}
+
+fn exit_of(stories: &[SeriesStory], missing: bool) -> Exit {
+    let stories = || stories.iter();
+    if stories().any(|story| story.harm().next().is_some()) {
+        Exit::Bad
+    } else if missing || stories().any(SeriesStory::is_suspected) {
+        Exit::Inconclusive
+    } else {
+        Exit::Good
+    }
+}
+
+fn is_missing(stories: &[SeriesStory], most: Duration) -> bool {
+    let last = stories
+        .iter()
+        .filter_map(|story| story.nights.last())
+        .map(|record| record.time_utc.as_str())
+        .max();
+    last.and_then(crate::time::since_utc)
+        .is_none_or(|since| since > most)
+}
+
+fn human(stories: &[SeriesStory]) -> String {
+    let mut text = String::new();
+    for story in stories {
+        let mut table = plain_table(&words::night_columns(story));
+        for night in 0..story.nights.len() {
+            table.add_row(words::night_row(story, night));
+        }
+        text.push_str(&format!(
+            "{} on {}\n{table}\n\n{}\n",
+            story.series,
+            story.host_class,
+            words::findings(story)
+        ));
+    }
+    text
+}
+
+/// Reads every run folder below `place` and writes its cells' lines anew.
+fn rebuild(place: &Path, path: &Path) -> anyhow::Result<()> {
+    let runs = place.join("runs");
+    let folders =
+        std::fs::read_dir(&runs).with_context(|| format!("cannot read `{}`", runs.display()))?;
+    let mut records = Vec::new();
+    for folder in folders {
+        let folder = folder?.path();
+        let run = match Run::open(&folder) {
+            Ok(run) => run,
+            Err(error) => {
+                say!("note: left out: {error}");
+                continue;
+            }
+        };
+        judge_all(&run.cells, &Default::default(), |judged| {
+            records.push(nights::record_of(&run, &judged));
+            Ok::<(), anyhow::Error>(())
+        })?;
+    }
+    nights::replace(path, &records)
+}

@@ -1,0 +1,110 @@
+//! `OUT/history.jsonl`: a line per cell of each run, appended under a lock, so that harnesses
+//! that end at the same moment lose nothing.
+
+use crate::results::judged::JudgedCell;
+use anyhow::Context;
+use leaklab_reports::compare::Side;
+use leaklab_reports::history::{NightRecord, Records, read_history};
+use leaklab_run::{Run, write_atomically};
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+
+/// The history that belongs to a folder of runs.
+pub fn history_file(out: &Path) -> PathBuf {
+    out.join("history.jsonl")
+}
+
+/// The line of each cell that has something to tell.
+pub fn records_of(run: &Run, judged: &[JudgedCell<'_>]) -> Vec<NightRecord> {
+    judged.iter().map(|one| record_of(run, one)).collect()
+}
+
+/// The line of one cell; with nothing sampled it has no figures.
+pub fn record_of(run: &Run, judged: &JudgedCell<'_>) -> NightRecord {
+    let side = Side::from_cell(run, judged.cell, &Default::default());
+    let mut record = NightRecord::of(run, judged.cell, side.ok().as_ref());
+    record.standing = judged.verdict_text();
+    record
+}
+
+/// Appends `records` to `path`, whole lines in one write, under the file's lock.
+///
+/// # Errors
+///
+/// What keeps it from being written, with the path.
+pub fn append(path: &Path, records: &[NightRecord]) -> anyhow::Result<()> {
+    let mut lines = lines_of(records)?;
+    let mut write = || -> std::io::Result<()> {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)?;
+        file.lock()?;
+        // A line that was torn by a full disk must not swallow this one.
+        let length = file.metadata()?.len();
+        if length > 0 && !ends_with_newline(&file, length)? {
+            lines.insert(0, b'\n');
+        }
+        file.write_all(&lines)?;
+        file.sync_data()
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn lines_of(records: &[NightRecord]) -> serde_json::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut lines, record)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// Writes a history that holds `records` in place of the one that is there.
+///
+/// # Errors
+///
+/// What keeps it from being written, with the path.
+pub fn replace(path: &Path, records: &[NightRecord]) -> anyhow::Result<()> {
+    write_atomically(path, &lines_of(records)?)
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn ends_with_newline(file: &File, length: u64) -> std::io::Result<bool> {
+    let mut last = [0];
+    std::os::unix::fs::FileExt::read_exact_at(file, &mut last, length - 1)?;
+    Ok(last == *b"\n")
+}
+
+/// Reads a history; one that does not exist is empty.
+///
+/// # Errors
+///
+/// What keeps it from being read, with the path.
+pub fn read(path: &Path) -> anyhow::Result<Records> {
+    let context = || format!("cannot read `{}`", path.display());
+    match File::open(path) {
+        Ok(file) if file.metadata().with_context(context)?.is_file() => {
+            read_history(BufReader::new(file)).with_context(context)
+        }
+        Ok(_) => anyhow::bail!("`{}` is not a file", path.display()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Records::default()),
+        Err(error) => Err(error).with_context(context),
+    }
+}
+
+/// Labels as `--label` gives them: `NAME=VALUE`.
+///
+/// # Errors
+///
+/// What a label must look like.
+pub fn parse_label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() && text.len() <= 400 => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("a label is NAME=VALUE, like commit=a1b2c3".to_owned()),
+    }
+}

@@ -1,0 +1,138 @@
+//! `leaklab history` on nights that a script made up, and on runs of its own.
+
+mod support;
+
+use support::Lab;
+
+/// A line of the history: growth per operation with its error, and operations per second.
+fn night(day: usize, growth: f64, error: f64, throughput: f64) -> String {
+    format!(
+        concat!(
+            r#"{{"time_utc":"2026-11-{:02}T03:00:00Z","run":"night-{}","cell":"shop","series":"shop","#,
+            r#""host_class":"x86_64","labels":{{"commit":"c{:02}"}},"verdict":"inconclusive","figures":{{"#,
+            r#""growth-per-operation":{{"value":{},"standard_error":{}}},"throughput":{{"value":{}}}}}}}"#,
+            "\n"
+        ),
+        day, day, day, growth, error, throughput
+    )
+}
+
+/// Values between -1 and 1 that are the same each time.
+fn wobble(night: usize, salt: usize) -> f64 {
+    let mixed = (night * 2_654_435_761 + salt * 40_503) % 10_007;
+    mixed as f64 / 5_003.5 - 1.0
+}
+
+fn history_of(lines: &[String]) -> Lab {
+    let lab = Lab::new();
+    let out = lab.path().join("leaklab-out");
+    std::fs::create_dir_all(&out).expect("a folder");
+    std::fs::write(out.join("history.jsonl"), lines.concat()).expect("a history");
+    lab
+}
+
+#[test]
+fn a_small_leak_from_night_nine_on_is_named_by_night_eleven() {
+    // Each night sees 5 B per operation at the best; from night 9 on 17 B stay.
+    let nights = |last: usize| -> Vec<String> {
+        (1..=last)
+            .map(|day| {
+                let leak = if day >= 9 { 17.0 } else { 0.7 };
+                night(
+                    day,
+                    leak + 5.0 * wobble(day, 1),
+                    5.0,
+                    500.0 + 4.0 * wobble(day, 2),
+                )
+            })
+            .collect()
+    };
+    let healthy = history_of(&nights(8)).call(&["history"]);
+    assert_eq!(healthy.code, Some(0), "{}", healthy.stdout);
+    let told = history_of(&nights(11)).call(&["history"]);
+    assert!(
+        told.stdout.contains("growth per operation: +"),
+        "{}",
+        told.stdout
+    );
+    assert!(
+        told.stdout.contains("since 2026-11-09, commit c08..c09"),
+        "{}",
+        told.stdout
+    );
+    assert_ne!(told.code, Some(0), "{}", told.stdout);
+}
+
+#[test]
+fn a_large_leak_is_named_on_its_night_and_the_slow_down_on_its_own() {
+    let nights = |last: usize| -> Vec<String> {
+        (1..=last)
+            .map(|day| {
+                let leak = if day >= 9 { 128.0 } else { 0.0 };
+                let speed = if day >= 12 { 85.0 } else { 500.0 };
+                night(
+                    day,
+                    leak + wobble(day, 3),
+                    2.0,
+                    speed * (1.0 + 0.01 * wobble(day, 4)),
+                )
+            })
+            .collect()
+    };
+    let on_nine = history_of(&nights(9)).call(&["history"]).stdout;
+    assert!(
+        on_nine.contains("since 2026-11-09, commit c08..c09"),
+        "{on_nine}"
+    );
+    let on_ten = history_of(&nights(10)).call(&["history"]);
+    assert_eq!(on_ten.code, Some(1), "{}", on_ten.stdout);
+    let on_twelve = history_of(&nights(12)).call(&["history"]).stdout;
+    assert!(on_twelve.contains("throughput: -"), "{on_twelve}");
+    assert!(
+        on_twelve.contains("since 2026-11-12, commit c11..c12"),
+        "{on_twelve}"
+    );
+}
+
+#[test]
+fn runs_leave_a_line_each_and_a_torn_one_costs_only_itself() {
+    let lab = Lab::new();
+    let flags = [
+        "--duration",
+        "1s",
+        "--interval",
+        "100ms",
+        "--label",
+        "commit=abc",
+        "--name",
+        "one",
+    ];
+    lab.run_script(&flags, "sleep 5");
+    let path = lab.path().join("leaklab-out/history.jsonl");
+    let mut text = std::fs::read_to_string(&path).expect("a history");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains(r#""commit":"abc""#), "{text}");
+    text.push_str("{\"torn");
+    std::fs::write(&path, &text).expect("a history");
+    lab.run_script(&flags, "sleep 5");
+    let told = lab.call(&["history", "--format", "json"]);
+    let stories: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+    assert_eq!(stories.as_array().map(Vec::len), Some(1), "{}", told.stdout);
+    assert!(told.stderr.contains("lines 2"), "{}", told.stderr);
+    let rebuilt = lab.call(&["history", "--rebuild"]);
+    assert!(!rebuilt.stderr.contains("damaged"), "{}", rebuilt.stderr);
+    assert_eq!(
+        std::fs::read_to_string(&path)
+            .expect("a history")
+            .lines()
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_folder_without_nights_says_how_to_get_some() {
+    let told = Lab::new().call(&["history"]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.stderr.contains("--rebuild"), "{}", told.stderr);
+}

@@ -1,0 +1,100 @@
+//! The story of a series: its nights, the course of each figure, what changed when.
+
+use super::change::{Change, Course, Night, follow};
+use super::record::{Figure, NightRecord};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A series of nights on one class of machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeriesStory {
+    /// What the series is.
+    pub series: String,
+    /// The class of machine.
+    pub host_class: String,
+    /// Its nights, in order of time.
+    #[serde(skip)]
+    pub nights: Vec<NightRecord>,
+    /// The figures that at least one night has.
+    pub figures: Vec<FigureStory>,
+}
+
+/// One figure of a series.
+#[derive(Debug, Clone, Serialize)]
+pub struct FigureStory {
+    /// The figure.
+    pub figure: Figure,
+    /// Positions of the nights that have it.
+    #[serde(skip)]
+    pub of_night: Vec<usize>,
+    /// Its course over those.
+    pub course: Course,
+}
+
+impl FigureStory {
+    /// The night of a change, as a position in [`SeriesStory::nights`].
+    #[must_use]
+    pub fn night_of(&self, change: &Change) -> usize {
+        self.of_night[change.night]
+    }
+}
+
+impl SeriesStory {
+    /// Changes for the worse that are confirmed: figure and change.
+    pub fn harm(&self) -> impl Iterator<Item = (&FigureStory, &Change)> {
+        self.figures.iter().flat_map(|story| {
+            let bad = |change: &&Change| change.is_harm && change.confirmed_on.is_some();
+            story
+                .course
+                .changes
+                .iter()
+                .filter(bad)
+                .map(move |change| (story, change))
+        })
+    }
+
+    /// Whether a figure of the last night is suspected to have changed for the worse.
+    #[must_use]
+    pub fn is_suspected(&self) -> bool {
+        let open = |change: &Change| change.is_harm && change.confirmed_on.is_none();
+        self.figures
+            .iter()
+            .any(|story| story.course.changes.last().is_some_and(open))
+    }
+}
+
+/// Sorts records into series and follows each figure of each.
+#[must_use]
+pub fn stories(records: Vec<NightRecord>) -> Vec<SeriesStory> {
+    let mut groups: BTreeMap<(String, String), Vec<NightRecord>> = BTreeMap::new();
+    for record in records {
+        let key = (record.series.clone(), record.host_class.clone());
+        groups.entry(key).or_default().push(record);
+    }
+    let story = |((series, host_class), nights): ((String, String), Vec<NightRecord>)| {
+        let figures = Figure::ALL
+            .into_iter()
+            .filter_map(|figure| figure_story(&nights, figure))
+            .collect();
+        SeriesStory {
+            series,
+            host_class,
+            nights,
+            figures,
+        }
+    };
+    groups.into_iter().map(story).collect()
+}
+
+fn figure_story(nights: &[NightRecord], figure: Figure) -> Option<FigureStory> {
+    let (of_night, measured): (Vec<usize>, Vec<Night>) = nights
+        .iter()
+        .enumerate()
+        .filter_map(|(index, record)| Some((index, Night::from(*record.figures.get(&figure)?))))
+        .unzip();
+    (!measured.is_empty()).then(|| FigureStory {
+        figure,
+        of_night,
+        course: follow(&measured, figure.harm()),
+    })
+}

@@ -1,0 +1,240 @@
+//! The story of a series in words: text, Markdown, JSON, and CSV for Apache Otava.
+
+use super::change::Change;
+use super::record::{Figure, Measured, NightRecord};
+use super::story::{FigureStory, SeriesStory};
+use leaklab_judge::amount::{bytes_text, number_text, plural};
+use std::fmt::Write as _;
+
+/// Columns of a night's row, as far as the series has them.
+const SHOWN: [Figure; 5] = [
+    Figure::GrowthPerOperation,
+    Figure::GrowthPerHour,
+    Figure::Peak,
+    Figure::Throughput,
+    Figure::LatencyP99,
+];
+
+/// A figure's value as people read it.
+#[must_use]
+pub fn value_text(figure: Figure, value: f64) -> String {
+    match figure {
+        Figure::GrowthPerOperation => format!("{}/op", bytes_text(value)),
+        Figure::GrowthPerHour => format!("{}/h", bytes_text(value)),
+        Figure::SettledLevel | Figure::Peak => bytes_text(value),
+        Figure::Throughput => format!("{}/s", number_text(value)),
+        Figure::LatencyP50 | Figure::LatencyP99 | Figure::CpuPerOperation => {
+            format!("{} us", number_text(value))
+        }
+        Figure::Descriptors => number_text(value),
+    }
+}
+
+fn measured_text(figure: Figure, measured: &Measured) -> String {
+    let value = value_text(figure, measured.value);
+    if measured.standard_error > 0.0 {
+        let half = 1.96 * measured.standard_error;
+        let error = value_text(figure, half);
+        let amount = error.split('/').next().unwrap_or_default().trim_end();
+        format!("{value} ± {amount}")
+    } else {
+        value
+    }
+}
+
+/// What a change is called: the labels that stand on both sides of it, else the times.
+fn between(before: &NightRecord, after: &NightRecord) -> String {
+    let labels: Vec<String> = after
+        .labels
+        .iter()
+        .map(|(name, value)| match before.labels.get(name) {
+            Some(earlier) if earlier != value => format!("{name} {earlier}..{value}"),
+            _ => format!("{name} {value}"),
+        })
+        .collect();
+    let day = after.time_utc.get(..10).unwrap_or(&after.time_utc);
+    match labels.is_empty() {
+        true => format!("since {day}"),
+        false => format!("since {day}, {}", labels.join(", ")),
+    }
+}
+
+/// One sentence on a change.
+#[must_use]
+pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -> String {
+    let night = figure.night_of(change);
+    let Some(after) = story.nights.get(night) else {
+        return String::new();
+    };
+    let before = night
+        .checked_sub(1)
+        .and_then(|before| story.nights.get(before));
+    let sign = if change.size.value >= 0.0 { "+" } else { "" };
+    let text = |value: f64| value_text(figure.figure, value);
+    let state = match change.confirmed_on.map(|night| figure.of_night[night]) {
+        Some(on) => match story.nights.get(on) {
+            Some(record) => {
+                let day = record.time_utc.get(..10).unwrap_or_default();
+                format!(
+                    "confirmed by {} on {day}",
+                    plural(on as u64 + 1 - night as u64, "run")
+                )
+            }
+            None => "confirmed".to_owned(),
+        },
+        None => "suspected; another run of this night would confirm it (--confirm)".to_owned(),
+    };
+    format!(
+        "{}: {}{} ({} to {}) {}; {state}",
+        figure.figure.name(),
+        sign,
+        text(change.size.value),
+        text(change.size.low),
+        text(change.size.high),
+        between(before.unwrap_or(after), after),
+    )
+}
+
+/// The figures of [`SHOWN`] that the series has.
+fn shown(story: &SeriesStory) -> Vec<Figure> {
+    let has = |figure: &Figure| story.figures.iter().any(|one| one.figure == *figure);
+    SHOWN.into_iter().filter(has).collect()
+}
+
+/// Titles of the columns of [`night_row`].
+#[must_use]
+pub fn night_columns(story: &SeriesStory) -> Vec<&'static str> {
+    let mut columns = vec!["night", "labels", "verdict"];
+    columns.extend(shown(story).into_iter().map(Figure::name));
+    columns.push("change");
+    columns
+}
+
+/// A night's row.
+#[must_use]
+pub fn night_row(story: &SeriesStory, night: usize) -> Vec<String> {
+    let record = &story.nights[night];
+    let labels = record
+        .labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let mut row = vec![
+        record
+            .time_utc
+            .get(..16)
+            .unwrap_or(&record.time_utc)
+            .replace('T', " "),
+        labels.collect::<Vec<_>>().join(" "),
+        match record.standing.is_empty() {
+            true => record.verdict.to_string(),
+            false => record.standing.clone(),
+        },
+    ];
+    row.extend(shown(story).into_iter().map(|figure| {
+        let measured = record.figures.get(&figure);
+        measured.map_or_else(|| "-".to_owned(), |m| measured_text(figure, m))
+    }));
+    let changed: Vec<&str> = story
+        .figures
+        .iter()
+        .filter(|one| one.course.changes.iter().any(|c| one.night_of(c) == night))
+        .map(|one| one.figure.name())
+        .collect();
+    row.push(changed.join(", "));
+    row
+}
+
+/// What is said below the table: each change, and the level since the last.
+#[must_use]
+pub fn findings(story: &SeriesStory) -> String {
+    let mut text = String::new();
+    for figure in &story.figures {
+        for change in &figure.course.changes {
+            let sign = match (change.is_harm, change.confirmed_on) {
+                (true, Some(_)) => "worse",
+                (true, None) => "perhaps worse",
+                (false, _) => "better",
+            };
+            let _ = writeln!(text, "{sign}: {}", change_text(story, figure, change));
+        }
+    }
+    let growth = story
+        .figures
+        .first()
+        .and_then(|figure| Some((figure, figure.course.now?)));
+    if let Some((figure, now)) = growth {
+        let _ = writeln!(
+            text,
+            "{} over the last {}: {} ({} to {})",
+            figure.figure.name(),
+            plural(now.nights as u64, "night"),
+            value_text(figure.figure, now.mean.value),
+            value_text(figure.figure, now.mean.low),
+            value_text(figure.figure, now.mean.high),
+        );
+    }
+    text
+}
+
+/// The series as a Markdown table with its findings.
+#[must_use]
+pub fn markdown(story: &SeriesStory) -> String {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let columns = night_columns(story);
+    let mut text = format!(
+        "### {}\n\n{}\n\n",
+        cell(&story.series),
+        cell(&story.host_class)
+    );
+    let _ = writeln!(text, "| {} |", columns.join(" | "));
+    let _ = writeln!(text, "|{}", " --- |".repeat(columns.len()));
+    for night in 0..story.nights.len() {
+        let row: Vec<String> = night_row(story, night)
+            .iter()
+            .map(|one| cell(one))
+            .collect();
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    let _ = write!(text, "\n{}", findings(story));
+    text
+}
+
+/// The series as CSV for Apache Otava: a time, the labels, a column per figure.
+#[must_use]
+pub fn otava_csv(story: &SeriesStory) -> String {
+    let quoted = |text: &str| match text.contains([',', '"', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    };
+    let names: std::collections::BTreeSet<&str> = story
+        .nights
+        .iter()
+        .flat_map(|record| record.labels.keys().map(String::as_str))
+        .collect();
+    let figures: Vec<Figure> = story.figures.iter().map(|one| one.figure).collect();
+    let mut text = String::from("time");
+    for column in names.iter().map(|name| quoted(name)) {
+        let _ = write!(text, ",{column}");
+    }
+    for figure in &figures {
+        let _ = write!(text, ",{}", figure.name().replace(' ', "_"));
+    }
+    text.push('\n');
+    for record in &story.nights {
+        text.push_str(&record.time_utc);
+        for name in &names {
+            let value = record.labels.get(*name).map_or("", String::as_str);
+            let _ = write!(text, ",{}", quoted(value));
+        }
+        for figure in &figures {
+            let value = record.figures.get(figure);
+            let _ = write!(
+                text,
+                ",{}",
+                value.map_or_else(String::new, |m| m.value.to_string())
+            );
+        }
+        text.push('\n');
+    }
+    text
+}
