@@ -1,6 +1,6 @@
 //! Writes a cell's folder while the cell runs.
 //!
-//! Rows and events are appended with one `write` each and synced once a second by a thread of
+//! Rows and events are appended with one `write` each and synced every few seconds by a thread of
 //! their own, so that a slow disk never delays a sample. Nothing grows with the length of a
 //! run.
 
