@@ -50,7 +50,14 @@ const HEADINGS: [(&str, &[&str]); 5] = [
 /// The command line with its commands under headings.
 pub fn command() -> clap::Command {
     use clap::CommandFactory;
-    let command = Cli::command();
+    // That there are variables is said once, not at every flag.
+    let quiet = |run: clap::Command| {
+        run.mut_args(|argument| argument.hide_env(true)).after_long_help(
+            "Flags with a value may be set by variables too: LEAKLAB_DURATION, LEAKLAB_BUDGET, …; \
+             `--show-settings` prints every setting and where its value comes from.",
+        )
+    };
+    let command = Cli::command().mut_subcommand("run", quiet);
     let listed = command_list(&command);
     command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{listed}\nOptions:\n{{options}}\n\

@@ -7,8 +7,8 @@ use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::nights;
 use crate::plan::{
-    CellSettings, RunSettings, Selected, command_cells, everything, prepare, scenario_cells,
-    select, shown_settings, tour,
+    CellSettings, RunSettings, Selected, attached_cells, command_cells, everything, prepare,
+    scenario_cells, select, shown_settings, tour,
 };
 use crate::results::judged::JudgedCell;
 use crate::results::{TestSuite, closing_table, costs_table, json_lines, junit_xml};
@@ -37,7 +37,7 @@ const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(8 * 3600);
   leaklab run --duration 8h --memory-limit 2GiB -- ./my-service --port 0
                                                     a soak of your own program")]
 pub struct Arguments {
-    /// Scenarios (`alts-timeout`), variants (`alts-timeout::cleared`) or globs (`*::fixed*`).
+    /// Scenarios `alts-timeout`, variants `alts-timeout::cleared`, globs `*::fixed*`.
     selectors: Vec<String>,
     /// Run every variant of every scenario.
     #[arg(long, conflicts_with = "selectors")]
@@ -45,21 +45,28 @@ pub struct Arguments {
     /// A program of your own and its arguments.
     #[arg(last = true, conflicts_with_all = ["selectors", "all"])]
     command: Vec<OsString>,
-    /// What a program is called in tables, charts and JUnit [default: its file's name].
+    /// A process that runs already: it is read, never signalled or stopped.
+    #[arg(long, conflicts_with_all = ["selectors", "all", "command"], help_heading = "A program of your own", value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    /// What a program is called everywhere [default: its file's name].
+    ///
+    /// In tables, charts and JUnit: a word, or `scenario::variant`.
     #[arg(long, value_parser = parse_name, conflicts_with_all = ["selectors", "all"])]
     name: Option<String>,
     #[command(flatten)]
     cell: CellSettings,
-    /// Stop each cell as soon as its verdict is certain, at the latest after --max-duration.
+    /// Stop each cell as soon as its verdict is certain.
+    ///
+    /// At the latest after --max-duration.
     #[arg(long, conflicts_with = "duration", help_heading = "Judging")]
     until_verdict: bool,
     /// Longest load with --until-verdict [default: 8h].
-    #[arg(long, value_parser = parse_positive, requires = "until_verdict", help_heading = "Judging")]
+    #[arg(long, value_parser = parse_positive, requires = "until_verdict", help_heading = "Judging", hide_short_help = true)]
     max_duration: Option<Duration>,
     /// How often each cell is run [default: 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000), env = "LEAKLAB_REPEAT", help_heading = "Work")]
     repeat: Option<u64>,
-    /// Cells that run at the same time; more than one disturb each other [default: 1].
+    /// Cells at the same time; they disturb each other [default: 1].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=256), env = "LEAKLAB_JOBS", help_heading = "Work")]
     jobs: Option<u64>,
     /// Seed of everything random; each repetition adds one [default: 1].
@@ -70,7 +77,7 @@ pub struct Arguments {
         hide_short_help = true
     )]
     seed: Option<u64>,
-    /// File with profiles, settings and scenarios [default: leaklab.toml, if there is one].
+    /// Profiles, settings, scenarios [default: leaklab.toml, if there is one].
     #[arg(
         long,
         value_name = "FILE",
@@ -97,7 +104,9 @@ pub struct Arguments {
         help_heading = "Files"
     )]
     out: PathBuf,
-    /// What is printed at the end: a table, or a JSON object per cell.
+    /// Form of the results.
+    ///
+    /// A table and the paths of pictures and report, or a JSON object per cell.
     #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Files")]
     format: Format,
     /// Write a JUnit report to this file.
@@ -105,7 +114,12 @@ pub struct Arguments {
     junit: Option<PathBuf>,
     /// Leave words that match this pattern (`*` for any characters) out of the record and the
     /// report, beside what looks like a secret; may be given again.
-    #[arg(long, value_name = "PATTERN", help_heading = "Files")]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        help_heading = "Files",
+        hide_short_help = true
+    )]
     redact: Vec<String>,
     /// Install nothing: a scenario whose packages are not there yet is left out.
     #[arg(
@@ -116,8 +130,7 @@ pub struct Arguments {
         hide_short_help = true
     )]
     offline: bool,
-    /// Run in the background, without a terminal: `leaklab watch` shows it, `leaklab stop`
-    /// ends it in order.
+    /// Run in the background; `leaklab watch` shows it, `leaklab stop` ends it.
     #[arg(long, help_heading = "Files")]
     detach: bool,
     /// What the run is of, for its history: commit=a1b2c3. May be repeated.
@@ -178,6 +191,9 @@ impl Arguments {
         let (mut selected, named) = self.selected(config)?;
         let prepared = prepare(&mut selected, named, self.offline)?;
         let plan = |folder: &Path| match self.command.is_empty() {
+            true if self.pid.is_some() => {
+                attached_cells(&settings, self.pid.unwrap_or_default(), folder)
+            }
             true => scenario_cells(&settings, &selected, &prepared.versions, folder),
             false => command_cells(&settings, &self.command, folder),
         };
@@ -193,7 +209,7 @@ impl Arguments {
 
     /// The variants that will run, and whether each was named rather than matched.
     fn selected<'a>(&self, config: &'a Config) -> anyhow::Result<(Vec<Selected<'a>>, bool)> {
-        if !self.command.is_empty() {
+        if !self.command.is_empty() || self.pid.is_some() {
             return Ok((Vec::new(), true));
         }
         let named = !self.all && !self.selectors.iter().any(|one| Glob::is_pattern(one));
@@ -216,7 +232,7 @@ impl Arguments {
         if self.until_verdict {
             flags.duration = Some(self.max_duration.unwrap_or(DEFAULT_MAX_DURATION));
         }
-        if self.command.is_empty() {
+        if self.command.is_empty() && self.pid.is_none() {
             for (is_set, flag) in [
                 (self.name.is_some(), "--name"),
                 (flags.env_clear, "--env-clear"),

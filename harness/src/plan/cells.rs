@@ -126,6 +126,49 @@ pub fn command_cells(
         .collect()
 }
 
+/// The cell of a process that runs already.
+///
+/// # Errors
+///
+/// A usage error if there is no such process, or if something was set that only a program which
+/// is started here can have.
+pub fn attached_cells(
+    settings: &RunSettings,
+    pid: u32,
+    run_folder: &Path,
+) -> anyhow::Result<Vec<CellSetup>> {
+    let own = settings.flags.or(settings.profile.clone());
+    let flags = &settings.flags;
+    let heap_needs_start =
+        (own.heap.as_ref()).is_some_and(|heap| !matches!(heap, HeapSource::Url(_)));
+    for (is_set, flag) in [
+        (flags.memory_limit.is_some(), "--memory-limit"),
+        (!flags.environment.is_empty() || flags.env_clear, "--env"),
+        (flags.cwd.is_some(), "--cwd"),
+        (flags.user.is_some(), "--user"),
+        (flags.descriptor_limit.is_some(), "--descriptor-limit"),
+        (flags.ready.is_some(), "--ready"),
+        (!flags.parameters.is_empty(), "--set"),
+        (flags.rate.is_some(), "--rate"),
+        (flags.operations.is_some(), "--operations"),
+        (heap_needs_start, "--heap jemalloc, mallinfo, pipe or auto"),
+        (settings.repeat > 1, "--repeat"),
+    ] {
+        if is_set {
+            return Err(usage(format!(
+                "`{flag}` does not go with --pid: the process runs already, and is only read\n\
+                 (hint: leaklab run {flag} … -- PROGRAM starts one)"
+            )));
+        }
+    }
+    let one = OneCell {
+        settings,
+        repetition: 1,
+        run_folder,
+    };
+    one.attached(&own, pid).map(|cell| vec![cell])
+}
+
 /// One cell on its way from settings to setup.
 struct OneCell<'a> {
     settings: &'a RunSettings,
@@ -180,17 +223,24 @@ impl OneCell<'_> {
         ] {
             value.into_iter().for_each(|value| flag(name, value));
         }
+        let retained = (variant.retained_bytes_per_operation)(&parameters);
+        // What it must get depends on its parameters as its formula does.
+        let expected = match variant.expected {
+            Expected::Dies => Expected::Dies,
+            _ if retained > description.budget_bytes_per_operation => Expected::Leak,
+            _ => Expected::NoLeak,
+        };
         let plan = CellPlan {
             scenario: description.name.to_owned(),
             variant: variant.name.to_owned(),
             role: variant.role.name().to_owned(),
-            expected: Some(own.expected.unwrap_or(variant.expected).name().to_owned()),
+            expected: Some(own.expected.unwrap_or(expected).name().to_owned()),
             document: description.document.title.to_owned(),
             reference: description.document.reference.to_owned(),
             mechanism: description.mechanism.to_owned(),
             summary: variant.summary.to_owned(),
             operation: description.operation.to_owned(),
-            retained_bytes_per_operation: Some((variant.retained_bytes_per_operation)(&parameters)),
+            retained_bytes_per_operation: Some(retained),
             retained_formula: variant.retained_formula.to_owned(),
             parameters: parameters.texts().map(|(n, v)| (n.to_owned(), v)).collect(),
             budget: Some(
@@ -373,6 +423,54 @@ impl OneCell<'_> {
         };
         let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
         self.program(&own, plan, command, load)
+    }
+
+    fn attached(&self, own: &CellSettings, pid: u32) -> anyhow::Result<CellSetup> {
+        let gone = || {
+            usage(format!(
+                "there is no process {pid}, or it may not be seen (hidepid, another container)"
+            ))
+        };
+        crate::procfs::start_ticks(pid).ok_or_else(gone)?;
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+        let name = match &self.settings.name {
+            Some(name) => name.clone(),
+            None => read("comm").map_err(|_| gone())?.trim().to_owned(),
+        };
+        let command_line = read("cmdline").unwrap_or_default();
+        let words = command_line.split('\0').filter(|word| !word.is_empty());
+        let (scenario, variant) = name.split_once("::").unwrap_or(("command", &name));
+        let plan = CellPlan {
+            scenario: scenario.to_owned(),
+            variant: variant.to_owned(),
+            expected: own.expected.map(|expected| expected.name().to_owned()),
+            budget: own
+                .budget
+                .or(self.settings.default_budget)
+                .map(|budget| budget.to_string()),
+            command: words.map(str::to_owned).collect(),
+            ..self.plan(&format!("{scenario}::{variant}"))
+        };
+        let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
+        let schedule = Schedule {
+            warmup: own.warmup.unwrap_or_default(),
+            load: Some(load),
+            drain: own.drain.unwrap_or_default(),
+            by_child: false,
+        };
+        let child = ChildPlan {
+            attach: Some(pid),
+            is_own: true,
+            ..self.child(own, interval_for(own.interval, Some(load)))?
+        };
+        let mut cell = self.setup(own, plan, child, schedule);
+        cell.memory_limit_bytes = None;
+        cell.ready_timeout = None;
+        if let Some(source) = &own.heap {
+            let cells = std::slice::from_mut(&mut cell);
+            heap::prepare(cells, source, Path::new("")).map_err(usage)?;
+        }
+        Ok(cell)
     }
 
     /// A cell of a program that does not keep the schedule itself.

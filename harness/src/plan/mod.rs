@@ -18,7 +18,7 @@ mod settings;
 mod shown;
 mod user;
 
-pub use cells::{command_cells, configuration, planned_cells, scenario_cells};
+pub use cells::{attached_cells, command_cells, configuration, planned_cells, scenario_cells};
 pub use formula::Formula;
 pub use prepare::prepare;
 pub use program::find_program;

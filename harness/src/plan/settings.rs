@@ -19,7 +19,7 @@ use std::time::Duration;
 /// `[[scenario.variant]]` are these, under the same names.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CellSettings {
-    /// Length of the load of each cell [default: the scenario's own; 60s for a program].
+    /// Length of the load [default: the scenario's own; 60s for a program].
     #[arg(long, value_parser = parse_positive, env = "LEAKLAB_DURATION", help_heading = TIMES)]
     pub duration: Option<Duration>,
     /// Load before which --until-verdict ends nothing [default: the scenario's own; 5min].
@@ -30,10 +30,12 @@ pub struct CellSettings {
     /// Length of a warm-up before it, drawn but not judged.
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_WARMUP", help_heading = TIMES)]
     pub warmup: Option<Duration>,
-    /// Time after the load in which memory may come back [default: 2s; 0s for a program].
+    /// Time after it for memory to come back [default: 2s; program: 0s].
     #[arg(long, value_parser = parse_duration, env = "LEAKLAB_DRAIN", help_heading = TIMES)]
     pub drain: Option<Duration>,
-    /// Time between two samples, 1ms to 1h [default: 1s, less for a load under 100s].
+    /// Time between two samples [default: 1s, less for a load under 100s].
+    ///
+    /// From 1ms to 1h.
     #[arg(long, value_parser = parse_interval, env = "LEAKLAB_INTERVAL", help_heading = TIMES)]
     pub interval: Option<Duration>,
     /// Time between TERM and KILL when a cell is ended [default: 5s].
@@ -46,27 +48,36 @@ pub struct CellSettings {
     #[arg(long, value_parser = parse_rate, env = "LEAKLAB_RATE", help_heading = WORK)]
     pub rate: Option<f64>,
     /// Operations after which the load ends, for scenarios.
-    #[arg(long, value_parser = parse_count, env = "LEAKLAB_OPERATIONS", help_heading = WORK)]
+    #[arg(long, value_parser = parse_count, env = "LEAKLAB_OPERATIONS", help_heading = WORK, hide_short_help = true)]
     pub operations: Option<u64>,
     /// A parameter of the scenario; `leaklab list SCENARIO` shows them.
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = WORK)]
     pub parameters: Vec<String>,
-    /// Growth that is accepted: 64KiB/h, 5MiB/d, 16B/op, 0.5%/h [default: the scenario's own].
+    /// Accepted growth: 64KiB/h, 16B/op, 0.5%/h [default: the scenario's own].
+    ///
+    /// For a program the default is 0.5 % of the settled level per hour, at least 64 KiB.
     #[arg(long, env = "LEAKLAB_BUDGET", help_heading = JUDGING)]
     pub budget: Option<Budget>,
-    /// The verdict that a program must get: leak, no-leak or dies [default: no-leak].
+    /// What a program must get: leak, no-leak or dies [default: no-leak].
     #[arg(long = "expect", value_name = "VERDICT", value_parser = parse_expected, help_heading = JUDGING)]
     pub expected: Option<Expected>,
-    /// Resident memory at which a cell is ended [default: 80 % of what is free, per job].
-    #[arg(long, value_parser = parse_size, env = "LEAKLAB_MEMORY_LIMIT", help_heading = SURROUNDINGS)]
+    /// Resident memory that ends a cell [default: 80 % of what is free].
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, env = "LEAKLAB_MEMORY_LIMIT", help_heading = SURROUNDINGS)]
     pub memory_limit: Option<u64>,
     /// Soft limit of open descriptors for each cell, 16 or more.
     #[arg(long, value_parser = parse_descriptors, env = "LEAKLAB_DESCRIPTOR_LIMIT", help_heading = SURROUNDINGS, hide_short_help = true)]
     pub descriptor_limit: Option<u64>,
-    /// What says that a program is ready: http://…, tcp:PORT, file:PATH, line:REGEX or a time.
+    /// When it is ready: http://…, tcp:PORT, file:PATH, line:REGEX or a time.
+    ///
+    /// An address that answers, a port that takes connections, a file that is there, a line on
+    /// stdout or stderr, a time, or `pipe`. Rows before are warm-up with negative times.
     #[arg(long, value_name = "WHAT", help_heading = PROGRAM)]
     pub ready: Option<Ready>,
-    /// A command that puts the program under load, from ready to the end of the load; repeatable.
+    /// A command that puts it under load, from ready to the end; repeatable.
+    ///
+    /// Split as a shell splits words, and run without one. It is ended with the load, measured
+    /// apart, and may count operations on the pipe of LEAKLAB_PIPE; closing lines of wrk, ab, hey
+    /// and k6 are read. One that fails ends the cell with exit code 4.
     #[arg(long = "load", value_name = "COMMAND", value_parser = parse_command, help_heading = PROGRAM)]
     pub loads: Vec<CommandLine>,
     /// A command that must succeed before the program is started; repeatable.
@@ -90,7 +101,7 @@ pub struct CellSettings {
     /// A gauge of the program, or a pattern of metrics with --heap http://….
     #[arg(long = "gauge", value_name = "NAME", help_heading = MEASURING, hide_short_help = true)]
     pub gauges: Vec<String>,
-    /// Where the live heap of a program comes from: jemalloc, mallinfo, pipe, auto or http://….
+    /// Live heap from jemalloc, mallinfo, pipe, auto or http://… (see --help).
     ///
     /// `jemalloc` puts the unmodified program on jemalloc, `mallinfo` asks glibc's malloc, `pipe`
     /// takes the program's own words (PROTOCOL.md), an address is scraped as OpenMetrics or

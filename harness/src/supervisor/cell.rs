@@ -141,7 +141,12 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         guard.token(),
         STARTED.fetch_add(1, Ordering::Relaxed)
     );
-    let (mut child, pipes) = match RunningChild::start(&setup.child, &token, &setup.folder) {
+    let started = match setup.child.attach {
+        Some(pid) => RunningChild::attach(pid).map(|child| (child, None)),
+        None => RunningChild::start(&setup.child, &token, &setup.folder)
+            .map(|(child, pipes)| (child, Some(pipes))),
+    };
+    let (mut child, pipes) = match started {
         Ok(started) => started,
         Err(error) => {
             not_started(&mut recorder.status, setup, &error);
@@ -154,8 +159,10 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     recorder.status.pid_start_ticks = child.tree.root_start_ticks();
     let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
-    let started = tell_guard(&mut child, guard, &mut Vec::new())
-        .and_then(|()| start_threads(&recorder, setup, pid, pipes, &lines_lost, to.clone()));
+    let started = tell_guard(&mut child, guard, &mut Vec::new()).and_then(|()| match pipes {
+        Some(pipes) => start_threads(&recorder, setup, pid, pipes, &lines_lost, to.clone()),
+        None => Ok(()),
+    });
     if let Err(error) = started {
         child.end_all();
         recorder.status.outcome = Some(Outcome::HarnessFailed);
@@ -166,7 +173,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         beside::tear_down(setup, &mut recorder);
         return finish(recorder, setup, observer);
     }
-    let watched = signals::watch_group(pid, to.clone());
+    let watched = (!child.is_attached()).then(|| signals::watch_group(pid, to.clone()));
     let mut cell = CellLoop::new(setup, recorder, child, guard, observer);
     cell.await_ready(to);
     let exit = cell.run(&fed);
@@ -222,6 +229,9 @@ fn start_threads(
 
 /// Names the members that were found to the guard, and those it knows to `told`.
 fn tell_guard(child: &mut RunningChild, guard: &Guard, told: &mut Vec<u32>) -> std::io::Result<()> {
+    if child.is_attached() {
+        return Ok(());
+    }
     for (pid, start_ticks) in child.tree.take_news() {
         guard.watch(pid, start_ticks);
         told.push(pid);
@@ -362,7 +372,7 @@ impl<'a> CellLoop<'a> {
 
     /// Ends what the child has left behind, and reaps it.
     fn end_tree(&mut self) {
-        if self.ending.is_none() {
+        if self.ending.is_none() && !self.child.is_attached() {
             self.left = self.child.tree.left_behind();
             self.recorder.measurement.left_processes = self.left.len() as u64;
         }
@@ -839,6 +849,7 @@ impl<'a> CellLoop<'a> {
         self.complete_measurement();
         let mut outcome = match &self.ending {
             Some(ending) => ending.outcome,
+            None if self.child.is_attached() => Outcome::Ended,
             None if code == Some(0) => Outcome::Completed,
             None if is_stop(exit) && signals::await_stop(STOP_PATIENCE) => Outcome::Stopped,
             None => Outcome::Died,

@@ -1,7 +1,7 @@
 //! Starts a child in isolation, and ends it.
 
 use crate::heap::PreloadFile;
-use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree};
+use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree, start_ticks};
 use crate::system::{self, ChildExit};
 use leaklab_preload::SharedObject;
 use std::collections::BTreeMap;
@@ -52,18 +52,35 @@ pub struct ChildPlan {
     pub descriptor_limit: Option<u64>,
     /// What is loaded into the program to read its heap.
     pub preload: Option<SharedObject>,
+    /// A process that runs already: it is watched, nothing is started.
+    pub attach: Option<u32>,
 }
 
 /// How long what a child has started may take to be gone once it is killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A child that runs, or has ended and was not reaped yet: its id is its own until then.
+///
+/// A process that was attached to is not ours: it is read, and never sent a signal.
 pub struct RunningChild {
-    process: Child,
+    process: Watched,
     is_reaped: bool,
     /// Its process tree.
     pub tree: ProcessTree,
     _preloaded: Option<PreloadFile>,
+}
+
+/// Whose process it is.
+enum Watched {
+    /// Started here.
+    Ours(Child),
+    /// Attached to.
+    Theirs {
+        pid: u32,
+        start_ticks: u64,
+        /// Whether enough was seen of it.
+        is_released: bool,
+    },
 }
 
 /// The ends of a child's pipes.
@@ -154,26 +171,78 @@ impl RunningChild {
         };
         let child = RunningChild {
             tree: ProcessTree::of_child(process.id(), marks),
-            process,
+            process: Watched::Ours(process),
             is_reaped: false,
             _preloaded: preloaded,
         };
         Ok((child, pipes))
     }
 
-    /// Its process id, which is its group's too.
+    /// Watches a process that runs already, and those that it has started.
+    ///
+    /// # Errors
+    ///
+    /// That there is no such process.
+    pub fn attach(pid: u32) -> std::io::Result<Self> {
+        let gone = || std::io::Error::from_raw_os_error(libc::ESRCH);
+        let start_ticks = start_ticks(pid).ok_or_else(gone)?;
+        Ok(RunningChild {
+            process: Watched::Theirs {
+                pid,
+                start_ticks,
+                is_released: false,
+            },
+            is_reaped: false,
+            tree: ProcessTree::new(pid),
+            _preloaded: None,
+        })
+    }
+
+    /// Whether it was attached to.
+    pub fn is_attached(&self) -> bool {
+        matches!(self.process, Watched::Theirs { .. })
+    }
+
+    /// Its process id, which is its group's too if it was started here.
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        match &self.process {
+            Watched::Ours(process) => process.id(),
+            Watched::Theirs { pid, .. } => *pid,
+        }
+    }
+
+    /// Lets go of a process that was attached to; `false` if it was started here.
+    fn release(&mut self) -> bool {
+        match &mut self.process {
+            Watched::Ours(_) => false,
+            Watched::Theirs { is_released, .. } => {
+                *is_released = true;
+                true
+            }
+        }
     }
 
     /// How it ended, if it has. It is not reaped, so that nobody else can get its id.
     pub fn ended(&self) -> Option<ChildExit> {
-        system::child_end(self.pid(), false)
+        match self.process {
+            Watched::Ours(_) => system::child_end(self.pid(), false),
+            Watched::Theirs {
+                pid,
+                start_ticks: started,
+                is_released,
+            } => {
+                let is_over = is_released || start_ticks(pid) != Some(started);
+                is_over.then_some(ChildExit {
+                    code: None,
+                    signal: None,
+                })
+            }
+        }
     }
 
     /// Sends TERM to the whole group and to descendants that have left it.
     pub fn terminate(&mut self) {
-        if !self.is_reaped {
+        if !self.release() && !self.is_reaped {
             system::signal_group(self.pid(), libc::SIGTERM);
             self.tree.signal_outside_group(libc::SIGTERM);
         }
@@ -181,7 +250,7 @@ impl RunningChild {
 
     /// Sends KILL to the whole group and to descendants that have left it.
     pub fn kill(&mut self) {
-        if !self.is_reaped {
+        if !self.release() && !self.is_reaped {
             system::signal_group(self.pid(), libc::SIGKILL);
             self.tree.kill();
         }
@@ -191,8 +260,11 @@ impl RunningChild {
     /// afterwards. False if something lives on.
     pub fn end_all(&mut self) -> bool {
         self.kill();
+        let Watched::Ours(process) = &mut self.process else {
+            return true;
+        };
         let all_ended = self.tree.end_all(KILL_PATIENCE);
-        self.is_reaped |= !matches!(self.process.try_wait(), Ok(None));
+        self.is_reaped |= !matches!(process.try_wait(), Ok(None));
         all_ended
     }
 }
