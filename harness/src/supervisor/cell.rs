@@ -2,13 +2,13 @@
 
 mod beside;
 
-use super::child::{ChildPipes, ChildPlan, RunningChild};
+use super::child::{ChildPipes, RunningChild};
 use super::clock::ClaimedClock;
 use super::guard::Guard;
-use super::load::Beside;
-use super::outcome_text::Ended;
+use super::outcome_text::{Ended, harness_failed, is_stop, last_line, not_started};
 use super::protocol::Message;
 use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_stdout};
+pub use super::setup::{CellEvent, CellSetup, Observer, Schedule};
 use super::signals;
 use super::ticks::{Gap, Ticks};
 use super::watchdog::Watchdog;
@@ -18,10 +18,8 @@ use crate::procfs::{MachineTimes, OutsideFigures};
 use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use beside::BesideState;
-use leaklab_run::{CellPlan, CellStatus, EventKind, Heap, Outcome, Phase, Sample};
+use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -41,74 +39,10 @@ const MEMBERS_SHARE: f64 = 0.0005;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How much later than planned a child that ends by itself may do so.
 const OVERRUN: Duration = Duration::from_secs(10);
-/// How late a sample of the probe may be beyond its interval before a row without heap figures
-/// is written in its place; a sample may wait one interval for a quiet point.
-const LATENESS: Duration = Duration::from_millis(20);
 /// Most malformed lines that are kept as events; all are counted.
 const MOST_MALFORMED_EVENTS: u64 = 1000;
 /// Messages that wait between feeds and loop; feeds wait when it is full, nothing is lost.
 const QUEUE: usize = 1024;
-
-/// Everything that the loop of a cell needs to know.
-#[derive(Debug, Clone)]
-pub struct CellSetup {
-    /// What the cell is.
-    pub plan: CellPlan,
-    /// What to start.
-    pub child: ChildPlan,
-    /// The cell's folder, which must not exist yet.
-    pub folder: PathBuf,
-    /// Gauges that get a column from the start.
-    pub gauges: Vec<String>,
-    /// Lengths of the phases.
-    pub schedule: Schedule,
-    /// How long the child may take to be ready; `None` if it is ready when it starts.
-    pub ready_timeout: Option<Duration>,
-    /// Time between TERM and KILL.
-    pub grace: Duration,
-    /// Resident bytes of the tree at which it is ended.
-    pub memory_limit_bytes: Option<u64>,
-    /// What stands beside the program.
-    pub beside: Beside,
-}
-
-/// Lengths of the phases of a cell.
-#[derive(Debug, Clone, Copy)]
-pub struct Schedule {
-    /// Declared warm-up.
-    pub warmup: Duration,
-    /// Load; `None` if only a count of operations ends it.
-    pub load: Option<Duration>,
-    /// Drain.
-    pub drain: Duration,
-    /// Whether the child keeps to the schedule and ends by itself, as scenarios do. Other
-    /// programs are sent TERM at the end of the load.
-    pub by_child: bool,
-}
-
-/// What happens in a cell while it runs.
-#[derive(Debug)]
-pub enum CellEvent<'a> {
-    /// The child was started.
-    Started,
-    /// A row was written.
-    Sampled(&'a Sample),
-    /// The program marked a stretch of time that is not its usual course.
-    Marked {
-        /// Its beginning, since the child was ready.
-        at_ms: f64,
-        /// Its length.
-        duration_ms: f64,
-    },
-    /// It has ended.
-    Ended(&'a CellStatus),
-}
-
-/// Is told what happens in the cells of a run; from several threads.
-pub trait Observer: Sync {
-    /// Takes an event. `Break` says that enough was seen: the load is stopped in order.
-    fn observe(&self, plan: &CellPlan, event: &CellEvent<'_>) -> ControlFlow<()>;
-}
 
 /// Cells that run now: they share the cost of the harness.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -187,22 +121,6 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     finish(cell.recorder, setup, observer)
 }
 
-/// What could not be started, in words; the harness's own want is told from the program's.
-fn not_started(status: &mut CellStatus, setup: &CellSetup, error: &std::io::Error) {
-    let program = setup.child.program.to_string_lossy();
-    status.message = format!("`{program}` could not be started: {error}");
-    (status.outcome, status.hint) = match error.raw_os_error() {
-        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => (
-            Some(Outcome::HarnessFailed),
-            "raise the limits of processes, memory and open files, or lower --jobs".to_owned(),
-        ),
-        _ => (
-            Some(Outcome::SpawnFailed),
-            "check that the program exists and may be executed".to_owned(),
-        ),
-    };
-}
-
 /// Starts the threads that read what the child writes and wait for its end.
 fn start_threads(
     recorder: &Recorder,
@@ -247,13 +165,6 @@ fn finish(recorder: Recorder, setup: &CellSetup, observer: &dyn Observer) -> Cel
     };
     // Nothing is left to be stopped.
     let _ = observer.observe(&setup.plan, &CellEvent::Ended(&status));
-    status
-}
-
-fn harness_failed(mut status: CellStatus, folder: &Path, error: &std::io::Error) -> CellStatus {
-    status.outcome = Some(Outcome::HarnessFailed);
-    status.message = format!("`{}` cannot be written: {error}", folder.display());
-    status.hint = "check space and permissions, or choose another folder with --out".to_owned();
     status
 }
 
@@ -891,37 +802,4 @@ impl<'a> CellLoop<'a> {
         status.missed_samples += measurement.ticks_missed;
         status.measurement = Some(measurement.clone());
     }
-}
-
-/// Whether a child ended as one does that was asked to stop.
-fn is_stop(exit: ChildExit) -> bool {
-    let signal = exit.signal.or(exit.code.map(|code| code - 128));
-    matches!(signal, Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP))
-}
-
-impl CellSetup {
-    /// How old the last sample of a probe may be before it is missing.
-    fn patience_with_probe(&self) -> Duration {
-        self.child.interval.mul_f64(2.5) + LATENESS
-    }
-
-    fn warmup_is_declared(&self) -> bool {
-        !self.schedule.warmup.is_zero()
-    }
-}
-
-/// The last line that is not empty, of at most 4 KiB at the end of the file.
-fn last_line(path: &Path) -> String {
-    use std::io::{Read, Seek, SeekFrom};
-    let read = || -> std::io::Result<String> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
-        let mut bytes = Vec::new();
-        file.take(4096).read_to_end(&mut bytes)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let line = text.lines().rev().find(|line| !line.trim().is_empty());
-        Ok(line.unwrap_or_default().trim().chars().take(300).collect())
-    };
-    read().unwrap_or_default()
 }

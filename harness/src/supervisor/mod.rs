@@ -2,6 +2,7 @@
 //!
 //! - `child` starts the process, isolated, and ends it (TERM, grace, KILL of the group).
 //! - `readers` turns what the child writes into messages; `protocol` knows their form.
+//! - `setup` is what the loop of a cell needs to know.
 //! - `cell` is the loop of one cell: ticks, rows, phases, limits, how it ended.
 //! - `clock` checks the times that a child claims; `ticks` counts rows and gaps; `watchdog`
 //!   says when memory must be looked at next.
@@ -26,6 +27,7 @@ mod protocol;
 mod readers;
 pub mod ready;
 pub mod scrape;
+mod setup;
 pub mod signals;
 mod ticks;
 mod watchdog;

@@ -5,6 +5,7 @@ use crate::system::ChildExit;
 use crate::text::{bytes_text, plural};
 use crate::time::{duration_text, ms_duration};
 use leaklab_run::{CellStatus, Outcome};
+use std::path::Path;
 
 /// Everything that the words depend on.
 pub struct Ended<'a> {
@@ -172,4 +173,50 @@ fn named(left: &[(u32, String)]) -> String {
         names.push("…".to_owned());
     }
     names.join(", ")
+}
+
+/// What could not be started, in words; the harness's own want is told from the program's.
+pub fn not_started(status: &mut CellStatus, setup: &CellSetup, error: &std::io::Error) {
+    let program = setup.child.program.to_string_lossy();
+    status.message = format!("`{program}` could not be started: {error}");
+    (status.outcome, status.hint) = match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => (
+            Some(Outcome::HarnessFailed),
+            "raise the limits of processes, memory and open files, or lower --jobs".to_owned(),
+        ),
+        _ => (
+            Some(Outcome::SpawnFailed),
+            "check that the program exists and may be executed".to_owned(),
+        ),
+    };
+}
+
+/// A cell whose folder cannot be written any more.
+pub fn harness_failed(mut status: CellStatus, folder: &Path, error: &std::io::Error) -> CellStatus {
+    status.outcome = Some(Outcome::HarnessFailed);
+    status.message = format!("`{}` cannot be written: {error}", folder.display());
+    status.hint = "check space and permissions, or choose another folder with --out".to_owned();
+    status
+}
+
+/// Whether a child ended as one does that was asked to stop.
+pub fn is_stop(exit: ChildExit) -> bool {
+    let signal = exit.signal.or(exit.code.map(|code| code - 128));
+    matches!(signal, Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP))
+}
+
+/// The last line that is not empty, of at most 4 KiB at the end of the file.
+pub fn last_line(path: &Path) -> String {
+    use std::io::{Read, Seek, SeekFrom};
+    let read = || -> std::io::Result<String> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
+        let mut bytes = Vec::new();
+        file.take(4096).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.lines().rev().find(|line| !line.trim().is_empty());
+        Ok(line.unwrap_or_default().trim().chars().take(300).collect())
+    };
+    read().unwrap_or_default()
 }
