@@ -94,7 +94,7 @@ pub(super) fn split(line: &[u8], separator: Separator, header: bool, mut each: i
 fn end_of_words(text: &[u8], count: usize) -> Option<usize> {
     let mut ends = text
         .iter()
-        .zip(text.iter().skip(1).chain(&[b' ']))
+        .zip(text.iter().skip(1).chain(b" "))
         .enumerate()
         .filter(|(_, (byte, next))| !byte.is_ascii_whitespace() && next.is_ascii_whitespace())
         .map(|(at, _)| at + 1);

@@ -354,7 +354,7 @@ pub(super) fn configuration(run: &Run) -> Vec<Pair> {
         c.rate
             .map(|rate| format!("{} operations per second", number_text(rate))),
     );
-    push("operations", c.operations.map(|n| count_text(n)));
+    push("operations", c.operations.map(count_text));
     push("repeat", Some(c.repeat.to_string()));
     push("jobs", Some(c.jobs.to_string()));
     push("seed", Some(c.seed.to_string()));
@@ -403,7 +403,7 @@ pub(super) fn host(run: &Run) -> Vec<Pair> {
     push(
         "descriptor limit",
         host.descriptor_limit
-            .map_or_else(String::new, |n| count_text(n)),
+            .map_or_else(String::new, count_text),
     );
     pairs
 }

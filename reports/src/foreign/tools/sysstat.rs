@@ -95,7 +95,7 @@ pub(super) fn read<R: BufRead>(
         }
         let in_time = match words.get(1) {
             Some(&("AM" | "PM")) => 2,
-            _ => time_words(line.as_bytes()).min(2).max(1),
+            _ => time_words(line.as_bytes()).clamp(1, 2),
         };
         let in_time = if in_time == 2 && !matches!(words[1], "AM" | "PM") {
             1
