@@ -7,7 +7,7 @@ use crate::commands::report::{newest_run, open};
 use crate::exit::{Exit, usage};
 use anyhow::Context;
 use leaklab_run::{Cell, write_atomically};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Say where the heap of a run grows: stacks by their share of the growth, and what they do.
 #[derive(Debug, clap::Args)]
@@ -85,6 +85,6 @@ pub fn answer_text(cell: &Cell, answer: &Answer) -> String {
     format!("{}\n{}\n", cell.plan.id, answer.text())
 }
 
-fn write(file: &PathBuf, bytes: &[u8]) -> anyhow::Result<()> {
+fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_atomically(file, bytes).with_context(|| format!("cannot write `{}`", file.display()))
 }

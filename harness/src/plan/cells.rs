@@ -304,7 +304,7 @@ impl OneCell<'_> {
         let refused = |message: String| usage(format!("`{address}`: {message}"));
         let parameters = scenario
             .parameters_with(&own.parameters)
-            .map_err(|message| refused(message))?;
+            .map_err(refused)?;
         let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
         let value_of = |name: &str| match name {
             "rate" => own.rate,

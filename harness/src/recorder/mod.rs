@@ -255,7 +255,8 @@ impl Recorder {
             return;
         }
         self.looked = Instant::now();
-        if !self.measurement.files_changed && !(self.samples.is_whole() && self.events.is_whole()) {
+        let is_whole = self.samples.is_whole() && self.events.is_whole();
+        if !self.measurement.files_changed && !is_whole {
             self.measurement.files_changed = true;
             let message = "the files of the cell were cut or removed while it ran".to_owned();
             let at_ms = self.status.elapsed_ms;

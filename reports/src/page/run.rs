@@ -402,8 +402,7 @@ pub(super) fn host(run: &Run) -> Vec<Pair> {
     push("cgroup", host.cgroup.clone());
     push(
         "descriptor limit",
-        host.descriptor_limit
-            .map_or_else(String::new, count_text),
+        host.descriptor_limit.map_or_else(String::new, count_text),
     );
     pairs
 }

@@ -195,7 +195,7 @@ fn check(name: &str, how: &How) -> anyhow::Result<Exit> {
     for fault in &faults {
         say!("{}: {fault}", case.name);
     }
-    let ran = run_cases(&[case.name.clone()], how)?;
+    let ran = run_cases(std::slice::from_ref(&case.name), how)?;
     Ok(match faults.is_empty() {
         true => ran,
         false => ran.or_graver(Exit::Bad),

@@ -57,6 +57,9 @@ struct Package {
     maven: Option<String>,
 }
 
+/// Words of `pin` for a version.
+type PinWords<'a> = Box<dyn Fn(&str) -> Vec<String> + 'a>;
+
 /// What is written for an ecosystem.
 struct Ecosystem<'a> {
     package: &'a str,
@@ -64,8 +67,7 @@ struct Ecosystem<'a> {
     program: &'static str,
     skeleton: &'static str,
     requires: &'static str,
-    /// Words of `pin` for a version.
-    pin: Box<dyn Fn(&str) -> Vec<String> + 'a>,
+    pin: PinWords<'a>,
     /// The command of a side.
     command: &'static str,
 }
