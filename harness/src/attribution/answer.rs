@@ -7,7 +7,7 @@ use leaklab_judge::Unit;
 use leaklab_judge::amount::{bytes_text, count_text, duration_text, number_text};
 use leaklab_judge::stats::quantile::median;
 use leaklab_reports::attribution::{
-    Attribution, Behaviour, FEWEST_SAMPLES, HeapGrowth, RankedStack, attribute, merged,
+    Attribution, Behaviour, FEWEST_SAMPLES, HeapGrowth, RankedStack, attribute, known_part, merged,
     settled_part,
 };
 use leaklab_run::{Cell, Phase, SampleTable, StackHistory, StackRecord, columns};
@@ -64,7 +64,11 @@ pub fn answer(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         sample_bytes: record.sample_bytes,
         lost_samples: record.lost_samples,
     };
-    let attribution = attribute(&joined, load, heap_growth(&table, load));
+    let attribution = attribute(
+        &joined,
+        load,
+        heap_growth(&table, known_part(&record, load)),
+    );
     let owners = owners(&attribution, &mut symbols, &groups);
     let mut stacks = Vec::new();
     for stack in &attribute(&record, load, None).stacks {
@@ -120,8 +124,8 @@ fn owners(
 }
 
 /// Growth of the live heap over the settled part of the load, between the medians of its ends.
-fn heap_growth(table: &SampleTable, load: (f64, f64)) -> Option<HeapGrowth> {
-    let (from, to) = settled_part(load);
+fn heap_growth(table: &SampleTable, known: (f64, f64)) -> Option<HeapGrowth> {
+    let (from, to) = settled_part(known);
     let length = to - from;
     let growth = |column: &str| {
         let values = table.filled_column(column)?;
@@ -271,7 +275,11 @@ impl Answer {
 }
 
 fn is_worth_a_row(stack: &RankedStack) -> bool {
-    stack.growth.behaviour != Behaviour::TooFew && !stack.frames.is_empty()
+    match stack.growth.behaviour {
+        Behaviour::Leaks => true,
+        Behaviour::TooFew => false,
+        _ => stack.growth.live > 0,
+    }
 }
 
 fn row(stack: &RankedStack, owner: &Owner, per: f64, by_operation: bool) -> Vec<String> {

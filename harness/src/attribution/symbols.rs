@@ -61,13 +61,15 @@ const LIBRARIES: [&str; 16] = [
     "PyMem_",
 ];
 /// Parts of the paths of source files that belong to a library and not to the program.
-const LIBRARY_SOURCES: [&str; 6] = [
+const LIBRARY_SOURCES: [&str; 8] = [
     "/rustc/",
     "/.cargo/registry/",
     "/.cargo/git/",
     "/library/alloc/",
     "/usr/include/",
     "/bits/",
+    "/tikv-jemalloc",
+    "/jemalloc/",
 ];
 /// Words in the names of functions with which a container makes itself larger.
 const GROWING: [&str; 9] = [

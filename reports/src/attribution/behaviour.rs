@@ -5,9 +5,9 @@ use leaklab_run::{StackHistory, StackSnapshot};
 use std::fmt;
 
 /// Confidence of the interval whose lower end must lie above zero before a stack is said to
-/// leak. There are many stacks in a program, and each is asked: one in two hundred without a
+/// leak. There are many stacks in a program, and each is asked: one in a thousand without a
 /// leak would pass this alone, fewer pass the halves too.
-const LEAK_CONFIDENCE: f64 = 0.99;
+const LEAK_CONFIDENCE: f64 = 0.998;
 /// Confidence of the intervals that are shown.
 pub const SHOWN_CONFIDENCE: f64 = 0.95;
 /// Fewest samples that something can be said of: with four, the interval of a pure leak
@@ -18,9 +18,9 @@ pub const FEWEST_SAMPLES: u64 = 5;
 const SLOWING_P: f64 = 0.01;
 /// Part of the load that is left out at its start, in which programs fill what they keep.
 const SETTLING_SHARE: f64 = 0.4;
-/// Spans that a block must have outlived to count as a survivor, so that what is in flight at
-/// the moment is none.
-const YOUNG_SPANS: usize = 2;
+/// Spans that a block must have outlived, the begun one included, to count as a survivor, so that
+/// what is in flight at the moment is none. More than lie between two snapshots that are kept.
+const YOUNG_SPANS: usize = 3;
 /// Part of the blocks of a stack that may survive, at most, where it churns.
 const CHURN_SURVIVORS: f64 = 0.02;
 
@@ -103,9 +103,8 @@ impl Change {
         };
         let grown_up = |snapshot| (span_at(snapshot) + 1).saturating_sub(YOUNG_SPANS);
         let (from, to) = (grown_up(before), grown_up(after).min(spans));
-        let lived = in_spans_of(after, before);
-        let deaths = (0..from.min(lived.len()))
-            .map(|span| lived[span].saturating_sub(after.live[span]))
+        let deaths = (0..from)
+            .map(|span| before.live[span].saturating_sub(after.live[span]))
             .sum();
         let range = from.min(to)..to;
         Change {
@@ -116,16 +115,27 @@ impl Change {
     }
 }
 
-/// The live counts of an earlier snapshot in the spans of a later one, which are as long or
-/// a power of two longer.
-fn in_spans_of(later: &StackSnapshot, earlier: &StackSnapshot) -> Vec<u64> {
-    let joined = ((later.span_ms / earlier.span_ms).round() as usize).max(1);
-    earlier
-        .live
-        .chunks(joined)
-        .map(|counts| counts.iter().sum())
-        .take(later.live.len())
-        .collect()
+/// An earlier snapshot as it would be at `time_ms`, in the spans of a later one, which are as
+/// long or a power of two longer.
+fn joined_as(later: &StackSnapshot, earlier: &StackSnapshot, time_ms: f64) -> StackSnapshot {
+    let joined = (later.span_ms / earlier.span_ms).round();
+    let joined = match joined.is_finite() {
+        true => (joined as usize).max(1),
+        false => 1,
+    };
+    let in_spans = |counts: &[u64]| {
+        let sums = counts.chunks(joined).map(|counts| counts.iter().sum());
+        let mut sums: Vec<u64> = sums.collect();
+        sums.resize(later.live.len(), 0);
+        sums
+    };
+    StackSnapshot {
+        elapsed_ms: time_ms,
+        first_span_ms: later.first_span_ms,
+        span_ms: later.span_ms,
+        born: in_spans(&earlier.born),
+        live: in_spans(&earlier.live),
+    }
 }
 
 /// How the blocks of a stack grew over `settled` (see [`settled_part`]), where jemalloc took a
@@ -135,35 +145,23 @@ pub fn stack_growth(
     settled: (f64, f64),
     sample_bytes: u64,
 ) -> Option<StackGrowth> {
-    let at = |time_ms: f64| {
-        let before = stack
-            .snapshots
-            .iter()
-            .rev()
-            .find(|snapshot| snapshot.elapsed_ms <= time_ms);
+    let said_until = |time_ms: f64| {
+        let mut snapshots = stack.snapshots.iter().rev();
+        snapshots.find(|snapshot| snapshot.elapsed_ms <= time_ms)
+    };
+    // A stack that has not changed since is the same at that time.
+    let last = said_until(settled.1).or(stack.snapshots.first())?;
+    let end = with_spans_until(last, settled.1);
+    let at = |time_ms: f64| match said_until(time_ms) {
+        Some(snapshot) => joined_as(&end, snapshot, time_ms),
         // Nothing had been born yet.
-        before.cloned().map(|snapshot| StackSnapshot {
-            // A stack that has not changed since is the same at that time.
-            elapsed_ms: time_ms,
-            ..snapshot
-        })
+        None => joined_as(&end, &StackSnapshot::default(), time_ms),
     };
-    let last = stack.snapshots.last()?;
-    let end = StackSnapshot {
-        elapsed_ms: settled.1.max(last.elapsed_ms),
-        ..with_spans_until(last, settled.1)
-    };
-    let nothing = |time_ms: f64| StackSnapshot {
-        elapsed_ms: time_ms,
-        born: Vec::new(),
-        live: Vec::new(),
-        ..end.clone()
-    };
-    let start = at(settled.0).unwrap_or_else(|| nothing(settled.0));
+    let start = at(settled.0);
     let middle_ms = (settled.0 + settled.1) / 2.0;
-    let middle = at(middle_ms).unwrap_or_else(|| nothing(middle_ms));
+    let middle = at(middle_ms);
     let whole = Change::between(&start, &end);
-    let first = Change::between(&start, &with_spans_until(&middle, middle_ms));
+    let first = Change::between(&start, &middle);
     let second = Change::between(&middle, &end);
     let born: u64 = last.born.iter().sum();
     let live: u64 = last.live.iter().sum();
@@ -189,7 +187,7 @@ fn with_spans_until(snapshot: &StackSnapshot, until_ms: f64) -> StackSnapshot {
         .min(1 << 16)
         .max(snapshot.live.len());
     let mut longer = snapshot.clone();
-    longer.elapsed_ms = until_ms.max(snapshot.elapsed_ms);
+    longer.elapsed_ms = until_ms;
     longer.born.resize(spans, 0);
     longer.live.resize(spans, 0);
     longer

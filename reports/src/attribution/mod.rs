@@ -14,4 +14,4 @@ pub use behaviour::{
 };
 pub use merge::merged;
 pub use poisson::{difference, garwood};
-pub use ranking::{Attribution, HeapGrowth, RankedStack, attribute};
+pub use ranking::{Attribution, HeapGrowth, RankedStack, attribute, known_part};

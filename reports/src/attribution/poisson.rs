@@ -78,7 +78,8 @@ fn sum(first: f64, from: f64, next: impl Fn(f64, f64) -> Option<f64>, step: f64)
         value = following;
         k += step;
         total += value;
-        if value < total * 1e-17 {
+        // Also where the largest term is too small for a number.
+        if value <= total * 1e-17 {
             break;
         }
     }

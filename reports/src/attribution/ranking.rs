@@ -44,12 +44,22 @@ pub struct Attribution {
     pub lost_samples: u64,
 }
 
+/// The part of a load of which the stacks are known: until the last of them was heard of.
+pub fn known_part(record: &StackRecord, load: (f64, f64)) -> (f64, f64) {
+    let snapshots = record.stacks.iter().flat_map(|stack| &stack.snapshots);
+    let last_ms = snapshots
+        .map(|snapshot| snapshot.elapsed_ms)
+        .filter(|elapsed_ms| *elapsed_ms <= load.1)
+        .fold(load.0, f64::max);
+    (load.0, last_ms)
+}
+
 /// Ranks the stacks of a cell over its load, given in milliseconds of the run's clock.
 ///
 /// The amount of each is what its samples stand for. Where the growth of the heap is known
 /// exactly and the stacks that leak explain it within their intervals, they are scaled to it.
 pub fn attribute(record: &StackRecord, load: (f64, f64), heap: Option<HeapGrowth>) -> Attribution {
-    let settled = settled_part(load);
+    let settled = settled_part(known_part(record, load));
     let seconds = (settled.1 - settled.0) / 1000.0;
     let mut stacks: Vec<RankedStack> = record
         .stacks
