@@ -302,9 +302,7 @@ impl OneCell<'_> {
         let own = self.settings.of_scenario(&scenario.name, &by_file);
         let address = format!("{}::{}", scenario.name, variant.name);
         let refused = |message: String| usage(format!("`{address}`: {message}"));
-        let parameters = scenario
-            .parameters_with(&own.parameters)
-            .map_err(refused)?;
+        let parameters = scenario.parameters_with(&own.parameters).map_err(refused)?;
         let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
         let value_of = |name: &str| match name {
             "rate" => own.rate,
