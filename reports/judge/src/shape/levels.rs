@@ -5,6 +5,7 @@ use crate::fit::model::fit;
 use crate::policy::levels::{
     AWAY, FEWEST, KEPT, LEAST_SWITCHES, NEAR, ROUNDS, SEPARATION, TRANSITION,
 };
+use crate::policy::verdict::FEWEST_READINGS;
 use crate::stats::quantile::{median, robust_sigma};
 use crate::track::{Track, without};
 
@@ -53,7 +54,8 @@ pub(crate) fn find_rest(track: &Track) -> Option<Track> {
     let beside: Vec<bool> = (0..gone.len())
         .map(|i| gone[i.saturating_sub(1)..(i + 2).min(gone.len())].contains(&true))
         .collect();
-    Some(without(track, &beside))
+    let rest = without(track, &beside);
+    (rest.len() >= FEWEST_READINGS && rest.span() > 0.0).then_some(rest)
 }
 
 /// Two groups of readings about a common slope: which are in the higher one, and what all leave
@@ -114,6 +116,12 @@ mod tests {
         let rest = find_rest(&series(|i| i % 60 >= 45)).expect("ten jobs");
         assert!(rest.y.iter().all(|&y| y < 8.0), "{:?}", rest.y);
         assert!(rest.len() > 400, "{}", rest.len());
+    }
+
+    #[test]
+    fn a_level_that_every_reading_leaves_is_none() {
+        assert!(find_rest(&series(|i| i % 2 == 0)).is_none());
+        assert!(find_rest(&series(|i| i % 3 == 0)).is_none());
     }
 
     #[test]
