@@ -54,7 +54,7 @@ impl Canary {
         let cell = CellSeries {
             time_s: &self.time_s,
             operations: self.operations.as_deref(),
-            restarts: &self.restarts,
+            restarts: (!self.restarts.is_empty()).then_some(&self.restarts[..]),
             allocated_bytes: is(Metric::LiveHeap),
             allocated_is_exact: self.metric == Metric::LiveHeap,
             rss_bytes: is(Metric::Resident),

@@ -396,7 +396,7 @@ impl Fleet<'_> {
             ..JudgeOptions::default()
         };
         let series = Series {
-            restarts: &pooled.restarts,
+            restarts: (!pooled.restarts.is_empty()).then_some(&pooled.restarts[..]),
             ..Series::new(&pooled.time_s, &pooled.value)
         };
         let judgement = judge(&series, &options).ok()?;

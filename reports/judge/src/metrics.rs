@@ -22,8 +22,8 @@ pub struct CellSeries<'a> {
     pub operations: Option<&'a [f64]>,
     /// How much the program was asked to do at each time; see [`Series::load`].
     pub load: Option<&'a [f64]>,
-    /// Times at which the program is known to have been started anew.
-    pub restarts: &'a [f64],
+    /// Times at which the program is known to have been started anew; see [`Series::restarts`].
+    pub restarts: Option<&'a [f64]>,
     /// Bytes allocated and not freed (jemalloc `allocated`, or a managed heap's `used`).
     pub allocated_bytes: Option<&'a [f64]>,
     /// Whether the allocated bytes are an allocator's count, exact to the byte.

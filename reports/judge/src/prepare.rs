@@ -45,7 +45,7 @@ pub(crate) struct Prepared {
     /// Readings left out because the program was idle.
     pub idle: usize,
     /// Where the program is known to have been started anew, on the axis.
-    pub known_restarts: Vec<f64>,
+    pub known_restarts: Option<Vec<f64>>,
 }
 
 impl Prepared {
@@ -106,14 +106,13 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
     };
     let span = track.span();
     let least_step = learned_step(&track.y, options.grain);
+    let on_axis = |&time: &f64| {
+        let after = used.iter().position(|&i| series.time_s[i] >= time)?;
+        (after > 0).then(|| axis[used[after]] - axis[first])
+    };
     let known_restarts = series
         .restarts
-        .iter()
-        .filter_map(|&time| {
-            let after = used.iter().position(|&i| series.time_s[i] >= time)?;
-            (after > 0).then(|| axis[used[after]] - axis[first])
-        })
-        .collect();
+        .map(|times| times.iter().filter_map(on_axis).collect());
     let grain = match options.exact {
         true => 0.0,
         // Things are counted one by one, whatever number of them is there.

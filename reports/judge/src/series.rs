@@ -30,7 +30,7 @@ impl Window {
 ///
 /// let (time_s, value) = ([0.0, 1.0, 2.0], [5e6, 5e6, 5e6]);
 /// let restarts = [1.0];
-/// let series = Series { restarts: &restarts, ..Series::new(&time_s, &value) };
+/// let series = Series { restarts: Some(&restarts), ..Series::new(&time_s, &value) };
 /// assert!(series.operations.is_none());
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,7 +46,8 @@ pub struct Series<'a> {
     pub load: Option<&'a [f64]>,
     /// Times at which the program is known to have been started anew: a new process, a start
     /// time, a mark, a counter that fell. Falls without such a record are doubts.
-    pub restarts: &'a [f64],
+    /// `Some` of nothing where it is known that there was none, `None` where nothing is known.
+    pub restarts: Option<&'a [f64]>,
     /// Stretches that say nothing about a trend: marks, faults, the drain phase.
     pub excluded: &'a [Window],
 }

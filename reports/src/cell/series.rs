@@ -16,7 +16,7 @@ use leaklab_judge::{
 use leaklab_run::{Cell, Event, EventKind, Measurement, Phase, SampleTable, columns};
 
 /// Columns that a cell is judged by, besides those that count its work.
-const JUDGED: [&str; 8] = [
+const JUDGED: [&str; 11] = [
     columns::ALLOCATED_BYTES,
     columns::ACTIVE_BYTES,
     columns::RESIDENT_BYTES,
@@ -25,6 +25,9 @@ const JUDGED: [&str; 8] = [
     columns::RSS_BYTES,
     columns::DESCRIPTORS,
     columns::THREADS,
+    columns::PSS_BYTES,
+    columns::SWAP_BYTES,
+    columns::PROCESSES,
 ];
 
 /// Growth per operation of things that are counted that is accepted where bytes are held to a
@@ -37,7 +40,8 @@ pub struct Readings {
     table: SampleTable,
     time_s: Vec<f64>,
     excluded: Vec<Window>,
-    restarts: Vec<f64>,
+    /// Times at which the program began anew; `None` where nobody recorded them.
+    restarts: Option<Vec<f64>>,
     load: Option<Window>,
     budget: Budget,
     limit: Option<f64>,
@@ -112,7 +116,7 @@ impl Readings {
             idle: Idle::find(&table, events, &excluded),
             doubt: None,
             excluded,
-            restarts: restarts(events),
+            restarts: restarts(&table, events),
             table,
             foreign: None,
         };
@@ -153,7 +157,7 @@ impl Readings {
         Ok(Readings {
             time_s: table.time_s,
             excluded: Vec::new(),
-            restarts: table.restarts,
+            restarts: (!table.restarts.is_empty()).then_some(table.restarts),
             load: table.load,
             budget,
             limit: options.limit_bytes,
@@ -199,7 +203,7 @@ impl Readings {
             value: self.table.filled_column(column)?,
             operations: self.operations(),
             load: None,
-            restarts: &self.restarts,
+            restarts: self.restarts.as_deref(),
             excluded: &self.excluded,
         })
     }
@@ -310,7 +314,7 @@ impl Readings {
             time_s: &self.time_s,
             operations: self.operations(),
             load: None,
-            restarts: &self.restarts,
+            restarts: self.restarts.as_deref(),
             allocated_bytes: allocated.or(column(columns::USED_BYTES)),
             allocated_is_exact: allocated.is_some(),
             active_bytes: column(columns::ACTIVE_BYTES),
@@ -404,13 +408,20 @@ pub fn marked_windows(events: &[Event]) -> Vec<Window> {
     windows.collect()
 }
 
-/// The times, in seconds, at which the program is known to have begun anew.
-fn restarts(events: &[Event]) -> Vec<f64> {
-    let restarts = events
+/// The times, in seconds, at which the program is known to have begun anew. One process that
+/// was there throughout was not started again; of a tree the harness knows only the first.
+fn restarts(table: &SampleTable, events: &[Event]) -> Option<Vec<f64>> {
+    let restarts: Vec<f64> = events
         .iter()
         .filter(|event| matches!(event.kind, EventKind::Restart))
-        .map(|event| event.elapsed_ms / 1000.0);
-    restarts.collect()
+        .map(|event| event.elapsed_ms / 1000.0)
+        .collect();
+    let is_one = |count: &f64| count.is_nan() || *count == 1.0;
+    let one_throughout = || {
+        let processes = table.filled_column(columns::PROCESSES);
+        processes.is_some_and(|counts| counts.iter().all(is_one))
+    };
+    (!restarts.is_empty() || one_throughout()).then_some(restarts)
 }
 
 /// Calls a metric by the name of the column that it came from.

@@ -209,7 +209,7 @@ impl Table {
     pub fn series<'a>(&'a self, metric: &'a Metric) -> Series<'a> {
         Series {
             operations: self.operations.as_deref(),
-            restarts: &self.restarts,
+            restarts: (!self.restarts.is_empty()).then_some(&self.restarts[..]),
             ..Series::new(&self.time_s, &metric.values)
         }
     }

@@ -97,8 +97,10 @@ pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
 fn judge_shape(case: &Case<'_>) -> Finding {
     let prepared = case.prepared;
     let track = &prepared.fine;
-    if !prepared.known_restarts.is_empty() {
-        return judge_known_lives(case);
+    if let Some(places) = prepared.known_restarts.as_deref()
+        && !places.is_empty()
+    {
+        return judge_known_lives(case, places);
     }
     let Some(sawtooth) = find_sawtooth(track) else {
         return judge_restarted(case);
@@ -111,6 +113,7 @@ fn judge_shape(case: &Case<'_>) -> Finding {
     };
     let finding = judge_teeth(case, track, &sawtooth, || judge_restarted(case));
     let doubt = Doubt {
+        is_on_record: prepared.known_restarts.is_some(),
         finding: &finding,
         doubtful,
     };

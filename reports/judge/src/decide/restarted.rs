@@ -55,6 +55,7 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
         let finding = judge_segment(case, &track);
         let doubt = Doubt {
             finding: &finding.clone(),
+            is_on_record: prepared.known_restarts.is_some(),
             doubtful: doubtful_deep_falls(&prepared.fine),
         };
         return ruled(
@@ -75,22 +76,23 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
 
 /// A finding, and whether the falls of the series are in doubt.
 pub(crate) struct Doubt<'a> {
+    /// Whether restarts are on record: what is not there was none then.
+    pub is_on_record: bool,
     pub finding: &'a Finding,
     pub doubtful: Option<DoubtfulFalls>,
 }
 
 pub(crate) fn restarts_or_teeth(doubt: &Doubt<'_>) -> Option<Ruling> {
     let falls = doubt.doubtful?.falls;
-    (doubt.finding.verdict != Verdict::Inconclusive)
+    (doubt.finding.verdict != Verdict::Inconclusive && !doubt.is_on_record)
         .then(|| Ruling::open(Why::RestartsOrTeeth { falls }))
 }
 
 /// Judges the lives of a program that is known to have been restarted.
-pub(crate) fn judge_known_lives(case: &Case<'_>) -> Finding {
+pub(crate) fn judge_known_lives(case: &Case<'_>, places: &[f64]) -> Finding {
     let prepared = case.prepared;
     let track = &prepared.fine;
-    let mut cuts: Vec<usize> = prepared
-        .known_restarts
+    let mut cuts: Vec<usize> = places
         .iter()
         .map(|&place| track.x.partition_point(|&x| x < place))
         .filter(|&cut| cut > 0 && cut < track.len())
