@@ -138,6 +138,11 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether this is the child of a cell rather than a harness.
+    pub fn is_cell(&self) -> bool {
+        matches!(self.command, Command::Cell(_))
+    }
+
     /// Does what the command line says.
     ///
     /// # Errors

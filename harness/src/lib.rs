@@ -50,7 +50,6 @@ use words::say;
 /// The child of each cell is this program again, so that it must be the first thing that `main`
 /// calls.
 pub fn main_with(scenarios: &[&'static dyn Scenario]) -> ExitCode {
-    system::prepare_process();
     if let Err(error) = catalogue::register(scenarios) {
         say!("error: {error}");
         return exit::Exit::Usage.into();
@@ -59,6 +58,10 @@ pub fn main_with(scenarios: &[&'static dyn Scenario]) -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return cli::answer(&answer).into(),
     };
+    // The child of a cell keeps the limits that it was given.
+    if !cli.is_cell() {
+        system::prepare_process();
+    }
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(error) => {

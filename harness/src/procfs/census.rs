@@ -78,6 +78,7 @@ pub fn follow(root: u32, marks: Marks, is_own_child: bool) {
     if !is_own_child {
         // What it has started so far lies anywhere.
         census.last_pid = None;
+        census.looked = None;
     } else if census.roots.len() == 1 {
         census.last_pid = Some(root.saturating_sub(1));
     }
