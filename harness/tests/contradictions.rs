@@ -19,6 +19,10 @@ use support::Lab;
 /// Rows of a cell, a second apart.
 const ROWS: usize = 480;
 
+/// Milliseconds from one row to the next: four hours in all, in which resident memory that grew
+/// at its budget would have moved by several of its steps.
+const INTERVAL_MS: usize = 30_000;
+
 /// A column that carries the truth of its cell.
 const METRICS: [&str; 5] = [
     "allocated_bytes",
@@ -133,7 +137,12 @@ impl Case {
             false => format!("elapsed_ms,phase,ops_total,{}\n", self.metric),
         };
         for row in 0..ROWS {
-            let _ = write!(samples, "{},load,{}", row * 1000, self.operations(row));
+            let _ = write!(
+                samples,
+                "{},load,{}",
+                row * INTERVAL_MS,
+                self.operations(row)
+            );
             if counts {
                 let _ = write!(samples, ",{:.0}", 6e7 + 2_000.0 * (row as f64 * 1.3).sin());
             }
@@ -141,7 +150,11 @@ impl Case {
         }
         std::fs::write(folder.join("samples.csv"), samples).expect("samples");
         if self.course == Course::MarkedJump {
-            let mark = r#"{"elapsed_ms":195000,"type":"mark","name":"deploy","duration_ms":80000}"#;
+            let mark = format!(
+                r#"{{"elapsed_ms":{},"type":"mark","name":"deploy","duration_ms":{}}}"#,
+                195 * INTERVAL_MS,
+                80 * INTERVAL_MS,
+            );
             std::fs::write(folder.join("events.jsonl"), format!("{mark}\n")).expect("events");
         }
         let status = CellStatus {
@@ -151,7 +164,7 @@ impl Case {
             },
             outcome: self.outcome,
             message: "written for a test".to_owned(),
-            elapsed_ms: ROWS as f64 * 1000.0,
+            elapsed_ms: (ROWS * INTERVAL_MS) as f64,
             samples: ROWS as u64,
             started_utc: "2020-01-01T00:00:00Z".to_owned(),
             ..CellStatus::default()
@@ -169,7 +182,7 @@ impl Case {
             variant,
             expected: self.expected.map(str::to_owned),
             budget: self.budget.map(str::to_owned),
-            interval_ms: 1000.0,
+            interval_ms: INTERVAL_MS as f64,
             ..CellPlan::default()
         }
     }

@@ -32,7 +32,8 @@ fn a_run_leaves_one_picture_per_scenario_in_both_formats() {
     let svg = std::fs::read_to_string(&paths[1]).expect("the SVG");
     for text in [
         "unpatched retains 1.0",
-        "MiB per operation; timeout2 none",
+        "MiB per operation; once-callback",
+        "timeout2 none",
         "live heap (allocated)",
         "warm-up",
         "drain",

@@ -227,8 +227,9 @@ fn files_are_compared_with_and_without_the_columns_of_leaklab() {
     std::fs::write(&foreign, format!("Time,RSS\n{rows}600,13")).expect("a file");
     let found = side(&foreign, &ReadOptions::default()).expect("a side");
     let per_hour = found.per_hour.expect("a slope");
+    // A column that is called RSS counts KiB, as ps and pidstat do.
     assert!(
-        (per_hour.value - 1_800_000.0).abs() < 20_000.0,
+        (per_hour.value / 1_024.0 - 1_800_000.0).abs() < 20_000.0,
         "{per_hour:?}"
     );
     assert_eq!(found.metric, "RSS");
