@@ -23,8 +23,16 @@ pub fn is_meant_by(selector: &str) -> bool {
 ///
 /// If there is no home, or it cannot be written.
 pub fn unpack() -> anyhow::Result<PathBuf> {
-    let folder = cache()?.join("reported");
-    write_files(&folder)
+    let cache = cache()?;
+    let folder = cache.join("reported");
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(&cache)?;
+        // Two that unpack at once would take each other's half-written files for old ones.
+        let lock = std::fs::File::create(cache.join("reported.lock"))?;
+        lock.lock()?;
+        write_files(&folder)
+    };
+    write()
         .with_context(|| format!("cannot unpack the reported leaks to `{}`", folder.display()))?;
     Ok(folder)
 }

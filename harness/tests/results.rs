@@ -130,7 +130,7 @@ fn the_file_sets_what_flags_leave_open() {
     let called = lab.call(&["run", "shape::steady-leak", "--profile", "quick"]);
     let plan = &called.cell().plan;
     assert_eq!(plan.duration_s, Some(0.3));
-    assert_eq!(plan.budget.as_deref(), Some("8KiB/op"));
+    assert_eq!(plan.budget.as_deref(), Some("8192B/op"));
     assert_eq!(plan.parameters["leak-bytes"], "1KiB");
     let flags = ["--duration", "200ms", "--set", "leak-bytes=2KiB"];
     let mut arguments = vec!["run", "shape::steady-leak", "--profile", "quick"];

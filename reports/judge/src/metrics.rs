@@ -185,7 +185,12 @@ fn withhold_for_outside(
         .fitted
         .map_or(0.0, |fitted| fitted.end_value - fitted.start_value);
     let leaks = found.verdict == Verdict::Leak && risen >= OUTSIDE_STEPS * RSS_GRAIN_BYTES;
-    let is_most = beyond > held && beyond > IMAGE_BYTES && found.verdict != Verdict::NoLeak;
+    // What a runtime says of its own objects is all of them; beside malloc's an interpreter keeps
+    // many.
+    let is_most = cell.allocated_is_exact
+        && beyond > held
+        && beyond > IMAGE_BYTES
+        && found.verdict != Verdict::NoLeak;
     if !leaks && !is_most {
         return Ok(());
     }
