@@ -115,7 +115,8 @@ fn ended_run(lab: &Lab, id: &str, cell: &str, rows: usize) -> PathBuf {
     write(&folder.join("cell/samples.csv"), samples.as_bytes());
     write(
         &folder.join("cell/verdict.json"),
-        br#"{"verdict":"no-leak","reason":"it is flat"}"#,
+        br#"{"verdict":"no-leak","kind":null,"metric":"rss_bytes","reason":"it is flat",
+            "stopped_working_after_s":null,"metrics":[]}"#,
     );
     write(
         &folder.join("cell/stdout.log"),

@@ -48,7 +48,7 @@ fn a_child_that_never_says_ready_is_ended_and_told() {
     let called = Lab::new()
         .run_script(&["--ready-timeout", "300ms"], "sleep 60")
         .expect_code(5)
-        .expect_stderr(&["never said that it is ready within 0.3 s", "PROTOCOL.md"]);
+        .expect_stderr(&["never said that it is ready within 300 ms", "PROTOCOL.md"]);
     assert_eq!(called.cell().status.outcome, Some(Outcome::NeverReady));
 }
 
@@ -192,11 +192,11 @@ fn a_program_that_does_not_exist_is_told() {
             .expect_code(2)
             .expect_stderr(&[program, "could not be started"]);
     }
-    assert_eq!(lab.newest_run(), None, "nothing was created");
     std::fs::write(lab.path().join("not-executable"), "").expect("a file");
     lab.call(&["run", "--", "./not-executable"])
-        .expect_code(4)
+        .expect_code(2)
         .expect_stderr(&["`./not-executable` could not be started"]);
+    assert_eq!(lab.newest_run(), None, "nothing was created");
 }
 
 #[test]
@@ -361,13 +361,20 @@ fn repetitions_get_folders_and_seeds_of_their_own() {
 }
 
 #[test]
-fn the_environment_of_a_child_is_clean_but_for_what_is_passed() {
+fn the_environment_of_a_child_is_the_callers_unless_it_is_to_be_clean() {
     let lab = Lab::new();
+    lab.command(&["run", "--duration", "5s", "--", "sh", "-c", "env > all"])
+        .env("SECRET_TOKEN", "hidden")
+        .output()
+        .expect("the binary can be started");
+    let all = std::fs::read_to_string(lab.path().join("all")).expect("a file");
+    assert!(all.contains("SECRET_TOKEN=hidden"), "{all}");
     let output = lab
         .command(&[
             "run",
             "--duration",
             "5s",
+            "--env-clear",
             "--env",
             "PASSED=yes",
             "--",

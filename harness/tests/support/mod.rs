@@ -42,6 +42,17 @@ impl Lab {
             .current_dir(self.path())
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
+        let reset = || {
+            // What is ignored at the start stays ignored, and who runs the tests in the
+            // background has INT ignored.
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: only the disposition of a signal is set, to a constant.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec only signal is called, which is async-signal-safe.
+        unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, reset) };
         command
     }
 
