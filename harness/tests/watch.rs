@@ -72,7 +72,7 @@ fn a_run_that_died_is_told_from_one_that_runs() {
     let called = lab.call(&["watch"]).expect_code(4);
     for words in [
         "died without a word",
-        "last row 1h 00m ago",
+        "last row 1 h ago",
         "RSS 2.00 MiB (+1.00 MiB)",
     ] {
         assert!(
