@@ -93,10 +93,11 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     recorder.status.pid_start_ticks = child.tree.root_start_ticks();
     let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
-    let started = tell_guard(&mut child, guard, &mut Vec::new()).and_then(|()| match pipes {
+    child.tell(guard);
+    let started = match pipes {
         Some(pipes) => start_threads(&recorder, setup, pid, pipes, &lines_lost, to.clone()),
         None => Ok(()),
-    });
+    };
     if let Err(error) = started {
         child.end_all();
         recorder.status.outcome = Some(Outcome::HarnessFailed);
@@ -142,18 +143,6 @@ fn start_threads(
     }
     read_pipe(pipes.protocol, to.clone())?;
     await_end(pid, to)?;
-    Ok(())
-}
-
-/// Names the members that were found to the guard, and those it knows to `told`.
-fn tell_guard(child: &mut RunningChild, guard: &Guard, told: &mut Vec<u32>) -> std::io::Result<()> {
-    if child.is_attached() {
-        return Ok(());
-    }
-    for (pid, start_ticks) in child.tree.take_news() {
-        guard.watch(pid, start_ticks);
-        told.push(pid);
-    }
     Ok(())
 }
 
@@ -636,7 +625,7 @@ impl<'a> CellLoop<'a> {
     /// What is looked at with a row, and less often: the guard, and the single processes.
     fn look_around(&mut self, at_ms: f64, processes: Option<u64>) {
         let now = Instant::now();
-        let _ = tell_guard(&mut self.child, self.guard, &mut self.guarded);
+        self.guarded.extend(self.child.tell(self.guard));
         self.recorder.measurement.escaped_processes = self.child.tree.escaped();
         if now.duration_since(self.guard_looked) >= GUARD_INTERVAL {
             self.guard_looked = now;

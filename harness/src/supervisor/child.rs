@@ -1,5 +1,6 @@
 //! Starts a child in isolation, and ends it.
 
+use super::guard::Guard;
 use crate::heap::PreloadFile;
 use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree, start_ticks};
 use crate::system::{self, ChildExit};
@@ -91,6 +92,19 @@ pub struct ChildPipes {
 }
 
 impl RunningChild {
+    /// Names the members that were found since the last call to the guard, and returns their
+    /// ids. Those of a process that is attached to are not the guard's to end.
+    pub fn tell(&mut self, guard: &Guard) -> Vec<u32> {
+        if self.is_attached() {
+            return Vec::new();
+        }
+        let news = self.tree.take_news();
+        for &(pid, start_ticks) in &news {
+            guard.watch(pid, start_ticks);
+        }
+        news.into_iter().map(|(pid, _)| pid).collect()
+    }
+
     /// Starts the child in its own process group, which dies with this thread. `token` is the
     /// name that all its descendants inherit; what is preloaded lies in `folder` while it runs.
     ///
