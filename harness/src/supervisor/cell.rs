@@ -5,7 +5,7 @@ mod beside;
 use super::child::{ChildPipes, RunningChild};
 use super::clock::ClaimedClock;
 use super::guard::Guard;
-use super::outcome_text::{Ended, harness_failed, is_stop, last_line, not_started};
+use super::outcome_text::{Ended, harness_failed, is_stop, last_words, not_started};
 use super::protocol::Message;
 use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_stdout};
 pub use super::setup::{CellEvent, CellSetup, Observer, Schedule};
@@ -757,7 +757,7 @@ impl<'a> CellLoop<'a> {
         if outcome == Outcome::Completed && self.ready_us.is_none() {
             outcome = Outcome::NeverReady;
         }
-        let last_words = last_line(&self.setup.folder.join("stderr.log"));
+        let last_words = last_words(&self.setup.folder.join("stderr.log"), outcome);
         let words = Ended {
             setup: self.setup,
             status: &self.recorder.status,

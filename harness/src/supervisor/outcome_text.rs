@@ -6,6 +6,7 @@ use crate::text::{bytes_text, plural};
 use crate::time::{duration_text, ms_duration};
 use leaklab_run::{CellStatus, Outcome};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Everything that the words depend on.
 pub struct Ended<'a> {
@@ -205,8 +206,24 @@ pub fn is_stop(exit: ChildExit) -> bool {
     matches!(signal, Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP))
 }
 
+/// How long the log of a program that has died may be behind what the program wrote.
+const LOG_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The last line that a program left in its log. The log is written by a thread that reads the
+/// program's pipe, and may be a moment behind the end of one that died.
+pub fn last_words(path: &Path, outcome: Outcome) -> String {
+    let deadline = Instant::now() + LOG_PATIENCE;
+    loop {
+        let words = last_line(path);
+        if !words.is_empty() || outcome != Outcome::Died || Instant::now() >= deadline {
+            return words;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The last line that is not empty, of at most 4 KiB at the end of the file.
-pub fn last_line(path: &Path) -> String {
+fn last_line(path: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};
     let read = || -> std::io::Result<String> {
         let mut file = std::fs::File::open(path)?;
