@@ -1,6 +1,7 @@
 //! Exit codes, as DESIGN.md fixes them.
 
 use leaklab_reports::cell::Standing;
+use leaklab_reports::compare::Decision;
 use std::process::ExitCode;
 
 /// How leaklab ends.
@@ -79,6 +80,16 @@ impl From<Standing> for Exit {
             4 => Exit::Harness,
             5 => Exit::Died,
             _ => Exit::Inconclusive,
+        }
+    }
+}
+
+impl From<Decision> for Exit {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Holds => Exit::Good,
+            Decision::Refuted => Exit::Bad,
+            Decision::Open => Exit::Inconclusive,
         }
     }
 }

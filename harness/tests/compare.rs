@@ -101,9 +101,9 @@ fn json_is_one_object_per_pair_with_the_same_figures() {
         .as_f64()
         .expect("a share");
     assert!((99.0..=101.0).contains(&removed), "{removed}");
-    let twice = lab
-        .call(&["compare", &run, &run, "--format", "json", "--no-chart"])
-        .expect_code(0);
+    // Against itself nothing is worse; whether it was long enough to say so is another matter.
+    let twice = lab.call(&["compare", &run, &run, "--format", "json", "--no-chart"]);
+    assert_ne!(twice.code, Some(1), "{}", twice.stdout);
     assert_eq!(twice.stdout.lines().count(), 2, "{}", twice.stdout);
 }
 
@@ -158,4 +158,59 @@ fn what_cannot_be_compared_is_a_usage_error() {
     ] {
         lab.call(&arguments).expect_code(2).expect_stderr(&[words]);
     }
+}
+
+/// Samples of a program of `rate` operations a second that keeps nothing.
+fn service(rate: u64, p50_us: u64, p99_us: u64, cpu_ms: u64) -> String {
+    let row = |second: u64| {
+        let heap = 50_000_000 + 1000 * (second * 7919 % 13);
+        format!(
+            "{}.000,load,{},{heap},{},{p50_us},{}\n",
+            second * 1000,
+            rate * second,
+            cpu_ms * second,
+            p99_us + second % 3
+        )
+    };
+    let rows: String = (0..600).map(row).collect();
+    format!(
+        "elapsed_ms,phase,ops_total,allocated_bytes,cpu_ms,latency_p50_us,latency_p99_us\n{rows}"
+    )
+}
+
+#[test]
+fn a_program_that_became_slow_is_worse_although_neither_leaks() {
+    let lab = Lab::new();
+    let write = |name: &str, text: String| {
+        std::fs::write(lab.path().join(name), text).expect("a file");
+    };
+    write("fast.csv", service(500, 2, 4, 10));
+    write("slow.csv", service(90, 4610, 9216, 306));
+    let compare = |sides: [&str; 2], flags: &[&str]| {
+        let mut words = vec!["compare", sides[0], sides[1], "--no-chart", "--budget", "64B/op"];
+        words.extend(flags);
+        lab.call(&words)
+    };
+    let worse = compare(["fast.csv", "slow.csv"], &[]).expect_code(1);
+    let sentence = worse.stdout.lines().next().expect("a sentence");
+    assert!(
+        sentence.starts_with("the second is worse: throughput falls by 82.0 %"),
+        "{sentence}"
+    );
+    assert!(
+        sentence.contains("p99 latency is 1,843 times what it was"),
+        "{sentence}"
+    );
+    let same = compare(["fast.csv", "fast.csv"], &[]).expect_code(0);
+    assert!(same.stdout.contains("`not-worse` holds"), "{}", same.stdout);
+    compare(["slow.csv", "fast.csv"], &["--require", "faster"]).expect_code(0);
+    compare(["fast.csv", "slow.csv"], &["--require", "faster"]).expect_code(1);
+    // A budget has to be shown: one run of each does not know what runs differ by.
+    let open = compare(["fast.csv", "fast.csv"], &["--accept", "throughput=5%"]).expect_code(3);
+    assert!(open.stdout.contains("more run"), "{}", open.stdout);
+    let none = compare(["fast.csv", "fast.csv"], &["--require", "fixed"]).expect_code(3);
+    assert!(none.stdout.contains("no leak was shown before"), "{}", none.stdout);
+    compare(["fast.csv", "fast.csv"], &["--accept", "speed=5%"])
+        .expect_code(2)
+        .expect_stderr(&["throughput, p50"]);
 }

@@ -2,6 +2,7 @@
 
 use crate::time::parse_duration;
 use leaklab_judge::amount;
+use leaklab_reports::compare::{Accepted, Figure, HarmBudgets, Requirement, parse_harm_budget};
 use std::time::Duration;
 
 /// The form of results.
@@ -11,6 +12,46 @@ pub enum Format {
     Human,
     /// One JSON object per line.
     Json,
+}
+
+/// What is asked of the second of two sides.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Terms {
+    /// What must hold of the second: not-worse, fixed or faster.
+    ///
+    /// not-worse: its growth is not larger by more than the budget. fixed: the first leaks, and
+    /// what remains is within the budget. faster: throughput, median latency or CPU time is better.
+    /// Each also asks that nothing else is harmed (--accept).
+    #[arg(long, default_value = "not-worse", value_parser = parse_requirement, value_name = "WHAT")]
+    require: Requirement,
+    /// How much worse a figure may become: throughput=5%, p99=2ms, peak=64MiB; repeatable.
+    ///
+    /// Figures are throughput, p50, p99, cpu, peak, settled, descriptors, threads, start-up. One
+    /// with a budget must be shown to keep it. Without one, throughput that surely falls by more
+    /// than 10 %, CPU time or median latency that rises by more than 25 %, and p99, descriptors
+    /// or threads that rise by more than 50 % are harm. `[budget]` of leaklab.toml says the same.
+    #[arg(long, value_parser = parse_harm_budget, value_name = "FIGURE=AMOUNT")]
+    accept: Vec<(Figure, Accepted)>,
+}
+
+impl Terms {
+    /// The terms, with those of the file where no flag says otherwise.
+    pub fn with(&self, file: &HarmBudgets) -> leaklab_reports::compare::Terms {
+        let mut budgets = file.clone();
+        budgets.extend(self.accept.iter().copied());
+        leaklab_reports::compare::Terms {
+            requirement: self.require,
+            budgets,
+        }
+    }
+}
+
+/// The name of a requirement.
+fn parse_requirement(text: &str) -> Result<Requirement, String> {
+    let known = Requirement::ALL.into_iter().find(|(_, name)| *name == text);
+    known
+        .map(|(requirement, _)| requirement)
+        .ok_or_else(|| format!("`{text}` is none of not-worse, fixed and faster"))
 }
 
 /// A duration above zero.

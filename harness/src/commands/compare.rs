@@ -1,7 +1,8 @@
 //! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
 
 use crate::commands::chart::{parse_size, parse_theme};
-use crate::commands::print;
+use crate::commands::{arguments, print};
+use crate::config::Config;
 use crate::commands::sources::TableArguments;
 use crate::exit::{Exit, usage};
 use crate::words::say;
@@ -9,7 +10,7 @@ use leaklab_judge::Budget;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
-    Comparison, Format, Outcome, Ranking, Side, matched, pooled, ranking_text, text,
+    Comparison, Decision, Format, Ranking, Side, matched, pooled, ranking_text, text,
 };
 use leaklab_run::{Address, Cell, Run};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
   leaklab compare before/samples.csv after/samples.csv
   leaklab compare RUN::alts-timeout               the variants in the order of their growth
 
-Exit codes: 0 the second is not worse · 1 it is worse beyond the budget · 2 usage ·
+Exit codes: 0 what is required of the second holds · 1 it is refuted · 2 usage ·
 3 it cannot be said.")]
 pub struct Arguments {
     /// Before and after; or one run, or three and more, to rank.
@@ -31,34 +32,48 @@ pub struct Arguments {
     /// Growth that is accepted: 64KiB/h, 16B/op, 0.5%/h [default: the one they ran with].
     #[arg(long, env = "LEAKLAB_BUDGET")]
     budget: Option<String>,
+    #[command(flatten)]
+    terms: arguments::Terms,
     /// How the result is printed: text, markdown or json (an object per line).
     #[arg(long, default_value = "text")]
     format: OutputFormat,
+    #[command(flatten)]
+    picture: PictureArguments,
+    /// Draw no picture.
+    #[arg(long)]
+    no_chart: bool,
+    #[command(flatten)]
+    tables: TableArguments,
+}
+
+/// The pictures of comparisons.
+#[derive(Debug, clap::Args)]
+pub struct PictureArguments {
     /// Folder for the overlaid pictures.
     #[arg(
-        long,
+        id = "pictures",
+        long = "out",
+        value_name = "FOLDER",
         default_value = "leaklab-out/compare",
         env = "LEAKLAB_COMPARE_OUT"
     )]
     out: PathBuf,
-    /// Draw no picture.
-    #[arg(long)]
-    no_chart: bool,
     /// Size of the picture in pixels.
     #[arg(long, default_value = "1600x900", value_parser = parse_size)]
     size: (u32, u32),
     /// Light or dark background.
     #[arg(long, default_value = "light", value_parser = parse_theme)]
     theme: Theme,
-    #[command(flatten)]
-    tables: TableArguments,
 }
 
 /// How the result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum OutputFormat {
+pub enum OutputFormat {
+    /// Sentences and a table.
     Text,
+    /// For tickets.
     Markdown,
+    /// An object per line.
     Json,
 }
 
@@ -180,32 +195,34 @@ fn compare(
             say!("only in the {which}, not compared: {}", alone.join(", "));
         }
     }
-    let mut outcome = Outcome::NotWorse;
+    let terms = arguments.terms.with(&Config::read(None)?.harm);
+    let mut decision = Decision::Holds;
     for (count, (first, second)) in matched.pairs.into_iter().enumerate() {
-        let comparison = Comparison::new(before[first].clone(), after[second].clone());
-        outcome = outcome.or_graver(comparison.outcome);
+        let (before, after) = (before[first].clone(), after[second].clone());
+        let comparison = Comparison::with(before, after, &terms);
+        decision = decision.or_graver(comparison.answer.decision);
         if count > 0 && arguments.format != OutputFormat::Json {
             print("\n")?;
         }
-        show(&comparison, arguments)?;
+        print(&comparison_text(&comparison, arguments.format)?)?;
+        if !arguments.no_chart {
+            arguments.picture.draw(&comparison, arguments.format)?;
+        }
     }
-    Ok(match outcome {
-        Outcome::NotWorse => Exit::Good,
-        Outcome::Worse => Exit::Bad,
-        Outcome::CannotSay => Exit::Inconclusive,
-    })
+    Ok(decision.into())
 }
 
-fn show(comparison: &Comparison, arguments: &Arguments) -> anyhow::Result<()> {
-    print(&match arguments.format {
+/// A comparison in the form that was asked for.
+///
+/// # Errors
+///
+/// If it cannot be written as JSON.
+pub fn comparison_text(comparison: &Comparison, format: OutputFormat) -> serde_json::Result<String> {
+    Ok(match format {
         OutputFormat::Text => text(comparison, Format::Text),
         OutputFormat::Markdown => text(comparison, Format::Markdown),
         OutputFormat::Json => format!("{}\n", serde_json::to_string(comparison)?),
-    })?;
-    if arguments.no_chart {
-        return Ok(());
-    }
-    draw(comparison, arguments)
+    })
 }
 
 fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -232,23 +249,29 @@ fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> any
     Ok(Exit::Good)
 }
 
-/// Draws both sides over each other and tells the paths: behind text, or beside JSON.
-fn draw(comparison: &Comparison, arguments: &Arguments) -> anyhow::Result<()> {
-    let options = ChartOptions {
-        width: arguments.size.0,
-        height: arguments.size.1,
-        theme: arguments.theme,
-        ..ChartOptions::default()
-    };
-    let picture = Picture::overlay(&comparison.overlay(), &options)?;
-    let paths = picture.write_new(&arguments.out, &comparison.file_stem())?;
-    let lines: Vec<String> = paths
-        .iter()
-        .map(|path| format!("chart   {}\n", path.display()))
-        .collect();
-    if arguments.format == OutputFormat::Json {
-        say!("{}", lines.concat().trim_end());
-        return Ok(());
+impl PictureArguments {
+    /// Draws both sides over each other and tells the paths: behind text, or beside JSON.
+    ///
+    /// # Errors
+    ///
+    /// What kept the pictures from being written.
+    pub fn draw(&self, comparison: &Comparison, format: OutputFormat) -> anyhow::Result<()> {
+        let options = ChartOptions {
+            width: self.size.0,
+            height: self.size.1,
+            theme: self.theme,
+            ..ChartOptions::default()
+        };
+        let picture = Picture::overlay(&comparison.overlay(), &options)?;
+        let paths = picture.write_new(&self.out, &comparison.file_stem())?;
+        let lines: Vec<String> = paths
+            .iter()
+            .map(|path| format!("chart   {}\n", path.display()))
+            .collect();
+        if format == OutputFormat::Json {
+            say!("{}", lines.concat().trim_end());
+            return Ok(());
+        }
+        print(&lines.concat()).map_err(Into::into)
     }
-    print(&lines.concat()).map_err(Into::into)
 }

@@ -5,6 +5,8 @@
 //!
 //! [budget]
 //! default = "0.5%/h"          # for everything that has none of its own
+//! throughput = "5%"           # how much worse it may become: p50, p99, cpu, peak, settled,
+//!                             # descriptors, threads, start-up
 //!
 //! [[scenario]]                # as flags, for one scenario of the catalogue
 //! name = "alts-timeout"
@@ -36,6 +38,7 @@ use crate::reported;
 use crate::text::Glob;
 use keys::{Keys, Problem};
 use leaklab_judge::Budget;
+use leaklab_reports::compare::{Figure, HarmBudgets, parse_accepted};
 use leaklab_scenarios::catalogue;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,6 +54,8 @@ pub const SCENARIO_SUFFIX: &str = ".scenario.toml";
 pub struct Config {
     /// Budget of what has none of its own; scenarios of the catalogue have one.
     pub default_budget: Option<Budget>,
+    /// How much worse each figure may become: against the other side, or over nights.
+    pub harm: HarmBudgets,
     /// Settings of scenarios of the catalogue.
     pub tuned: Vec<(String, CellSettings)>,
     /// Scenarios that the files define, in the order of files and entries.
@@ -155,6 +160,11 @@ impl Config {
                 text.parse::<Budget>().map_err(|error| error.to_string())
             })?;
             self.default_budget = default.or(self.default_budget);
+            for (figure, key) in Figure::BUDGETED {
+                let accepted = budget.parsed(key, |text| parse_accepted(figure, text))?;
+                self.harm
+                    .extend(accepted.map(|accepted| (figure, accepted)));
+            }
             budget.finish()?;
         }
         for (name, mut profile) in keys.named_tables("profile")? {
@@ -365,6 +375,7 @@ mod tests {
             ("[profile.x]\nduration = \"soon\"", "write 500ms, 20s"),
             ("[profile.x]\nduration = [1]", "takes one value"),
             ("[budget]\ndefault = \"lots\"", "does not say per what"),
+            ("[budget]\np99 = \"lots\"", "write 5% or 2ms"),
             (
                 "[[scenario]]\nname = \"alts-timout\"",
                 "did you mean `alts-timeout`?",

@@ -1,8 +1,12 @@
 //! The fix certificate: two sides against each other.
 
-use super::ratio::{Equivalence, Estimate, difference, equivalence, ratio};
+use super::effect::{Effect, effects};
+use super::gauge::{GaugeChange, gauge_changes};
+use super::ratio::{CONFIDENCE, Equivalence, Estimate, equivalence, ratio};
+use super::requirement::{Answer, Decision, Terms, answer};
 use super::side::Side;
-use crate::cell::{Metric, MetricUnit, file_name};
+use super::spread::{Moments, welch};
+use crate::cell::{Metric, file_name};
 use crate::chart::{Overlay, Series};
 use leaklab_judge::Verdict;
 use leaklab_judge::amount::{amount_text, duration_text};
@@ -39,21 +43,6 @@ pub enum Outcome {
     CannotSay,
 }
 
-/// A figure of both sides.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Change {
-    /// What it is.
-    pub what: &'static str,
-    /// Its value before, in the unit that the name of the figure implies.
-    pub before: Option<f64>,
-    /// Its value after.
-    pub after: Option<f64>,
-    /// Change in percent of the value before.
-    pub percent: Option<f64>,
-    #[serde(skip)]
-    pub(super) unit: MetricUnit,
-}
-
 /// A circumstance in which the sides differ.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
@@ -70,8 +59,10 @@ pub struct Difference {
 pub struct Comparison {
     /// The sentence to quote.
     pub sentence: String,
-    /// Whether the second side is worse.
+    /// Whether the second side grows more.
     pub outcome: Outcome,
+    /// Whether what was asked of the second side is so.
+    pub answer: Answer,
     /// What growth is counted by.
     pub basis: Option<Basis>,
     /// The growth that is accepted, on that basis, in bytes.
@@ -83,8 +74,10 @@ pub struct Comparison {
     pub growth_difference: Option<Estimate>,
     /// Whether what remains is within the budget.
     pub remaining: Option<Equivalence>,
-    /// Peak, level, CPU, latency, throughput.
-    pub changes: Vec<Change>,
+    /// Peak, level, CPU, latency, throughput, descriptors, threads, start-up.
+    pub changes: Vec<Effect>,
+    /// Gauges of the program, those first that move with its memory.
+    pub gauges: Vec<GaugeChange>,
     /// Seeds, parameters, hosts, versions in which the sides differ.
     pub differences: Vec<Difference>,
     /// The first side.
@@ -94,24 +87,32 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares two sides. The budget is the second side's, or else the first's.
+    /// Compares two sides, and asks that the second is not worse.
     pub fn new(before: Side, after: Side) -> Self {
-        let per_operation = before.per_operation.zip(after.per_operation);
-        let per_hour = before.per_hour.zip(after.per_hour);
+        Self::with(before, after, &Terms::default())
+    }
+
+    /// Compares two sides. The budget is the second side's, or else the first's.
+    pub fn with(before: Side, after: Side, terms: &Terms) -> Self {
+        let per_operation = before.per_operation_moments.zip(after.per_operation_moments);
+        let per_hour = before.per_hour_moments.zip(after.per_hour_moments);
         let (basis, growth) = match (per_operation, per_hour) {
             (Some(growth), _) => (Some(Basis::PerOperation), Some(growth)),
             (None, Some(growth)) => (Some(Basis::PerHour), Some(growth)),
             (None, None) => (None, None),
         };
+        let rates = [&before, &after].map(|side| side.operations_per_second);
+        let rate = rates.into_iter().flatten().reduce(f64::max);
         let budget_of = |side: &Side| match basis {
-            Some(Basis::PerOperation) => side.budget_per_operation_or_converted(),
+            Some(Basis::PerOperation) => side.budget_per_operation_at(rate),
             _ => side.budget_per_hour,
         };
         let budget = budget_of(&after).or_else(|| budget_of(&before));
-        let growth_difference = growth.map(|(b, a)| difference(&b, &a));
+        let growth_difference =
+            growth.map(|(b, a)| Moments::difference(&b, &a).interval(CONFIDENCE));
         let removed_percent = growth
-            .filter(|(b, _)| b.low > 0.0)
-            .and_then(|(b, a)| ratio(&a, &b))
+            .filter(|(b, _)| b.interval(CONFIDENCE).low > 0.0)
+            .and_then(|(b, a)| kept_share(&b, &a))
             .map(|kept| Estimate {
                 value: 100.0 * (1.0 - kept.value),
                 low: 100.0 * (1.0 - kept.high),
@@ -119,22 +120,56 @@ impl Comparison {
             });
         let remaining = growth
             .zip(budget)
-            .map(|((_, after), budget)| equivalence(&after, budget));
+            .map(|((_, after), budget)| equivalence(&after.interval(CONFIDENCE), budget));
         let mut comparison = Comparison {
             sentence: String::new(),
             outcome: outcome(growth_difference, budget),
+            answer: Answer {
+                requirement: terms.requirement,
+                decision: Decision::Open,
+                reason: String::new(),
+                more_repeats: None,
+            },
             basis,
             budget,
             removed_percent,
             growth_difference,
             remaining,
-            changes: changes(&before, &after),
+            changes: effects(&before, &after, &terms.budgets),
+            gauges: gauge_changes(&before.gauges, &after.gauges),
             differences: differences(&before, &after),
             before,
             after,
         };
+        comparison.answer = answer(&comparison, terms.requirement);
         comparison.sentence = comparison.phrase();
+        let harmed = comparison.harm();
+        if !harmed.is_empty() {
+            let growth = std::mem::take(&mut comparison.sentence);
+            comparison.sentence = format!("the second is worse: {}; {growth}", harmed.join(", "));
+        }
         comparison
+    }
+
+    /// What has surely become worse beyond what is accepted, beside growth.
+    fn harm(&self) -> Vec<String> {
+        let changes = self.changes.iter();
+        let harmed = changes.filter(|effect| effect.decision == Decision::Refuted);
+        harmed.map(Effect::words).collect()
+    }
+
+    /// The growth of both sides with their errors, on the basis of the comparison.
+    pub(super) fn moments(&self) -> Option<[Moments; 2]> {
+        let [before, after] = [&self.before, &self.after].map(|side| match self.basis? {
+            Basis::PerOperation => side.per_operation_moments,
+            Basis::PerHour => side.per_hour_moments,
+        });
+        Some([before?, after?])
+    }
+
+    /// Runs of the side that has fewer.
+    pub(super) fn runs(&self) -> u64 {
+        self.before.runs.min(self.after.runs)
     }
 
     /// The growth of a side on the basis of the comparison.
@@ -339,39 +374,17 @@ fn outcome(difference: Option<Estimate>, budget: Option<f64>) -> Outcome {
     }
 }
 
-fn changes(before: &Side, after: &Side) -> Vec<Change> {
-    let change = |what, unit, value: fn(&Side) -> Option<f64>| {
-        let (b, a) = (value(before), value(after));
-        let percent = b
-            .zip(a)
-            .filter(|(b, _)| *b > 0.0)
-            .map(|(b, a)| 100.0 * (a - b) / b);
-        Change {
-            what,
-            before: b,
-            after: a,
-            percent,
-            unit,
-        }
+/// The part of the growth before that is left, with its interval.
+fn kept_share(before: &Moments, after: &Moments) -> Option<Estimate> {
+    let share = after.value / before.value;
+    // Both errors with one quantile, of the degrees of freedom that their ratio has.
+    let quantile = super::spread::quantile(CONFIDENCE, welch(&[(before, share), (after, 1.0)]));
+    let widened = |one: &Moments| Estimate {
+        value: one.value,
+        low: one.value - quantile * one.standard_error,
+        high: one.value + quantile * one.standard_error,
     };
-    let mut changes = vec![
-        change("peak_bytes", after.unit, |side| side.peak_bytes),
-        change("settled_bytes", after.unit, |side| side.settled_bytes),
-        change("cpu_us_per_operation", MetricUnit::Microseconds, |side| {
-            side.cpu_us_per_operation
-        }),
-        change("latency_p50_us", MetricUnit::Microseconds, |side| {
-            side.latency_p50_us
-        }),
-        change("latency_p99_us", MetricUnit::Microseconds, |side| {
-            side.latency_p99_us
-        }),
-        change("operations_per_second", MetricUnit::PerSecond, |side| {
-            side.operations_per_second
-        }),
-    ];
-    changes.retain(|change| change.before.is_some() || change.after.is_some());
-    changes
+    ratio(&widened(after), &widened(before))
 }
 
 fn differences(before: &Side, after: &Side) -> Vec<Difference> {
@@ -417,36 +430,6 @@ fn differences(before: &Side, after: &Side) -> Vec<Difference> {
         });
     }
     found
-}
-
-impl Change {
-    /// The figure's name for people.
-    pub fn label(&self) -> &'static str {
-        match self.what {
-            "peak_bytes" => "peak",
-            "settled_bytes" => "settled level",
-            "cpu_us_per_operation" => "CPU per operation",
-            "latency_p50_us" => "median latency",
-            "latency_p99_us" => "99th percentile of latency",
-            _ => "operations",
-        }
-    }
-
-    /// A value of this figure for people.
-    pub fn shown(&self, value: Option<f64>) -> String {
-        value.map_or("-".to_owned(), |value| self.unit.text(value))
-    }
-}
-
-impl Outcome {
-    /// Whether this outcome outweighs another in an exit code: worse, cannot say, not worse.
-    pub fn or_graver(self, other: Outcome) -> Outcome {
-        match (self, other) {
-            (Outcome::Worse, _) | (_, Outcome::Worse) => Outcome::Worse,
-            (Outcome::CannotSay, _) | (_, Outcome::CannotSay) => Outcome::CannotSay,
-            _ => Outcome::NotWorse,
-        }
-    }
 }
 
 impl Side {

@@ -7,18 +7,30 @@
 //! are taken as normal and the sides as independent, which two child processes are.
 
 mod certificate;
+mod effect;
+mod figure;
 mod file;
+mod gauge;
 mod pool;
 mod ranking;
 pub mod ratio;
+mod requirement;
 mod side;
+#[cfg(test)]
+mod simulated;
+mod spread;
 mod text;
 
-pub use certificate::{Basis, Change, Comparison, Difference, Outcome};
+pub use certificate::{Basis, Comparison, Difference, Outcome};
+pub use effect::Effect;
+pub use figure::{Accepted, Figure, Harm, HarmBudgets, parse_accepted, parse_harm_budget};
 pub use file::FileError;
+pub use gauge::{GaugeChange, GaugeCourse};
 pub use pool::pooled;
 pub use ranking::{Ranked, Ranking};
+pub use requirement::{Answer, Decision, Requirement, Terms};
 pub use side::{Side, SideError};
+pub use spread::{Moments, Spread};
 pub use text::{Format, ranking_text, text};
 
 use crate::cell::VerdictOptions;

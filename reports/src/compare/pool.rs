@@ -1,10 +1,11 @@
 //! Repetitions of one variant taken together.
 
+use super::figure::Figure;
 use super::ratio::{CONFIDENCE, Estimate};
 use super::side::Side;
+use super::spread::{Moments, Spread};
 use leaklab_judge::Verdict;
-use leaklab_judge::stats::quantile::median;
-use leaklab_judge::stats::student::t_quantile;
+use std::collections::BTreeMap;
 
 /// Takes the repetitions of a variant (`#1`, `#2`, of one run) together; others stay as they
 /// are. The order is that of the first of each.
@@ -30,14 +31,20 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
         return group.pop();
     }
     let count = group.len();
-    let middle = |value: fn(&Side) -> Option<f64>| {
-        let known: Vec<f64> = group.iter().filter_map(value).collect();
-        median(&known)
-    };
-    let estimate = |value: fn(&Side) -> Option<Estimate>| {
+    let moments = |value: fn(&Side) -> Option<Estimate>| {
         let all: Option<Vec<Estimate>> = group.iter().map(value).collect();
-        all.map(|all| mean(&all))
+        Moments::of_runs(&all?)
     };
+    let estimate = |moments: Option<Moments>| moments.map(|known| known.interval(CONFIDENCE));
+    let of_figure = |figure: Figure| {
+        let known = group.iter().filter_map(|side| side.figures.get(&figure));
+        Some((figure, Spread::of_runs(&known.copied().collect::<Vec<_>>())?))
+    };
+    let figures: BTreeMap<Figure, Spread> =
+        Figure::ALL.into_iter().filter_map(of_figure).collect();
+    let value = |figure| figures.get(&figure).map(|spread: &Spread| spread.value);
+    let per_operation_moments = moments(|side| side.per_operation);
+    let per_hour_moments = moments(|side| side.per_hour);
     let first = &group[0];
     let agreed = group.iter().all(|side| side.verdict == first.verdict);
     let troubles: Vec<&str> = group.iter().filter_map(|s| s.trouble.as_deref()).collect();
@@ -58,43 +65,35 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
             let verdicts: Vec<String> = group.iter().map(|s| s.verdict.to_string()).collect();
             format!("{count} repetitions disagree: {}", verdicts.join(", "))
         },
-        per_operation: estimate(|side| side.per_operation),
-        per_hour: estimate(|side| side.per_hour),
-        peak_bytes: middle(|side| side.peak_bytes),
-        settled_bytes: middle(|side| side.settled_bytes),
-        cpu_us_per_operation: middle(|side| side.cpu_us_per_operation),
-        latency_p50_us: middle(|side| side.latency_p50_us),
-        latency_p99_us: middle(|side| side.latency_p99_us),
-        operations_per_second: middle(|side| side.operations_per_second),
+        per_operation: estimate(per_operation_moments),
+        per_hour: estimate(per_hour_moments),
+        per_operation_moments,
+        per_hour_moments,
+        peak_bytes: value(Figure::Peak),
+        settled_bytes: value(Figure::SettledLevel),
+        cpu_us_per_operation: value(Figure::CpuPerOperation),
+        latency_p50_us: value(Figure::LatencyP50),
+        latency_p99_us: value(Figure::LatencyP99),
+        operations_per_second: value(Figure::Throughput),
+        descriptors: value(Figure::Descriptors),
+        threads: value(Figure::Threads),
+        start_up_ms: value(Figure::StartUp),
+        runs: count as u64,
+        is_withheld: 2 * group.iter().filter(|side| side.is_withheld).count() > count,
+        figures,
         ..first.clone()
     };
     Some(pooled)
 }
 
-/// The mean of independent estimates. Its interval is the wider of what their own intervals
-/// give and what their scatter gives by Student's t, so that runs which differ by more than
-/// each one's error count as uncertain.
-fn mean(all: &[Estimate]) -> Estimate {
-    let count = all.len() as f64;
-    let value = all.iter().map(|one| one.value).sum::<f64>() / count;
-    let within = all.iter().map(|one| one.half_width().powi(2)).sum::<f64>();
-    let scatter = all
-        .iter()
-        .map(|one| (one.value - value).powi(2))
-        .sum::<f64>();
-    let quantile = t_quantile(0.5 + CONFIDENCE / 2.0, count - 1.0);
-    let between = quantile * (scatter / (count - 1.0) / count).sqrt();
-    let half = (within.sqrt() / count).max(between);
-    Estimate {
-        value,
-        low: value - half,
-        high: value + half,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mean(all: &[Estimate]) -> Estimate {
+        let moments = Moments::of_runs(all).expect("there are runs");
+        moments.interval(CONFIDENCE)
+    }
 
     #[test]
     fn scatter_of_repetitions_has_the_interval_of_scipy() {

@@ -1,6 +1,9 @@
 //! One side of a comparison: a cell or a sample file, judged and summarised.
 
+use super::figure::Figure;
+use super::gauge::{GaugeCourse, gauge_courses};
 use super::ratio::Estimate;
+use super::spread::{Moments, Spread};
 use crate::cell::{
     MetricUnit, Readings, VerdictError, VerdictOptions, median_in_load, memory_of,
     metric_judgement, peak, per_hour, per_operation, rise_in_load, rise_per_s, stored_or_judged,
@@ -54,6 +57,25 @@ pub struct Side {
     pub latency_p99_us: Option<f64>,
     /// Operations per second during the load.
     pub operations_per_second: Option<f64>,
+    /// Open descriptors at the most.
+    pub descriptors: Option<f64>,
+    /// Threads at the most.
+    pub threads: Option<f64>,
+    /// Time from the start of the process to its being ready, in milliseconds.
+    pub start_up_ms: Option<f64>,
+    /// How surely each figure is known.
+    pub figures: BTreeMap<Figure, Spread>,
+    /// The growth per operation with its standard error.
+    pub per_operation_moments: Option<Moments>,
+    /// The growth per hour with its standard error.
+    pub per_hour_moments: Option<Moments>,
+    /// Runs behind it.
+    pub runs: u64,
+    /// Whether the judge withholds `no-leak` although the growth lies within the budget: what
+    /// could not have moved has not been seen not to move.
+    pub is_withheld: bool,
+    /// The gauges, and how the memory moves with each.
+    pub gauges: Vec<GaugeCourse>,
     /// What must be equal for a fair comparison: name and value.
     pub circumstances: BTreeMap<String, String>,
     /// Time of each value of the metric, in seconds; for the picture.
@@ -84,11 +106,17 @@ pub enum SideError {
 }
 
 /// Columns that a comparison reads beside those that are judged.
-const COMPARED: [&str; 3] = [
+const COMPARED: [&str; 5] = [
     columns::CPU_MS,
     columns::LATENCY_P50_US,
     columns::LATENCY_P99_US,
+    columns::DESCRIPTORS,
+    columns::THREADS,
 ];
+
+fn is_compared(column: &str) -> bool {
+    COMPARED.contains(&column) || column.starts_with(columns::GAUGE_PREFIX)
+}
 
 impl Side {
     /// Reads a cell of a run.
@@ -100,7 +128,7 @@ impl Side {
     ///
     /// [`SideError`] if there are no samples.
     pub fn from_cell(run: &Run, cell: &Cell, options: &VerdictOptions) -> Result<Self, SideError> {
-        let readings = Readings::of_cell(cell, options, |name| COMPARED.contains(&name))?;
+        let readings = Readings::of_cell(cell, options, is_compared)?;
         let judged = stored_or_judged(cell, options);
         let mut side = Side::new(&cell.plan.id, &readings, judged)?;
         side.source = run.folder.display().to_string();
@@ -112,6 +140,9 @@ impl Side {
             _ => Some("unfinished".to_owned()),
         };
         side.circumstances = circumstances(run, cell);
+        // A program that need not say so is ready at once.
+        side.start_up_ms = cell.status.ready_after_ms.filter(|ms| *ms > 1.0);
+        side.measure(readings.table());
         Ok(side)
     }
 
@@ -159,7 +190,8 @@ impl Side {
             let [value, low, high] = rate(judgement.as_ref()?)?;
             Some(Estimate { value, low, high })
         };
-        Ok(Side {
+        let budget = |side: &Side| side.per_operation.zip(side.budget_per_operation);
+        let mut side = Side {
             name: name.to_owned(),
             source: name.to_owned(),
             variant: String::new(),
@@ -186,17 +218,61 @@ impl Side {
             latency_p50_us: median_in_load(table, columns::LATENCY_P50_US),
             latency_p99_us: median_in_load(table, columns::LATENCY_P99_US),
             operations_per_second: rise_per_s(table, columns::OPS_TOTAL),
+            descriptors: peak(table, columns::DESCRIPTORS),
+            threads: peak(table, columns::THREADS),
+            start_up_ms: None,
+            figures: BTreeMap::new(),
+            per_operation_moments: None,
+            per_hour_moments: None,
+            runs: 1,
+            is_withheld: false,
+            gauges: gauge_courses(table, metric),
             circumstances: BTreeMap::new(),
             times_s: readings.time_s().to_vec(),
             values: values.to_vec(),
             phases: crate::chart::Phases::of(table),
-        })
+        };
+        let growth = budget(&side).or_else(|| side.per_hour.zip(side.budget_per_hour));
+        side.is_withheld = side.verdict == Verdict::Inconclusive
+            && growth.is_none_or(|(growth, budget)| growth.high <= budget);
+        side.per_operation_moments = side.per_operation.and_then(|one| Moments::of_runs(&[one]));
+        side.per_hour_moments = side.per_hour.and_then(|one| Moments::of_runs(&[one]));
+        side.measure(table);
+        Ok(side)
+    }
+
+    /// The value of a figure; growth has its own.
+    pub(super) fn value_of(&self, figure: Figure) -> Option<f64> {
+        match figure {
+            Figure::GrowthPerOperation | Figure::GrowthPerHour => None,
+            Figure::SettledLevel => self.settled_bytes,
+            Figure::Peak => self.peak_bytes,
+            Figure::Throughput => self.operations_per_second,
+            Figure::LatencyP50 => self.latency_p50_us,
+            Figure::LatencyP99 => self.latency_p99_us,
+            Figure::CpuPerOperation => self.cpu_us_per_operation,
+            Figure::Descriptors => self.descriptors,
+            Figure::Threads => self.threads,
+            Figure::StartUp => self.start_up_ms,
+        }
+    }
+
+    /// How surely each figure is known from one run.
+    fn measure(&mut self, table: &leaklab_run::SampleTable) {
+        for figure in Figure::ALL {
+            if let Some(value) = self.value_of(figure).filter(|value| value.is_finite()) {
+                (self.figures).insert(figure, Spread::of_run(figure, value, table));
+            }
+        }
     }
 
     /// The budget per operation, from one per hour if need be.
-    pub(super) fn budget_per_operation_or_converted(&self) -> Option<f64> {
+    ///
+    /// `rate` is in operations per second: the faster side's, so that a slower program may not
+    /// leak more per operation.
+    pub(super) fn budget_per_operation_at(&self, rate: Option<f64>) -> Option<f64> {
         self.budget_per_operation.or_else(|| {
-            let per_hour = self.operations_per_second.filter(|rate| *rate > 0.0)? * 3600.0;
+            let per_hour = rate.filter(|rate| *rate > 0.0)? * 3600.0;
             Some(self.budget_per_hour? / per_hour)
         })
     }

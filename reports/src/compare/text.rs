@@ -1,6 +1,8 @@
 //! A comparison for people: plain text and Markdown.
 
-use super::certificate::{Basis, Comparison, Difference, Outcome, with_error};
+use super::certificate::{Basis, Comparison, Difference, with_error};
+use super::effect::Effect;
+use super::gauge::GaugeCourse;
 use super::ranking::Ranking;
 use super::ratio::Estimate;
 use super::side::Side;
@@ -97,10 +99,59 @@ fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
             change.label().to_owned(),
             change.shown(change.before),
             change.shown(change.after),
-            change.percent.map_or(String::new(), percent),
+            changed(change),
+        ]);
+    }
+    for gauge in comparison.gauges.iter().take(MOST_GAUGES) {
+        let last = |course: &Option<GaugeCourse>| {
+            let course = course.as_ref();
+            course.map_or("-".to_owned(), |one| number_text(one.last))
+        };
+        rows.push([
+            gauge.name.clone(),
+            last(&gauge.before),
+            last(&gauge.after),
+            moves(gauge.before.as_ref(), gauge.after.as_ref(), unit),
         ]);
     }
     rows
+}
+
+/// Gauges that get a row, those first that move with the memory.
+const MOST_GAUGES: usize = 8;
+
+/// Share of the memory's movement below which a gauge explains nothing.
+const EXPLAINS_PERCENT: f64 = 50.0;
+
+/// `+1 = +1.19 KiB, explains 99 %`, of the side where the gauge explains more.
+fn moves(before: Option<&GaugeCourse>, after: Option<&GaugeCourse>, unit: Unit) -> String {
+    let share = |course: &&GaugeCourse| course.explains_percent.unwrap_or(0.0);
+    let sides = before.into_iter().chain(after);
+    let best = sides.max_by(|a, b| share(a).total_cmp(&share(b)));
+    let Some((course, bytes)) = best
+        .filter(|course| share(course) >= EXPLAINS_PERCENT)
+        .and_then(|course| Some((course, course.bytes_each?)))
+    else {
+        return String::new();
+    };
+    format!(
+        "+1 = {}, explains {:.0} %",
+        signed_amount_text(bytes, unit),
+        share(&course).floor()
+    )
+}
+
+/// `-82.0 % (-83.1 % to -80.9 %)`, and the budget where there is one.
+fn changed(effect: &Effect) -> String {
+    let mut text = effect.percent.map_or(String::new(), percent);
+    if let Some(ratio) = effect.ratio.filter(|_| !text.is_empty()) {
+        let end = |ratio: f64| percent(100.0 * (ratio - 1.0));
+        text.push_str(&format!(" ({} to {})", end(ratio.low), end(ratio.high)));
+    }
+    if effect.budget.is_some() {
+        text.push_str(&format!(", budget {}", effect.budget_words()));
+    }
+    text
 }
 
 /// `+12.5 %`, and `× 1,397` where percent would be unreadable.
@@ -155,14 +206,14 @@ fn notes(comparison: &Comparison) -> Vec<String> {
             p_value(test.p_value)
         ));
     }
-    notes.push(match comparison.outcome {
-        Outcome::Worse => "the second is worse beyond the budget".to_owned(),
-        Outcome::NotWorse => "the second is not worse beyond the budget".to_owned(),
-        Outcome::CannotSay => {
-            "whether the second is worse cannot be said: run both longer, or give a budget that these series can show"
-                .to_owned()
-        }
-    });
+    notes.push(comparison.answer.words());
+    if comparison.runs() == 1 && comparison.changes.iter().any(|one| one.ratio.is_some()) {
+        notes.push(
+            "one run of a side does not show how much runs differ: 25 % is taken for times and \
+             rates, 5 % for levels and counts (--repeat measures it)"
+                .to_owned(),
+        );
+    }
     for (when, side) in [("before", &comparison.before), ("after", &comparison.after)] {
         if let Some(trouble) = &side.trouble {
             notes.push(format!("{when} did not complete: {trouble}"));

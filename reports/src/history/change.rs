@@ -4,6 +4,7 @@
 //! to the others. A change is first *suspected*, which asks for a second run of the same night,
 //! and *confirmed* once more than one run stands behind it: one strange night changes nothing.
 
+use crate::compare::Harm;
 use crate::compare::ratio::{Estimate, Z};
 use std::collections::VecDeque;
 
@@ -15,15 +16,6 @@ pub struct Night {
     /// Its own standard error; 0 where the night knows none and only nights among each other
     /// show how much the figure moves.
     pub standard_error: f64,
-}
-
-/// Which way of a figure is the bad one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Harm {
-    /// More is worse: growth, memory, latency, CPU time.
-    Up,
-    /// Less is worse: throughput.
-    Down,
 }
 
 /// Standard errors from which on a change is suspected. One series in a hundred is there by

@@ -8,8 +8,7 @@ mod record;
 mod story;
 pub mod words;
 
-pub use change::{CONFIRMED, Change, Course, Harm, Level, Night, SUSPECTED, follow};
-pub use record::{
-    Figure, HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history,
-};
+pub use crate::compare::{Figure, Harm};
+pub use change::{CONFIRMED, Change, Course, Level, Night, SUSPECTED, follow};
+pub use record::{HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history};
 pub use story::{SeriesStory, stories};

@@ -1,7 +1,7 @@
 //! A line of `history.jsonl`: what one cell of one run came to.
 
-use super::change::{Harm, Night};
-use crate::compare::Side;
+use super::change::Night;
+use crate::compare::{Figure, Side};
 use crate::compare::ratio::Estimate;
 use leaklab_judge::Verdict;
 use leaklab_run::{Cell, Host, Run};
@@ -14,70 +14,6 @@ pub const HISTORY_FORMAT: u32 = 1;
 
 /// Longest line that is read: a cell's takes some two KiB.
 const LONGEST_LINE: u64 = 64 * 1024;
-
-/// A figure that is followed over nights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Figure {
-    /// Bytes (or things) per operation that stay.
-    GrowthPerOperation,
-    /// Bytes (or things) per hour that stay, where no operations are counted.
-    GrowthPerHour,
-    /// Level of the settled part.
-    SettledLevel,
-    /// Largest value.
-    Peak,
-    /// Operations per second.
-    Throughput,
-    /// Median latency in microseconds.
-    LatencyP50,
-    /// 99th percentile of the latency in microseconds.
-    LatencyP99,
-    /// CPU time per operation in microseconds.
-    CpuPerOperation,
-    /// Open descriptors at the most.
-    Descriptors,
-}
-
-impl Figure {
-    /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 9] = [
-        Self::GrowthPerOperation,
-        Self::GrowthPerHour,
-        Self::SettledLevel,
-        Self::Peak,
-        Self::Throughput,
-        Self::LatencyP50,
-        Self::LatencyP99,
-        Self::CpuPerOperation,
-        Self::Descriptors,
-    ];
-
-    /// Which way of it is the bad one.
-    #[must_use]
-    pub fn harm(self) -> Harm {
-        match self {
-            Self::Throughput => Harm::Down,
-            _ => Harm::Up,
-        }
-    }
-
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::GrowthPerOperation => "growth per operation",
-            Self::GrowthPerHour => "growth per hour",
-            Self::SettledLevel => "settled level",
-            Self::Peak => "peak",
-            Self::Throughput => "throughput",
-            Self::LatencyP50 => "median latency",
-            Self::LatencyP99 => "p99 latency",
-            Self::CpuPerOperation => "CPU per operation",
-            Self::Descriptors => "descriptors",
-        }
-    }
-}
 
 /// The value of a figure on one night.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -211,6 +147,8 @@ fn figures(side: &Side) -> BTreeMap<Figure, Measured> {
         (Figure::LatencyP50, exact(side.latency_p50_us)),
         (Figure::LatencyP99, exact(side.latency_p99_us)),
         (Figure::CpuPerOperation, exact(side.cpu_us_per_operation)),
+        (Figure::Descriptors, exact(side.descriptors)),
+        (Figure::Threads, exact(side.threads)),
     ];
     all.into_iter()
         .filter_map(|(figure, value)| Some((figure, value.filter(|v| v.value.is_finite())?)))

@@ -1,7 +1,8 @@
 //! The story of a series: its nights, the course of each figure, what changed when.
 
 use super::change::{Change, Course, Night, follow};
-use super::record::{Figure, NightRecord};
+use super::record::NightRecord;
+use crate::compare::Figure;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

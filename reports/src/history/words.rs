@@ -1,7 +1,8 @@
 //! The story of a series in words: text, Markdown, JSON, and CSV for Apache Otava.
 
 use super::change::Change;
-use super::record::{Figure, Measured, NightRecord};
+use super::record::{Measured, NightRecord};
+use crate::compare::Figure;
 use super::story::{FigureStory, SeriesStory};
 use leaklab_judge::amount::{bytes_text, number_text, plural};
 use std::fmt::Write as _;
@@ -26,7 +27,8 @@ pub fn value_text(figure: Figure, value: f64) -> String {
         Figure::LatencyP50 | Figure::LatencyP99 | Figure::CpuPerOperation => {
             format!("{} us", number_text(value))
         }
-        Figure::Descriptors => number_text(value),
+        Figure::Descriptors | Figure::Threads => number_text(value),
+        Figure::StartUp => format!("{} ms", number_text(value)),
     }
 }
 

@@ -1,0 +1,305 @@
+//! What is asked of the second side, and whether it holds. One estimator for every command that
+//! compares.
+
+use super::certificate::{Comparison, Outcome};
+use super::effect::Effect;
+use super::figure::{Figure, HarmBudgets};
+use super::ratio::{CONFIDENCE, Estimate};
+use super::spread::{Moments, quantile};
+use leaklab_judge::Verdict;
+use leaklab_judge::amount::plural;
+
+/// What is asked of the second side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// Its growth is not larger by more than the budget, and nothing else is harmed.
+    #[default]
+    NotWorse,
+    /// The first grows, what remains of that in the second is within the budget, and nothing else
+    /// is harmed.
+    Fixed,
+    /// Throughput, median latency or CPU time is better, growth is not worse, and nothing else is
+    /// harmed.
+    Faster,
+}
+
+impl Requirement {
+    /// All of them with their names.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::NotWorse, "not-worse"),
+        (Self::Fixed, "fixed"),
+        (Self::Faster, "faster"),
+    ];
+}
+
+/// Whether what is asked for is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// It is shown.
+    Holds,
+    /// It is shown not to be so.
+    Refuted,
+    /// The series do not say.
+    Open,
+}
+
+impl Decision {
+    /// The graver of two: refuted, open, holds.
+    #[must_use]
+    pub fn or_graver(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Refuted, _) | (_, Self::Refuted) => Self::Refuted,
+            (Self::Open, _) | (_, Self::Open) => Self::Open,
+            _ => Self::Holds,
+        }
+    }
+}
+
+/// What a comparison is asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    /// What is asked of the second side.
+    pub requirement: Requirement,
+    /// How much worse each figure may become.
+    pub budgets: HarmBudgets,
+}
+
+/// The answer to what was asked.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Answer {
+    /// What was asked.
+    pub requirement: Requirement,
+    /// Whether it is so.
+    pub decision: Decision,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Repetitions of each side, beside those there are, that would probably tell; absent where
+    /// it is decided, and where repetitions would not help.
+    pub more_repeats: Option<u64>,
+}
+
+/// Most repetitions that are proposed: beyond, a larger budget or longer runs are the way.
+const MOST_REPEATS: u64 = 1000;
+
+pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answer {
+    let said = |decision, reason: &str| Part {
+        decision,
+        reason: reason.to_owned(),
+        more_repeats: None,
+    };
+    let mut parts = vec![not_worse(comparison)];
+    match requirement {
+        Requirement::NotWorse => {}
+        Requirement::Fixed => parts.push(fixed(comparison)),
+        Requirement::Faster => parts.push(faster(comparison)),
+    }
+    for effect in &comparison.changes {
+        match effect.decision {
+            Decision::Holds => {}
+            Decision::Refuted => parts.push(said(Decision::Refuted, &effect.words())),
+            Decision::Open => parts.push(open_budget(comparison, effect)),
+        }
+    }
+    let (before, after) = (&comparison.before, &comparison.after);
+    if let (None, Some(trouble)) = (&before.trouble, &after.trouble) {
+        let reason = format!("the second did not complete: {trouble}");
+        parts.push(said(Decision::Open, &reason));
+    }
+    let decision = parts
+        .iter()
+        .fold(Decision::Holds, |all, part| all.or_graver(part.decision));
+    let gravest = || parts.iter().filter(|part| part.decision == decision);
+    let reasons: Vec<&str> = gravest().map(|part| part.reason.as_str()).collect();
+    let more = gravest().map(|part| part.more_repeats);
+    Answer {
+        requirement,
+        decision,
+        reason: reasons.join("; "),
+        more_repeats: more
+            .collect::<Option<Vec<u64>>>()
+            .filter(|_| decision == Decision::Open)
+            .and_then(|all| all.into_iter().max()),
+    }
+}
+
+/// One of the things that are asked for.
+struct Part {
+    decision: Decision,
+    reason: String,
+    more_repeats: Option<u64>,
+}
+
+fn not_worse(comparison: &Comparison) -> Part {
+    let (decision, reason) = match comparison.outcome {
+        Outcome::Worse => (Decision::Refuted, "the second is worse beyond the budget"),
+        Outcome::CannotSay => (
+            Decision::Open,
+            "whether the growth is worse cannot be said: repeat both, run them longer, or give a \
+             budget that these series can show",
+        ),
+        Outcome::NotWorse if is_withheld(comparison) => (
+            Decision::Open,
+            "no growth was seen after, but it could not have been seen yet: run both longer",
+        ),
+        Outcome::NotWorse => (Decision::Holds, "the second is not worse beyond the budget"),
+    };
+    let more_repeats = match comparison.outcome {
+        Outcome::CannotSay => comparison.moments().zip(comparison.budget).and_then(
+            |([before, after], budget)| {
+                let distance = (after.value - before.value - budget).abs();
+                more_repeats(&[before, after], comparison.runs(), distance)
+            },
+        ),
+        _ => None,
+    };
+    Part {
+        decision,
+        reason: reason.to_owned(),
+        more_repeats,
+    }
+}
+
+/// What could not have moved has not been seen not to move; but it is less than what was seen to
+/// move before.
+fn is_withheld(comparison: &Comparison) -> bool {
+    let growth = |side| comparison.growth(side).copied();
+    let is_less = growth(&comparison.after)
+        .zip(growth(&comparison.before))
+        .is_some_and(|(after, before): (Estimate, Estimate)| after.high < before.low);
+    comparison.after.is_withheld && !is_less
+}
+
+fn fixed(comparison: &Comparison) -> Part {
+    let (before, after) = (&comparison.before, &comparison.after);
+    let said = |decision, reason: &str| Part {
+        decision,
+        reason: reason.to_owned(),
+        more_repeats: None,
+    };
+    if before.verdict != Verdict::Leak {
+        return said(
+            Decision::Open,
+            "no leak was shown before, so that none can be shown to be fixed",
+        );
+    }
+    let Some(remaining) = &comparison.remaining else {
+        return said(Decision::Open, "what remains of the growth is not known");
+    };
+    if remaining.beyond || after.verdict == Verdict::Leak {
+        return said(Decision::Refuted, "what remains is beyond the budget");
+    }
+    if remaining.within && !after.is_withheld {
+        return said(Decision::Holds, "what remains is within the budget");
+    }
+    let of_after = comparison.moments().and_then(|[_, moments]| {
+        let distance = (remaining.budget - moments.value).abs();
+        more_repeats(&[moments], after.runs, distance)
+    });
+    Part {
+        decision: Decision::Open,
+        reason: "what remains is not shown to be within the budget".to_owned(),
+        more_repeats: of_after.filter(|_| !after.is_withheld),
+    }
+}
+
+fn faster(comparison: &Comparison) -> Part {
+    const SPEED: [Figure; 3] = [
+        Figure::Throughput,
+        Figure::LatencyP50,
+        Figure::CpuPerOperation,
+    ];
+    let speed = || {
+        let changes = comparison.changes.iter();
+        changes.filter(|effect| SPEED.contains(&effect.figure))
+    };
+    let part = |decision, reason: String| Part {
+        decision,
+        reason,
+        more_repeats: None,
+    };
+    if let Some(better) = speed().find(|effect| effect.is_better()) {
+        return part(Decision::Holds, better.words());
+    }
+    match speed().count() > 0 && speed().all(Effect::is_no_better) {
+        true => part(Decision::Refuted, "the second is not faster".to_owned()),
+        false => part(
+            Decision::Open,
+            "neither throughput nor latency nor CPU time is surely better: repeat both".to_owned(),
+        ),
+    }
+}
+
+fn open_budget(comparison: &Comparison, effect: &Effect) -> Part {
+    let spreads = [&comparison.before, &comparison.after].map(|s| s.figures.get(&effect.figure));
+    let [Some(before), Some(after)] = spreads else {
+        return Part {
+            decision: Decision::Open,
+            reason: format!("{} was not measured on both sides", effect.label()),
+            more_repeats: None,
+        };
+    };
+    let moments = |log: f64, error: f64| Moments {
+        value: log,
+        standard_error: error,
+        degrees: None,
+    };
+    let share = effect.budget.map_or(0.0, |budget| budget.share_of(before.value));
+    let limit = match effect.figure.harm() {
+        super::figure::Harm::Up => (1.0 + share).ln(),
+        super::figure::Harm::Down => (1.0 - share).max(1e-9).ln(),
+    };
+    let change = (after.value / before.value).ln();
+    let sides = [
+        moments(0.0, before.log_error),
+        moments(change, after.log_error),
+    ];
+    Part {
+        decision: Decision::Open,
+        reason: format!(
+            "whether {} stays within its budget of {} cannot be said",
+            effect.label(),
+            effect.budget_words()
+        ),
+        more_repeats: more_repeats(&sides, comparison.runs(), (change - limit).abs()),
+    }
+}
+
+/// Runs of each side beside `runs` after which the interval of a sum of `parts` is probably
+/// shorter than `distance`.
+fn more_repeats(parts: &[Moments], runs: u64, distance: f64) -> Option<u64> {
+    let per_run: f64 = parts
+        .iter()
+        .map(|one| one.standard_error.powi(2) * runs as f64)
+        .sum();
+    let enough = |count: &u64| {
+        let degrees = parts.len() as f64 * (*count as f64 - 1.0);
+        let error = (per_run / *count as f64).sqrt();
+        quantile(CONFIDENCE, Some(degrees)) * error <= distance
+    };
+    let count = (runs + 1..=MOST_REPEATS).filter(|count| *count > 1).find(enough)?;
+    Some(count - runs)
+}
+
+impl Answer {
+    /// The answer as a line below a table.
+    pub fn words(&self) -> String {
+        let (_, name) = Requirement::ALL
+            .into_iter()
+            .find(|(one, _)| *one == self.requirement)
+            .unwrap_or_default();
+        let more = match (self.decision, self.more_repeats) {
+            (Decision::Open, Some(more)) => {
+                format!("; about {} of each side would tell", plural(more, "more run"))
+            }
+            _ => String::new(),
+        };
+        let word = match self.decision {
+            Decision::Holds => "holds",
+            Decision::Refuted => "is refuted",
+            Decision::Open => "is open",
+        };
+        format!("`{name}` {word}: {}{more}", self.reason)
+    }
+}
