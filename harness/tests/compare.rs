@@ -187,7 +187,14 @@ fn a_program_that_became_slow_is_worse_although_neither_leaks() {
     write("fast.csv", service(500, 2, 4, 10));
     write("slow.csv", service(90, 4610, 9216, 306));
     let compare = |sides: [&str; 2], flags: &[&str]| {
-        let mut words = vec!["compare", sides[0], sides[1], "--no-chart", "--budget", "64B/op"];
+        let mut words = vec![
+            "compare",
+            sides[0],
+            sides[1],
+            "--no-chart",
+            "--budget",
+            "64B/op",
+        ];
         words.extend(flags);
         lab.call(&words)
     };
@@ -209,7 +216,11 @@ fn a_program_that_became_slow_is_worse_although_neither_leaks() {
     let open = compare(["fast.csv", "fast.csv"], &["--accept", "throughput=5%"]).expect_code(3);
     assert!(open.stdout.contains("more run"), "{}", open.stdout);
     let none = compare(["fast.csv", "fast.csv"], &["--require", "fixed"]).expect_code(3);
-    assert!(none.stdout.contains("no leak was shown before"), "{}", none.stdout);
+    assert!(
+        none.stdout.contains("no leak was shown before"),
+        "{}",
+        none.stdout
+    );
     compare(["fast.csv", "fast.csv"], &["--accept", "speed=5%"])
         .expect_code(2)
         .expect_stderr(&["throughput, p50"]);

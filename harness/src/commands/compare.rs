@@ -1,9 +1,9 @@
 //! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
 
 use crate::commands::chart::{parse_size, parse_theme};
+use crate::commands::sources::TableArguments;
 use crate::commands::{arguments, print};
 use crate::config::Config;
-use crate::commands::sources::TableArguments;
 use crate::exit::{Exit, usage};
 use crate::words::say;
 use leaklab_judge::Budget;
@@ -217,7 +217,10 @@ fn compare(
 /// # Errors
 ///
 /// If it cannot be written as JSON.
-pub fn comparison_text(comparison: &Comparison, format: OutputFormat) -> serde_json::Result<String> {
+pub fn comparison_text(
+    comparison: &Comparison,
+    format: OutputFormat,
+) -> serde_json::Result<String> {
     Ok(match format {
         OutputFormat::Text => text(comparison, Format::Text),
         OutputFormat::Markdown => text(comparison, Format::Markdown),

@@ -94,7 +94,9 @@ impl Comparison {
 
     /// Compares two sides. The budget is the second side's, or else the first's.
     pub fn with(before: Side, after: Side, terms: &Terms) -> Self {
-        let per_operation = before.per_operation_moments.zip(after.per_operation_moments);
+        let per_operation = before
+            .per_operation_moments
+            .zip(after.per_operation_moments);
         let per_hour = before.per_hour_moments.zip(after.per_hour_moments);
         let (basis, growth) = match (per_operation, per_hour) {
             (Some(growth), _) => (Some(Basis::PerOperation), Some(growth)),

@@ -37,7 +37,10 @@ pub(super) fn effects(before: &Side, after: &Side, budgets: &HarmBudgets) -> Vec
         let has_limit = budgets.contains_key(figure) || figure.tolerated().is_some();
         has_limit && spreads(*figure).is_some()
     };
-    let tested = Figure::ALL.iter().filter(|figure| is_tested(figure)).count();
+    let tested = Figure::ALL
+        .iter()
+        .filter(|figure| is_tested(figure))
+        .count();
     // All figures together accuse a change that does nothing in no more than 5 % (Bonferroni).
     let sure = 1.0 - (1.0 - CONFIDENCE) / tested.max(1) as f64;
     let effect = |figure: Figure| {
@@ -87,7 +90,11 @@ fn decide(
     let known = ratio_of(before, after, CONFIDENCE).zip(ratio_of(before, after, sure));
     let Some((likely, certain)) = known else {
         // A count that is nothing on both sides.
-        return if before.value == after.value { Decision::Holds } else { open };
+        return if before.value == after.value {
+            Decision::Holds
+        } else {
+            open
+        };
     };
     let (is_beyond, is_within) = match figure.harm() {
         Harm::Up => (certain.low > 1.0 + share, likely.high <= 1.0 + share),
@@ -132,7 +139,10 @@ impl Effect {
         let change = match self.percent {
             Some(percent) if percent >= 100.0 => {
                 let times = 1.0 + percent / 100.0;
-                format!("is {} times what it was", number_text(times.round().max(2.0)))
+                format!(
+                    "is {} times what it was",
+                    number_text(times.round().max(2.0))
+                )
             }
             Some(percent) if percent < 0.0 => format!("falls by {:.1} %", -percent),
             Some(percent) => format!("rises by {percent:.1} %"),

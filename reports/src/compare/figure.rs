@@ -107,10 +107,9 @@ impl Figure {
             Self::LatencyP50 | Self::LatencyP99 | Self::CpuPerOperation => MetricUnit::Microseconds,
             Self::Descriptors | Self::Threads => MetricUnit::Count,
             Self::StartUp => MetricUnit::Milliseconds,
-            Self::GrowthPerOperation
-            | Self::GrowthPerHour
-            | Self::SettledLevel
-            | Self::Peak => of_memory,
+            Self::GrowthPerOperation | Self::GrowthPerHour | Self::SettledLevel | Self::Peak => {
+                of_memory
+            }
         }
     }
 
@@ -195,7 +194,12 @@ pub fn parse_accepted(figure: Figure, text: &str) -> Result<Accepted, String> {
     amount
         .filter(|amount| amount.is_finite() && *amount >= 0.0)
         .map(Accepted::Amount)
-        .ok_or_else(|| format!("`{text}` is no amount of {}: write 5% or {example}", figure.name()))
+        .ok_or_else(|| {
+            format!(
+                "`{text}` is no amount of {}: write 5% or {example}",
+                figure.name()
+            )
+        })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Gauges of a side, and how its memory moves with each: what is counted where the heap grows.
 
-use crate::cell::{load_ends, in_load};
+use crate::cell::{in_load, load_ends};
 use leaklab_run::{SampleTable, columns};
 
 /// A gauge over the load of one cell.
@@ -46,15 +46,16 @@ fn line_through(table: &SampleTable, xs: &[f64], ys: &[f64]) -> Option<(f64, f64
     if in_load(table, &both).count() < 3 {
         return None;
     }
-    let known = |row: &usize| {
-        table.phase[*row] == leaklab_run::Phase::Load && both[*row].is_finite()
-    };
+    let known =
+        |row: &usize| table.phase[*row] == leaklab_run::Phase::Load && both[*row].is_finite();
     let rows: Vec<usize> = (0..both.len()).filter(known).collect();
     let count = rows.len() as f64;
     let mean = |values: &[f64]| rows.iter().map(|&row| values[row]).sum::<f64>() / count;
     let (x, y) = (mean(xs), mean(ys));
     let sum = |part: &dyn Fn(f64, f64) -> f64| {
-        rows.iter().map(|&row| part(xs[row] - x, ys[row] - y)).sum::<f64>()
+        rows.iter()
+            .map(|&row| part(xs[row] - x, ys[row] - y))
+            .sum::<f64>()
     };
     let (xx, yy) = (sum(&|x, _| x * x), sum(&|_, y| y * y));
     let xy = sum(&|x, y| x * y);
@@ -76,11 +77,13 @@ impl GaugeChange {
     /// How much of the memory's movement it explains on the side where it explains more.
     fn weight(&self) -> f64 {
         let share = |course: &Option<GaugeCourse>| {
-            course.as_ref().and_then(|one| one.explains_percent).unwrap_or(0.0)
+            course
+                .as_ref()
+                .and_then(|one| one.explains_percent)
+                .unwrap_or(0.0)
         };
-        let rises = |course: &Option<GaugeCourse>| {
-            course.as_ref().is_some_and(|one| one.last > one.first)
-        };
+        let rises =
+            |course: &Option<GaugeCourse>| course.as_ref().is_some_and(|one| one.last > one.first);
         // What rises on one side only tells the sides apart; a total rises on both.
         let tells = f64::from(u8::from(rises(&self.before) != rises(&self.after)));
         100.0 * tells + share(&self.before).max(share(&self.after))
@@ -118,11 +121,14 @@ mod tests {
         // scipy 1.17.1: linregress(nodes, heap) gives slope 1218.56, rvalue² 1.0
         let rows = 50;
         let table = |leak: f64| {
-            let column = |value: &dyn Fn(f64) -> f64| (0..rows).map(|i| value(f64::from(i))).collect();
+            let column =
+                |value: &dyn Fn(f64) -> f64| (0..rows).map(|i| value(f64::from(i))).collect();
             SampleTable {
                 elapsed_ms: column(&|i| i * 1000.0),
                 phase: vec![Phase::Load; rows as usize],
-                names: ["gauge:done", "gauge:nodes", "allocated_bytes"].map(str::to_owned).to_vec(),
+                names: ["gauge:done", "gauge:nodes", "allocated_bytes"]
+                    .map(str::to_owned)
+                    .to_vec(),
                 values: vec![
                     column(&|i| 7.0 * i + (i % 3.0)),
                     column(&|i| 100.0 + leak * i),

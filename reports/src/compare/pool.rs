@@ -38,10 +38,12 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
     let estimate = |moments: Option<Moments>| moments.map(|known| known.interval(CONFIDENCE));
     let of_figure = |figure: Figure| {
         let known = group.iter().filter_map(|side| side.figures.get(&figure));
-        Some((figure, Spread::of_runs(&known.copied().collect::<Vec<_>>())?))
+        Some((
+            figure,
+            Spread::of_runs(&known.copied().collect::<Vec<_>>())?,
+        ))
     };
-    let figures: BTreeMap<Figure, Spread> =
-        Figure::ALL.into_iter().filter_map(of_figure).collect();
+    let figures: BTreeMap<Figure, Spread> = Figure::ALL.into_iter().filter_map(of_figure).collect();
     let value = |figure| figures.get(&figure).map(|spread: &Spread| spread.value);
     let per_operation_moments = moments(|side| side.per_operation);
     let per_hour_moments = moments(|side| side.per_hour);

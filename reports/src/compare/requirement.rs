@@ -146,12 +146,15 @@ fn not_worse(comparison: &Comparison) -> Part {
         Outcome::NotWorse => (Decision::Holds, "the second is not worse beyond the budget"),
     };
     let more_repeats = match comparison.outcome {
-        Outcome::CannotSay => comparison.moments().zip(comparison.budget).and_then(
-            |([before, after], budget)| {
-                let distance = (after.value - before.value - budget).abs();
-                more_repeats(&[before, after], comparison.runs(), distance)
-            },
-        ),
+        Outcome::CannotSay => {
+            comparison
+                .moments()
+                .zip(comparison.budget)
+                .and_then(|([before, after], budget)| {
+                    let distance = (after.value - before.value - budget).abs();
+                    more_repeats(&[before, after], comparison.runs(), distance)
+                })
+        }
         _ => None,
     };
     Part {
@@ -245,7 +248,9 @@ fn open_budget(comparison: &Comparison, effect: &Effect) -> Part {
         standard_error: error,
         degrees: None,
     };
-    let share = effect.budget.map_or(0.0, |budget| budget.share_of(before.value));
+    let share = effect
+        .budget
+        .map_or(0.0, |budget| budget.share_of(before.value));
     let limit = match effect.figure.harm() {
         super::figure::Harm::Up => (1.0 + share).ln(),
         super::figure::Harm::Down => (1.0 - share).max(1e-9).ln(),
@@ -278,7 +283,9 @@ fn more_repeats(parts: &[Moments], runs: u64, distance: f64) -> Option<u64> {
         let error = (per_run / *count as f64).sqrt();
         quantile(CONFIDENCE, Some(degrees)) * error <= distance
     };
-    let count = (runs + 1..=MOST_REPEATS).filter(|count| *count > 1).find(enough)?;
+    let count = (runs + 1..=MOST_REPEATS)
+        .filter(|count| *count > 1)
+        .find(enough)?;
     Some(count - runs)
 }
 
@@ -291,7 +298,10 @@ impl Answer {
             .unwrap_or_default();
         let more = match (self.decision, self.more_repeats) {
             (Decision::Open, Some(more)) => {
-                format!("; about {} of each side would tell", plural(more, "more run"))
+                format!(
+                    "; about {} of each side would tell",
+                    plural(more, "more run")
+                )
             }
             _ => String::new(),
         };

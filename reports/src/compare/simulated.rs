@@ -93,7 +93,10 @@ fn a_change_that_does_nothing_is_accused_in_fewer_than_one_of_twenty() {
     let (mut refuted, mut open) = (0, 0);
     for _ in 0..200 {
         let (before, after) = (simulation.side(4.0), simulation.side(4.0));
-        match Comparison::with(before, after, &Terms::default()).answer.decision {
+        match Comparison::with(before, after, &Terms::default())
+            .answer
+            .decision
+        {
             Decision::Refuted => refuted += 1,
             Decision::Open => open += 1,
             Decision::Holds => {}
@@ -134,7 +137,11 @@ fn a_slow_down_of_a_quarter_is_found_and_repeats_tell_what_is_open() {
         let comparison = Comparison::with(before, after, &Terms::default());
         if comparison.answer.decision == Decision::Refuted {
             found += 1;
-            assert!(comparison.sentence.contains("throughput falls by"), "{}", comparison.sentence);
+            assert!(
+                comparison.sentence.contains("throughput falls by"),
+                "{}",
+                comparison.sentence
+            );
         }
     }
     assert!(found >= 70, "{found} of 100");
@@ -144,5 +151,8 @@ fn a_slow_down_of_a_quarter_is_found_and_repeats_tell_what_is_open() {
     open.before.budget_per_operation = Some(0.5);
     let answer = Comparison::new(open.before, open.after).answer;
     assert_eq!(answer.decision, Decision::Open, "{answer:?}");
-    assert!(answer.more_repeats.is_some_and(|more| more > 5), "{answer:?}");
+    assert!(
+        answer.more_repeats.is_some_and(|more| more > 5),
+        "{answer:?}"
+    );
 }

@@ -224,7 +224,10 @@ fn blocks(table: &SampleTable) -> Vec<Vec<usize>> {
 /// How much a total rises in each block, per second or per rise of another total.
 fn block_rises(table: &SampleTable, column: &str, per: Option<&str>) -> Vec<f64> {
     let rise = |rows: &[usize], values: &[f64]| {
-        let mut known = rows.iter().map(|&row| values[row]).filter(|v| v.is_finite());
+        let mut known = rows
+            .iter()
+            .map(|&row| values[row])
+            .filter(|v| v.is_finite());
         let first = known.next()?;
         Some(known.next_back()? - first)
     };
@@ -250,7 +253,10 @@ fn block_medians(table: &SampleTable, column: &str) -> Vec<f64> {
         return Vec::new();
     };
     let middle = |rows: &Vec<usize>| {
-        let known = rows.iter().map(|&row| values[row]).filter(|v| v.is_finite());
+        let known = rows
+            .iter()
+            .map(|&row| values[row])
+            .filter(|v| v.is_finite());
         median(&known.collect::<Vec<f64>>())
     };
     blocks(table).iter().filter_map(middle).collect()
@@ -290,8 +296,14 @@ mod tests {
             .zip(after)
             .and_then(|(before, after)| ratio_of(&before, &after, 0.95))
             .expect("figures above zero");
-        assert!((ratio.low - 0.862_992_005_072_609_8).abs() < 1e-6, "{ratio:?}");
-        assert!((ratio.high - 0.920_037_272_164_753_1).abs() < 1e-6, "{ratio:?}");
+        assert!(
+            (ratio.low - 0.862_992_005_072_609_8).abs() < 1e-6,
+            "{ratio:?}"
+        );
+        assert!(
+            (ratio.high - 0.920_037_272_164_753_1).abs() < 1e-6,
+            "{ratio:?}"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A line of `history.jsonl`: what one cell of one run came to.
 
 use super::change::Night;
-use crate::compare::{Figure, Side};
 use crate::compare::ratio::Estimate;
+use crate::compare::{Figure, Side};
 use leaklab_judge::Verdict;
 use leaklab_run::{Cell, Host, Run};
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use super::change::Change;
 use super::record::{Measured, NightRecord};
-use crate::compare::Figure;
 use super::story::{FigureStory, SeriesStory};
+use crate::compare::Figure;
 use leaklab_judge::amount::{bytes_text, number_text, plural};
 use std::fmt::Write as _;
 
