@@ -108,6 +108,8 @@ enum Form {
     Logarithm,
     /// u^τ
     Power,
+    /// (1 + u/τ)^p
+    Shifted(f64),
     /// max(0, u − τ)
     Bend,
 }
@@ -127,7 +129,7 @@ const WARM_UPS: [Family; 2] = [
 ];
 
 /// Curves that flatten out.
-const FADING: [Family; 5] = [
+const FADING: [Family; 7] = [
     Family {
         form: Form::Exponential,
         from: 0.05,
@@ -152,6 +154,17 @@ const FADING: [Family; 5] = [
         form: Form::Power,
         from: 0.1,
         to: 0.97,
+    },
+    // Keys that are met for the first time: u/(u + τ), and the power of a Zipf distribution.
+    Family {
+        form: Form::Shifted(-1.0),
+        from: 0.02,
+        to: 10.0,
+    },
+    Family {
+        form: Form::Shifted(0.5),
+        from: 0.002,
+        to: 5.0,
     },
 ];
 
@@ -180,6 +193,8 @@ impl Family {
             Form::Logarithm => (1.0 + v / scale).ln(),
             Form::Power => (scale * v).exp(),
             Form::Bend => (v - scale).max(0.0),
+            Form::Shifted(power) if power == -1.0 => scale / (v + scale),
+            Form::Shifted(power) => (1.0 + v / scale).powf(power),
         }
     }
 
