@@ -96,6 +96,10 @@ pub(crate) mod sawtooth {
     /// How much the floor of a sawtooth varies before anything is known, in heights.
     pub(crate) const FLOOR_SHARE: f64 = 0.008;
 
+    /// Readings by which distances between floors that are in step with them differ at most: one,
+    /// and what a tooth of a whole number of readings and a half is rounded by.
+    pub(crate) const IN_STEP: f64 = 1.6;
+
     /// Teeth of less than this share of the rise over the series are dips in it.
     pub(crate) const SMALL_TEETH: f64 = 0.2;
 }
@@ -117,6 +121,10 @@ pub(crate) mod restarts {
     /// A fall leads back to where the series began if it ends within this share of its depth
     /// from there.
     pub(crate) const AT_START: f64 = 0.1;
+
+    /// A fall that leaves less than this share of what was there before may be the end of the
+    /// program: collections seldom free four fifths of everything.
+    pub(crate) const EMPTIED: f64 = 0.2;
 
     /// A distance between readings of so many times the usual one is a gap.
     pub(crate) const PAUSE: f64 = 1.8;
@@ -364,6 +372,9 @@ pub(crate) mod staircase {
 
     /// The least error of growth that comes in steps, in shares of it.
     pub(crate) const LEAST_ERROR: f64 = 0.04;
+
+    /// Share of the distance between the first two steps that is looked at ahead of the first.
+    pub(crate) const HEAD: f64 = 0.5;
 
     /// A rise of this share of a step ahead of it is that of smaller steps before.
     pub(crate) const HEAD_RISE: f64 = 0.25;

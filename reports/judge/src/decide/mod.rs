@@ -109,7 +109,7 @@ fn judge_shape(case: &Case<'_>) -> Finding {
     // Small dips in a rise are no restarts.
     let doubtful = match is_small(track, &sawtooth) {
         true => None,
-        false => doubtful_falls(track, &sawtooth.falls),
+        false => doubtful_falls(track, &sawtooth.falls, prepared.base),
     };
     let finding = judge_teeth(case, track, &sawtooth, || judge_restarted(case));
     let doubt = Doubt {

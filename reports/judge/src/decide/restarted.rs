@@ -56,7 +56,7 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
         let doubt = Doubt {
             finding: &finding.clone(),
             is_on_record: prepared.known_restarts.is_some(),
-            doubtful: doubtful_deep_falls(&prepared.fine),
+            doubtful: doubtful_deep_falls(&prepared.fine, prepared.base),
         };
         return ruled(
             case,
@@ -293,8 +293,10 @@ fn one_tooth(life: &Life<'_>) -> Option<Ruling> {
         .fold((f64::MAX, f64::MIN), |(low, high), &y| {
             (low.min(y), high.max(y))
         });
+    // Smaller teeth or the noise are part of the range: √12 standard deviations of even teeth.
+    let range = (high - low - 12.0_f64.sqrt() * line.sigma).max(0.0);
     let is_tooth = life.finding.verdict == Verdict::Leak
-        && rise > TOOTH_OF_RANGE * (high - low)
+        && rise > TOOTH_OF_RANGE * range
         && rise < TAKEN_BACK * life.deepest_fall;
     is_tooth.then(|| Ruling::open(Why::FewTeeth { teeth: 1 }).shaped(Shape::Sawtooth))
 }

@@ -9,7 +9,7 @@ use crate::fit::line::{Line, Precision, fit_line};
 use crate::fit::model::{Regressors, columns, fit};
 use crate::fit::settled::find_settled;
 use crate::judgement::{Shape, Verdict};
-use crate::policy::sawtooth::{FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, UNLIKE};
+use crate::policy::sawtooth::{FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, IN_STEP, UNLIKE};
 use crate::policy::settled::FEWEST;
 use crate::policy::verdict::TREND_POINTS;
 use crate::reason::Why;
@@ -173,6 +173,13 @@ fn fit_few(floor: &Track) -> Option<Line> {
 /// themselves.
 fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Line {
     let n = floor.len() as f64;
+    // The lowest reading of a tooth comes late by up to one reading, and by more from tooth to
+    // tooth where readings and teeth are almost in step: no number of teeth averages that away.
+    if is_in_step(floor, sawtooth) {
+        let missed = sawtooth.height / sawtooth.points_per_rise;
+        let drift = missed / floor.span().max(f64::MIN_POSITIVE);
+        line.grain_error = line.grain_error.hypot(drift);
+    }
     let mean = floor.x.iter().sum::<f64>() / n;
     let spread: f64 = floor.x.iter().map(|x| (x - mean).powi(2)).sum();
     let freedom = (n - 2.0).max(0.0);
@@ -188,4 +195,15 @@ fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Li
         degrees: freedom + prior,
     });
     line
+}
+
+/// Whether the distances between floors differ by hardly more than one reading.
+fn is_in_step(floor: &Track, sawtooth: &Sawtooth) -> bool {
+    let gaps: Vec<f64> = floor.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let Some(usual) = median(&gaps) else {
+        return false;
+    };
+    let reading = usual / (sawtooth.points_per_rise + 1.0);
+    let unlike = gaps.iter().filter(|&gap| (gap - usual).abs() > IN_STEP * reading);
+    unlike.count() * 10 <= gaps.len()
 }

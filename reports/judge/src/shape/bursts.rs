@@ -29,7 +29,11 @@ pub(crate) fn without_long_bursts(track: &Track, grain: f64) -> Track {
         return track.clone();
     }
     let reach = (track.len() / 30).clamp(8, 30);
-    let wild = wild_values(&track.y, reach, 6.0, noise_floor(track, grain));
+    let mut wild = wild_values(&track.y, reach, 6.0, noise_floor(track, grain));
+    // What has not ended may be a step as well.
+    for last in wild.iter_mut().rev().take_while(|wild| **wild) {
+        *last = false;
+    }
     // A run of wild readings that lasts is a level, not a burst.
     let lasting = wild
         .chunk_by(|a, b| a == b)

@@ -1,7 +1,7 @@
 //! Where a program was restarted while it was recorded.
 
 use crate::policy::restarts::{
-    AT_START, BEYOND_NOISE, DEEP, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS, PAUSE, START_UP,
+    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS, PAUSE, START_UP,
     STILL_RISING, TO_BASE,
 };
 use crate::stats::quantile::{median, quantile, robust_sigma};
@@ -131,12 +131,17 @@ pub(crate) struct DoubtfulFalls {
 }
 
 /// Whether `falls` (first and last point of each) may be restarts as well as teeth: they are few
-/// and lead back to where the series began, or are followed by the leap of a program that starts
-/// up, or most of them come with a gap, as while a program is down.
+/// and lead back to where the series began, or to next to nothing, or are followed by the leap
+/// of a program that starts up, or most of them come with a gap, as while a program is down.
+/// `base` is what was taken off all values.
 ///
 /// What rises between them makes most of the climb again; where it is a warm-up, the falls are
 /// restarts and each life can be judged for itself.
-pub(crate) fn doubtful_falls(track: &Track, falls: &[(usize, usize)]) -> Option<DoubtfulFalls> {
+pub(crate) fn doubtful_falls(
+    track: &Track,
+    falls: &[(usize, usize)],
+    base: f64,
+) -> Option<DoubtfulFalls> {
     let spacing = spacing(&track.x);
     let depths: Vec<f64> = falls
         .iter()
@@ -157,13 +162,14 @@ pub(crate) fn doubtful_falls(track: &Track, falls: &[(usize, usize)]) -> Option<
         .count();
     let rises = rises_between(falls);
     let starts_up = is_few && leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
-    let doubtful = (is_few && to_start) || starts_up || 2 * with_gap > falls.len();
+    let is_emptied = base + floor < EMPTIED * (base + floor + depth);
+    let doubtful = (is_few && (to_start || is_emptied)) || starts_up || 2 * with_gap > falls.len();
     doubtful.then_some(DoubtfulFalls { falls: falls.len() })
 }
 
 /// Whether deep falls that make no sawtooth may be restarts of a program that leaks: it rises
 /// until the next fall, after a leap at its start or a gap.
-pub(crate) fn doubtful_deep_falls(track: &Track) -> Option<DoubtfulFalls> {
+pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFalls> {
     let (_, range) = usual_range(&track.y)?;
     let deep = (DEEP * range).max(BEYOND_NOISE * robust_sigma(&changes_of(track)));
     let falls: Vec<(usize, usize)> = (1..track.len())
@@ -183,7 +189,7 @@ pub(crate) fn doubtful_deep_falls(track: &Track) -> Option<DoubtfulFalls> {
     let found = DoubtfulFalls { falls: falls.len() };
     leaps
         .then_some(found)
-        .or_else(|| doubtful_falls(track, &falls))
+        .or_else(|| doubtful_falls(track, &falls, base))
 }
 
 fn rises_between(falls: &[(usize, usize)]) -> Vec<(usize, usize)> {

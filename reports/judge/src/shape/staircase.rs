@@ -8,7 +8,7 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::staircase::{
-    CHAIN, FEW_STEPS, GROWING, HEAD_RISE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE, PREDECESSOR,
+    CHAIN, FEW_STEPS, GROWING, HEAD, HEAD_RISE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE, PREDECESSOR,
     TREND_POINTS,
 };
 use crate::shape::steps::without_edges;
@@ -53,9 +53,15 @@ impl Staircase {
 /// that take them back.
 pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase> {
     let from = places.len().saturating_sub(LOOKED_AT);
+    // Ahead of the first step lie those that are too small to be told one by one: no rest.
+    let ahead = match &places[from..] {
+        [first, second, ..] => first - HEAD * (second - first),
+        _ => track.x[0],
+    };
+    let before = |x: f64| track.x.partition_point(|&at| at < x);
     let begin = match from {
-        0 => 0,
-        _ => track.x.partition_point(|&x| x < places[from - 1]),
+        0 => before(ahead),
+        _ => before(ahead.max(places[from - 1])),
     };
     let places = &places[from..];
     let part = track.slice(begin..track.len());
@@ -125,11 +131,25 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
                 rate,
                 half_width: half_width.max(2.0 * measured),
                 last_size: size,
-                asked: size / last_rate,
+                asked: longest_wait(chain, rate).max(size / last_rate),
                 tail,
             }
         }
     })
+}
+
+/// How long growth at `rate` takes to fill what the last steps of `chain` made room for, however
+/// many of them came together.
+fn longest_wait(chain: &[(f64, f64)], rate: f64) -> f64 {
+    let (last, _) = chain[chain.len() - 1];
+    let mut room = 0.0;
+    let recent = chain.iter().rev().take(chain.len().div_ceil(2));
+    recent
+        .map(|&(at, size)| {
+            room += size;
+            room / rate - (last - at)
+        })
+        .fold(0.0, f64::max)
 }
 
 /// How much higher the level is at the end than at the beginning, beside a line of `slope`.

@@ -126,11 +126,11 @@ fn few_falls_to_the_beginning_are_in_doubt_and_many_are_not() {
     };
     let few = track(400, 0.1, |t| t % 100.0);
     assert_eq!(
-        doubtful_falls(&few, &falls(3, 100.0)).map(|d| d.falls),
+        doubtful_falls(&few, &falls(3, 100.0), 1_000.0).map(|d| d.falls),
         Some(3)
     );
     let many = track(1_000, 0.1, |t| t % 50.0);
-    assert_eq!(doubtful_falls(&many, &falls(19, 50.0)), None);
+    assert_eq!(doubtful_falls(&many, &falls(19, 50.0), 1_000.0), None);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn falls_with_gaps_are_in_doubt_however_many() {
         *x += 4.0 * (i / 50) as f64;
     }
     let falls: Vec<(usize, usize)> = (1..20).map(|k| (50 * k - 1, 50 * k)).collect();
-    assert_eq!(doubtful_falls(&gaps, &falls).map(|d| d.falls), Some(19));
+    assert_eq!(doubtful_falls(&gaps, &falls, 1_000.0).map(|d| d.falls), Some(19));
 }
 
 #[test]
