@@ -9,22 +9,28 @@ use crate::decide::rules::{
 use crate::fit::line::{Line, Precision};
 use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
+use crate::policy::restarts::TAKEN_BACK;
 use crate::policy::staircase::{FEW_STEPS as FEW, NOT_YET_DUE, STILL_AS_FAST};
 use crate::policy::verdict::{MANY, NORMAL_95};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
 use crate::shape::staircase::{Staircase, find_staircase};
 use crate::shape::steps::{Steps, classify_steps, moves_that_go_on};
+use crate::stats::quantile::median;
 use crate::track::Track;
 
 /// What is known of a segment once a line was fitted to it.
 struct Segment<'a> {
     fine: &'a Track,
+    /// Steps that were found.
+    steps: usize,
     /// Steps that were taken out, or whose place in the trend is open.
     places: &'a [f64],
     /// Whether it is open whether the steps belong to the trend.
     is_unclear: bool,
     finding: &'a Finding,
+    /// What all steps up of a staircase that goes on have come to, per unit of the axis.
+    stairs_rate: Option<f64>,
     /// The steps up, as far as they may be those of one growing thing.
     staircase: Option<Staircase>,
     confidence: f64,
@@ -48,7 +54,15 @@ pub(crate) fn judge_segment(case: &Case<'_>, fine: &Track) -> Finding {
     let mut leaks_between = false;
     let (mut finding, places): (Finding, &[f64]) = match &steps {
         Steps::None | Steps::Stairs(_) => (through(&[]), &[]),
-        Steps::Once(places) => (through(places), places),
+        Steps::Once(places) => {
+            // A rise that a fall has taken back may be a tooth.
+            let between = through(places);
+            let with_falls = || through(&[]);
+            match leaks(&between) && is_taken_back(fine, places, &between) {
+                true => (with_falls(), places),
+                false => (between, places),
+            }
+        }
         Steps::Falls(places) => {
             // What rises between the falls is a leak only if it comes to something in spite of
             // them.
@@ -80,9 +94,11 @@ pub(crate) fn judge_segment(case: &Case<'_>, fine: &Track) -> Finding {
     let found = finding.clone();
     let segment = Segment {
         fine,
+        steps: steps.places().len(),
         places,
         is_unclear: matches!(steps, Steps::Unclear(_)) && !leaks_between,
         finding: &found,
+        stairs_rate: matches!(steps, Steps::Stairs(_)).then(|| net_rate(fine)),
         staircase: find_staircase(fine, steps.places()),
         confidence: case.confidence,
     };
@@ -135,6 +151,29 @@ impl Segment<'_> {
     }
 }
 
+/// Whether the falls at `places` take back about as much as the line of `finding` rises.
+fn is_taken_back(track: &Track, places: &[f64], finding: &Finding) -> bool {
+    let Some(line) = &finding.line else {
+        return false;
+    };
+    let few = (track.len() / 50).max(3);
+    let fall = |&place: &f64| {
+        let at = track.x.partition_point(|&x| x < place);
+        let before = median(&track.y[at.saturating_sub(few)..at]).unwrap_or(0.0);
+        let after = median(&track.y[at..(at + few).min(track.len())]).unwrap_or(0.0);
+        (before - after).max(0.0)
+    };
+    let fallen: f64 = places.iter().map(fall).sum();
+    line.slope * (finding.fitted.1 - finding.fitted.0) < TAKEN_BACK * fallen
+}
+
+/// How much higher the level is at the end than at the beginning, per unit of the axis.
+fn net_rate(track: &Track) -> f64 {
+    let few = (track.len() / 20).max(1);
+    let level = |range| median(&track.y[range]).unwrap_or(0.0);
+    (level(track.len() - few..track.len()) - level(0..few)) / track.span().max(f64::MIN_POSITIVE)
+}
+
 fn grows_in_steps(segment: &Segment<'_>) -> Option<Ruling> {
     let staircase = segment.going_on()?;
     let steps = staircase.steps;
@@ -153,6 +192,13 @@ fn grows_in_steps(segment: &Segment<'_>) -> Option<Ruling> {
 fn next_step_due(segment: &Segment<'_>) -> Option<Ruling> {
     if segment.finding.verdict != Verdict::NoLeak {
         return None;
+    }
+    // Steps of many containers come in clusters; no one of them tells when the next is due.
+    if let Some(rate) = segment.stairs_rate
+        && rate > segment.finding.budget
+    {
+        let steps = segment.steps;
+        return Some(Ruling::open(Why::NextStepDue { steps }));
     }
     let staircase = segment.going_on()?;
     let most = staircase.between + staircase.rate + staircase.half_width;

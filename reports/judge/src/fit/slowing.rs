@@ -49,7 +49,7 @@ pub(crate) fn compare_with_slowing(
     let span = grouped.span();
     let track = grouped.slice(skipped..grouped.len());
     let u = base[1].clone();
-    let level = [vec![base[0].clone()], base[2..].to_vec()].concat();
+    let level_columns = [vec![base[0].clone()], base[2..].to_vec()].concat();
     let range = spread(&track.y);
     let floor = track.len() as f64 * (grain * grain / 12.0 + (1e-6 * range).powi(2));
     let line = fit(&base, &track.y)?;
@@ -69,19 +69,28 @@ pub(crate) fn compare_with_slowing(
     };
     let (one, two) = (least(false)?, least(true)?);
     let gain = track.len() as f64 * ((one.0.rss() + floor) / (two.0.rss() + floor)).ln();
-    let (fitted, model, _) = if gain > SECOND_CURVE { two } else { one };
+    let bends_twice = gain > SECOND_CURVE;
+    let (fitted, model, _) = if bends_twice { two } else { one };
+    // What needs two curves to last may need them to flatten out as well.
+    let fast = bends_twice.then(|| WARM_UPS[0].curve(&u, WARM_UPS[0].best_beside(&line, &u).0));
     let lasting_slope =
         (fitted.coefficients[1] + closing_slope(&fitted.coefficients, model, &base)) / span;
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
-    let level = fit(&level, &track.y)?;
-    let (fading, pace) = FADING
-        .iter()
-        .map(|family| {
-            let (scale, rss) = family.best_beside(&level, &u);
+    let level = fit(&level_columns, &track.y)?;
+    let beside_fast = fast.and_then(|fast| fit(&[level_columns, vec![fast]].concat(), &track.y));
+    let best_beside = |beside: &Fit| {
+        let curves = FADING.iter().map(|family| {
+            let (scale, rss) = family.best_beside(beside, &u);
             (rss, closing_pace(&u, &family.curve(&u, scale)))
-        })
-        .min_by(|a, b| a.0.total_cmp(&b.0))?;
+        });
+        curves.min_by(|a, b| a.0.total_cmp(&b.0))
+    };
+    let (alone, pace) = best_beside(&level)?;
+    let fading = beside_fast
+        .as_ref()
+        .and_then(best_beside)
+        .map_or(alone, |(rss, _)| rss.min(alone));
     let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
     Some(Comparison {
         advantage: against(fitted.rss()),
