@@ -92,3 +92,54 @@ fn moves_that_go_on_are_not_taken_out_to_say_no_leak() {
         assert_ne!(got, Verdict::NoLeak, "seed {seed}");
     }
 }
+
+#[test]
+fn a_cache_of_keys_that_are_met_for_the_first_time_is_no_leak() {
+    // Half full after a tenth of the run to all of it: u / (u + q).
+    for half_filled in [0.1, 0.2, 0.4, 0.7, 1.0] {
+        for seed in 0..6 {
+            let fill = |t: f64| 2e8 * t / (t + 14_400.0 * half_filled);
+            let got = verdict(seed, 5e5, fill);
+            assert_ne!(
+                got,
+                Verdict::Leak,
+                "half full at {half_filled}, seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn few_falls_to_next_to_nothing_are_no_proof_of_health() {
+    // A leak that is killed at its limit, recorded from the middle of a life.
+    for lives in [2.5, 4.0, 6.5] {
+        for seed in 0..6 {
+            let course = |t: f64| {
+                let age = (t * lives / 14_400.0 + 0.4).fract();
+                3e9 * age - 0.9 * LEVEL_BYTES
+            };
+            let got = verdict(seed, 1e6, course);
+            assert_ne!(got, Verdict::NoLeak, "{lives} lives, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_step_at_the_very_end_shows_that_a_container_still_grows() {
+    // Slots that grow by half, the last time a moment before the end.
+    for seed in 0..12 {
+        let mut capacity = vec![1e3];
+        while capacity[capacity.len() - 1] < 1.0e6 {
+            let next = 1.5 * capacity[capacity.len() - 1];
+            capacity.push(next);
+        }
+        // The last capacity but one is used up 20 readings before the end.
+        let entries_per_s = capacity[capacity.len() - 2] / 14_200.0;
+        let course = |t: f64| {
+            let entries = entries_per_s * t;
+            64.0 * capacity[capacity.partition_point(|&c| c < entries)]
+        };
+        let got = verdict(seed, 1e6, course);
+        assert_ne!(got, Verdict::NoLeak, "seed {seed}");
+    }
+}

@@ -9,7 +9,9 @@ use crate::fit::line::{Line, Precision, fit_line};
 use crate::fit::model::{Regressors, columns, fit};
 use crate::fit::settled::find_settled;
 use crate::judgement::{Shape, Verdict};
-use crate::policy::sawtooth::{FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, IN_STEP, UNLIKE};
+use crate::policy::sawtooth::{
+    FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, IN_STEP, UNLIKE,
+};
 use crate::policy::settled::FEWEST;
 use crate::policy::verdict::TREND_POINTS;
 use crate::reason::Why;
@@ -204,6 +206,8 @@ fn is_in_step(floor: &Track, sawtooth: &Sawtooth) -> bool {
         return false;
     };
     let reading = usual / (sawtooth.points_per_rise + 1.0);
-    let unlike = gaps.iter().filter(|&gap| (gap - usual).abs() > IN_STEP * reading);
+    let unlike = gaps
+        .iter()
+        .filter(|&gap| (gap - usual).abs() > IN_STEP * reading);
     unlike.count() * 10 <= gaps.len()
 }

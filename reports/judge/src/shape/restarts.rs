@@ -1,8 +1,8 @@
 //! Where a program was restarted while it was recorded.
 
 use crate::policy::restarts::{
-    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS, PAUSE, START_UP,
-    STILL_RISING, TO_BASE,
+    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS, PAUSE,
+    START_UP, STILL_RISING, TO_BASE,
 };
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::track::{Track, spacing};

@@ -140,7 +140,10 @@ fn falls_with_gaps_are_in_doubt_however_many() {
         *x += 4.0 * (i / 50) as f64;
     }
     let falls: Vec<(usize, usize)> = (1..20).map(|k| (50 * k - 1, 50 * k)).collect();
-    assert_eq!(doubtful_falls(&gaps, &falls, 1_000.0).map(|d| d.falls), Some(19));
+    assert_eq!(
+        doubtful_falls(&gaps, &falls, 1_000.0).map(|d| d.falls),
+        Some(19)
+    );
 }
 
 #[test]

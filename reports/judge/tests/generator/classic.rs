@@ -7,7 +7,7 @@ use fastrand::Rng;
 use leaklab_judge::Budget;
 
 /// Families of single shapes.
-pub const FAMILIES: [&str; 31] = [
+pub const FAMILIES: [&str; 33] = [
     "white",
     "autocorrelated",
     "spikes",
@@ -25,6 +25,8 @@ pub const FAMILIES: [&str; 31] = [
     "decelerating",
     "logarithmic",
     "power",
+    "half-filled",
+    "distinct-keys",
     "daily",
     "part-of-a-day",
     "wander",
@@ -58,7 +60,9 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
     match family {
         "exact" => exact(random, level),
         "doublings" => doublings(random, level),
-        "decelerating" | "logarithmic" | "power" => slowing(random, family, level),
+        "decelerating" | "logarithmic" | "power" | "half-filled" | "distinct-keys" => {
+            slowing(random, family, level)
+        }
         "shrinking" => shrinking(random, level),
         "slow-waves" | "random-walk" | "late-cache" => healthy(random, family, level),
         _ => {
@@ -448,6 +452,41 @@ fn doublings(random: &mut Rng, level: f64) -> Labelled {
     }
 }
 
+/// Requests for keys of which few are asked for often (Zipf's law): a cache without a bound keeps
+/// each that it meets for the first time.
+struct Keys {
+    /// Requests in all.
+    requests: f64,
+    /// How often each is asked for, in shares of all requests.
+    shares: Vec<f64>,
+}
+
+impl Keys {
+    fn drawn(random: &mut Rng) -> Self {
+        const KEYS: usize = 2_000;
+        let exponent = between(random, 1.05, 2.0);
+        let requests = scale(random, 1e3, 1e5);
+        let mut shares: Vec<f64> = (1..=KEYS).map(|k| (k as f64).powf(-exponent)).collect();
+        let sum: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= sum);
+        Self { requests, shares }
+    }
+
+    /// How many are expected to have been met after `share` of the requests, between the
+    /// hundredths of their squares.
+    fn met(&self, share: f64) -> f64 {
+        const PLACES: f64 = 100.0;
+        let at = |place: f64| -> f64 {
+            let asked = self.requests * (place / PLACES).powi(2);
+            self.shares.iter().map(|p| 1.0 - (-p * asked).exp()).sum()
+        };
+        let place = PLACES * share.sqrt();
+        let below = place.floor();
+        let within = (share * PLACES * PLACES - below * below) / (2.0 * below + 1.0);
+        at(below) + within * (at(below + 1.0) - at(below))
+    }
+}
+
 /// Still rising at the end, ever more slowly.
 fn slowing(random: &mut Rng, family: &'static str, level: f64) -> Labelled {
     let time_s = times(random, 100.0, 5_000.0);
@@ -460,7 +499,11 @@ fn slowing(random: &mut Rng, family: &'static str, level: f64) -> Labelled {
             _ => scale(random, 0.003, 0.2),
         };
     let power = between(random, 0.3, 0.7);
+    let half_filled = total * scale(random, 0.05, 1.0);
+    let keys = Keys::drawn(random);
     let curve = |t: f64| match family {
+        "half-filled" => t / (t + half_filled),
+        "distinct-keys" => keys.met(t / total) / keys.met(1.0),
         "decelerating" => 1.0 - (-t / tau).exp(),
         "logarithmic" => (1.0 + t / tau).ln() / (1.0 + total / tau).ln(),
         _ => (t / total).powf(power),

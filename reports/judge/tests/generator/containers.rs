@@ -6,10 +6,11 @@ use fastrand::Rng;
 use leaklab_judge::Budget;
 
 /// Families of containers.
-pub const FAMILIES: [&str; 5] = [
+pub const FAMILIES: [&str; 6] = [
     "container-slots",
     "container-blocks",
     "container-operations",
+    "many-containers",
     "container-bounded",
     "container-bounded-operations",
 ];
@@ -27,6 +28,9 @@ fn capacities(first: f64, factor: f64, most: f64) -> Vec<f64> {
 
 /// One series of `family`.
 pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
+    if family == "many-containers" {
+        return many(random);
+    }
     let counted = family.ends_with("operations");
     let bounded = family.starts_with("container-bounded");
     let seconds = scale(random, 15.0, 8.0 * 3_600.0);
@@ -120,6 +124,47 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
             Budget::BytesPerHour(budget)
         },
         slope: Some(slope),
+        ..Labelled::default()
+    }
+}
+
+/// Several containers of one kind that grow side by side and began at different sizes.
+fn many(random: &mut Rng) -> Labelled {
+    let seconds = scale(random, 15.0, 8.0 * 3_600.0);
+    let time_s = even_times(seconds, scale(random, 60.0, 2_000.0) as usize);
+    let factor = [1.25, 1.5, 2.0][random.usize(0..3)];
+    let containers = random.usize(2..40);
+    let level = scale(random, 1e5, 1e8);
+    let mut value = vec![level; time_s.len()];
+    let mut per_hour = 0.0;
+    for _ in 0..containers {
+        let slot = scale(random, 8.0, 128.0).round();
+        let entries = scale(random, 500.0, 1e6);
+        let before = entries * random.f64() * scale(random, 1e-3, 3.0);
+        let room = capacities(between(random, 4.0, 40.0).round(), factor, before + entries);
+        for (v, t) in value.iter_mut().zip(&time_s) {
+            let n = (before + entries * t / seconds).floor();
+            *v += slot * room[room.partition_point(|&c| c < n)];
+        }
+        per_hour += slot * entries / seconds * 3_600.0;
+    }
+    let noise = Noise {
+        sigma: if random.f64() < 0.3 {
+            0.0
+        } else {
+            (value[value.len() - 1] - value[0]) * scale(random, 0.0005, 0.02)
+        },
+        rho: 0.0,
+    };
+    add_noise(random, &mut value, &noise);
+    Labelled {
+        family: "many-containers",
+        value: whole(&value),
+        time_s,
+        truth: Truth::Leak,
+        easy: containers >= 12,
+        budget: Budget::BytesPerHour(per_hour * scale(random, 0.01, 0.4)),
+        slope: Some(per_hour),
         ..Labelled::default()
     }
 }
