@@ -13,7 +13,7 @@ use crate::supervisor::cell::CellSetup;
 use std::time::Duration;
 
 /// jemalloc's variable of options.
-const OPTIONS: &str = "MALLOC_CONF";
+pub const ALLOCATOR_OPTIONS: &str = "MALLOC_CONF";
 /// Loads from which on a sample is taken less often: a longer one has more of them.
 const LONG_LOADS: [(Duration, u32); 2] = [
     (Duration::from_secs(8 * 3600), 21),
@@ -36,9 +36,13 @@ pub fn sample_stacks(cell: &mut CellSetup) {
     let given = environment
         .iter()
         .rev()
-        .find(|(name, _)| name == OPTIONS)
+        .find(|(name, _)| name == ALLOCATOR_OPTIONS)
         .map(|(_, value)| value.clone())
-        .or_else(|| std::env::var(OPTIONS).ok().filter(|_| cell.child.is_own));
+        .or_else(|| {
+            std::env::var(ALLOCATOR_OPTIONS)
+                .ok()
+                .filter(|_| cell.child.is_own)
+        });
     let own = given
         .filter(|own| !own.is_empty())
         .map(|own| format!(",{own}"));
@@ -46,5 +50,5 @@ pub fn sample_stacks(cell: &mut CellSetup) {
         "prof:true,lg_prof_sample:{lg_sample}{}",
         own.unwrap_or_default()
     );
-    environment.push((OPTIONS.to_owned(), options));
+    environment.push((ALLOCATOR_OPTIONS.to_owned(), options));
 }

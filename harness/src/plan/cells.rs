@@ -1,7 +1,7 @@
 //! What will run: a cell for each variant and repetition.
 
 use super::{CellSettings, CommandLine, RunSettings, Selected, find_program};
-use crate::attribution::sample_stacks;
+use crate::attribution::{ALLOCATOR_OPTIONS, sample_stacks};
 use crate::config::{OwnScenario, OwnVariant, Value};
 use crate::exit::usage;
 use crate::heap::{self, HeapSource};
@@ -258,12 +258,15 @@ impl OneCell<'_> {
                 .then_some(description.default_duration_s),
             ..self.plan(&address)
         };
-        let child = ChildPlan {
+        let mut child = ChildPlan {
             program: "/proc/self/exe".into(),
             arguments,
             is_own: false,
             ..self.child(&own, interval_for(own.interval, length))?
         };
+        // What lies in a thread's cache counts as allocated: a model's heap is what it keeps.
+        let no_thread_caches = (ALLOCATOR_OPTIONS.to_owned(), "tcache:false".to_owned());
+        child.environment.insert(0, no_thread_caches);
         let mut cell = self.setup(&own, plan, child, schedule);
         let flags = &self.settings.flags;
         for (is_set, flag) in [

@@ -14,7 +14,8 @@ use super::response::Outcome;
 use crate::retained::{counted, size_class};
 
 /// Takes messages until the channel closes, and spawns a task for each; `drained` says
-/// whether finished tasks are taken out of the set.
+/// whether finished tasks are taken out of the set, each as soon as it has finished.
+/// `tasks_kept` counts what is in it.
 pub async fn spawn_each(
     mut messages: mpsc::Receiver<Message>,
     tools: Arc<Tools>,
@@ -24,13 +25,16 @@ pub async fn spawn_each(
 ) {
     let permits = Arc::new(Semaphore::new(workers));
     let mut tasks = JoinSet::new();
-    while let Some(message) = messages.recv().await {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-            return;
-        };
-        tasks.spawn(store(Arc::clone(&tools), message, permit));
-        if drained {
-            while tasks.try_join_next().is_some() {}
+    loop {
+        tokio::select! {
+            Some(_) = tasks.join_next(), if drained => {}
+            message = messages.recv() => {
+                let Some(message) = message else { return };
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                    return;
+                };
+                tasks.spawn(store(Arc::clone(&tools), message, permit));
+            }
         }
         tasks_kept.set(tasks.len() as i64);
     }

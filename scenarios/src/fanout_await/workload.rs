@@ -48,6 +48,8 @@ pub struct Fanout {
     workers: Vec<JoinHandle<()>>,
     tools: Arc<Tools>,
     offers_dropped: Gauge,
+    /// Tasks that have finished and are still to be taken out of their set.
+    unjoined: Option<Gauge>,
     offered: u64,
     store: ObjectStore,
     runtime: Runtime,
@@ -101,6 +103,7 @@ impl Fanout {
             workers: Vec::new(),
             tools,
             offers_dropped: gauge("offers_dropped"),
+            unjoined: (setup.variant.name == "join-set-drained").then(|| parent_nodes.clone()),
             offered: 0,
             store,
             runtime,
@@ -204,12 +207,13 @@ impl Fanout {
         }
     }
 
-    /// Offered objects that are neither stored nor lost.
+    /// Offered objects that are neither stored nor lost, and tasks that are to be joined.
     fn on_the_way(&self) -> u64 {
         let ended = self.tools.objects_stored.get()
             + self.offers_dropped.get()
             + self.tools.failures.load(Ordering::Relaxed) as i64;
-        self.offered.saturating_sub(ended as u64)
+        let unjoined = self.unjoined.as_ref().map_or(0, Gauge::get);
+        self.offered.saturating_sub(ended as u64) + unjoined as u64
     }
 
     /// Ends the workers: their jobs are cancelled and complete, the sets are dropped. The
