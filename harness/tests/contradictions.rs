@@ -15,6 +15,7 @@ use leaklab_run::{CellPlan, CellStatus, Outcome, Run, RunRecord, State};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use support::Lab;
+use support::serving::Serving;
 
 /// Rows of a cell, a second apart.
 const ROWS: usize = 480;
@@ -387,11 +388,21 @@ fn ask(lab: &Lab, run: &Path, case: &Case, number: usize) -> Vec<Answer> {
     answers
 }
 
-/// What the page says in its title must be the words for the cell's standing.
-fn check_page(lab: &Lab, run: &Path, case: &Case) {
+/// What the page says in its title must be the words for the cell's standing, in the file as
+/// from the server.
+fn check_page(lab: &Lab, serving: &Serving, run: &Path, case: &Case) {
     lab.call(&["report", &run.display().to_string()])
         .expect_code(0);
-    let page = std::fs::read_to_string(run.join("report.html")).expect("a page");
+    let file = std::fs::read_to_string(run.join("report.html")).expect("a page");
+    let name = run.file_name().expect("a name").to_string_lossy();
+    let (status, served) = serving.get(&format!("/runs/{name}/"));
+    assert_eq!(status, 200, "{case:?}: {served}");
+    for page in [file, served] {
+        check_text_of_page(&page, run, case);
+    }
+}
+
+fn check_text_of_page(page: &str, run: &Path, case: &Case) {
     let opened = Run::open(run).expect("a run");
     let cell = &opened.cells[0];
     let judgement = judge_samples(cell, &VerdictOptions::default()).expect("a verdict");
@@ -418,6 +429,7 @@ fn check_page(lab: &Lab, run: &Path, case: &Case) {
 #[test]
 fn every_way_to_ask_of_a_cell_gives_the_same_answer() {
     let lab = Lab::new();
+    let serving = Serving::start(&lab, 0, ".");
     let cases = cases();
     assert!(cases.len() >= 50, "{}", cases.len());
     for (number, case) in cases.iter().enumerate() {
@@ -437,7 +449,60 @@ fn every_way_to_ask_of_a_cell_gives_the_same_answer() {
                 assert_eq!(code, case.exit_code(), "{case:?}: {way} says:\n{said}");
             }
         }
-        check_page(&lab, &run, case);
+        check_page(&lab, &serving, &run, case);
+    }
+}
+
+/// What a run says when it ends is what everybody finds in its folder afterwards.
+#[test]
+fn a_run_that_ends_says_what_its_folder_says() {
+    let lab = Lab::new();
+    let cells = [
+        "shape::{steady-leak,flat,bounded-cache}",
+        "channel-io::unbuffered",
+    ];
+    let load = ["--duration", "3s", "--drain", "0s", "--jobs", "2"];
+    for format in ["human", "json"] {
+        let flags = ["run", "--format", format, "--junit", "junit.xml"];
+        let called = lab.call(&[&flags[..], &cells, &load].concat());
+        let run = lab.newest_run().expect("a run");
+        let judged = lab.call(&["judge", &run.display().to_string(), "--format", "json"]);
+        assert_eq!(
+            called.code, judged.code,
+            "{}{}",
+            called.stdout, judged.stderr
+        );
+        let junit = std::fs::read_to_string(lab.path().join("junit.xml")).expect("a report");
+        assert_eq!(
+            junit.contains("<failure"),
+            called.code == Some(1),
+            "{junit}"
+        );
+        let opened = Run::open(&run).expect("a run");
+        for cell in &opened.cells {
+            let stored = std::fs::read_to_string(cell.folder.join("verdict.json"));
+            let stored: CellJudgement =
+                serde_json::from_str(&stored.expect("a verdict")).expect("JSON");
+            let verdict = stored.verdict.to_string();
+            // An object per metric and line, of each cell first that which decides.
+            let decides = (judged.stdout.lines())
+                .find(|line| line.contains(&format!("/{}/", cell.plan.folder)))
+                .unwrap_or_else(|| panic!("{}: {}", cell.plan.id, judged.stdout));
+            let decides: serde_json::Value = serde_json::from_str(decides).expect("JSON");
+            assert_eq!(decides["verdict"], verdict.as_str(), "{}", cell.plan.id);
+            assert_eq!(decides["metric"], stored.metric, "{}", cell.plan.id);
+            let said = (called.stdout.lines())
+                .find(|line| line.contains(&cell.plan.id))
+                .unwrap_or_else(|| panic!("{}: {}", cell.plan.id, called.stdout));
+            if format == "human" {
+                let said = said.trim_end().rsplit("  ").next().unwrap_or_default();
+                assert_eq!(said.trim(), verdict, "{}", called.stdout);
+                continue;
+            }
+            let said: serde_json::Value = serde_json::from_str(said).expect("JSON");
+            assert_eq!(said["verdict"], verdict.as_str(), "{said}");
+            assert_eq!(said["reason"], stored.reason.as_str(), "{said}");
+        }
     }
 }
 

@@ -3,81 +3,9 @@
 mod support;
 
 use leaklab_run::{CellPlan, CellStatus, Outcome, RunRecord, State};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::Duration;
+use support::serving::Serving;
 use support::{Lab, wait_until};
-
-struct Serving {
-    child: Child,
-    port: u16,
-}
-
-impl Serving {
-    fn start(lab: &Lab, port: u16) -> Self {
-        let mut child = lab
-            .command(&["serve", "--port", &port.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary can be started");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its stdout");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let port = line
-            .split("127.0.0.1:")
-            .nth(1)
-            .and_then(|rest| rest.split('/').next()?.parse().ok())
-            .unwrap_or_else(|| panic!("no address in `{line}`"));
-        Serving { child, port }
-    }
-
-    /// Sends the head of a request as it is, and returns the status and all of the answer.
-    fn send(&self, head: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .expect("a timeout");
-        stream.write_all(head.as_bytes()).expect("a request");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer");
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
-        (status.unwrap_or(0), answer)
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.ask("GET", path, &format!("127.0.0.1:{}", self.port))
-    }
-
-    fn ask(&self, method: &str, path: &str, host: &str) -> (u16, String) {
-        self.send(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        ))
-    }
-
-    /// Resident memory in KiB.
-    fn rss_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("the server lives");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("VmRSS");
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|n| n.parse().ok())
-            .expect("a number")
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A run of one ended cell, in a folder of that name.
 fn ended_run(lab: &Lab, id: &str, cell: &str, rows: usize) -> PathBuf {
@@ -129,7 +57,7 @@ fn ended_run(lab: &Lab, id: &str, cell: &str, rows: usize) -> PathBuf {
 fn the_list_leads_to_reports_and_reports_to_their_data() {
     let lab = Lab::new();
     ended_run(&lab, "r1", "command::a", 50);
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     let (status, list) = serving.get("/");
     assert_eq!(status, 200);
     assert!(
@@ -168,7 +96,7 @@ fn no_path_leads_out_of_the_runs() {
     std::fs::write(run.join("report.html"), "SECRET").expect("a file");
     std::os::unix::fs::symlink("/etc/passwd", run.join("cell/stderr.log")).expect("a link");
     std::os::unix::fs::symlink("/", lab.path().join("leaklab-out/runs/slash")).expect("a link");
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     for path in [
         "/runs/../../secret.json",
         "/runs/r1/../../../secret.json",
@@ -200,7 +128,7 @@ fn no_path_leads_out_of_the_runs() {
 fn another_host_name_or_method_is_refused() {
     let lab = Lab::new();
     ended_run(&lab, "r1", "command::a", 5);
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     let own = |name: &str| format!("{name}:{}", serving.port);
     for host in [own("127.0.0.1"), own("localhost"), own("[::1]")] {
         assert_eq!(serving.ask("GET", "/", &host).0, 200, "{host}");
@@ -240,7 +168,7 @@ fn hostile_names_are_text_in_the_list() {
     ended_run(&lab, "\"><img src=x onerror=alert(1)>", "command::<b>a", 5);
     std::fs::create_dir_all(lab.path().join("leaklab-out/runs/damaged")).expect("a folder");
     std::fs::write(lab.path().join("leaklab-out/runs/damaged/run.json"), "{<b>").expect("a file");
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     let (_, list) = serving.get("/");
     assert!(!list.contains("<img") && !list.contains("<b>"), "{list}");
     assert!(list.contains("cannot be read"), "a damaged run is told of");
@@ -270,7 +198,7 @@ fn a_running_run_is_live_through_a_restart_of_the_server() {
         .expect("a name")
         .to_string_lossy()
         .into_owned();
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     let port = serving.port;
     let (_, page) = serving.get(&format!("/runs/{id}/"));
     assert!(page.contains("connect-src &#x27;self&#x27;") && page.contains("live.json"));
@@ -288,7 +216,7 @@ fn a_running_run_is_live_through_a_restart_of_the_server() {
     let before = live(&serving);
     assert!(before.0, "it runs");
     drop(serving);
-    let serving = Serving::start(&lab, port);
+    let serving = Serving::start(&lab, port, "leaklab-out");
     wait_until("more rows are seen", || live(&serving).1 > before.1);
     assert_eq!(
         live(&serving).2,
@@ -306,7 +234,7 @@ fn a_running_run_is_live_through_a_restart_of_the_server() {
 fn memory_is_bounded_by_what_one_page_takes() {
     let lab = Lab::new();
     ended_run(&lab, "r1", "command::a", 100_000);
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     let settle = |serving: &Serving| {
         for _ in 0..3 {
             assert_eq!(serving.get("/runs/r1/").0, 200);
@@ -334,7 +262,7 @@ fn memory_is_bounded_by_what_one_page_takes() {
 fn a_port_that_is_taken_is_named_with_the_way_out() {
     let lab = Lab::new();
     ended_run(&lab, "r1", "command::a", 5);
-    let serving = Serving::start(&lab, 0);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
     lab.call(&["serve", "--port", &serving.port.to_string()])
         .expect_code(4)
         .expect_stderr(&["cannot listen", "--port 0"]);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod serving;
+
 use leaklab_run::{Cell, Run};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
