@@ -1,8 +1,8 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    calibrate, cell, chart, compare, doctor, export, field, fleet, history, judge, list, mark,
-    plan, report, resume, run, selfcheck, serve, stop, watch, r#where,
+    ab, bisect, calibrate, cell, chart, compare, doctor, export, field, fleet, history, judge,
+    list, mark, plan, report, resume, run, selfcheck, serve, stop, watch, r#where,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -108,6 +108,8 @@ fn command_list(command: &clap::Command) -> String {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Arguments>),
+    Ab(Box<ab::Arguments>),
+    Bisect(Box<bisect::Arguments>),
     Judge(judge::Arguments),
     Fleet(Box<fleet::Arguments>),
     Plan(plan::Arguments),
@@ -151,6 +153,8 @@ impl Cli {
     pub fn execute(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Run(arguments) => run::execute(*arguments),
+            Command::Ab(arguments) => ab::execute(&arguments),
+            Command::Bisect(arguments) => bisect::execute(&arguments),
             Command::Judge(arguments) => judge::execute(&arguments),
             Command::Fleet(arguments) => fleet::execute(&arguments),
             Command::Plan(arguments) => plan::execute(&arguments),

@@ -16,6 +16,7 @@
 //! ```
 
 mod attribution;
+mod builds;
 mod cgroup;
 mod cli;
 mod commands;
@@ -26,6 +27,7 @@ mod host;
 mod nights;
 mod plan;
 mod procfs;
+mod program_file;
 mod progress;
 mod prometheus;
 mod recorder;

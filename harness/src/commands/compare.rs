@@ -37,6 +37,13 @@ pub struct Arguments {
     /// How the result is printed: text, markdown or json (an object per line).
     #[arg(long, default_value = "text")]
     format: OutputFormat,
+    /// Folder for the overlaid pictures.
+    #[arg(
+        long,
+        default_value = "leaklab-out/compare",
+        env = "LEAKLAB_COMPARE_OUT"
+    )]
+    out: PathBuf,
     #[command(flatten)]
     picture: PictureArguments,
     /// Draw no picture.
@@ -49,15 +56,6 @@ pub struct Arguments {
 /// The pictures of comparisons.
 #[derive(Debug, clap::Args)]
 pub struct PictureArguments {
-    /// Folder for the overlaid pictures.
-    #[arg(
-        id = "pictures",
-        long = "out",
-        value_name = "FOLDER",
-        default_value = "leaklab-out/compare",
-        env = "LEAKLAB_COMPARE_OUT"
-    )]
-    out: PathBuf,
     /// Size of the picture in pixels.
     #[arg(long, default_value = "1600x900", value_parser = parse_size)]
     size: (u32, u32),
@@ -206,7 +204,8 @@ fn compare(
         }
         print(&comparison_text(&comparison, arguments.format)?)?;
         if !arguments.no_chart {
-            arguments.picture.draw(&comparison, arguments.format)?;
+            let (out, format) = (&arguments.out, arguments.format);
+            arguments.picture.draw(&comparison, out, format)?;
         }
     }
     Ok(decision.into())
@@ -258,7 +257,12 @@ impl PictureArguments {
     /// # Errors
     ///
     /// What kept the pictures from being written.
-    pub fn draw(&self, comparison: &Comparison, format: OutputFormat) -> anyhow::Result<()> {
+    pub fn draw(
+        &self,
+        comparison: &Comparison,
+        folder: &Path,
+        format: OutputFormat,
+    ) -> anyhow::Result<()> {
         let options = ChartOptions {
             width: self.size.0,
             height: self.size.1,
@@ -266,7 +270,7 @@ impl PictureArguments {
             ..ChartOptions::default()
         };
         let picture = Picture::overlay(&comparison.overlay(), &options)?;
-        let paths = picture.write_new(&self.out, &comparison.file_stem())?;
+        let paths = picture.write_new(folder, &comparison.file_stem())?;
         let lines: Vec<String> = paths
             .iter()
             .map(|path| format!("chart   {}\n", path.display()))

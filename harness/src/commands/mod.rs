@@ -1,6 +1,8 @@
 //! One file per command, named by its verb.
 
+pub mod ab;
 pub mod arguments;
+pub mod bisect;
 pub mod calibrate;
 mod canaries;
 pub mod cell;

@@ -20,12 +20,13 @@ use anyhow::Context;
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::page::{PageOptions, write_run};
 use leaklab_run::{Run, write_atomically};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Longest load of a cell that is run until its verdict.
-const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(8 * 3600);
+pub const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(8 * 3600);
 
 /// Run scenarios or a program of your own, and judge their memory.
 #[derive(Debug, clap::Args)]
@@ -255,6 +256,7 @@ impl Arguments {
             name: self.name.clone(),
             redact: self.redact.clone(),
             labels: self.labels.iter().cloned().collect(),
+            facts: BTreeMap::new(),
         })
     }
 }

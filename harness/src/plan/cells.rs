@@ -5,6 +5,7 @@ use crate::attribution::{ALLOCATOR_OPTIONS, sample_stacks};
 use crate::config::{OwnScenario, OwnVariant, Value};
 use crate::exit::usage;
 use crate::heap::{self, HeapSource};
+use crate::program_file;
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
@@ -486,6 +487,11 @@ impl OneCell<'_> {
             return Err(usage("there is no program after `--`"));
         };
         let found = find_program(program, own.cwd.as_deref()).map_err(usage)?;
+        let plan = CellPlan {
+            program_sha256: program_file::sha256_of(&found),
+            build_id: program_file::build_id_of(&found),
+            ..plan
+        };
         // Relative paths are the caller's, or the file's, also where the program runs elsewhere.
         let started = match program.as_encoded_bytes().contains(&b'/') {
             true => std::path::absolute(&found).unwrap_or(found).into(),
@@ -745,7 +751,7 @@ pub fn configuration(settings: &RunSettings) -> Configuration {
         seed: settings.seed,
         memory_limit_bytes: given.memory_limit.or(settings.default_memory_limit),
         budget: given.budget.map(|budget| budget.to_string()),
-        ..Configuration::default()
+        other: settings.facts.clone(),
     }
 }
 

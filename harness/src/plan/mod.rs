@@ -25,5 +25,5 @@ pub use program::find_program;
 pub use selectors::{
     AnyScenario, Selected, all_scenarios, everything, find_scenario, select, tour,
 };
-pub use settings::{CellSettings, CommandLine, RunSettings, parse_expected};
+pub use settings::{CellSettings, CommandLine, RunSettings, parse_command, parse_expected};
 pub use shown::shown_settings;

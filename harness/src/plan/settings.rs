@@ -120,7 +120,7 @@ pub struct CellSettings {
 pub struct CommandLine(pub Vec<String>);
 
 /// Splits a command as a shell splits its words; nothing is expanded.
-fn parse_command(text: &str) -> Result<CommandLine, String> {
+pub fn parse_command(text: &str) -> Result<CommandLine, String> {
     match crate::text::shell_words(text) {
         Some(words) if !words.is_empty() => Ok(CommandLine(words)),
         _ => Err(format!(
@@ -275,6 +275,8 @@ pub struct RunSettings {
     pub redact: Vec<String>,
     /// What the run is of, for its history.
     pub labels: BTreeMap<String, String>,
+    /// What else the record holds: the order of sides, for instance.
+    pub facts: BTreeMap<String, serde_json::Value>,
 }
 
 impl RunSettings {

@@ -153,6 +153,12 @@ pub struct CellPlan {
     pub command: Vec<String>,
     /// Which repetition, from 1.
     pub repetition: u64,
+    /// SHA-256 of the program's file, for another program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program_sha256: Option<String>,
+    /// Build id of the program's file, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
 }
 
 /// `run.json`: what was run, where and how. Written once, before the first cell starts.

@@ -282,6 +282,21 @@ impl Frame {
         }
     }
 
+    /// Fills between two series of the same times.
+    pub(super) fn draw_band(
+        &self,
+        xs: &[f64],
+        [low, high]: &[Vec<f64>; 2],
+        fill: Colour,
+        scene: &mut Scene,
+    ) {
+        let (low, high) = (self.pieces(xs, low), self.pieces(xs, high));
+        for (mut below, above) in low.into_iter().zip(high) {
+            below.extend(above.into_iter().rev());
+            scene.outline(below, fill);
+        }
+    }
+
     /// Draws a series: its dashes on a faint whole line, so that no extreme falls into a gap.
     pub(super) fn draw_series(&self, xs: &[f64], ys: &[f64], stroke: Stroke, scene: &mut Scene) {
         for piece in self.pieces(xs, ys) {

@@ -147,9 +147,11 @@ pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
 }
 
 fn extent_of(lines: &[(&Series, LineStyle)], unit: MetricUnit) -> Extent {
-    let points = lines
-        .iter()
-        .map(|(one, _)| (one.times_s.as_slice(), one.values.as_slice()));
+    let points = lines.iter().flat_map(|(one, _)| {
+        let band = one.band.iter().flatten().map(Vec::as_slice);
+        let all = band.chain([one.values.as_slice()]);
+        all.map(|values| (one.times_s.as_slice(), values))
+    });
     Extent::around(points, unit)
 }
 
@@ -215,6 +217,15 @@ fn plot(
     // Whole lines first: dashed ones stay visible on them where both run together.
     let mut order = lines.to_vec();
     order.sort_by_key(|(_, style)| !style.dashes.is_empty());
+    for (one, style) in &order {
+        if let Some(band) = &one.band {
+            let colour = super::scene::Colour {
+                3: 0.18,
+                ..sizes.series(*style).colour
+            };
+            frame.draw_band(&one.times_s, band, colour, scene);
+        }
+    }
     for (one, style) in order {
         frame.draw_series(&one.times_s, &one.values, sizes.series(style), scene);
     }

@@ -19,6 +19,9 @@ pub struct Series {
     pub values: Vec<f64>,
     /// The value at the end of the load.
     pub load_end: f64,
+    /// Lowest and highest value of the repetitions at each time, where the values are their
+    /// median; drawn as a band.
+    pub band: Option<[Vec<f64>; 2]>,
     /// What is known of how the cell ended, if it did not as it should.
     pub trouble: Option<String>,
     /// Growth as the title and the legend say it.

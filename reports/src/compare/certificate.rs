@@ -199,6 +199,7 @@ impl Comparison {
                 .copied()
                 .unwrap_or(0.0),
             trouble: side.trouble.clone(),
+            band: side.band.clone(),
             growth: None,
         };
         Overlay {

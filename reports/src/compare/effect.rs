@@ -80,6 +80,10 @@ fn decide(
     let Some((before, after)) = spreads else {
         return open;
     };
+    // A program that stopped working must not pass for one that became no worse.
+    if figure.harm() == Harm::Down && before.value > 0.0 && after.value <= 0.0 {
+        return Decision::Refuted;
+    }
     let share = match budget {
         Some(budget) => Some(budget.share_of(before.value)),
         None => figure.tolerated(),

@@ -5,6 +5,7 @@ use super::ratio::{CONFIDENCE, Estimate};
 use super::side::Side;
 use super::spread::{Moments, Spread};
 use leaklab_judge::Verdict;
+use leaklab_judge::stats::quantile::median;
 use std::collections::BTreeMap;
 
 /// Takes the repetitions of a variant (`#1`, `#2`, of one run) together; others stay as they
@@ -47,6 +48,7 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
     let value = |figure| figures.get(&figure).map(|spread: &Spread| spread.value);
     let per_operation_moments = moments(|side| side.per_operation);
     let per_hour_moments = moments(|side| side.per_hour);
+    let [low, middle, high] = bands(&group);
     let first = &group[0];
     let agreed = group.iter().all(|side| side.verdict == first.verdict);
     let troubles: Vec<&str> = group.iter().filter_map(|s| s.trouble.as_deref()).collect();
@@ -83,9 +85,37 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
         runs: count as u64,
         is_withheld: 2 * group.iter().filter(|side| side.is_withheld).count() > count,
         figures,
+        values: middle,
+        band: Some([low, high]),
         ..first.clone()
     };
     Some(pooled)
+}
+
+/// Lowest, middle and highest value of repetitions at the times of the first of them.
+fn bands(group: &[Side]) -> [Vec<f64>; 3] {
+    let mut bands: [Vec<f64>; 3] = Default::default();
+    let mut places = vec![0; group.len()];
+    for &time in &group[0].times_s {
+        let mut at_time: Vec<f64> = Vec::new();
+        for (side, place) in group.iter().zip(&mut places) {
+            while side
+                .times_s
+                .get(*place + 1)
+                .is_some_and(|next| *next <= time)
+            {
+                *place += 1;
+            }
+            at_time.extend(side.values.get(*place).filter(|value| value.is_finite()));
+        }
+        at_time.sort_by(f64::total_cmp);
+        let (first, last) = (at_time.first().copied(), at_time.last().copied());
+        let values = [first, median(&at_time), last];
+        for (band, value) in bands.iter_mut().zip(values) {
+            band.push(value.unwrap_or(f64::NAN));
+        }
+    }
+    bands
 }
 
 #[cfg(test)]

@@ -84,6 +84,9 @@ pub struct Side {
     /// The metric; for the picture.
     #[serde(skip)]
     pub values: Vec<f64>,
+    /// Lowest and highest of the repetitions at each time; for the picture.
+    #[serde(skip)]
+    pub band: Option<[Vec<f64>; 2]>,
     /// Where warm-up and drain lie; for the picture.
     #[serde(skip)]
     pub phases: crate::chart::Phases,
@@ -230,6 +233,7 @@ impl Side {
             circumstances: BTreeMap::new(),
             times_s: readings.time_s().to_vec(),
             values: values.to_vec(),
+            band: None,
             phases: crate::chart::Phases::of(table),
         };
         let growth = budget(&side).or_else(|| side.per_hour.zip(side.budget_per_hour));

@@ -1,0 +1,415 @@
+//! `leaklab ab`: two builds of a program against each other, in random order.
+
+use crate::builds::{Repository, Tree};
+use crate::commands::arguments::Terms;
+use crate::commands::compare::{OutputFormat, PictureArguments, comparison_text};
+use crate::commands::print;
+use crate::commands::run::drawn;
+use crate::config::{Config, Profile};
+use crate::exit::{Exit, usage};
+use crate::plan::{
+    CellSettings, CommandLine, RunSettings, command_cells, find_program, parse_command,
+};
+use crate::program_file::{command_digest, sha256_of};
+use crate::run::record_run;
+use crate::supervisor::cell::CellSetup;
+use crate::supervisor::signals;
+use crate::words::say;
+use anyhow::Context;
+use leaklab_reports::cell::VerdictOptions;
+use leaklab_reports::compare::{Comparison, Side, pooled};
+use leaklab_run::{Outcome, Run};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Compare two builds of a program: both run in turn, in random order, and are certified.
+///
+/// The certificate says what the second removes or brings, with the differences between runs in
+/// its intervals; its exit code says whether what is required of the second holds.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab ab --repeat 5 --duration 5m --load 'wrk …' -- ./shop-old -- ./shop-new
+  leaklab ab --git v1.4.1..HEAD --build 'cargo build --release' -- target/release/shop
+  leaklab ab --require fixed --budget 16B/op -- ./shop-old -- ./shop-new
+  leaklab ab --require faster --accept peak=10% -- ./shop-old -- ./shop-new
+
+Exit codes: 0 what is required of the second holds · 1 it is refuted · 2 usage, or both are the
+same · 3 open: repeat more often, or run longer · 4 a build or the load failed · 5 a side died")]
+pub struct Arguments {
+    /// The old program with its arguments, `--`, and the new one; with --git one program.
+    #[arg(last = true)]
+    programs: Vec<OsString>,
+    /// The old one, instead of behind `--`.
+    #[arg(long, value_name = "COMMAND", value_parser = parse_command, requires = "after", conflicts_with_all = ["programs", "git"])]
+    before: Option<CommandLine>,
+    /// The new one, instead of behind a second `--`.
+    #[arg(long, value_name = "COMMAND", value_parser = parse_command, requires = "before")]
+    after: Option<CommandLine>,
+    /// Compare two commits of this repository: OLD..NEW, each in a work tree of its own.
+    #[arg(long, value_name = "OLD..NEW")]
+    git: Option<String>,
+    /// What builds a commit, run in its work tree.
+    #[arg(long, value_name = "COMMAND", value_parser = parse_command, requires = "git")]
+    build: Option<CommandLine>,
+    #[command(flatten)]
+    terms: Terms,
+    /// Runs of each side.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    repeat: u64,
+    /// Seed of the order, and of everything random in the programs' scenarios.
+    #[arg(long, default_value_t = 1, env = "LEAKLAB_SEED")]
+    seed: u64,
+    /// Compare although both are the same bytes: what the machine does by itself.
+    #[arg(long)]
+    same_build: bool,
+    /// What the program is called [default: its file's name].
+    #[arg(long)]
+    name: Option<String>,
+    /// How the certificate is printed: text, markdown or json.
+    #[arg(long, default_value = "text")]
+    format: OutputFormat,
+    /// Folder for runs.
+    #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
+    out: PathBuf,
+    /// Settings [default: leaklab.toml, if there is one].
+    #[arg(long, value_name = "FILE", env = "LEAKLAB_CONFIG")]
+    config: Option<PathBuf>,
+    /// A profile of that file.
+    #[arg(long, value_name = "NAME", env = "LEAKLAB_PROFILE")]
+    profile: Option<String>,
+    /// What the run is of: ticket=123. May be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::nights::parse_label)]
+    labels: Vec<(String, String)>,
+    #[command(flatten)]
+    picture: PictureArguments,
+    #[command(flatten)]
+    cell: CellSettings,
+}
+
+/// Runs both and prints the certificate.
+///
+/// # Errors
+///
+/// A usage error for sides that are missing or the same; what failed of builds and runs.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let profile = match &arguments.profile {
+        Some(name) => config.profile(name)?,
+        None => Profile::default(),
+    };
+    let sides = arguments.sides()?;
+    let digests = sides.each_ref().map(TwoSided::digest);
+    let [before, after] = digests;
+    let (before, after) = (before?, after?);
+    if before == after && !arguments.same_build {
+        return Err(usage(
+            "both sides are the same program, byte by byte, with the same arguments\n(hint: did the \
+             second build take place, and into a folder of its own? --same-build compares them all \
+             the same, to see what the machine does by itself)",
+        ));
+    }
+    let settings = RunSettings {
+        flags: arguments.cell.clone(),
+        profile: profile.cell,
+        default_budget: config.default_budget,
+        default_memory_limit: crate::host::available_bytes().map(|bytes| bytes / 5 * 4),
+        repeat: arguments.repeat,
+        jobs: 1,
+        seed: arguments.seed,
+        name: arguments.name.clone(),
+        labels: arguments.labels.iter().cloned().collect(),
+        ..RunSettings::default()
+    };
+    let pair = Pair {
+        sides: &sides,
+        settings,
+    };
+    signals::listen().context("cannot listen for signals")?;
+    let run = pair.run(&arguments.out)?;
+    let terms = arguments.terms.with(&config.harm);
+    let failed = exit_of(&run);
+    let exit = match pair.comparison(&run, &terms) {
+        Ok(comparison) => {
+            print(&comparison_text(&comparison, arguments.format)?)?;
+            let charts = run.folder.join("charts");
+            let drawing = (arguments.picture).draw(&comparison, &charts, arguments.format);
+            if let Err(error) = drawing {
+                say!("no chart: {error}");
+            }
+            failed.unwrap_or_else(|| comparison.answer.decision.into())
+        }
+        Err(error) => {
+            say!("error: {error:#}");
+            failed.unwrap_or(Exit::Inconclusive)
+        }
+    };
+    if let Some(exit) = failed {
+        say!("{}", ended_early(&run, exit));
+    }
+    let (paths, drawing) = drawn(&run, &run.folder);
+    for (what, path) in paths.iter().filter(|(what, _)| *what != "chart") {
+        say!("{what:8}{}", path.display());
+    }
+    Ok(signals::asked_by().map_or(exit.or_graver(drawing), Exit::Signal))
+}
+
+/// Which cells did not come to their end, and how.
+fn ended_early(run: &Run, exit: Exit) -> String {
+    let early = run.cells.iter().filter(|cell| {
+        let of_cell = of_outcome(cell.status.outcome);
+        of_cell.is_some_and(|of_cell| of_cell == exit)
+    });
+    let texts = early.map(|cell| format!("{}: {}", cell.plan.id, cell.status.message));
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// How an end of a cell ends the comparison; `None` if it does not.
+fn of_outcome(outcome: Option<Outcome>) -> Option<Exit> {
+    match outcome {
+        Some(Outcome::SpawnFailed | Outcome::HarnessFailed | Outcome::LoadFailed) => {
+            Some(Exit::Harness)
+        }
+        Some(Outcome::Died | Outcome::NeverReady) => Some(Exit::Died),
+        _ => None,
+    }
+}
+
+/// What keeps a run from being compared: a harness that failed, a side that died.
+fn exit_of(run: &Run) -> Option<Exit> {
+    let outcomes = run
+        .cells
+        .iter()
+        .filter_map(|cell| of_outcome(cell.status.outcome));
+    outcomes.reduce(Exit::or_graver)
+}
+
+/// One side: what is run, and where.
+pub struct TwoSided {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// The work tree of a commit that was built.
+    pub tree: Option<Tree>,
+    /// The commit.
+    pub commit: Option<String>,
+}
+
+impl TwoSided {
+    fn folder(&self) -> Option<PathBuf> {
+        self.tree.as_ref().map(Tree::working_folder)
+    }
+
+    fn digest(&self) -> anyhow::Result<String> {
+        let folder = self.folder();
+        let program = self.program()?;
+        Ok(command_digest(
+            &program,
+            &self.command[1..],
+            folder.as_deref(),
+        ))
+    }
+
+    fn program(&self) -> anyhow::Result<PathBuf> {
+        let Some(program) = self.command.first() else {
+            return Err(usage("there is no program on one side of the comparison"));
+        };
+        find_program(program, self.folder().as_deref()).map_err(usage)
+    }
+
+    /// What the record of a run holds of it.
+    fn facts(&self) -> serde_json::Value {
+        serde_json::json!({
+            "commit": self.commit,
+            "program_sha256": self.program().ok().and_then(|program| sha256_of(&program)),
+        })
+    }
+}
+
+impl Arguments {
+    fn sides(&self) -> anyhow::Result<[TwoSided; 2]> {
+        let plain = |command: Vec<OsString>| TwoSided {
+            command,
+            tree: None,
+            commit: None,
+        };
+        if let (Some(before), Some(after)) = (&self.before, &self.after) {
+            let words = |line: &CommandLine| line.0.iter().map(OsString::from).collect();
+            return Ok([plain(words(before)), plain(words(after))]);
+        }
+        let split = self.programs.iter().position(|word| word == "--");
+        if let Some(range) = &self.git {
+            if split.is_some() || self.programs.is_empty() {
+                return Err(usage(
+                    "with --git there is one program behind `--`: the same in both",
+                ));
+            }
+            let repository = Repository::here()?;
+            let [old, new] = repository.ends(range)?;
+            let folder = self.out.join("builds");
+            let side = |commit: String| {
+                built(
+                    &repository,
+                    &folder,
+                    commit,
+                    self.build.as_ref(),
+                    &self.programs,
+                )
+            };
+            return Ok([side(old)?, side(new)?]);
+        }
+        let Some(split) = split else {
+            return Err(usage(
+                "name both programs: leaklab ab -- ./old -- ./new (hint: or two commits of one: \
+                 leaklab ab --git OLD..NEW --build COMMAND -- PROGRAM)",
+            ));
+        };
+        let (old, new) = self.programs.split_at(split);
+        Ok([plain(old.to_vec()), plain(new[1..].to_vec())])
+    }
+}
+
+/// A commit, built in a work tree of its own.
+///
+/// # Errors
+///
+/// What git says, or the build.
+pub fn built(
+    repository: &Repository,
+    folder: &Path,
+    commit: String,
+    build: Option<&CommandLine>,
+    command: &[OsString],
+) -> anyhow::Result<TwoSided> {
+    let tree = repository.tree(folder, &commit)?;
+    if let Some(build) = build {
+        tree.build(build, &repository.line(&commit))?;
+    }
+    Ok(TwoSided {
+        command: command.to_vec(),
+        tree: Some(tree),
+        commit: Some(commit),
+    })
+}
+
+/// Two sides that are run in turn.
+pub struct Pair<'a> {
+    /// The old one and the new one.
+    pub sides: &'a [TwoSided; 2],
+    /// How each is run.
+    pub settings: RunSettings,
+}
+
+/// What the sides are called.
+const NAMES: [&str; 2] = ["before", "after"];
+
+impl Pair<'_> {
+    /// Runs both, in blocks of one run of each, whose order is random.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the run from being started or recorded.
+    pub fn run(&self, out: &Path) -> anyhow::Result<Run> {
+        let orders = orders(self.settings.seed, self.settings.repeat);
+        let named = |order: &[usize; 2]| order.map(|side| NAMES[side]);
+        let order: Vec<[&str; 2]> = orders.iter().map(named).collect();
+        let facts = serde_json::json!({
+            "order": order,
+            NAMES[0]: self.sides[0].facts(),
+            NAMES[1]: self.sides[1].facts(),
+        });
+        let mut settings = self.settings.clone();
+        settings.facts = BTreeMap::from([("ab".to_owned(), facts)]);
+        let plan = |folder: &Path| self.cells(&orders, folder);
+        let recorded = record_run(&out.join("runs"), &settings, &plan, false)?;
+        Ok(recorded.open()?)
+    }
+
+    fn cells(&self, orders: &[[usize; 2]], folder: &Path) -> anyhow::Result<Vec<CellSetup>> {
+        let name = match &self.settings.name {
+            Some(name) => name.replace("::", "-"),
+            None => self.sides[1].program()?.file_name().map_or_else(
+                || "program".to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
+        };
+        let of_side = |side: usize| {
+            let mut settings = self.settings.clone();
+            settings.name = Some(format!("{name}::{}", NAMES[side]));
+            if let (Some(tree), given) = (self.sides[side].folder(), &mut settings.flags.cwd) {
+                *given = Some(
+                    given
+                        .as_ref()
+                        .map_or_else(|| tree.clone(), |own| tree.join(own)),
+                );
+            }
+            command_cells(&settings, &self.sides[side].command, folder)
+        };
+        let mut cells = [of_side(0)?, of_side(1)?].map(Vec::into_iter);
+        let ordered = orders.iter().flatten();
+        Ok(ordered.filter_map(|&side| cells[side].next()).collect())
+    }
+
+    /// The certificate of a run of both.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if one of them left nothing to compare.
+    pub fn comparison(
+        &self,
+        run: &Run,
+        terms: &leaklab_reports::compare::Terms,
+    ) -> anyhow::Result<Comparison> {
+        let [before, after] = NAMES.map(|name| side_of(run, name));
+        Ok(Comparison::with(before?, after?, terms))
+    }
+}
+
+/// The runs of one side taken together.
+fn side_of(run: &Run, name: &str) -> anyhow::Result<Side> {
+    let cells = run.cells.iter().filter(|cell| cell.plan.variant == name);
+    let options = VerdictOptions::default();
+    let (mut sides, mut failure) = (Vec::new(), None);
+    for cell in cells {
+        match Side::from_cell(run, cell, &options) {
+            Ok(side) => sides.push(side),
+            Err(error) => {
+                say!("left out: {error}");
+                failure = Some(cell.status.message.clone());
+            }
+        }
+    }
+    pooled(sides).pop().ok_or_else(|| {
+        let why = failure.unwrap_or_else(|| "it was not run".to_owned());
+        anyhow::anyhow!("the side `{name}` has nothing to compare: {why}")
+    })
+}
+
+/// The order of the sides in each block: random, the same for one seed.
+fn orders(seed: u64, blocks: u64) -> Vec<[usize; 2]> {
+    let mut state = seed;
+    let mut flip = move || {
+        // SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014).
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) & 1 == 1
+    };
+    (0..blocks)
+        .map(|_| if flip() { [1, 0] } else { [0, 1] })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_blocks_is_random_and_the_same_for_one_seed() {
+        let some = orders(7, 1000);
+        assert_eq!(some, orders(7, 1000));
+        assert_ne!(some, orders(8, 1000));
+        let flipped = some.iter().filter(|order| order[0] == 1).count();
+        assert!((430..=570).contains(&flipped), "{flipped}");
+    }
+}

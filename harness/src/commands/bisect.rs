@@ -1,0 +1,310 @@
+//! `leaklab bisect`: the commit that a leak began with.
+
+use crate::builds::{Repository, Tree};
+use crate::commands::compare::{OutputFormat, comparison_text};
+use crate::commands::print;
+use crate::commands::run::DEFAULT_MAX_DURATION;
+use crate::config::{Config, Profile};
+use crate::exit::{Exit, usage};
+use crate::plan::{CellSettings, CommandLine, RunSettings, command_cells, parse_command};
+use crate::results::judged::JudgedCell;
+use crate::run::record_run;
+use crate::supervisor::signals;
+use crate::words::say;
+use anyhow::{Context, bail};
+use leaklab_reports::cell::{Standing, VerdictOptions};
+use leaklab_reports::compare::compare_cells;
+use leaklab_run::Run;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Find the commit that a leak began with: builds and runs commits between a good and a bad one.
+///
+/// Both ends are run first. A commit that is not decided is run again, and left out if it still is
+/// not, or if it cannot be built or dies. At the end stands the certificate of the first bad commit
+/// against its parent.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab bisect v1.3.0..HEAD --build 'cargo build --release' --until-verdict -- target/release/shop
+  leaklab bisect HEAD~20..HEAD --duration 30s --budget 16B/op -- python3 server.py
+
+Commits are checked out in a work tree of their own below OUT/builds; yours is not touched.
+
+Exit codes: 0 found · 2 usage, or an end is not what it should be · 3 undecided commits are left ·
+4 an end cannot be built · 5 an end dies")]
+pub struct Arguments {
+    /// A commit without the leak, and a later one with it.
+    #[arg(value_name = "GOOD..BAD")]
+    range: String,
+    /// The program and its arguments, in the work tree.
+    #[arg(last = true, required = true)]
+    command: Vec<OsString>,
+    /// What builds a commit, run in its work tree.
+    #[arg(long, value_name = "COMMAND", value_parser = parse_command)]
+    build: Option<CommandLine>,
+    /// Stop each run as soon as its verdict is certain.
+    #[arg(long, conflicts_with = "duration")]
+    until_verdict: bool,
+    /// Longest load with --until-verdict [default: 8h].
+    #[arg(long, value_parser = crate::commands::arguments::parse_positive, requires = "until_verdict")]
+    max_duration: Option<Duration>,
+    /// How often a commit is run until it is decided.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    tries: u64,
+    /// What the program is called [default: its file's name].
+    #[arg(long)]
+    name: Option<String>,
+    /// Folder for runs and builds.
+    #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
+    out: PathBuf,
+    /// Settings [default: leaklab.toml, if there is one].
+    #[arg(long, value_name = "FILE", env = "LEAKLAB_CONFIG")]
+    config: Option<PathBuf>,
+    /// A profile of that file.
+    #[arg(long, value_name = "NAME", env = "LEAKLAB_PROFILE")]
+    profile: Option<String>,
+    #[command(flatten)]
+    cell: CellSettings,
+}
+
+/// Finds it.
+///
+/// # Errors
+///
+/// A usage error for a range that is none, or whose ends are not as they should be; what keeps an
+/// end from being built.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let repository = Repository::here()?;
+    let [good, bad] = repository.ends(&arguments.range)?;
+    let tree = repository.tree(&arguments.out.join("builds"), &bad)?;
+    signals::listen().context("cannot listen for signals")?;
+    let mut search = Search {
+        arguments,
+        settings: arguments.settings(&tree)?,
+        repository: &repository,
+        tree: &tree,
+        tried: BTreeMap::new(),
+    };
+    for (commit, wanted) in [(&bad, Word::Bad), (&good, Word::Good)] {
+        let found = search.checked_out(commit)?;
+        if let Some(exit) = search.wrong_end(commit, wanted, found)? {
+            return Ok(exit);
+        }
+    }
+    match search.first_bad(&bad, &good)? {
+        Some(first) => search.certificate(&first),
+        None => Ok(signals::asked_by().map_or(Exit::Inconclusive, Exit::Signal)),
+    }
+}
+
+/// What is said of a commit, in git's words: exit codes 0, 1 and 125 of `git bisect run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Good,
+    Bad,
+    Skip(Standing),
+}
+
+impl Word {
+    fn of(standing: Standing) -> Self {
+        match standing {
+            Standing::Good => Word::Good,
+            Standing::Unexpected => Word::Bad,
+            other => Word::Skip(other),
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Word::Good => "good",
+            Word::Bad => "bad",
+            Word::Skip(_) => "skip",
+        }
+    }
+
+    /// Whether another run may decide it.
+    fn may_change(self) -> bool {
+        matches!(self, Word::Skip(Standing::Undecided | Standing::Unjudged))
+    }
+}
+
+impl Arguments {
+    fn settings(&self, tree: &Tree) -> anyhow::Result<RunSettings> {
+        let config = Config::read(self.config.as_deref())?;
+        let profile = match &self.profile {
+            Some(name) => config.profile(name)?,
+            None => Profile::default(),
+        };
+        let mut flags = self.cell.clone();
+        if self.until_verdict {
+            flags.duration = Some(self.max_duration.unwrap_or(DEFAULT_MAX_DURATION));
+        }
+        let folder = tree.working_folder();
+        flags.cwd = Some(
+            flags
+                .cwd
+                .map_or_else(|| folder.clone(), |own| folder.join(own)),
+        );
+        Ok(RunSettings {
+            flags,
+            profile: profile.cell,
+            default_budget: config.default_budget,
+            default_memory_limit: crate::host::available_bytes().map(|bytes| bytes / 5 * 4),
+            repeat: 1,
+            jobs: 1,
+            seed: 1,
+            name: self.name.clone(),
+            ..RunSettings::default()
+        })
+    }
+}
+
+/// A search that goes on.
+struct Search<'a> {
+    arguments: &'a Arguments,
+    settings: RunSettings,
+    repository: &'a Repository,
+    tree: &'a Tree,
+    /// The commits that were run: what came out, and the run that decided it.
+    tried: BTreeMap<String, (Word, PathBuf)>,
+}
+
+impl Search<'_> {
+    /// What a commit says; it is checked out first.
+    fn checked_out(&mut self, commit: &str) -> anyhow::Result<Word> {
+        if let Some((word, _)) = self.tried.get(commit) {
+            return Ok(*word);
+        }
+        self.tree
+            .git(["checkout", "--quiet", "--force", "--detach", commit])?;
+        self.built(commit)?;
+        self.tested(commit)
+    }
+
+    fn built(&self, commit: &str) -> anyhow::Result<()> {
+        match &self.arguments.build {
+            Some(build) => self.tree.build(build, &self.repository.line(commit)),
+            None => Ok(()),
+        }
+    }
+
+    /// What the commit that is checked out and built says.
+    fn tested(&mut self, commit: &str) -> anyhow::Result<Word> {
+        self.settings.labels = BTreeMap::from([("commit".to_owned(), commit.to_owned())]);
+        let plan = |folder: &Path| command_cells(&self.settings, &self.arguments.command, folder);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let runs = self.arguments.out.join("runs");
+            let recorded = record_run(&runs, &self.settings, &plan, self.arguments.until_verdict)?;
+            let run = recorded.open()?;
+            let cell = run.cells.first().context("a run without a cell")?;
+            let judged = JudgedCell::as_recorded(cell);
+            let word = Word::of(judged.standing());
+            let line = self.repository.line(commit);
+            say!("{}: {line} ({})", word.text(), judged.verdict_text());
+            if signals::asked_by().is_some() {
+                bail!("stopped");
+            }
+            if !word.may_change() || tries >= self.arguments.tries {
+                self.tried
+                    .insert(commit.to_owned(), (word, run.folder.clone()));
+                return Ok(word);
+            }
+        }
+    }
+
+    /// What ends the search because an end of the range is not what it should be.
+    fn wrong_end(&self, commit: &str, wanted: Word, found: Word) -> anyhow::Result<Option<Exit>> {
+        let line = self.repository.line(commit);
+        let end = wanted.text();
+        match found {
+            found if found == wanted => Ok(None),
+            Word::Skip(standing) => {
+                say!(
+                    "the {end} end, {line}, is not decided: run longer (--duration), or give a \
+                     budget that it can show"
+                );
+                Ok(Some(standing.into()))
+            }
+            Word::Bad => Err(usage(format!(
+                "the good end leaks already: {line}\n(hint: the leak began earlier; name an older \
+                 commit, or accept its growth with --budget)"
+            ))),
+            Word::Good => Err(usage(format!(
+                "the bad end does not leak: {line}\n(hint: run longer, or under the load that shows \
+                 the leak)"
+            ))),
+        }
+    }
+
+    /// The first bad commit; `None` if commits are left that nothing decides.
+    fn first_bad(&mut self, bad: &str, good: &str) -> anyhow::Result<Option<String>> {
+        let mut said = self.tree.git(["bisect", "start", bad, good])?;
+        loop {
+            if let Some(first) = first_bad_of(&said) {
+                return Ok(Some(first));
+            }
+            let commit = self.tree.git(["rev-parse", "HEAD"])?;
+            let word = match self.tried.get(&commit) {
+                Some((word, _)) => *word,
+                None => match self.built(&commit) {
+                    Ok(()) => self.tested(&commit)?,
+                    Err(error) => {
+                        say!("skip: {error:#}");
+                        Word::Skip(Standing::Broken)
+                    }
+                },
+            };
+            self.tree.git(["reset", "--quiet", "--hard"])?;
+            match self.tree.git(["bisect", word.text()]) {
+                Ok(next) => said = next,
+                Err(error) => {
+                    say!("{error:#}");
+                    say!(
+                        "only commits that nothing decided are left (hint: --tries, a longer \
+                         --duration, or --until-verdict)"
+                    );
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Tells the first bad commit and what it brought against its parent.
+    fn certificate(&mut self, first: &str) -> anyhow::Result<Exit> {
+        let line = self.repository.line(first);
+        print(&format!("first bad commit: {line}\n{first}\n\n"))?;
+        let parent = self.repository.parent(first)?;
+        if let Err(error) = self.checked_out(&parent) {
+            say!("no certificate: the parent of {line} cannot be run: {error:#}");
+            return Ok(Exit::Good);
+        }
+        let open = |commit: &str| -> anyhow::Result<Run> {
+            let (_, folder) = self.tried.get(commit).context("it was not run")?;
+            Ok(Run::open(folder)?)
+        };
+        let (before, after) = (open(&parent)?, open(first)?);
+        let options = VerdictOptions::default();
+        let sides = (before.cells.first()).zip(after.cells.first());
+        let (old, new) = sides.context("a run without a cell")?;
+        match compare_cells((&before, old), (&after, new), &options) {
+            Ok(comparison) => print(&comparison_text(&comparison, OutputFormat::Text)?)?,
+            Err(error) => say!("no certificate: {error}"),
+        }
+        for run in [&before, &after] {
+            print(&format!("run     {}\n", run.folder.display()))?;
+        }
+        Ok(Exit::Good)
+    }
+}
+
+/// The commit that git names as the first bad one.
+fn first_bad_of(said: &str) -> Option<String> {
+    let line = said
+        .lines()
+        .find(|line| line.ends_with(" is the first bad commit"))?;
+    line.split(' ').next().map(str::to_owned)
+}
