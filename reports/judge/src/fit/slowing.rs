@@ -87,14 +87,17 @@ pub(crate) fn compare_with_slowing(
         curves.min_by(|a, b| a.0.total_cmp(&b.0))
     };
     let (alone, pace) = best_beside(&level)?;
-    let fading = beside_fast
-        .as_ref()
-        .and_then(best_beside)
-        .map_or(alone, |(rss, _)| rss.min(alone));
-    let against = |rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
+    let beside_fast = beside_fast.as_ref().and_then(best_beside);
+    let against = |fading: f64, rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
+    // Two curves that flatten out bend as a warm-up with a line does: they count where they
+    // explain more than it, not already where they explain about as much.
+    let by = |rss: f64| {
+        let alone = against(alone, rss);
+        beside_fast.map_or(alone, |(both, _)| alone.min(against(both, rss) + MARGIN))
+    };
     Some(Comparison {
-        advantage: against(fitted.rss()),
-        advantage_of_line: against(line.rss()),
+        advantage: by(fitted.rss()),
+        advantage_of_line: against(alone, line.rss()),
         lasting_slope,
         keeps_its_pace: pace > PACE_KEPT,
     })
@@ -138,21 +141,31 @@ const WARM_UPS: [Family; 2] = [
 ];
 
 /// Curves that flatten out.
-const FADING: [Family; 7] = [
+const FADING: [Family; 9] = [
     Family {
         form: Form::Exponential,
         from: 0.05,
         to: 30.0,
     },
     Family {
+        form: Form::Stretched(0.3),
+        from: 0.001,
+        to: 30.0,
+    },
+    Family {
         form: Form::Stretched(0.5),
         from: 0.01,
-        to: 1.0,
+        to: 30.0,
     },
     Family {
         form: Form::Stretched(0.7),
         from: 0.01,
-        to: 1.0,
+        to: 30.0,
+    },
+    Family {
+        form: Form::Stretched(0.85),
+        from: 0.02,
+        to: 30.0,
     },
     Family {
         form: Form::Logarithm,
@@ -202,7 +215,7 @@ impl Family {
             Form::Logarithm => (1.0 + v / scale).ln(),
             Form::Power => (scale * v).exp(),
             Form::Bend => (v - scale).max(0.0),
-            Form::Shifted(power) if power == -1.0 => scale / (v + scale),
+            Form::Shifted(-1.0) => scale / (v + scale),
             Form::Shifted(power) => (1.0 + v / scale).powf(power),
         }
     }

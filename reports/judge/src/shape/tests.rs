@@ -260,3 +260,44 @@ fn growth_that_flattens_out_is_told_from_growth_that_lasts() {
     assert!(lasting.favours_lasting_growth(), "{lasting:?}");
     assert!((lasting.lasting_slope - 0.5).abs() < 0.02, "{lasting:?}");
 }
+
+#[test]
+fn what_is_met_for_the_first_time_flattens_out() {
+    // Half full at a tenth to all of the run, and the power of a Zipf distribution.
+    let compare = |course: &dyn Fn(f64) -> f64| {
+        let series = track(400, 0.3, course);
+        compare_with_slowing(&series, &Regressors::default(), 0.0).expect("enough readings")
+    };
+    for half in [40.0, 100.0, 400.0] {
+        let filling = compare(&|t| 300.0 * t / (t + half));
+        assert!(!filling.favours_lasting_growth(), "{half}: {filling:?}");
+    }
+    for power in [0.35, 0.5, 0.7] {
+        let filling = compare(&|t| 300.0 * (1.0 - (-2.0 * (t / 400.0).powf(power)).exp()));
+        assert!(!filling.favours_lasting_growth(), "{power}: {filling:?}");
+    }
+}
+
+#[test]
+fn falls_to_next_to_nothing_are_in_doubt_wherever_the_record_begins() {
+    let teeth = track(300, 0.1, |t| (t + 40.0) % 100.0);
+    let falls = [(59, 60), (159, 160), (259, 260)];
+    let doubt = |base: f64| doubtful_falls(&teeth, &falls, base);
+    assert_eq!(doubt(10.0).map(|d| d.falls), Some(3));
+    assert_eq!(doubt(1_000.0), None);
+}
+
+#[test]
+fn a_burst_that_has_not_ended_may_be_a_step() {
+    let high_from = |from: f64, to: f64| {
+        track(
+            300,
+            1.0,
+            |t| if (from..to).contains(&t) { 500.0 } else { 0.0 },
+        )
+    };
+    let high = |series: &Track| series.y.iter().filter(|&&y| y > 400.0).count();
+    let ended = without_long_bursts(&high_from(200.0, 206.0), 0.0);
+    let lasts = without_long_bursts(&high_from(294.0, 300.0), 0.0);
+    assert_eq!((high(&ended), high(&lasts)), (0, 6));
+}
