@@ -1,7 +1,7 @@
 //! Wild readings: single ones, and bursts of several.
 
 use crate::stats::hampel::wild_values;
-use crate::stats::quantile::robust_sigma;
+use crate::stats::quantile::{median, robust_sigma};
 use crate::track::{Track, without};
 
 /// The noise from one reading to the next, at least half a grain.
@@ -30,10 +30,7 @@ pub(crate) fn without_long_bursts(track: &Track, grain: f64) -> Track {
     }
     let reach = (track.len() / 30).clamp(8, 30);
     let mut wild = wild_values(&track.y, reach, 6.0, noise_floor(track, grain));
-    // What has not ended may be a step as well.
-    for last in wild.iter_mut().rev().take_while(|wild| **wild) {
-        *last = false;
-    }
+    keep_what_has_not_ended(&track.y, &mut wild, reach);
     // A run of wild readings that lasts is a level, not a burst.
     let lasting = wild
         .chunk_by(|a, b| a == b)
@@ -42,4 +39,24 @@ pub(crate) fn without_long_bursts(track: &Track, grain: f64) -> Track {
         return track.clone();
     }
     without(track, &wild)
+}
+
+/// What has not come back at the end may be a step as well as a burst.
+fn keep_what_has_not_ended(values: &[f64], wild: &mut [bool], reach: usize) {
+    let Some(last) = wild.iter().rposition(|&wild| wild) else {
+        return;
+    };
+    let from = wild[..last]
+        .iter()
+        .rposition(|&wild| !wild)
+        .map_or(0, |at| at + 1);
+    let before = median(&values[from.saturating_sub(reach)..from]);
+    let burst = median(&values[from..=last]);
+    let (Some(before), Some(burst)) = (before, burst) else {
+        return;
+    };
+    let has_come_back = |&y: &f64| (y - before).abs() < (y - burst).abs();
+    if !values[last + 1..].iter().any(has_come_back) {
+        wild[from..=last].fill(false);
+    }
 }
