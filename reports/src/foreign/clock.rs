@@ -2,7 +2,7 @@
 
 use super::number::number;
 use super::quote;
-use super::time::{DayOrder, Stamp, TimeUnit, stamp};
+use super::time::{DayOrder, Stamp, TimeUnit, run_together, stamp};
 
 const DAY_S: f64 = 86_400.0;
 
@@ -11,6 +11,11 @@ const DAY_S: f64 = 86_400.0;
 pub(super) struct Clock {
     unit: Option<TimeUnit>,
     order: DayOrder,
+    /// Whether a date so far might as well have had day and month the other way round: the last
+    /// one, and the first.
+    open_order: Option<(String, String)>,
+    /// Whether times are those since a start: `25:00` is 25 minutes.
+    pub is_elapsed: bool,
     form: Form,
     /// The first time, in its own unit: taken off before anything is rounded.
     origin: Option<f64>,
@@ -37,6 +42,42 @@ impl Clock {
         }
     }
 
+    /// Takes the days between slashes as they rise: a month between two readings where the other
+    /// order says a day is the other order.
+    fn settle_order(&mut self, text: &str, seconds: f64) -> f64 {
+        const MONTH_S: f64 = 27.0 * DAY_S;
+        if self.order != DayOrder::MonthFirst || !text.contains('/') {
+            return seconds;
+        }
+        let at = |text: &str, order| match stamp(text, order) {
+            Some(Stamp::At(seconds)) => Some(seconds),
+            _ => None,
+        };
+        let Some((first, last)) = &mut self.open_order else {
+            if self.origin.is_none() {
+                self.open_order = Some((text.to_owned(), text.to_owned()));
+            }
+            return seconds;
+        };
+        let before = at(last, DayOrder::MonthFirst).unwrap_or(seconds);
+        if seconds - before > MONTH_S
+            && let (Some(first), Some(last), Some(now)) = (
+                at(first, DayOrder::DayFirst),
+                at(last, DayOrder::DayFirst),
+                at(text, DayOrder::DayFirst),
+            )
+            && (0.0..=2.0 * DAY_S).contains(&(now - last))
+        {
+            self.order = DayOrder::DayFirst;
+            self.origin = Some(first);
+            self.open_order = None;
+            return now;
+        }
+        last.clear();
+        last.push_str(text);
+        seconds
+    }
+
     /// Seconds from the first time that was read to this one; `None` if it is none, or none of
     /// the form of the first.
     pub fn seconds(&mut self, field: &[u8], comma_is_point: bool) -> Option<f64> {
@@ -45,6 +86,7 @@ impl Clock {
             return Some((raw - *self.origin.get_or_insert(raw)) * factor);
         }
         if self.form == Form::Unknown
+            && !is_run_together(field)
             && let Some(first) = number(field, comma_is_point)
         {
             let unit = self.unit.unwrap_or_else(|| TimeUnit::of_size(first));
@@ -53,9 +95,16 @@ impl Clock {
             return Some(0.0);
         }
         let text = std::str::from_utf8(field).ok()?;
-        let raw = match stamp(text, self.order)? {
-            Stamp::At(seconds) => seconds,
-            Stamp::OfDay(seconds) => self.of_day(seconds),
+        let since_start = || match self.is_elapsed {
+            true => elapsed(text),
+            false => None,
+        };
+        let raw = match since_start().or_else(|| spelled_out(text)) {
+            Some(seconds) => seconds,
+            None => match stamp(text, self.order)? {
+                Stamp::At(seconds) => self.settle_order(text, seconds),
+                Stamp::OfDay(seconds) => self.of_day(seconds),
+            },
         };
         self.form = Form::Text;
         Some(raw - *self.origin.get_or_insert(raw))
@@ -69,6 +118,55 @@ impl Clock {
         self.last_of_day_s = seconds;
         self.days * DAY_S + seconds
     }
+}
+
+/// Whether a field is a date and time of day without anything between: `20261121160738`.
+fn is_run_together(field: &[u8]) -> bool {
+    std::str::from_utf8(field).is_ok_and(|text| run_together(text.trim()).is_some())
+}
+
+/// Seconds since a start: `03:15`, `25:00`, `1:02:03`, `1-02:03:04`, as `ps` prints them.
+pub(super) fn elapsed(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (days, text) = match text.split_once('-') {
+        Some((days, rest)) => (days.parse::<u32>().ok()?, rest),
+        None => (0, text),
+    };
+    let mut parts = text.split(':').rev();
+    let seconds: f64 = parts.next()?.parse().ok()?;
+    let minutes: u32 = parts.next()?.parse().ok()?;
+    let hours: u32 = parts.next().map_or(Some(0), |text| text.parse().ok())?;
+    let is_one = (0.0..60.0).contains(&seconds) && parts.next().is_none();
+    let whole = f64::from(days) * DAY_S + f64::from(hours) * 3_600.0 + f64::from(minutes) * 60.0;
+    is_one.then_some(whole + seconds)
+}
+
+/// Seconds since a start, units written behind each number: `15s`, `1h2m3s`, `250ms`.
+fn spelled_out(text: &str) -> Option<f64> {
+    let mut rest = text.trim();
+    if rest.is_empty() || rest.len() > 32 {
+        return None;
+    }
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let count: f64 = rest[..end].parse().ok()?;
+        rest = &rest[end..];
+        let end = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let unit = match rest[..end].trim() {
+            "d" => DAY_S,
+            "h" => 3_600.0,
+            "m" | "min" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            _ => return None,
+        };
+        total += count * unit;
+        rest = &rest[end..];
+    }
+    Some(total)
 }
 
 /// The order of day and month in dates between slashes, by the first that can be only one.
@@ -85,6 +183,37 @@ pub(super) fn day_order<'a>(mut fields: impl Iterator<Item = &'a str>) -> DayOrd
         true => DayOrder::DayFirst,
         false => DayOrder::MonthFirst,
     }
+}
+
+/// The usual step of times that count from a start, where it is one that nobody takes between
+/// readings in seconds: they may be parts of seconds.
+pub(super) fn doubtful_step(times: &[f64]) -> Option<f64> {
+    // Stamps since 1970 tell their unit by their size.
+    const LONGEST_SINCE_A_START_S: f64 = 3e8;
+    // Steps that people set, in seconds: they part an hour or a day.
+    const USUAL_S: [f64; 20] = [
+        60.0, 90.0, 120.0, 150.0, 180.0, 240.0, 300.0, 360.0, 600.0, 720.0, 900.0, 1_200.0,
+        1_800.0, 3_600.0, 7_200.0, 10_800.0, 14_400.0, 21_600.0, 28_800.0, 43_200.0,
+    ];
+    const NEAR: f64 = 0.02;
+    const FEWEST: usize = 3;
+    let first = *times.first()?;
+    let mut steps: Vec<f64> = times
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .filter(|step| *step > 0.0)
+        .collect();
+    if steps.len() < FEWEST || first.abs() > LONGEST_SINCE_A_START_S {
+        return None;
+    }
+    steps.sort_by(f64::total_cmp);
+    let step = steps[steps.len() / 2];
+    let is_near = |usual: f64| (step - usual).abs() <= NEAR * usual;
+    let days = (step / DAY_S).round();
+    let is_usual = step < 55.0
+        || USUAL_S.iter().any(|usual| is_near(*usual))
+        || (1.0..=31.0).contains(&days) && is_near(days * DAY_S);
+    (!is_usual).then_some(step)
 }
 
 /// Time that goes back: a clock that was set, or several series.
@@ -136,6 +265,11 @@ impl Setbacks {
         time_s
     }
 
+    /// The usual step.
+    pub fn step_s(&self) -> f64 {
+        self.step_s
+    }
+
     /// Rows whose time stands in the row before, as a share of all.
     pub fn repeated_share(&self) -> f64 {
         self.repeated as f64 / self.rows.max(1) as f64
@@ -145,5 +279,74 @@ impl Setbacks {
     pub fn first(&self) -> Option<(u64, &str, &str)> {
         let (line, before, after) = self.first.as_ref()?;
         Some((*line, before, after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(clock: &mut Clock, text: &str) -> Option<f64> {
+        clock.seconds(text.as_bytes(), false)
+    }
+
+    #[test]
+    fn times_since_a_start_are_read_as_ps_and_people_write_them() {
+        for (text, seconds) in [
+            ("03:15", Some(195.0)),
+            ("25:00", Some(1_500.0)),
+            ("1:02:03", Some(3_723.0)),
+            ("1-02:03:04", Some(93_784.0)),
+            ("25:61", None),
+        ] {
+            assert_eq!(elapsed(text), seconds, "{text}");
+        }
+        for (text, seconds) in [
+            ("15s", Some(15.0)),
+            ("1h2m3s", Some(3_723.0)),
+            ("250ms", Some(0.25)),
+            ("15", None),
+            ("5x", None),
+        ] {
+            assert_eq!(spelled_out(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_before_months_are_known_by_the_next_day() {
+        let mut clock = Clock::default();
+        assert_eq!(read(&mut clock, "05/11/2026 23:59:30"), Some(0.0));
+        assert_eq!(read(&mut clock, "05/11/2026 23:59:45"), Some(15.0));
+        assert_eq!(read(&mut clock, "06/11/2026 00:00:00"), Some(30.0));
+        let mut clock = Clock::default();
+        assert_eq!(read(&mut clock, "11/05/2026"), Some(0.0));
+        assert_eq!(read(&mut clock, "11/06/2026"), Some(DAY_S));
+    }
+
+    #[test]
+    fn a_time_of_digits_alone_is_no_number_of_seconds() {
+        let mut clock = Clock::default();
+        assert_eq!(read(&mut clock, "20261121235930"), Some(0.0));
+        assert_eq!(read(&mut clock, "20261122000000"), Some(30.0));
+    }
+
+    #[test]
+    fn steps_that_nobody_takes_in_seconds_are_in_doubt() {
+        let steps = |from: f64, step: f64| -> Vec<f64> {
+            (0..20).map(|i| from + step * f64::from(i)).collect()
+        };
+        for (from, step, doubtful) in [
+            (0.0, 1.0, false),
+            (0.0, 15.0, false),
+            (0.0, 300.0, false),
+            (0.0, 86_400.0, false),
+            (0.0, 1_000.0, true),
+            (500.0, 15_000.0, true),
+            (0.0, 1e6, true),
+            (1_763_700_000.0, 1_000.0, false),
+        ] {
+            let found = doubtful_step(&steps(from, step)).is_some();
+            assert_eq!(found, doubtful, "{from} + {step}");
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 use super::clock::Setbacks;
 use super::columns::{self, Role};
-use super::number::{amount, is_missing, number, plain};
+use super::left_out::{
+    leave_out_columns_in_doubt, leave_out_columns_without_readings, note_missing_readings,
+    zeros_of_an_ended_program,
+};
+use super::number::{amount, is_missing, number, plain, resolution};
 use super::quote;
 use super::unit::{self, ValueUnit};
 use super::{InputError, Metric, Note, Table};
@@ -32,6 +36,15 @@ pub(super) struct Column {
     pub role: Role,
     /// The unit that fields themselves said.
     from_field: Option<ValueUnit>,
+    /// Whether it is of a table that anybody may have written, and not of a known tool.
+    pub is_of_table: bool,
+    /// Whether the name alone says the unit, so that the readings may belie it.
+    pub is_by_name: bool,
+    /// The least difference that the numbers can show, in their unit; infinite until one is
+    /// looked at.
+    pub grain: f64,
+    /// A number that may be a thousand times as large, as the file writes it.
+    pub two_numbers: Option<String>,
 }
 
 impl Column {
@@ -41,7 +54,40 @@ impl Column {
             unit,
             role,
             from_field: None,
+            is_of_table: false,
+            is_by_name: false,
+            grain: f64::INFINITY,
+            two_numbers: None,
         }
+    }
+
+    /// The column in the rows of one metric, whose name says what the column's does not.
+    fn of_metric(&self, name: &str) -> Self {
+        let unit = self.unit.or_else(|| ValueUnit::of_name(name));
+        let factor = match self.unit {
+            Some(_) => 1.0,
+            None => unit.map_or(1.0, ValueUnit::factor),
+        };
+        Self {
+            unit,
+            role: columns::role_of(name),
+            grain: self.grain * factor,
+            ..self.clone()
+        }
+    }
+
+    /// Looks at how fine a number is written.
+    pub fn look_at(&mut self, field: &[u8], comma_is_point: bool) {
+        let factor = self.unit.map_or(1.0, ValueUnit::factor);
+        let resolution = |unit: Option<ValueUnit>| {
+            Some(resolution(field, comma_is_point)? * unit.map_or(factor, ValueUnit::factor))
+        };
+        let finest = match amount(field, comma_is_point) {
+            None => return,
+            // Powers of ten may hide any number of digits.
+            Some(amount) => resolution(amount.unit).unwrap_or(0.0),
+        };
+        self.grain = self.grain.min(finest);
     }
 }
 
@@ -49,6 +95,8 @@ impl Column {
 #[derive(Debug, Clone, Default)]
 struct Partial {
     name: String,
+    /// The metric that its key names, where one does.
+    metric: Option<String>,
     time_s: Vec<f64>,
     values: Vec<Vec<f64>>,
     operations: Vec<f64>,
@@ -75,6 +123,8 @@ pub(super) struct Collector {
     pub comma_is_point: bool,
     /// Whether the user says that the table is a single series, whatever its times.
     pub is_one_series: bool,
+    /// Whether times are negative and rise: those of rows with the newest first.
+    pub is_newest_first: bool,
     pub counts_operations: bool,
     /// What tells series apart, in words.
     pub key_names: Vec<String>,
@@ -90,6 +140,7 @@ impl Collector {
             columns,
             comma_is_point: false,
             is_one_series: false,
+            is_newest_first: false,
             counts_operations: false,
             key_names: Vec::new(),
             series: Vec::new(),
@@ -225,7 +276,10 @@ impl Collector {
         }
         Ok(match amount.unit {
             Some(unit) => {
-                self.columns[column].from_field = Some(unit);
+                let comma_is_point = self.comma_is_point;
+                let of_column = &mut self.columns[column];
+                of_column.from_field = Some(unit);
+                of_column.look_at(field, comma_is_point);
                 amount.number * unit.factor()
             }
             None => amount.number * self.factor(column),
@@ -336,13 +390,20 @@ impl Collector {
         self.series.len()
     }
 
-    /// Keeps the series whose names are called like memory, where some are and some are not;
-    /// says how many were left out.
-    pub fn keep_memory(&mut self) -> usize {
+    /// Keeps the series whose names are called like memory in use, where some are and some are
+    /// not; says how many were left out. `place`: which part of a key names the metric.
+    pub fn keep_memory(&mut self, place: usize) -> usize {
         let before = self.series.len();
+        for partial in &mut self.series {
+            let name = partial.name.split(KEY_SEPARATOR).nth(place);
+            partial.metric = name.map(str::to_owned);
+        }
         let is_memory = |partial: &Partial| columns::is_called_like_memory(&partial.name);
-        let some = self.series.iter().filter(|p| is_memory(p)).count();
-        if some > 0 && some < before {
+        let role = |partial: &Partial| columns::role_of(partial.metric.as_deref().unwrap_or(""));
+        let is_use = |p: &Partial| is_memory(p) && matches!(role(p), Role::Used | Role::Free);
+        if self.series.iter().any(is_use) {
+            self.series.retain(is_use);
+        } else if self.series.iter().any(is_memory) {
             self.series.retain(is_memory);
         }
         before - self.series.len()
@@ -354,6 +415,7 @@ impl Collector {
             columns,
             series,
             is_one_series,
+            is_newest_first,
             counts_operations,
             key_names,
             ..
@@ -365,6 +427,10 @@ impl Collector {
             if !is_one_series {
                 check_times(&partial, &key_names)?;
             }
+            let partial = match is_newest_first {
+                true => partial.turned()?,
+                false => partial,
+            };
             let mut table = partial.into_table(&columns, counts_operations)?;
             if !several {
                 table.name.clear();
@@ -372,8 +438,6 @@ impl Collector {
             table.notes.splice(0..0, notes.iter().cloned());
             if !were_named {
                 leave_out_columns_without_readings(&mut table);
-            }
-            if !were_named {
                 leave_out_columns_in_doubt(&mut table);
             }
             note_missing_readings(&mut table);
@@ -486,6 +550,9 @@ fn check_times(partial: &Partial, key_names: &[String]) -> Result<(), InputError
         };
         raw.extend(partial.raw_times(start..cut));
         raw.sort_by(f64::total_cmp);
+        if partial.is_end_of_summer_time(count) {
+            continue;
+        }
         let again = partial
             .raw_times(cut..end)
             .filter(|time| raw.binary_search_by(|t| t.total_cmp(time)).is_ok())
@@ -498,11 +565,47 @@ fn check_times(partial: &Partial, key_names: &[String]) -> Result<(), InputError
 }
 
 impl Partial {
+    /// Whether a setback is that of a local clock at the end of summer time: an hour, and not back
+    /// to the beginning, where another series would begin.
+    fn is_end_of_summer_time(&self, setback: usize) -> bool {
+        const HOUR_S: f64 = 3_600.0;
+        let step_s = self.setbacks.step_s();
+        let offset_s = self.setbacks.offsets_s[setback];
+        let is_hour = (offset_s - HOUR_S).abs() <= step_s;
+        let mut raw = self.raw_times(0..1);
+        let first_s = raw.next().unwrap_or(0.0);
+        let cut = self.cuts[setback];
+        let after_s = self.raw_times(cut..cut + 1).next().unwrap_or(first_s);
+        is_hour && after_s > first_s + 2.0 * step_s
+    }
+
     /// Times as the file has them, setbacks not evened out.
     fn raw_times(&self, rows: std::ops::Range<usize>) -> impl Iterator<Item = f64> {
         let passed = self.cuts.iter().filter(|cut| **cut <= rows.start).count();
         let offset: f64 = self.setbacks.offsets_s[..passed].iter().sum();
         self.time_s[rows].iter().map(move |time| time - offset)
+    }
+
+    /// The rows in the order of their times, where the newest came first.
+    fn turned(mut self) -> Result<Self, InputError> {
+        if !self.setbacks.at_s.is_empty() {
+            return Err(backwards(&self.setbacks));
+        }
+        // What changed at a row had changed at the one that came before it, which is later.
+        for restart in &mut self.restarts {
+            let row = self.time_s.partition_point(|time| time < restart);
+            *restart = self
+                .time_s
+                .get(row.saturating_sub(1))
+                .map_or(*restart, |t| *t);
+        }
+        for times in [&mut self.time_s, &mut self.restarts] {
+            times.iter_mut().for_each(|time| *time = -*time);
+            times.reverse();
+        }
+        self.values.iter_mut().for_each(|values| values.reverse());
+        self.operations.reverse();
+        Ok(self)
     }
 
     fn into_table(
@@ -537,7 +640,17 @@ impl Partial {
             }
         }
         table.time_s = self.time_s;
-        for (column, values) in columns.iter().zip(self.values) {
+        for (column, mut values) in columns.iter().zip(self.values) {
+            let of_metric = self.metric.as_deref().map(|name| column.of_metric(name));
+            if let Some(of_metric) = &of_metric
+                && column.unit.is_none()
+                && column.from_field.is_none()
+            {
+                let factor = of_metric.unit.map_or(1.0, ValueUnit::factor);
+                values.iter_mut().for_each(|value| *value *= factor);
+            }
+            let column = of_metric.as_ref().unwrap_or(column);
+            let values = zeros_of_an_ended_program(column, values, &mut table.notes);
             let metric = metric(column, values, &mut table.notes);
             table.metrics.push(metric);
         }
@@ -554,8 +667,21 @@ fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note>) -> Metri
     let name = &shown;
     let said = column.unit.or(column.from_field);
     let mut doubt = None;
+    let mut grain = column.grain;
+    let belied = column
+        .two_numbers
+        .as_ref()
+        .map(|text| InputError::TwoNumbers {
+            column: column.name.clone(),
+            text: text.clone(),
+        })
+        .or_else(|| {
+            let unit = column.unit.filter(|_| column.is_by_name)?;
+            unit::check_named(&column.name, unit, &values).err()
+        });
     let (unit, is_known) = match said {
         Some(unit) => {
+            doubt = belied.map(|error| error.to_string());
             note_conversion(name, column.unit.is_some(), unit, notes);
             (unit, true)
         }
@@ -564,6 +690,7 @@ fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note>) -> Metri
                 let factor = settled.unit.factor();
                 if factor != 1.0 {
                     values.iter_mut().for_each(|value| *value *= factor);
+                    grain *= factor;
                 }
                 if let Some(why) = settled.why {
                     notes.push(Note::on(name, format!("`{name}` is taken as KiB: {why}")));
@@ -590,12 +717,28 @@ fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note>) -> Metri
     }
     Metric {
         name: shown,
+        grain: match grain.is_finite() && mostly_repeats(&values) {
+            true => grain,
+            false => 0.0,
+        },
         values,
         unit: unit.of_judge(),
         unit_is_known: is_known,
         doubt,
         turned_about,
     }
+}
+
+/// Whether most readings are the one before: then their grain hides what moves. Where they
+/// scatter by more than it, their mean is finer than they are.
+fn mostly_repeats(values: &[f64]) -> bool {
+    let pairs = values.windows(2).filter(|pair| !pair[0].is_nan());
+    let (mut all, mut same) = (0_usize, 0_usize);
+    for pair in pairs {
+        all += 1;
+        same += usize::from(pair[0] == pair[1]);
+    }
+    2 * same > all
 }
 
 /// Turns readings round in the middle of their range, so that their level, which the default
@@ -630,77 +773,5 @@ fn note_assumption(name: &str, values: &[f64], notes: &mut Vec<Note>) {
             name,
             format!("nothing says what `{name}` counts: shown as bytes, and judged by its share of the level alone; --unit says it"),
         ));
-    }
-}
-
-/// A column that was taken by its name alone and holds nothing is no metric.
-fn leave_out_columns_without_readings(table: &mut Table) {
-    let is_filled = |metric: &Metric| metric.values.iter().any(|value| !value.is_nan());
-    if !table.metrics.iter().any(is_filled) {
-        return;
-    }
-    let metrics = std::mem::take(&mut table.metrics);
-    let (filled, empty): (Vec<_>, Vec<_>) = metrics.into_iter().partition(is_filled);
-    table.metrics = filled;
-    for metric in empty {
-        let name = metric.name;
-        table
-            .notes
-            .retain(|note| note.metric.as_ref() != Some(&name));
-        table.notes.push(Note {
-            text: format!("`{name}` has no readings and was left out"),
-            metric: Some(name),
-        });
-    }
-}
-
-/// A column that was taken by its name alone, and may count anything, is no metric beside
-/// others that are clear.
-fn leave_out_columns_in_doubt(table: &mut Table) {
-    if !table.metrics.iter().any(|metric| metric.doubt.is_none()) {
-        return;
-    }
-    let metrics = std::mem::take(&mut table.metrics);
-    let (clear, doubtful): (Vec<_>, Vec<_>) = metrics
-        .into_iter()
-        .partition(|metric| metric.doubt.is_none());
-    table.metrics = clear;
-    for Metric { name, .. } in doubtful {
-        table.notes.push(Note {
-            text: format!(
-                "`{name}` says no unit and was left out; name it with --value and --unit"
-            ),
-            metric: Some(name),
-        });
-    }
-}
-
-fn note_missing_readings(table: &mut Table) {
-    let missing = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count() as u64;
-    let rows = table.time_s.len() as u64;
-    for metric in &table.metrics {
-        let words = match missing(&metric.values) {
-            0 => continue,
-            1 => "is empty or NaN and was left out",
-            _ => "are empty or NaN and were left out",
-        };
-        table.notes.push(Note {
-            metric: Some(metric.name.clone()),
-            text: format!(
-                "{} of {} of `{}` {words}",
-                count_text(missing(&metric.values)),
-                plural(rows, "reading"),
-                metric.name,
-            ),
-        });
-    }
-    let operations = table.operations.as_deref().map_or(0, missing);
-    if operations > 0 {
-        let verb = if operations == 1 { "is" } else { "are" };
-        table.notes.push(Note::on_all(format!(
-            "{} of {} of operations {verb} empty or NaN; a budget per operation leaves such rows out",
-            count_text(operations),
-            plural(rows, "count"),
-        )));
     }
 }

@@ -44,9 +44,11 @@ pub(super) enum Role {
     Used,
     /// More is less used: free, available.
     Free,
-    /// Buffers, caches, what is given back when it is needed; limits, totals, highest marks;
-    /// addresses without memory behind them; shares of what another column says in bytes.
+    /// Buffers, caches, what is given back when it is needed; addresses without memory behind
+    /// them; shares of what another column says in bytes.
     Beside,
+    /// Limits, totals, highest marks: what is in use may rise or fall under them.
+    Bound,
 }
 
 /// Names of a time column, the likeliest first.
@@ -103,8 +105,21 @@ const NEVER_VALUES: [&str; 17] = [
     "row", "nice", "pri", "time+", "status",
 ];
 
+/// Names of columns that number the rows.
+const ROW_NUMBERS: [&str; 9] = [
+    "index",
+    "row",
+    "line",
+    "#",
+    "no",
+    "nr",
+    "sample",
+    "unnamed: 0",
+    "iteration",
+];
+
 /// Names of columns that name the metric of a row.
-const METRIC_NAMES: [&str; 7] = [
+const METRIC_NAMES: [&str; 13] = [
     "metric_name",
     "metric",
     "__name__",
@@ -112,6 +127,12 @@ const METRIC_NAMES: [&str; 7] = [
     "measurement",
     "_measurement",
     "_field",
+    "field",
+    "type",
+    "stat",
+    "counter",
+    "variable",
+    "key",
 ];
 
 /// Names of columns that name whose reading a row is, of numbers too.
@@ -209,6 +230,12 @@ pub(super) fn choose(
             chosen.values.push(value_column(names, position, options));
         }
     }
+    if chosen.values.is_empty() && !chosen.left_out.is_empty() {
+        return Err(InputError::NotASeries(format!(
+            "{}; limits, totals and highest marks do not say what is in use; name another column with --value, or this one if it is meant",
+            chosen.left_out.join("; ")
+        )));
+    }
     if chosen.values.is_empty() {
         let time = time.and_then(|time| names.get(time));
         return Err(InputError::NoValues {
@@ -261,19 +288,25 @@ fn time_column(
         // Regular readings need no time, and may have one.
         return Ok(found);
     }
-    let first = || (names.len() > 1 && can_be(&0)).then_some(0);
+    let numbers_rows = |column: usize| {
+        let lower = names[column].trim().to_ascii_lowercase();
+        ROW_NUMBERS.contains(&lower.as_str())
+    };
+    let first = || (names.len() > 1 && can_be(&0) && !numbers_rows(0)).then_some(0);
     let any = || {
         (0..names.len()).find(|&column| {
             looks[column] == Look::Numbers
-                && !MEMORY
-                    .iter()
-                    .any(|part| names[column].to_ascii_lowercase().contains(part))
+                && !numbers_rows(column)
+                && !is_called_like_memory(&names[column])
         })
     };
     match found.or_else(first).or_else(any) {
         Some(time) => Ok(Some(time)),
         None if names.len() == 1 && looks[0] != Look::Text => Err(InputError::NoValues {
             time: quote::cut(&names[0]),
+        }),
+        None if names.len() > 1 && numbers_rows(0) => Err(InputError::NoTimes {
+            what: format!("rows that `{}` numbers", quote::cut(&names[0])),
         }),
         None => Ok(Some(0)),
     }
@@ -293,9 +326,13 @@ fn candidates(names: &[String], looks: &[Look], free: impl Fn(usize) -> bool) ->
     let memory: Vec<usize> = pool
         .iter()
         .copied()
-        .filter(|&column| MEMORY.iter().any(|part| lower(column).contains(part)))
+        .filter(|&column| is_called_like_memory(&names[column]))
         .collect();
-    if !memory.is_empty() {
+    // A limit says nothing about what another column may.
+    if memory
+        .iter()
+        .any(|&column| role_of(&names[column]) != Role::Bound)
+    {
         return memory;
     }
     let is_value = |column: &usize| {
@@ -333,23 +370,21 @@ fn without_besides(
         Role::Used => !(has_amount && is_share(column)),
         Role::Free => !has_used,
         Role::Beside => !has_used && !has_free,
+        Role::Bound => false,
     });
     let mut left_out = Vec::new();
     if !beside.is_empty() {
         let quoted: Vec<String> = beside.iter().map(|c| names[c.position].clone()).collect();
-        left_out.push(format!(
-            "{} not judged beside {}",
-            match beside.len() {
-                1 => format!("{} is", quote::list(&quoted)),
-                _ => format!("{} are", quote::list(&quoted)),
-            },
-            quote::list(
-                &kept
-                    .iter()
-                    .map(|c| names[c.position].clone())
-                    .collect::<Vec<_>>()
-            )
-        ));
+        let verb = if beside.len() == 1 { "is" } else { "are" };
+        let others: Vec<String> = kept.iter().map(|c| names[c.position].clone()).collect();
+        left_out.push(match others.is_empty() {
+            true => format!("{} {verb} not judged", quote::list(&quoted)),
+            false => format!(
+                "{} {verb} not judged beside {}",
+                quote::list(&quoted),
+                quote::list(&others)
+            ),
+        });
     }
     (kept, left_out)
 }
@@ -408,29 +443,42 @@ pub(super) fn role_of(name: &str) -> Role {
         "swapfree",
         "kbswpfree",
         "unused",
+        "headroom",
+        "remaining",
+        "left",
     ]) || starts(&["avail"])
         || lower.ends_with("memavailable")
     {
         return Role::Free;
     }
-    let is_mark = has(&["max", "maximum", "peak", "hwm"])
-        || !is_used
-            && has(&[
-                "limit",
-                "limits",
-                "capacity",
-                "quota",
-                "requests",
-                "request",
-                "reservation",
-                "threshold",
-            ]);
+    let is_mark = has(&[
+        "max",
+        "maximum",
+        "peak",
+        "hwm",
+        "maxrss",
+        "vmpeak",
+        "vmhwm",
+        "watermark",
+    ]) || !is_used
+        && has(&[
+            "limit",
+            "limits",
+            "capacity",
+            "quota",
+            "requests",
+            "request",
+            "reservation",
+            "threshold",
+        ]);
     let is_total = words.last() == Some(&"total") && words.len() > 1 && !lower.starts_with("total")
         || has(&["total", "memtotal"]) && !is_used
         || lower.ends_with("_total");
     let is_cache = starts(&["cache", "buff", "slab"]) && !is_used;
     let is_address = starts(&["virt", "vsz", "vms", "vmsize"]) || has(&["virtual"]);
-    if is_mark || is_total || is_cache || is_address {
+    if is_mark || is_total {
+        Role::Bound
+    } else if is_cache || is_address {
         Role::Beside
     } else {
         Role::Used
@@ -496,7 +544,31 @@ fn keys(
                 && varies_little(rows, c)
         }));
     }
+    if !chosen.keys.iter().any(|&c| distinct(rows, c) > 1) {
+        chosen.keys.extend((0..names.len()).find(|&c| {
+            looks[c] == Look::Numbers && !taken(c) && !is_asked_for(c) && goes_round(rows, c)
+        }));
+    }
     Ok(())
+}
+
+/// Whether a column of numbers goes through the same few values in the same order, round after
+/// round: workers that report in turn. What is measured does not.
+fn goes_round(rows: &[Vec<String>], column: usize) -> bool {
+    const MOST: usize = 100;
+    const FEWEST_ROUNDS: usize = 4;
+    let fields: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.get(column).map(String::as_str))
+        .collect();
+    let round = distinct(rows, column);
+    (2..=MOST).contains(&round)
+        && fields.len() >= round * FEWEST_ROUNDS
+        && fields.iter().all(|field| field.parse::<u32>().is_ok())
+        && fields
+            .iter()
+            .zip(&fields[round..])
+            .all(|(now, then)| now == then)
 }
 
 /// Whether the same time stands in several of the first rows, or times go back.
@@ -570,6 +642,7 @@ pub(super) fn position(names: &[String], wanted: &str) -> Result<usize, InputErr
 /// Whether a text is called like memory.
 pub(super) fn is_called_like_memory(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
+    let lower = lower.replace("memcache", "").replace("member", "");
     MEMORY.iter().any(|part| lower.contains(part))
 }
 
@@ -629,11 +702,14 @@ mod tests {
             ("kbavail", Role::Free),
             ("free", Role::Free),
             ("freed_bytes", Role::Used),
-            ("memory_limit", Role::Beside),
-            ("mem_total", Role::Beside),
+            ("memory_limit", Role::Bound),
+            ("mem_total", Role::Bound),
+            ("headroom_bytes", Role::Free),
+            ("memory_left", Role::Free),
+            ("peak_rss", Role::Bound),
             ("total_rss", Role::Used),
-            ("go_memstats_alloc_bytes_total", Role::Beside),
-            ("container_memory_max_usage_bytes", Role::Beside),
+            ("go_memstats_alloc_bytes_total", Role::Bound),
+            ("container_memory_max_usage_bytes", Role::Bound),
             ("buff/cache", Role::Beside),
             ("kbbuffers", Role::Beside),
             ("container_memory_cache", Role::Beside),

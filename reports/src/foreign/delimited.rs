@@ -1,14 +1,15 @@
 //! Tables of text: a row per line, fields between separators.
 
-use super::clock::{Clock, day_order};
+use super::clock::{Clock, day_order, doubtful_step};
 use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
 use super::columns::{Chosen, choose, other_metrics};
 use super::lines::{Lines, whole_lines};
-use super::number::{amount, is_missing};
+use super::number::{amount, is_missing, number};
 use super::quote;
-use super::time::{TimeUnit, is_stamp};
+use super::time::{DayOrder, TimeUnit, is_stamp};
+use super::unit::ValueUnit;
 use super::{InputError, Note, ReadOptions, Recording, RestartSource};
-use leaklab_judge::amount::plural;
+use leaklab_judge::amount::{count_text, plural};
 use leaklab_run::Phase;
 use std::io::BufRead;
 
@@ -179,7 +180,7 @@ impl Layout {
         let rows = rest.iter().map(|row| fields(row, separator, false));
         Ok(Self {
             separator,
-            names,
+            names: each_once(names),
             lines_before_rows: before,
             sample: first_rows.into_iter().chain(rows).collect(),
         })
@@ -191,6 +192,9 @@ fn is_comment(line: &[u8], next: Option<&[u8]>) -> bool {
     let Some(next) = next.filter(|_| line.starts_with(b"#")) else {
         return false;
     };
+    if next.starts_with(b"#") {
+        return true;
+    }
     let separator = Separator::of(next);
     let count = |line: &[u8]| fields(header_text(line), separator, true).len();
     separator != Separator::Spaces { time_words: 1 } && count(line) < count(next)
@@ -228,6 +232,8 @@ pub(super) struct Rows {
     names: Vec<String>,
     chosen: Chosen,
     clock: Clock,
+    /// Whether rows come in the order of their times turned round.
+    is_newest_first: bool,
     every_s: Option<f64>,
     duties: Vec<Duty>,
     /// For each column, its place among the keys.
@@ -256,7 +262,15 @@ impl Rows {
         let mut columns = Vec::new();
         for (order, value) in chosen.values.iter().enumerate() {
             duties[value.position] = Duty::Value(order);
-            columns.push(Column::new(&names[value.position], value.unit, value.role));
+            let mut column = Column::new(&names[value.position], value.unit, value.role);
+            column.is_of_table = chosen.phase.is_none();
+            column.is_by_name = options.unit.is_none() && column.is_of_table;
+            let fields = || sample.iter().filter_map(|row| row.get(value.position));
+            for field in fields() {
+                column.look_at(field.as_bytes(), comma_is_point);
+            }
+            column.two_numbers = in_doubt_a_thousandfold(value.unit, fields, comma_is_point);
+            columns.push(column);
         }
         if let Some(operations) = chosen.operations {
             duties[operations] = Duty::Operations;
@@ -275,15 +289,40 @@ impl Rows {
                 .filter_map(move |row| row.get(time))
                 .map(String::as_str)
         });
-        let order = day_order(stamps);
+        let order = day_order(stamps.clone());
+        let counts_from_start = chosen.time.is_some_and(|time| says_elapsed(&names[time]))
+            || stamps.clone().any(is_beyond_a_day);
+        if !counts_from_start && let Some(first) = stamps.clone().next().filter(|t| is_zero(t)) {
+            return Err(InputError::NotASeries(format!(
+                "the times begin with `{first}`, which may be hours and minutes or minutes and seconds; write 00:00:00, or call the column `elapsed`"
+            )));
+        }
+        let is_newest_first = is_newest_first(stamps.clone(), order, comma_is_point);
+        collector.is_newest_first = is_newest_first;
         let by_name = chosen.time.and_then(|time| TimeUnit::of_name(&names[time]));
+        if let Some(time) = chosen.time
+            && options.time_unit.or(by_name).is_none()
+            && chosen.keys.is_empty()
+        {
+            let fields = sample.iter().filter_map(|row| row.get(time));
+            let numbers = fields.map_while(|field| number(field.as_bytes(), comma_is_point));
+            if let Some(step) = doubtful_step(&numbers.collect::<Vec<_>>()) {
+                return Err(InputError::TwoTimeUnits {
+                    column: quote::cut(&names[time]),
+                    step: count_text(step.round() as u64),
+                });
+            }
+        }
         let notes = chosen.left_out.iter().cloned().map(Note::on_all).collect();
         let mut key_places = vec![usize::MAX; names.len()];
         for (place, &column) in chosen.keys.iter().enumerate() {
             key_places[column] = place;
         }
+        let mut clock = Clock::new(options.time_unit.or(by_name), order);
+        clock.is_elapsed = counts_from_start;
         Ok(Self {
-            clock: Clock::new(options.time_unit.or(by_name), order),
+            clock,
+            is_newest_first,
             every_s: options.every_s.filter(|_| chosen.time.is_none()),
             duties,
             key_places,
@@ -451,6 +490,7 @@ impl Rows {
             self.rows_of_series.resize(series + 1, 0);
         }
         let seconds = match (time, self.every_s) {
+            (Some(Ok(seconds)), _) if self.is_newest_first => -seconds,
             (Some(Ok(seconds)), _) => seconds,
             (Some(Err(missing)), _) => {
                 return Err(self.time_error(missing, &self.time_field, line));
@@ -517,8 +557,9 @@ impl Rows {
                 plural(self.short_rows, "line")
             )));
         }
-        if self.chosen.metric_key.is_some() {
-            let others = self.collector.keep_memory();
+        if let Some(metric) = self.chosen.metric_key {
+            let place = self.key_places.get(metric).copied().unwrap_or(usize::MAX);
+            let others = self.collector.keep_memory(place);
             if others > 0 {
                 self.notes.push(Note::on_all(other_metrics(others)));
             }
@@ -526,6 +567,7 @@ impl Rows {
         let mut marks = Vec::new();
         for mark in &self.marks {
             let seconds = self.clock.seconds(mark.as_bytes(), false);
+            let seconds = seconds.map(|s| if self.is_newest_first { -s } else { s });
             marks.push(seconds.ok_or_else(|| {
                 InputError::NotASeries(format!(
                     "the mark `{}` is not a time in the form of this file's",
@@ -533,12 +575,105 @@ impl Rows {
                 ))
             })?);
         }
+        if self.is_newest_first {
+            self.notes.push(Note::on_all(
+                "the newest row stands first; the rows were turned round".to_owned(),
+            ));
+        }
         self.collector.restarts_at(&marks);
         Ok(Recording {
             read_as: None,
             tables: self.collector.finish(self.were_named, &self.notes)?,
         })
     }
+}
+
+/// Whether a column counts from a start, by its name.
+fn says_elapsed(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let words = ["elapsed", "etime", "uptime", "runtime", "duration", "age"];
+    words.iter().any(|word| lower.contains(word))
+}
+
+/// Whether a time of two parts is of minutes and seconds, as no clock shows it: `25:00`.
+fn is_beyond_a_day(field: &str) -> bool {
+    const HOURS: u32 = 24;
+    let first = field
+        .trim()
+        .split_once(':')
+        .filter(|(_, rest)| !rest.contains(':'));
+    let minutes = first.and_then(|(first, rest)| {
+        let is_seconds = rest.len() == 2 && rest.bytes().all(|b| b.is_ascii_digit());
+        is_seconds.then(|| first.parse::<u32>().ok()).flatten()
+    });
+    minutes.is_some_and(|minutes| minutes > HOURS)
+}
+
+/// Whether a time is zero, in two parts.
+fn is_zero(field: &str) -> bool {
+    matches!(field.trim(), "0:00" | "00:00")
+}
+
+/// Whether every time is before the one above it, as exports with the newest row first have it.
+fn is_newest_first<'a>(
+    fields: impl Iterator<Item = &'a str>,
+    order: DayOrder,
+    comma_is_point: bool,
+) -> bool {
+    const FEWEST: usize = 4;
+    let mut clock = Clock::new(None, order);
+    let times: Vec<f64> = fields
+        .map_while(|field| clock.seconds(field.as_bytes(), comma_is_point))
+        .collect();
+    times.len() >= FEWEST && times.windows(2).all(|pair| pair[1] < pair[0])
+}
+
+/// Whether some field is a number with a comma that can only be a decimal one: `119,98`.
+fn shows_decimal_comma(sample: &[Vec<String>]) -> bool {
+    let is_one = |field: &String| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        field
+            .trim()
+            .split_once(',')
+            .is_some_and(|(whole, part)| digits(whole) && digits(part) && part.len() != 3)
+    };
+    sample.iter().flatten().any(is_one)
+}
+
+/// A number of a column that may be a thousand times as large: every one has three digits behind
+/// its only mark, and small units have no such fractions.
+fn in_doubt_a_thousandfold<'a, I: Iterator<Item = &'a String>>(
+    unit: Option<ValueUnit>,
+    fields: impl Fn() -> I,
+    comma_is_point: bool,
+) -> Option<String> {
+    const LARGEST_SMALL_UNIT: f64 = 1_024.0;
+    let is_small = matches!(unit, Some(ValueUnit::Bytes(factor)) if factor <= LARGEST_SMALL_UNIT);
+    if !is_small || !comma_is_point {
+        return None;
+    }
+    let is_open = |field: &str| {
+        let marks = field.bytes().filter(|b| matches!(b, b'.' | b',')).count();
+        let end = field.rsplit(['.', ',']).next().unwrap_or("");
+        marks == 1 && end.len() == 3
+    };
+    let given = || fields().filter(|field| !is_missing(field.as_bytes()));
+    let are_open = given().all(|field| is_open(field.trim()));
+    are_open.then(|| given().next().cloned()).flatten()
+}
+
+/// Names that stand twice are told apart: `rss`, `rss (2)`.
+fn each_once(mut names: Vec<String>) -> Vec<String> {
+    for place in 1..names.len() {
+        let before = names[..place]
+            .iter()
+            .filter(|n| **n == names[place])
+            .count();
+        if before > 0 {
+            names[place] = format!("{} ({})", names[place], before + 1);
+        }
+    }
+    names
 }
 
 /// Seconds of a time field; the error says whether it is empty.
@@ -560,10 +695,11 @@ pub(super) fn read<R: BufRead>(
 ) -> Result<Recording, InputError> {
     let layout = Layout::of(head)?;
     let separator = layout.separator;
+    let comma_is_point = separator.comma_is_point() || shows_decimal_comma(&layout.sample);
     let mut rows = Rows::new(
         layout.names.clone(),
         &layout.sample,
-        separator.comma_is_point(),
+        comma_is_point,
         options,
     )?;
     let mut lines = Lines::new(source);

@@ -122,6 +122,36 @@ pub enum InputError {
         /// The highest reading, in words.
         level: String,
     },
+    /// A name says a unit in which no process has so little.
+    #[error(
+        "`{column}`: the highest reading would be {level}, which no process has; its name says another unit than its numbers, or they hold marks between groups of digits; say --unit KiB, MiB or B"
+    )]
+    Belied {
+        /// Name of the column.
+        column: String,
+        /// The highest reading, in words.
+        level: String,
+    },
+    /// Numbers that may be a thousand times as large.
+    #[error(
+        "`{column}`: `{text}` may be a number with a fraction or one with its digits in groups; write it without groups, or with another number of decimals"
+    )]
+    TwoNumbers {
+        /// Name of the column.
+        column: String,
+        /// The first of them.
+        text: String,
+    },
+    /// Times that may be seconds or parts of seconds.
+    #[error(
+        "the times in `{column}` count from a start in steps of {step}, and nothing says of what; say --time-unit s, or --time-unit ms"
+    )]
+    TwoTimeUnits {
+        /// Name of the column.
+        column: String,
+        /// The usual step, in words.
+        step: String,
+    },
     /// Two units are as likely.
     #[error(
         "`{column}`: the highest reading is {as_bytes} if it counts bytes and {as_kib} if it counts KiB, and either may be; say --unit B or --unit KiB"

@@ -1,7 +1,7 @@
 //! JSON: answers of Prometheus, arrays and lines of objects, columns, `sadf -j`.
 
 use super::collector::{Collector, Column};
-use super::columns::role_of;
+use super::columns::{Role, role_of};
 use super::delimited::Rows;
 use super::quote;
 use super::unit::ValueUnit;
@@ -176,6 +176,7 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
             "the answer holds no series; widen the range, or check the query and --only".to_owned(),
         ));
     }
+    let found = without_bounds(found)?;
     let labels: Vec<String> = labels_that_vary(&found);
     let mut names: Vec<String> = found.iter().map(|one| metric_name(one)).collect();
     names.dedup();
@@ -217,6 +218,24 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
         read_as: Some(format!("Prometheus query_range: {}", quote::list(&names))),
         tables,
     })
+}
+
+/// The series that say what is in use, where an answer holds others beside them.
+fn without_bounds(found: Vec<&Matrix>) -> Result<Vec<&Matrix>, InputError> {
+    let role = |one: &&Matrix| role_of(&metric_name(one));
+    let is_use = |one: &&Matrix| matches!(role(one), Role::Used | Role::Free);
+    if found.iter().any(is_use) {
+        return Ok(found.into_iter().filter(is_use).collect());
+    }
+    match found.first() {
+        Some(first) if found.iter().all(|one| role(one) == Role::Bound) => {
+            Err(InputError::NotASeries(format!(
+                "`{}` is a limit, a total or a highest mark, and does not say what is in use; ask for another metric",
+                quote::cut(&metric_name(first))
+            )))
+        }
+        _ => Ok(found),
+    }
 }
 
 /// One series of an answer to a range query.
@@ -295,6 +314,25 @@ fn labels_that_vary(found: &[&Matrix]) -> Vec<String> {
         .collect()
 }
 
+/// Whether a row holds a list of rows: `{"name":"mem","values":[[…],[…]]}`.
+fn holds_rows(value: &Value) -> bool {
+    const FEW: usize = 2;
+    let is_row = |item: &Value| item.is_array() || item.is_object();
+    let is_rows = |value: &Value| {
+        let items = value.as_array();
+        items.is_some_and(|items| items.len() > FEW && items.iter().all(is_row))
+    };
+    match value {
+        Value::Object(fields) => fields
+            .values()
+            .any(|inner| is_rows(inner) || holds_rows(inner)),
+        Value::Array(items) => items
+            .iter()
+            .any(|inner| is_rows(inner) || holds_rows(inner)),
+        _ => false,
+    }
+}
+
 /// Flattens an object: `{"a":{"b":1}}` has the field `a.b`.
 fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
     const MOST_FIELDS: usize = 2_000;
@@ -346,6 +384,11 @@ impl<'a> JsonRows<'a> {
 
     fn add(&mut self, value: &Value) -> Result<(), InputError> {
         let mut fields = Vec::new();
+        if holds_rows(value) {
+            return Err(InputError::NotASeries(format!(
+                "each row of this JSON holds rows of its own; {EXPECTED}"
+            )));
+        }
         flatten("", value, &mut fields);
         if self.rows.is_none() {
             for (name, _) in &fields {

@@ -18,6 +18,7 @@ mod columns;
 mod delimited;
 mod error;
 mod json;
+mod left_out;
 mod lines;
 mod number;
 mod quote;
@@ -130,6 +131,9 @@ pub struct Metric {
     /// Whether tool, name, field or user say the unit. Where nobody does, bytes are assumed for
     /// the words, and the verdict rests on shares of the level alone.
     pub unit_is_known: bool,
+    /// The least difference that its numbers can show, where most of them repeat the one before:
+    /// what moves less does not show. 0 where that does not matter.
+    pub grain: f64,
     /// Why it cannot be judged as it is, in words that lead on: the unit is in doubt.
     pub doubt: Option<String>,
     /// Readings of memory that is still free are judged turned round: this less the reading.
@@ -189,6 +193,7 @@ impl Metric {
             budget,
             unit: self.unit,
             limit,
+            grain: self.grain,
             ..JudgeOptions::default()
         })
     }

@@ -31,9 +31,61 @@ pub(super) fn number(field: &[u8], comma_is_point: bool) -> Option<f64> {
         return Some(value);
     }
     if comma_is_point && text.matches(',').count() == 1 {
-        return text.replacen(',', ".", 1).parse().ok();
+        let whole = text.split(',').next().unwrap_or("");
+        let plain = match is_grouped(whole, '.') {
+            true => text.replace('.', ""),
+            false => text.to_owned(),
+        };
+        return plain.replacen(',', ".", 1).parse().ok();
+    }
+    if let Some(plain) = without_group_marks(text) {
+        return plain.parse().ok();
     }
     without_group_commas(text)?.parse().ok()
+}
+
+/// Whether digits stand in groups of three, at least two groups, with a mark between them.
+fn is_grouped(text: &str, mark: char) -> bool {
+    let mut groups = text.trim_start_matches(['-', '+']).split(mark);
+    let is_digits = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
+    let first = groups.next().unwrap_or("");
+    let mut others = groups.peekable();
+    (1..=3).contains(&first.len())
+        && is_digits(first)
+        && others.peek().is_some()
+        && others.all(|group| group.len() == 3 && is_digits(group))
+}
+
+/// `119.805.164`, `119 805 164` and `119'805'164` without their marks. One point alone is that
+/// of a fraction.
+fn without_group_marks(text: &str) -> Option<String> {
+    let is_points = text.matches('.').count() > 1 && is_grouped(text, '.');
+    let is_other = || {
+        [' ', '\'', '\u{a0}', '\u{202f}', '\u{2019}']
+            .into_iter()
+            .find(|mark| is_grouped(text, *mark))
+    };
+    let mark = if is_points { '.' } else { is_other()? };
+    Some(text.replace(mark, ""))
+}
+
+/// The least difference that the text of a number can show: `0.01` of `2.25`; `None` for what
+/// is no plain number. `comma_is_point` as in [`number`].
+pub(super) fn resolution(field: &[u8], comma_is_point: bool) -> Option<f64> {
+    let field = field.trim_ascii();
+    let end = field
+        .iter()
+        .position(|b| !(b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-' | b'+')))
+        .unwrap_or(field.len());
+    let digits = &field[..end];
+    if digits.is_empty() || matches!(field.get(end), Some(b'e' | b'E')) {
+        return None;
+    }
+    let point = digits
+        .iter()
+        .rposition(|b| *b == b'.' || comma_is_point && *b == b',');
+    let decimals = point.map_or(0, |at| digits.len() - at - 1);
+    Some(10_f64.powi(-(decimals.min(300) as i32)))
 }
 
 /// `119,805,164` as `119805164`; `None` where the commas do not stand every three digits.
@@ -108,12 +160,33 @@ mod tests {
             ("119,805,164", false, Some(119_805_164.0)),
             ("1,234.5", false, Some(1_234.5)),
             ("1000,25", true, Some(1_000.25)),
+            ("1.234.567", false, Some(1_234_567.0)),
+            ("1.234,5", true, Some(1_234.5)),
+            ("119 805 164", true, Some(119_805_164.0)),
+            ("119\u{a0}805", false, Some(119_805.0)),
+            ("119'805'164", false, Some(119_805_164.0)),
+            ("1.234", false, Some(1.234)),
+            ("1.23.456", false, None),
             ("1,2,3", false, None),
             ("12,34", false, None),
             ("inf", false, None),
             ("x", false, None),
         ] {
             assert_eq!(number(text.as_bytes(), comma), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_behind_the_point_say_how_fine_a_number_is() {
+        for (text, comma, least) in [
+            ("2", false, Some(1.0)),
+            ("2.25", false, Some(0.01)),
+            ("114.6 MiB / 7.6 GiB", false, Some(0.1)),
+            ("119,8", true, Some(0.1)),
+            ("1e9", false, None),
+            ("NaN", false, None),
+        ] {
+            assert_eq!(resolution(text.as_bytes(), comma), least, "{text}");
         }
     }
 

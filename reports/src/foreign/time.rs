@@ -110,7 +110,7 @@ pub(super) fn stamp(text: &str, order: DayOrder) -> Option<Stamp> {
     if text.len() > LONGEST || !text.bytes().any(|b| b.is_ascii_digit()) {
         return None;
     }
-    if let Some(seconds) = standard(text) {
+    if let Some(seconds) = standard(text).or_else(|| run_together(text)) {
         return Some(Stamp::At(seconds));
     }
     let mut parts = Parts {
@@ -151,6 +151,27 @@ fn standard(text: &str) -> Option<f64> {
     })?;
     // Whole seconds and their parts apart: a stamp in f64 has a grain of a quarter microsecond.
     Some(timestamp.as_second() as f64 + f64::from(timestamp.subsec_nanosecond()) * 1e-9)
+}
+
+/// Seconds since 1970 of a date and time of day without anything between: `20261121160738`. A
+/// number of milliseconds or microseconds since 1970 has 13 or 16 digits.
+pub(super) fn run_together(text: &str) -> Option<f64> {
+    if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| text[from..to].parse::<i8>().ok();
+    let year = text[..4]
+        .parse()
+        .ok()
+        .filter(|y| (1_970..2_100).contains(y))?;
+    let date = Date::new(year, part(4, 6)?, part(6, 8)?).ok()?;
+    let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+    let of_day = f64::from(hour) * 3_600.0 + f64::from(minute) * 60.0 + f64::from(second);
+    Some(midnight as f64 + of_day)
 }
 
 /// What the words of a time have said so far.

@@ -51,15 +51,15 @@ impl ValueUnit {
     /// (`/proc`), and a letter alone is a power of 1,024 (`top`, `free -h`).
     pub(super) fn of_field(text: &str) -> Option<Self> {
         Some(match text {
-            "B" | "b" | "bytes" => Self::Bytes(1.0),
-            "kB" | "KiB" | "Ki" | "K" | "k" | "kiB" => Self::Bytes(KIB),
+            "B" | "b" | "bytes" | "Bytes" => Self::Bytes(1.0),
+            "kB" | "KiB" | "Ki" | "K" | "k" | "kiB" | "kb" => Self::Bytes(KIB),
             "MiB" | "Mi" | "M" | "m" => Self::Bytes(MIB),
             "GiB" | "Gi" | "G" | "g" => Self::Bytes(GIB),
             "TiB" | "Ti" | "T" | "t" => Self::Bytes(GIB * KIB),
             "KB" => Self::Bytes(1e3),
-            "MB" => Self::Bytes(1e6),
-            "GB" => Self::Bytes(1e9),
-            "TB" => Self::Bytes(1e12),
+            "MB" | "mb" => Self::Bytes(1e6),
+            "GB" | "gb" => Self::Bytes(1e9),
+            "TB" | "tb" => Self::Bytes(1e12),
             "%" => Self::Percent,
             _ => return None,
         })
@@ -115,6 +115,9 @@ impl ValueUnit {
             .rsplit([' ', '_', '(', '[', '-', '.'])
             .next()
             .unwrap_or("");
+        if let Some(unit) = Self::of_end(name.trim_end_matches([')', ']'])) {
+            return Some(unit);
+        }
         if last == lower && !matches!(last, "kib" | "mib" | "gib" | "kb" | "mb" | "gb") {
             return None;
         }
@@ -127,6 +130,44 @@ impl ValueUnit {
             "mib" => Self::Bytes(MIB),
             "gib" => Self::Bytes(GIB),
             _ => return None,
+        })
+    }
+
+    /// The unit behind a name in humps, and units written out: `heapUsedMB`, `rss_mbytes`,
+    /// `Memory (Megabytes)`, `resident_pages`.
+    fn of_end(name: &str) -> Option<Self> {
+        const WORDS: [(&str, f64); 10] = [
+            ("kilobytes", KIB),
+            ("kbytes", KIB),
+            ("kibibytes", KIB),
+            ("megabytes", 1e6),
+            ("mbytes", 1e6),
+            ("mebibytes", MIB),
+            ("gigabytes", 1e9),
+            ("gbytes", 1e9),
+            ("gibibytes", GIB),
+            ("pages", PAGE_BYTES),
+        ];
+        const HUMPS: [(&str, f64); 9] = [
+            ("KiB", KIB),
+            ("MiB", MIB),
+            ("GiB", GIB),
+            ("KB", KIB),
+            ("Kb", KIB),
+            ("MB", 1e6),
+            ("Mb", 1e6),
+            ("GB", 1e9),
+            ("Gb", 1e9),
+        ];
+        let lower = name.to_ascii_lowercase();
+        let word = lower.rsplit([' ', '_', '(', '[', '-', '.']).next()?;
+        if let Some((_, factor)) = WORDS.iter().find(|(unit, _)| *unit == word) {
+            return Some(Self::Bytes(*factor));
+        }
+        HUMPS.iter().find_map(|(unit, factor)| {
+            let rest = name.strip_suffix(unit)?;
+            rest.ends_with(|c: char| c.is_ascii_lowercase())
+                .then_some(Self::Bytes(*factor))
         })
     }
 }
@@ -222,6 +263,67 @@ pub(super) fn settle(name: &str, values: &[f64]) -> Result<Settled, InputError> 
     Ok(bytes(false, None))
 }
 
+/// The highest level, in bytes, at which what is called the memory of a process belies its name:
+/// a static program that does nothing has some 300 KiB.
+const BELIED_BELOW_BYTES: f64 = 256.0 * KIB;
+
+/// Says what is wrong with a unit that a name said, where the readings belie it: a process with
+/// less than any has, or pages that are counted in KiB under a name in bytes.
+pub(super) fn check_named(name: &str, unit: ValueUnit, values: &[f64]) -> Result<(), InputError> {
+    let ValueUnit::Bytes(factor) = unit else {
+        return Ok(());
+    };
+    if !is_of_process(name) {
+        return Ok(());
+    }
+    let known = || values.iter().copied().filter(|value| *value > 0.0);
+    let highest = known().fold(0.0, f64::max);
+    if highest == 0.0 {
+        return Ok(());
+    }
+    if highest < BELIED_BELOW_BYTES {
+        return Err(InputError::Belied {
+            column: name.to_owned(),
+            level: bytes_text(highest),
+        });
+    }
+    let first = known().next().unwrap_or(0.0);
+    let are = |of: f64| known().all(|value| value % of == 0.0);
+    let change_by = |of: f64| known().all(|value| (value - first) % of == 0.0);
+    let mut distinct: Vec<u64> = known().map(f64::to_bits).take(1_000).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    const SEVERAL: usize = 8;
+    // Numbers that somebody rounded.
+    const ROUND: f64 = 20.0;
+    let is_resident = name.to_ascii_lowercase().contains("rss");
+    if factor == 1.0
+        && is_resident
+        && highest < SURELY_BYTES
+        && distinct.len() >= SEVERAL
+        && are(PAGE_BYTES / KIB)
+        && !change_by(PAGE_BYTES)
+        && !are(ROUND)
+    {
+        return Err(InputError::TwoUnits {
+            column: name.to_owned(),
+            as_bytes: bytes_text(highest),
+            as_kib: bytes_text(highest * KIB),
+        });
+    }
+    Ok(())
+}
+
+/// Whether a name is that of all the memory of a process.
+pub(super) fn is_of_process(name: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "rss", "pss", "uss", "vsz", "vmrss", "resident", "working", "mem", "memory", "speicher",
+    ];
+    let lower = name.to_ascii_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| WORDS.contains(&word))
+}
+
 /// Names under which `ps`, `pidstat`, `top` and `smem` print KiB.
 fn is_resident_set(name: &str) -> bool {
     const NAMES: [&str; 8] = ["rss", "vsz", "res", "virt", "uss", "pss", "rsz", "vmrss"];
@@ -250,6 +352,11 @@ mod tests {
             ("%memused", Some(ValueUnit::Percent)),
             ("MEM %", Some(ValueUnit::Percent)),
             ("open_fds", Some(ValueUnit::Count)),
+            ("heapUsedMB", Some(ValueUnit::Bytes(1e6))),
+            ("rss_mbytes", Some(ValueUnit::Bytes(1e6))),
+            ("Memory (Megabytes)", Some(ValueUnit::Bytes(1e6))),
+            ("resident_pages", Some(ValueUnit::Bytes(4_096.0))),
+            ("GMB", None),
             ("rss", None),
             ("used", None),
             ("club", None),
@@ -273,5 +380,18 @@ mod tests {
         settle("rss", &[114.0, 115.0]).expect_err("neither");
         settle("used", &[117_644.0]).expect_err("no process");
         settle("memory", &[114.5]).expect_err("no process");
+    }
+
+    #[test]
+    fn readings_belie_a_unit_that_a_name_says() {
+        let bytes = ValueUnit::Bytes(1.0);
+        check_named("rss_bytes", bytes, &[117_644.0]).expect_err("115 KiB");
+        check_named("mem_kb", ValueUnit::Bytes(KIB), &[120_000.0]).expect_err("117 KiB");
+        check_named("heap_bytes", bytes, &[117_644.0]).expect("a small heap");
+        check_named("rss_bytes", bytes, &[120_464_000.0]).expect("115 MiB");
+        let pages: Vec<f64> = (0..20).map(|i| 1_176_440.0 + 4.0 * f64::from(i)).collect();
+        check_named("rss_bytes", bytes, &pages).expect_err("pages in KiB");
+        let odd: Vec<f64> = (0..20).map(|i| 1_176_441.0 + 3.0 * f64::from(i)).collect();
+        check_named("rss_bytes", bytes, &odd).expect("an average");
     }
 }
