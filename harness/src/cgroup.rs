@@ -1,6 +1,14 @@
-//! Control groups: the limits that this process runs under, of version 1 and 2.
+//! Control groups of version 1 and 2: the limits that this process runs under, and groups that
+//! are watched.
+
+mod group;
+
+pub use group::ControlGroup;
 
 use std::path::{Path, PathBuf};
+
+/// Where the mounts of this process are listed.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// Where a process is in the hierarchy that accounts for memory.
 struct MemoryGroup {
@@ -18,7 +26,7 @@ const VERSION_2: (&str, &str) = ("memory.max", "memory.current");
 /// Bytes that the tightest memory limit of this process's groups leaves; `None` if none limits.
 pub fn left_bytes() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mounts = std::fs::read_to_string(MOUNTINFO).ok()?;
     left_in(&MemoryGroup::find(&groups, &mounts)?)
 }
 

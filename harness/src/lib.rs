@@ -15,6 +15,7 @@
 //! }
 //! ```
 
+mod alarm;
 mod attribution;
 mod builds;
 mod cgroup;

@@ -1,5 +1,6 @@
 //! A run from its plan to its folder: record, cells, a verdict as each cell ends.
 
+use crate::alarm::Alarms;
 use crate::commands::detach;
 use crate::exit::usage;
 use crate::plan::{RunSettings, configuration};
@@ -117,14 +118,16 @@ fn run_and_judge(
     jobs: u64,
     until_verdict: bool,
 ) -> Vec<Option<CellStatus>> {
-    let view = LiveView::new(cells.len(), until_verdict);
+    let alarms = Alarms::of(cells);
+    let view = LiveView::new(cells.len(), until_verdict, alarms.clone());
     let jobs = usize::try_from(jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
     let statuses = run_cells(cells, jobs, &view, &|setup, _| {
-        if let Err(error) = judge_ended(folder, setup) {
+        if let Err(error) = judge_ended(folder, setup, &alarms) {
             lock(&failed_verdicts).push(error);
         }
     });
+    alarms.finish();
     for error in lock(&failed_verdicts).iter() {
         say!("warning: {error:#}");
     }
@@ -132,9 +135,11 @@ fn run_and_judge(
 }
 
 /// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.
-fn judge_ended(folder: &Path, setup: &CellSetup) -> anyhow::Result<()> {
+fn judge_ended(folder: &Path, setup: &CellSetup, alarms: &Alarms) -> anyhow::Result<()> {
     let cell = Cell::open(folder, &setup.plan);
-    if let Ok(judgement) = judge_samples(&cell, &VerdictOptions::default()) {
+    let judgement = judge_samples(&cell, &VerdictOptions::default()).ok();
+    alarms.ended(&cell, judgement.as_ref());
+    if let Some(judgement) = judgement {
         write_verdict(&cell, &judgement)
             .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;
     }

@@ -7,8 +7,8 @@ use crate::config::{Config, Profile};
 use crate::exit::{Exit, usage};
 use crate::nights;
 use crate::plan::{
-    CellSettings, RunSettings, Selected, attached_cells, command_cells, everything, prepare,
-    scenario_cells, select, shown_settings, tour,
+    AttachTo, CellSettings, RunSettings, Selected, attached_cells, command_cells, everything,
+    prepare, scenario_cells, select, shown_settings, tour,
 };
 use crate::results::judged::JudgedCell;
 use crate::results::{TestSuite, closing_table, costs_table, json_lines, junit_xml};
@@ -49,6 +49,15 @@ pub struct Arguments {
     /// A process that runs already: it is read, never signalled or stopped.
     #[arg(long, conflicts_with_all = ["selectors", "all", "command"], help_heading = "A program of your own", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
+    /// A control group, by name (shop.service) or path: its processes, read and never stopped.
+    ///
+    /// Judged by what the kernel charges it for as anonymous and shared memory; page cache is
+    /// left out. Version 1 and 2.
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["selectors", "all", "command", "pid"], help_heading = "A program of your own")]
+    cgroup: Option<String>,
+    /// A container, by its id: as --cgroup with the group that the runtime made for it.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["selectors", "all", "command", "pid", "cgroup"], help_heading = "A program of your own", hide_short_help = true)]
+    container: Option<String>,
     /// What a program is called everywhere [default: its file's name].
     ///
     /// In tables, charts and JUnit: a word, or `scenario::variant`.
@@ -191,12 +200,13 @@ impl Arguments {
         let runs = self.out.join("runs");
         let (mut selected, named) = self.selected(config)?;
         let prepared = prepare(&mut selected, named, self.offline)?;
-        let plan = |folder: &Path| match self.command.is_empty() {
-            true if self.pid.is_some() => {
-                attached_cells(&settings, self.pid.unwrap_or_default(), folder)
+        let attach = self.attach_to();
+        let plan = |folder: &Path| match &attach {
+            Some(to) => attached_cells(&settings, to, folder),
+            None if self.command.is_empty() => {
+                scenario_cells(&settings, &selected, &prepared.versions, folder)
             }
-            true => scenario_cells(&settings, &selected, &prepared.versions, folder),
-            false => command_cells(&settings, &self.command, folder),
+            None => command_cells(&settings, &self.command, folder),
         };
         if let Some(path) = &self.junit {
             probe_writable(path)?;
@@ -208,9 +218,17 @@ impl Arguments {
         }
     }
 
+    /// What runs already and is to be watched, if that was asked for.
+    fn attach_to(&self) -> Option<AttachTo> {
+        let process = self.pid.map(AttachTo::Process);
+        let group = || self.cgroup.clone().map(AttachTo::Group);
+        let container = || self.container.clone().map(AttachTo::Container);
+        process.or_else(group).or_else(container)
+    }
+
     /// The variants that will run, and whether each was named rather than matched.
     fn selected<'a>(&self, config: &'a Config) -> anyhow::Result<(Vec<Selected<'a>>, bool)> {
-        if !self.command.is_empty() || self.pid.is_some() {
+        if !self.command.is_empty() || self.attach_to().is_some() {
             return Ok((Vec::new(), true));
         }
         let named = !self.all && !self.selectors.iter().any(|one| Glob::is_pattern(one));
@@ -233,7 +251,7 @@ impl Arguments {
         if self.until_verdict {
             flags.duration = Some(self.max_duration.unwrap_or(DEFAULT_MAX_DURATION));
         }
-        if self.command.is_empty() && self.pid.is_none() {
+        if self.command.is_empty() && self.attach_to().is_none() {
             for (is_set, flag) in [
                 (self.name.is_some(), "--name"),
                 (flags.env_clear, "--env-clear"),

@@ -1,5 +1,6 @@
 //! What will run: a cell for each variant and repetition.
 
+use super::placeholders::Placeholders;
 use super::{CellSettings, CommandLine, RunSettings, Selected, find_program};
 use crate::attribution::{ALLOCATOR_OPTIONS, sample_stacks};
 use crate::config::{OwnScenario, OwnVariant, Value};
@@ -9,10 +10,9 @@ use crate::program_file;
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
-use crate::text::nearest;
 use crate::words::say;
 use leaklab_judge::Budget;
-use leaklab_run::{CellPlan, Configuration};
+use leaklab_run::{CellPlan, Configuration, columns};
 use leaklab_scenarios::{Expected, Parameters, Role, Scenario, Variant};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ const LONGEST_DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 const SHORTEST_DEFAULT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Load of a program of one's own when neither flag nor file says how long.
-const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
+pub(super) const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
 /// Load before which a verdict does not end a program's run: most caches are full by then, and
 /// most collectors have been through several turns.
 const DEFAULT_MIN_DURATION: Duration = Duration::from_secs(300);
@@ -127,54 +127,11 @@ pub fn command_cells(
         .collect()
 }
 
-/// The cell of a process that runs already.
-///
-/// # Errors
-///
-/// A usage error if there is no such process, or if something was set that only a program which
-/// is started here can have.
-pub fn attached_cells(
-    settings: &RunSettings,
-    pid: u32,
-    run_folder: &Path,
-) -> anyhow::Result<Vec<CellSetup>> {
-    let own = settings.flags.or(settings.profile.clone());
-    let flags = &settings.flags;
-    let heap_needs_start =
-        (own.heap.as_ref()).is_some_and(|heap| !matches!(heap, HeapSource::Url(_)));
-    for (is_set, flag) in [
-        (flags.memory_limit.is_some(), "--memory-limit"),
-        (!flags.environment.is_empty() || flags.env_clear, "--env"),
-        (flags.cwd.is_some(), "--cwd"),
-        (flags.user.is_some(), "--user"),
-        (flags.descriptor_limit.is_some(), "--descriptor-limit"),
-        (flags.ready.is_some(), "--ready"),
-        (!flags.parameters.is_empty(), "--set"),
-        (flags.rate.is_some(), "--rate"),
-        (flags.operations.is_some(), "--operations"),
-        (heap_needs_start, "--heap jemalloc, mallinfo, pipe or auto"),
-        (settings.repeat > 1, "--repeat"),
-    ] {
-        if is_set {
-            return Err(usage(format!(
-                "`{flag}` does not go with --pid: the process runs already, and is only read\n\
-                 (hint: leaklab run {flag} … -- PROGRAM starts one)"
-            )));
-        }
-    }
-    let one = OneCell {
-        settings,
-        repetition: 1,
-        run_folder,
-    };
-    one.attached(&own, pid).map(|cell| vec![cell])
-}
-
 /// One cell on its way from settings to setup.
-struct OneCell<'a> {
-    settings: &'a RunSettings,
-    repetition: u64,
-    run_folder: &'a Path,
+pub(super) struct OneCell<'a> {
+    pub settings: &'a RunSettings,
+    pub repetition: u64,
+    pub run_folder: &'a Path,
 }
 
 impl OneCell<'_> {
@@ -275,6 +232,8 @@ impl OneCell<'_> {
             (!flags.loads.is_empty(), "--load"),
             (!flags.setup.is_empty(), "--setup"),
             (!flags.teardown.is_empty(), "--teardown"),
+            (flags.settle.is_some(), "--settle"),
+            (flags.allow_idle, "--allow-idle"),
         ] {
             if is_set {
                 return Err(usage(format!(
@@ -284,7 +243,10 @@ impl OneCell<'_> {
             }
         }
         // A profile's are for programs.
-        cell.beside = Beside::default();
+        cell.beside = Beside {
+            alarm: cell.beside.alarm,
+            ..Beside::default()
+        };
         cell.gauges = description.gauges.iter().map(|g| (*g).to_owned()).collect();
         cell.ready_timeout = Some(own.ready_timeout.unwrap_or(DEFAULT_READY_TIMEOUT));
         Ok(cell)
@@ -427,54 +389,6 @@ impl OneCell<'_> {
         self.program(&own, plan, command, load)
     }
 
-    fn attached(&self, own: &CellSettings, pid: u32) -> anyhow::Result<CellSetup> {
-        let gone = || {
-            usage(format!(
-                "there is no process {pid}, or it may not be seen (hidepid, another container)"
-            ))
-        };
-        crate::procfs::start_ticks(pid).ok_or_else(gone)?;
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
-        let name = match &self.settings.name {
-            Some(name) => name.clone(),
-            None => read("comm").map_err(|_| gone())?.trim().to_owned(),
-        };
-        let command_line = read("cmdline").unwrap_or_default();
-        let words = command_line.split('\0').filter(|word| !word.is_empty());
-        let (scenario, variant) = name.split_once("::").unwrap_or(("command", &name));
-        let plan = CellPlan {
-            scenario: scenario.to_owned(),
-            variant: variant.to_owned(),
-            expected: own.expected.map(|expected| expected.name().to_owned()),
-            budget: own
-                .budget
-                .or(self.settings.default_budget)
-                .map(|budget| budget.to_string()),
-            command: words.map(str::to_owned).collect(),
-            ..self.plan(&format!("{scenario}::{variant}"))
-        };
-        let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
-        let schedule = Schedule {
-            warmup: own.warmup.unwrap_or_default(),
-            load: Some(load),
-            drain: own.drain.unwrap_or_default(),
-            by_child: false,
-        };
-        let child = ChildPlan {
-            attach: Some(pid),
-            is_own: true,
-            ..self.child(own, interval_for(own.interval, Some(load)))?
-        };
-        let mut cell = self.setup(own, plan, child, schedule);
-        cell.memory_limit_bytes = None;
-        cell.ready_timeout = None;
-        if let Some(source) = &own.heap {
-            let cells = std::slice::from_mut(&mut cell);
-            heap::prepare(cells, source, Path::new("")).map_err(usage)?;
-        }
-        Ok(cell)
-    }
-
     /// A cell of a program that does not keep the schedule itself.
     fn program(
         &self,
@@ -499,8 +413,9 @@ impl OneCell<'_> {
         };
         // A set-up command may bring the tools that are named here.
         let loads = own.loads.iter().filter(|_| own.setup.is_empty());
-        for (what, line) in
-            (loads.map(|line| ("load", line))).chain(own.setup.first().map(|line| ("set-up", line)))
+        for (what, line) in (loads.map(|line| ("load", line)))
+            .chain(own.setup.first().map(|line| ("set-up", line)))
+            .chain(own.on_alarm.iter().map(|line| ("alarm", line)))
         {
             find_program(line.0[0].as_ref(), own.cwd.as_deref())
                 .map_err(|message| usage(format!("{what}: {message}")))?;
@@ -530,7 +445,7 @@ impl OneCell<'_> {
     }
 
     /// What every plan has: names, which may hold what a folder's name may not.
-    fn plan(&self, address: &str) -> CellPlan {
+    pub(super) fn plan(&self, address: &str) -> CellPlan {
         let (id, suffix) = match self.settings.repeat {
             0 | 1 => (address.to_owned(), String::new()),
             _ => (
@@ -557,7 +472,11 @@ impl OneCell<'_> {
         }
     }
 
-    fn child(&self, own: &CellSettings, interval: Duration) -> anyhow::Result<ChildPlan> {
+    pub(super) fn child(
+        &self,
+        own: &CellSettings,
+        interval: Duration,
+    ) -> anyhow::Result<ChildPlan> {
         let environment = own
             .environment
             .iter()
@@ -586,14 +505,19 @@ impl OneCell<'_> {
         })
     }
 
-    fn setup(
+    pub(super) fn setup(
         &self,
         own: &CellSettings,
         plan: CellPlan,
         child: ChildPlan,
         schedule: Schedule,
     ) -> CellSetup {
+        let is_program = !schedule.by_child;
+        let is_own_program = plan.role.is_empty();
         let plan = CellPlan {
+            needs_work: is_program && !own.allow_idle && own.loads.is_empty(),
+            may_be_idle: own.allow_idle,
+            settle: own.settle.as_ref().map(ToString::to_string),
             duration_s: schedule.load.map(|load| load.as_secs_f64()),
             min_duration_s: Some(
                 own.min_duration
@@ -620,6 +544,8 @@ impl OneCell<'_> {
                 loads: own.loads.iter().map(|line| line.0.clone()).collect(),
                 setup: own.setup.iter().map(|line| line.0.clone()).collect(),
                 teardown: own.teardown.iter().map(|line| line.0.clone()).collect(),
+                alarm: own.on_alarm.as_ref().map(|line| line.0.clone()),
+                settle: own.settle.clone(),
                 surroundings: Surroundings {
                     environment: child.environment.clone(),
                     folder: child.folder.clone(),
@@ -628,7 +554,11 @@ impl OneCell<'_> {
             child,
             grace: own.grace.unwrap_or(DEFAULT_GRACE),
             memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
+            must_last: is_program && is_own_program && own.duration.is_some(),
         };
+        if own.settle.is_some() {
+            cell.gauges.push(columns::SETTLED_GAUGE.to_owned());
+        }
         if own.sample_stacks {
             sample_stacks(&mut cell);
         }
@@ -673,69 +603,6 @@ fn derived_expectation(role: Role, retained: Option<f64>, budget: Option<Budget>
     }
 }
 
-/// What stands for `{name}` in commands and variables of a scenario's file.
-struct Placeholders<'a> {
-    parameters: &'a BTreeMap<String, Value>,
-    rate: Option<f64>,
-    operations: Option<u64>,
-    load: Duration,
-    seed: u64,
-}
-
-impl Placeholders<'_> {
-    fn value(&self, name: &str) -> Option<String> {
-        if let Some(value) = self.parameters.get(name) {
-            return Some(value.text());
-        }
-        match name {
-            "rate" => self.rate.map(|rate| rate.to_string()),
-            "operations" => self.operations.map(|operations| operations.to_string()),
-            "duration" => Some(self.load.as_secs_f64().to_string()),
-            "seed" => Some(self.seed.to_string()),
-            _ => None,
-        }
-    }
-
-    /// The text with every `{name}` that is known filled in. Other braces stay (awk, JSON), but
-    /// not a name that is nearly one.
-    fn fill(&self, text: &str) -> Result<String, String> {
-        let mut filled = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find('{') {
-            filled.push_str(&rest[..start]);
-            let inside = &rest[start + 1..];
-            let end = inside
-                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-                .filter(|end| inside[*end..].starts_with('}') && *end > 0);
-            let Some(name) = end.map(|end| &inside[..end]) else {
-                filled.push('{');
-                rest = inside;
-                continue;
-            };
-            match self.value(name) {
-                Some(value) => filled.push_str(&value),
-                None if ["rate", "operations"].contains(&name) => {
-                    return Err(format!(
-                        "`{{{name}}}` has no value: give --{name}, or set it"
-                    ));
-                }
-                None => {
-                    let known = self.parameters.keys().map(String::as_str);
-                    if let Some(near) = nearest(name, known).filter(|_| name.len() > 2) {
-                        return Err(format!(
-                            "there is no parameter `{name}` (did you mean `{near}`?)"
-                        ));
-                    }
-                    filled.push_str(&format!("{{{name}}}"));
-                }
-            }
-            rest = &inside[name.len() + 1..];
-        }
-        filled.push_str(rest);
-        Ok(filled)
-    }
-}
-
 /// The record of all this.
 pub fn configuration(settings: &RunSettings) -> Configuration {
     let given = settings.flags.or(settings.profile.clone());
@@ -757,7 +624,7 @@ pub fn configuration(settings: &RunSettings) -> Configuration {
 
 /// The interval that was given, or one second, or less for a run so short that it would have
 /// fewer than a hundred rows.
-fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
+pub(super) fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
     given.unwrap_or_else(|| {
         load.map_or(LONGEST_DEFAULT_INTERVAL, |load| load.div_f64(FEWEST_ROWS))
             .clamp(SHORTEST_DEFAULT_INTERVAL, LONGEST_DEFAULT_INTERVAL)
@@ -767,40 +634,4 @@ fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
 /// A duration in the form that the child's flags take.
 fn flag_text(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_filled_and_other_braces_stay() {
-        let parameters = BTreeMap::from([
-            ("sessions".to_owned(), Value::Number(100.0)),
-            ("payload".to_owned(), Value::Bytes(1024, "1KiB".to_owned())),
-        ]);
-        let words = Placeholders {
-            parameters: &parameters,
-            rate: None,
-            operations: Some(7),
-            load: Duration::from_secs(2),
-            seed: 3,
-        };
-        for (text, expected) in [
-            ("--n={sessions}", "--n=100"),
-            ("{payload}/{operations}/{duration}/{seed}", "1024/7/2/3"),
-            ("{print $1} {} {\"a\": 1}", "{print $1} {} {\"a\": 1}"),
-            ("{{sessions}", "{100"),
-            ("{x}", "{x}"),
-        ] {
-            assert_eq!(words.fill(text).as_deref(), Ok(expected), "{text}");
-        }
-        for (text, part) in [
-            ("{sesions}", "did you mean `sessions`?"),
-            ("{rate}", "--rate"),
-        ] {
-            let error = words.fill(text).expect_err(text);
-            assert!(error.contains(part), "{error}");
-        }
-    }
 }

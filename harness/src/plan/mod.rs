@@ -7,10 +7,13 @@
 //! - `program`: where a program is, and whether it can be started.
 //! - `user`: whom a program runs as.
 //! - `prepare`: what must be there and be built before scenarios of files can run.
-//! - `cells`: what will run.
+//! - `cells`: what will run; `attached`: what runs already.
+//! - `placeholders`: `{name}` in the commands of files.
 
+mod attached;
 mod cells;
 mod formula;
+mod placeholders;
 mod prepare;
 mod program;
 mod selectors;
@@ -18,7 +21,8 @@ mod settings;
 mod shown;
 mod user;
 
-pub use cells::{attached_cells, command_cells, configuration, planned_cells, scenario_cells};
+pub use attached::{AttachTo, attached_cells};
+pub use cells::{command_cells, configuration, planned_cells, scenario_cells};
 pub use formula::Formula;
 pub use prepare::prepare;
 pub use program::find_program;

@@ -6,6 +6,7 @@ use crate::commands::arguments::{
 use crate::config::keys::{Keys, Problem};
 use crate::heap::HeapSource;
 use crate::supervisor::ready::Ready;
+use crate::supervisor::settle::Settle;
 use crate::time::parse_duration;
 use leaklab_judge::Budget;
 use leaklab_scenarios::Expected;
@@ -86,6 +87,25 @@ pub struct CellSettings {
     /// A command that is run when the program has ended; repeatable.
     #[arg(long = "teardown", value_name = "COMMAND", value_parser = parse_command, help_heading = PROGRAM, hide_short_help = true)]
     pub teardown: Vec<CommandLine>,
+    /// A command that is run when a cell leaks, dies or fails, once for each cell.
+    ///
+    /// As soon as the leak is certain, while the program still runs. It finds LEAKLAB_ALARM
+    /// (leak, died, …), LEAKLAB_CELL, LEAKLAB_FOLDER, LEAKLAB_PID and LEAKLAB_REASON in its
+    /// environment; what it prints goes to alarm.log.
+    #[arg(long, value_name = "COMMAND", value_parser = parse_command, help_heading = JUDGING, hide_short_help = true)]
+    pub on_alarm: Option<CommandLine>,
+    /// It is meant to be idle: judge it without work.
+    ///
+    /// Flat memory is not health: without operations, load command or CPU time, a program of
+    /// your own is inconclusive.
+    #[arg(long, help_heading = PROGRAM, hide_short_help = true)]
+    pub allow_idle: bool,
+    /// Asks for a full collection at regular moments: a command, signal:USR1 or http://….
+    ///
+    /// `--settle 'jcmd {pid} GC.run'`: sixty times in a load, at most once a second. What is in
+    /// use afterwards is what is judged; the time that it takes is a mark and left out.
+    #[arg(long, value_name = "WHAT", help_heading = MEASURING, hide_short_help = true)]
+    pub settle: Option<Settle>,
     /// A variable for the cells: NAME=VALUE, or NAME to pass it on.
     #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = SURROUNDINGS)]
     pub environment: Vec<String>,
@@ -176,6 +196,9 @@ impl CellSettings {
             loads: first_filled(&self.loads, next.loads),
             setup: first_filled(&self.setup, next.setup),
             teardown: first_filled(&self.teardown, next.teardown),
+            on_alarm: self.on_alarm.clone().or(next.on_alarm),
+            allow_idle: self.allow_idle || next.allow_idle,
+            settle: self.settle.clone().or(next.settle),
             environment: joined(next.environment, &self.environment),
             env_clear: self.env_clear || next.env_clear,
             cwd: self.cwd.clone().or(next.cwd),
@@ -219,6 +242,9 @@ impl CellSettings {
             loads: commands(keys, "load")?,
             setup: commands(keys, "setup")?,
             teardown: commands(keys, "teardown")?,
+            on_alarm: keys.parsed("on-alarm", parse_command)?,
+            allow_idle: keys.parsed("allow-idle", parse_truth)?.unwrap_or(false),
+            settle: keys.parsed("settle", str::parse)?,
             environment: pairs(keys.texts("environment")?),
             env_clear: keys.parsed("env-clear", parse_truth)?.unwrap_or(false),
             cwd: keys.text("cwd")?.map(PathBuf::from),

@@ -160,6 +160,12 @@ fn texts(of: &CellSettings) -> Vec<(&'static str, Option<String>)> {
         ("load", lines(&of.loads)),
         ("setup", lines(&of.setup)),
         ("teardown", lines(&of.teardown)),
+        (
+            "on-alarm",
+            of.on_alarm.as_ref().map(|line| line.0.join(" ")),
+        ),
+        ("allow-idle", of.allow_idle.then(|| "true".to_owned())),
+        ("settle", of.settle.as_ref().map(ToString::to_string)),
         ("env", list(&of.environment)),
         ("env-clear", of.env_clear.then(|| "true".to_owned())),
         (

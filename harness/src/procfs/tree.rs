@@ -1,7 +1,9 @@
-//! A process and all its descendants, those that left it too.
+//! A process and all its descendants, those that left it too; or the processes of a control
+//! group.
 
 use super::census::{self, Marks};
 use super::process::{Process, ProcessFigures};
+use crate::cgroup::ControlGroup;
 use crate::system::{self, thread_cpu_us};
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,8 @@ pub struct Member {
 /// Samples a process tree.
 pub struct ProcessTree {
     root: u32,
+    /// The group whose processes these are, where no process is the root of all.
+    group: Option<ControlGroup>,
     processes: Vec<Process>,
     /// Members that have ended and were not reaped yet.
     ended: Vec<Process>,
@@ -75,6 +79,7 @@ impl ProcessTree {
         let processes: Vec<Process> = Process::open(root).into_iter().collect();
         ProcessTree {
             root,
+            group: None,
             news: processes
                 .iter()
                 .map(|one| (one.pid, one.start_ticks))
@@ -86,6 +91,23 @@ impl ProcessTree {
             swap_bytes: 0,
             escaped: 0,
         }
+    }
+
+    /// The processes of a control group, whose memory the kernel adds up.
+    pub fn of_group(group: ControlGroup) -> Self {
+        let mut tree = ProcessTree {
+            root: 0,
+            group: Some(group),
+            news: Vec::new(),
+            processes: Vec::new(),
+            ended: Vec::new(),
+            past_cpu_ms: 0,
+            proportional_due: None,
+            swap_bytes: 0,
+            escaped: 0,
+        };
+        tree.search(true);
+        tree
     }
 
     /// Start of the root in clock ticks since boot.
@@ -125,7 +147,17 @@ impl ProcessTree {
         if let Some(cpu_ms) = &mut figures.cpu_ms {
             *cpu_ms += self.past_cpu_ms;
         }
-        self.read_proportional(&mut figures);
+        match &self.group {
+            None => self.read_proportional(&mut figures),
+            // What the group is charged for, rather than what its processes map: their resident
+            // sets hold pages of files that the kernel may drop.
+            Some(group) => {
+                let memory = group.memory();
+                figures.rss_bytes = memory.map(|memory| memory.resident_bytes);
+                figures.swap_bytes = memory.and_then(|memory| memory.swap_bytes);
+                self.swap_bytes = figures.swap_bytes.unwrap_or(0);
+            }
+        }
         figures.cost_us = thread_cpu_us() - started_us;
         figures
     }
@@ -257,6 +289,9 @@ impl ProcessTree {
 
     /// Those that became children of this process are reaped here, the others by their parent.
     fn reap_ended(&mut self) {
+        if self.group.is_some() {
+            return self.ended.clear();
+        }
         self.ended.retain(|process| {
             let is_kept = !system::reap(process.pid) && process.exists();
             if !is_kept {
@@ -267,8 +302,18 @@ impl ProcessTree {
     }
 
     fn search(&mut self, now: bool) {
-        let (found, escaped) = census::found(self.root, now);
-        self.escaped = escaped;
+        let found = match &self.group {
+            Some(group) => {
+                let mut pids = group.processes();
+                pids.retain(|pid| !self.has(*pid));
+                pids.into_iter().collect()
+            }
+            None => {
+                let (found, escaped) = census::found(self.root, now);
+                self.escaped = escaped;
+                found
+            }
+        };
         for process in found.into_iter().filter_map(Process::open) {
             self.news.push((process.pid, process.start_ticks));
             self.processes.push(process);
@@ -279,8 +324,10 @@ impl ProcessTree {
 
 impl Drop for ProcessTree {
     fn drop(&mut self) {
-        self.reap_ended();
-        census::forget(self.root);
+        if self.group.is_none() {
+            self.reap_ended();
+            census::forget(self.root);
+        }
     }
 }
 

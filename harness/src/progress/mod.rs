@@ -5,11 +5,13 @@ mod verdict;
 
 pub use history::History;
 
+use crate::alarm::Alarms;
 use crate::supervisor::cell::{CellEvent, Observer};
 use crate::text::{bytes_text, count_text};
 use crate::time::{duration_text, ms_duration};
 use crate::words::{clean, clean_line, say};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use leaklab_judge::Verdict;
 use leaklab_reports::chart::terminal::{Frame, sparkline};
 use leaklab_run::{CellPlan, CellStatus, Outcome, Phase, Sample};
 use std::collections::HashMap;
@@ -42,6 +44,7 @@ pub struct LiveView {
     started: AtomicUsize,
     total: usize,
     until_verdict: bool,
+    alarms: Alarms,
 }
 
 struct CellView {
@@ -55,8 +58,9 @@ struct CellView {
 
 impl LiveView {
     /// A view of `total` cells; bars only on a terminal, and not under `CI`. With
-    /// `until_verdict`, a cell is stopped as soon as its verdict is certain.
-    pub fn new(total: usize, until_verdict: bool) -> Self {
+    /// `until_verdict`, a cell is stopped as soon as its verdict is certain; `alarms` are raised
+    /// when it is a leak.
+    pub fn new(total: usize, until_verdict: bool, alarms: Alarms) -> Self {
         let on_terminal = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
         LiveView {
             bars: on_terminal
@@ -65,6 +69,7 @@ impl LiveView {
             started: AtomicUsize::new(0),
             total,
             until_verdict,
+            alarms,
         }
     }
 
@@ -124,6 +129,12 @@ impl LiveView {
                 view.line(plan, sample, usize::MAX)
             );
         }
+        if let Some(judgement) = &certain
+            && judgement.verdict == Verdict::Leak
+            && plan.expected.as_deref() != Some("leak")
+        {
+            self.alarms.raise(plan, "leak", &judgement.reason);
+        }
         match certain {
             Some(_) if self.until_verdict => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
@@ -146,11 +157,14 @@ impl LiveView {
             (_, false) => format!("\n      (hint: {})", status.hint),
         };
         self.say(&format!(
-            "[{number}/{}] {}: {}; {} operations {sketch}{hint}",
+            "[{number}/{}] {}: {}; {} {sketch}{hint}",
             self.total,
             plan.id,
             status.message,
-            count_text(status.ops_total.unwrap_or(0)),
+            match status.ops_total {
+                Some(count) => format!("{} operations", count_text(count)),
+                None => "operations not known".to_owned(),
+            },
         ));
     }
 }
@@ -201,7 +215,7 @@ impl CellView {
             format!("{} {heap} ({growth})", self.history.metric()),
             self.verdict.word(),
             phase.to_owned(),
-            format!("{} ops", count_text(sample.ops_total.unwrap_or(0))),
+            (sample.ops_total).map_or(String::new(), |count| format!("{} ops", count_text(count))),
             self.history.sketch(),
         ];
         let mut line = String::new();

@@ -5,7 +5,10 @@ use crate::results::judged::JudgedCell;
 use leaklab_judge::MetricJudgement;
 use leaklab_judge::amount::{bytes_text, count_text};
 use leaklab_reports::cell::{MEMORY_COLUMNS, Metric, growth_text, load_ends, memory_of};
-use leaklab_run::{Cell, State};
+use leaklab_run::{Cell, State, columns};
+
+/// What stands for operations that nobody counted.
+const NOT_KNOWN: &str = "not known";
 
 /// A row per cell: what it did, what it retained and should retain, and the verdict.
 pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
@@ -13,7 +16,7 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         "variant",
         "role",
         "operations",
-        "live heap",
+        "memory",
         "per operation",
         "formula",
         "expected",
@@ -31,7 +34,9 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
         table.add_row([
             cell.plan.id.clone(),
             cell.plan.role.clone(),
-            cell.status.ops_total.map_or("-".to_owned(), count_text),
+            cell.status
+                .ops_total
+                .map_or(NOT_KNOWN.to_owned(), count_text),
             memory_at_start_and_end(cell),
             growth.unwrap_or_else(|| "-".to_owned()),
             cell.plan
@@ -62,12 +67,20 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
     text
 }
 
-/// The memory when the load began and when it ended.
+/// What is known of the memory, when the load began and when it ended.
 fn memory_at_start_and_end(cell: &Cell) -> String {
     let ends = || {
         let table = cell.samples(|name| MEMORY_COLUMNS.contains(&name)).ok()?;
-        let [(_, first), (_, last)] = load_ends(&table, memory_of(&table)?.1)?;
-        Some(format!("{} → {}", bytes_text(first), bytes_text(last)))
+        let (name, values) = memory_of(&table)?;
+        let [(_, first), (_, last)] = load_ends(&table, values)?;
+        let what = match name {
+            columns::ALLOCATED_BYTES => "live heap",
+            columns::USED_BYTES => "heap in use",
+            _ if cell.plan.control_group.is_some() => "anonymous and shared",
+            _ => "RSS",
+        };
+        let (first, last) = (bytes_text(first), bytes_text(last));
+        Some(format!("{what} {first} → {last}"))
     };
     ends().unwrap_or_else(|| "-".to_owned())
 }

@@ -1,6 +1,8 @@
 //! The loop of one cell: from the start of its child to its last row.
 
 mod beside;
+mod measured;
+mod settled;
 
 use super::child::{ChildPipes, RunningChild};
 use super::clock::ClaimedClock;
@@ -19,6 +21,7 @@ use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use beside::BesideState;
 use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample};
+use settled::SettledState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -75,8 +78,8 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         guard.token(),
         STARTED.fetch_add(1, Ordering::Relaxed)
     );
-    let started = match setup.child.attach {
-        Some(pid) => RunningChild::attach(pid).map(|child| (child, None)),
+    let started = match &setup.child.attach {
+        Some(attached) => RunningChild::attach_to(attached).map(|child| (child, None)),
         None => RunningChild::start(&setup.child, &token, &setup.folder)
             .map(|(child, pipes)| (child, Some(pipes))),
     };
@@ -89,7 +92,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         }
     };
     let pid = child.pid();
-    recorder.status.pid = Some(pid);
+    recorder.status.pid = child.has_root().then_some(pid);
     recorder.status.pid_start_ticks = child.tree.root_start_ticks();
     let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
@@ -200,6 +203,7 @@ struct CellLoop<'a> {
     /// Processes that lived on when the child ended by itself.
     left: Vec<(u32, String)>,
     beside: BesideState,
+    settled: SettledState,
 }
 
 impl<'a> CellLoop<'a> {
@@ -244,6 +248,7 @@ impl<'a> CellLoop<'a> {
             last_cpu_ms: 0,
             left: Vec::new(),
             beside: BesideState::default(),
+            settled: SettledState::default(),
         }
     }
 
@@ -265,6 +270,7 @@ impl<'a> CellLoop<'a> {
             self.tick_if_due();
             self.keep_schedule();
             self.keep_load();
+            self.keep_settled();
             self.keep_marks();
             self.keep_limits();
         }
@@ -314,6 +320,7 @@ impl<'a> CellLoop<'a> {
         let mut by = |instant: Option<Instant>| next = instant.map_or(next, |at| next.min(at));
         by(self.is_sampled().then_some(self.next_tick));
         by(self.load_due());
+        by(self.settle_due());
         by(self.watchdog.as_ref().map(Watchdog::due));
         by(self.schedule_due());
         if let Some(ending) = self.ending.as_ref().filter(|ending| !ending.killed) {
@@ -440,6 +447,7 @@ impl<'a> CellLoop<'a> {
         }
         if let Some(heap) = message.heap {
             self.had_heap = true;
+            self.heard_heap();
             if let Some(pid) = message.pid {
                 let said = ProcessHeap {
                     pid,
@@ -583,6 +591,7 @@ impl<'a> CellLoop<'a> {
             harness_cpu_us: Some(harness_cpu_us),
             ..Sample::default()
         };
+        self.settle_row(&heap, rss_bytes);
         if !self.keep_early(at_us, &sample) {
             let gap = self.ticks.row(elapsed_ms, &mut self.recorder.measurement);
             self.tell_gap(elapsed_ms, gap);
@@ -610,16 +619,6 @@ impl<'a> CellLoop<'a> {
             };
             self.recorder.event(at_ms, kind);
         }
-    }
-
-    /// CPU time of the whole harness since the row before; cells that run share it.
-    fn share_of_harness_cpu(&mut self) -> u64 {
-        let now_us = process_cpu_us();
-        let cells = RUNNING.load(Ordering::Relaxed).max(1) as u64;
-        let share_us = now_us.saturating_sub(self.harness_cpu_us) / cells;
-        self.harness_cpu_us = now_us;
-        self.recorder.measurement.harness_cpu_us += share_us;
-        share_us
     }
 
     /// What is looked at with a row, and less often: the guard, and the single processes.
@@ -750,6 +749,7 @@ impl<'a> CellLoop<'a> {
         let mut outcome = match &self.ending {
             Some(ending) => ending.outcome,
             None if self.child.is_attached() => Outcome::Ended,
+            None if code == Some(0) && self.ended_early() => Outcome::Ended,
             None if code == Some(0) => Outcome::Completed,
             None if is_stop(exit) && signals::await_stop(STOP_PATIENCE) => Outcome::Stopped,
             None => Outcome::Died,
@@ -776,19 +776,5 @@ impl<'a> CellLoop<'a> {
         status.ops_total = self.ops_total;
         status.message = message;
         status.hint = hint;
-    }
-
-    fn complete_measurement(&mut self) {
-        self.share_of_harness_cpu();
-        let disturbed = self.machine.until_now(self.last_cpu_ms);
-        let measurement = &mut self.recorder.measurement;
-        measurement.clock_claims = self.clock.claims;
-        measurement.clock_rejects = self.clock.rejects;
-        measurement.cpu_pressure = disturbed.cpu_pressure;
-        measurement.steal = disturbed.steal;
-        measurement.others = disturbed.others;
-        let status = &mut self.recorder.status;
-        status.missed_samples += measurement.ticks_missed;
-        status.measurement = Some(measurement.clone());
     }
 }

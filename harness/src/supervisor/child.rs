@@ -1,6 +1,7 @@
 //! Starts a child in isolation, and ends it.
 
 use super::guard::Guard;
+use crate::cgroup::ControlGroup;
 use crate::heap::PreloadFile;
 use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree, start_ticks};
 use crate::system::{self, ChildExit};
@@ -53,8 +54,19 @@ pub struct ChildPlan {
     pub descriptor_limit: Option<u64>,
     /// What is loaded into the program to read its heap.
     pub preload: Option<SharedObject>,
-    /// A process that runs already: it is watched, nothing is started.
-    pub attach: Option<u32>,
+    /// What runs already: it is watched, nothing is started.
+    pub attach: Option<Attached>,
+    /// Leaks that the preloaded object is to make, as `LEAKLAB_INJECT` says them.
+    pub inject: Option<String>,
+}
+
+/// What runs already, and is to be watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attached {
+    /// A process and what it has started.
+    Process(u32),
+    /// Whatever is in a control group.
+    Group(ControlGroup),
 }
 
 /// How long what a child has started may take to be gone once it is killed.
@@ -80,6 +92,11 @@ enum Watched {
         pid: u32,
         start_ticks: u64,
         /// Whether enough was seen of it.
+        is_released: bool,
+    },
+    /// A group that was attached to.
+    Group {
+        group: ControlGroup,
         is_released: bool,
     },
 }
@@ -166,6 +183,12 @@ impl RunningChild {
                 .collect();
             command.envs(file.variables(|name| set.get(OsStr::new(name)).cloned()));
         }
+        if let Some(inject) = &plan.inject {
+            // It is this process that starts it: what it starts itself does not inject.
+            command
+                .env("LEAKLAB_INJECT", inject)
+                .env("LEAKLAB_INJECT_PARENT", std::process::id().to_string());
+        }
         if let Some(limit) = plan.descriptor_limit {
             system::limit_descriptors(&mut command, limit);
         }
@@ -197,7 +220,7 @@ impl RunningChild {
     /// # Errors
     ///
     /// That there is no such process.
-    pub fn attach(pid: u32) -> std::io::Result<Self> {
+    fn attach(pid: u32) -> std::io::Result<Self> {
         let gone = || std::io::Error::from_raw_os_error(libc::ESRCH);
         let start_ticks = start_ticks(pid).ok_or_else(gone)?;
         Ok(RunningChild {
@@ -212,24 +235,52 @@ impl RunningChild {
         })
     }
 
-    /// Whether it was attached to.
-    pub fn is_attached(&self) -> bool {
-        matches!(self.process, Watched::Theirs { .. })
+    /// Watches what runs already.
+    ///
+    /// # Errors
+    ///
+    /// That it is gone.
+    pub fn attach_to(attached: &Attached) -> std::io::Result<Self> {
+        let group = match attached {
+            Attached::Process(pid) => return Self::attach(*pid),
+            Attached::Group(group) => group.clone(),
+        };
+        Ok(RunningChild {
+            process: Watched::Group {
+                group: group.clone(),
+                is_released: false,
+            },
+            is_reaped: false,
+            tree: ProcessTree::of_group(group),
+            _preloaded: None,
+        })
     }
 
-    /// Its process id, which is its group's too if it was started here.
+    /// Whether it was attached to.
+    pub fn is_attached(&self) -> bool {
+        !matches!(self.process, Watched::Ours(_))
+    }
+
+    /// Its process id, which is its group's too if it was started here; of a control group the
+    /// lowest.
     pub fn pid(&self) -> u32 {
         match &self.process {
             Watched::Ours(process) => process.id(),
             Watched::Theirs { pid, .. } => *pid,
+            Watched::Group { group, .. } => group.processes().first().copied().unwrap_or(0),
         }
+    }
+
+    /// Whether one process is the root of all that is watched.
+    pub fn has_root(&self) -> bool {
+        !matches!(self.process, Watched::Group { .. })
     }
 
     /// Lets go of a process that was attached to; `false` if it was started here.
     fn release(&mut self) -> bool {
         match &mut self.process {
             Watched::Ours(_) => false,
-            Watched::Theirs { is_released, .. } => {
+            Watched::Theirs { is_released, .. } | Watched::Group { is_released, .. } => {
                 *is_released = true;
                 true
             }
@@ -238,20 +289,19 @@ impl RunningChild {
 
     /// How it ended, if it has. It is not reaped, so that nobody else can get its id.
     pub fn ended(&self) -> Option<ChildExit> {
-        match self.process {
-            Watched::Ours(_) => system::child_end(self.pid(), false),
+        let is_over = match &self.process {
+            Watched::Ours(_) => return system::child_end(self.pid(), false),
             Watched::Theirs {
                 pid,
                 start_ticks: started,
                 is_released,
-            } => {
-                let is_over = is_released || start_ticks(pid) != Some(started);
-                is_over.then_some(ChildExit {
-                    code: None,
-                    signal: None,
-                })
-            }
-        }
+            } => *is_released || start_ticks(*pid) != Some(*started),
+            Watched::Group { group, is_released } => *is_released || group.processes().is_empty(),
+        };
+        is_over.then_some(ChildExit {
+            code: None,
+            signal: None,
+        })
     }
 
     /// Sends TERM to the whole group and to descendants that have left it.

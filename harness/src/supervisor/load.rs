@@ -6,6 +6,7 @@ use super::protocol::Message;
 use super::readers::{Fed, ReadyLine, read_pipe, read_stderr};
 use super::ready::Ready;
 use super::scrape::Scrape;
+use super::settle::Settle;
 use crate::procfs::ProcessTree;
 use crate::supervisor::signals;
 use crate::system;
@@ -52,6 +53,10 @@ pub struct Beside {
     pub setup: Vec<Vec<String>>,
     /// Commands that are run when it has ended.
     pub teardown: Vec<Vec<String>>,
+    /// Command that is run when it leaks, dies or fails.
+    pub alarm: Option<Vec<String>>,
+    /// What asks it for a full collection.
+    pub settle: Option<Settle>,
     /// What these commands share with it.
     pub surroundings: Surroundings,
 }

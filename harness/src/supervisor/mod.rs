@@ -8,6 +8,7 @@
 //!   says when memory must be looked at next.
 //! - `http` asks for pages; `scrape` reads metrics from them.
 //! - `ready` waits for a program to be ready; `load` runs what puts it under load.
+//! - `settle` asks a managed runtime for a full collection.
 //! - `marks` takes over instants that were named from outside.
 //! - `outcome_text` puts into words how a cell ended.
 //! - `guard` outlives a harness that is killed, to end what it left behind.
@@ -27,9 +28,10 @@ mod protocol;
 mod readers;
 pub mod ready;
 pub mod scrape;
+pub mod settle;
 mod setup;
 pub mod signals;
 mod ticks;
 mod watchdog;
 
-pub use child::ChildPlan;
+pub use child::{Attached, ChildPlan};

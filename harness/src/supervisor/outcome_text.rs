@@ -50,6 +50,12 @@ impl Ended<'_> {
                 format!("died after {after}: {}; {kept}", self.cause()),
                 self.death_hint(),
             ),
+            Outcome::Ended if self.setup.must_last && self.setup.child.attach.is_none() => (
+                self.completed(&after),
+                "a program that ends when its work is done is judged by the whole of it without \
+                 --duration"
+                    .to_owned(),
+            ),
             Outcome::Ended => (format!("ended after {after}; {kept}"), String::new()),
             // Their words were found where it happened.
             Outcome::SpawnFailed

@@ -21,7 +21,7 @@ use crate::text::Glob;
 use leaklab_run::Heap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -173,24 +173,24 @@ impl Scrape {
     /// Scrapes on a thread of its own until the result is dropped; the loop of the cell gets
     /// what the page says as if the program had said it.
     pub fn watch(&self, interval: Duration, to: SyncSender<Fed>) -> Scraping {
-        let over = Arc::new(AtomicBool::new(false));
-        let scraping = Scraping(Arc::clone(&over));
+        let scraping = Scraping(Arc::default());
+        let asked = Arc::clone(&scraping.0);
         let scrape = self.clone();
         let interval = interval.max(LEAST_INTERVAL);
-        let work = move || scrape.repeat(interval, &over, &to);
+        let work = move || scrape.repeat(interval, &asked, &to);
         let thread = std::thread::Builder::new().name("leaklab-scrape".to_owned());
         // Without the thread there are no figures, and the judge has RSS.
         drop(thread.spawn(work));
         scraping
     }
 
-    fn repeat(&self, interval: Duration, over: &AtomicBool, to: &SyncSender<Fed>) {
+    fn repeat(&self, interval: Duration, asked: &Asked, to: &SyncSender<Fed>) {
         let globs: Vec<Glob> = (self.gauges.iter())
             .filter_map(|pattern| Glob::new(pattern).ok())
             .collect();
         let (mut failures, mut had_any) = (0, false);
         let mut next = Instant::now();
-        while !over.load(Ordering::Relaxed) {
+        while !asked.over.load(Ordering::Relaxed) {
             let said = http::get(&self.url, PATIENCE).and_then(|answer| match answer.status {
                 200 => read_page(&answer.body, &globs)
                     .ok_or_else(|| "no figure of a heap is known on it".to_owned()),
@@ -214,20 +214,46 @@ impl Scrape {
                 return;
             }
             next = (next + interval).max(Instant::now());
-            while Instant::now() < next && !over.load(Ordering::Relaxed) {
+            while Instant::now() < next && !asked.is_due() {
                 let left = next.saturating_duration_since(Instant::now());
-                std::thread::sleep(left.min(Duration::from_millis(50)));
+                std::thread::sleep(left.min(Duration::from_millis(20)));
             }
         }
     }
 }
 
+/// What is asked of the thread that scrapes.
+#[derive(Debug, Default)]
+struct Asked {
+    over: AtomicBool,
+    /// Pages that are wanted at once.
+    pages: AtomicU32,
+}
+
+impl Asked {
+    /// Whether there is no time to wait for the next page, or none is wanted any more.
+    fn is_due(&self) -> bool {
+        let take = |pages: u32| pages.checked_sub(1);
+        self.over.load(Ordering::Relaxed)
+            || (self.pages)
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+                .is_ok()
+    }
+}
+
 /// Ends the scraping when it is dropped.
-pub struct Scraping(Arc<AtomicBool>);
+pub struct Scraping(Arc<Asked>);
+
+impl Scraping {
+    /// Asks for pages before their time, one after the other.
+    pub fn ask(&self, pages: u32) {
+        self.0.pages.store(pages, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Scraping {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.over.store(true, Ordering::Relaxed);
     }
 }
 

@@ -90,7 +90,8 @@ impl Lab {
         self.called(output)
     }
 
-    fn called(&self, output: Output) -> Called {
+    /// What a call that was waited for printed and left behind.
+    pub fn called(&self, output: Output) -> Called {
         Called {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -50,6 +50,11 @@ pub const CGROUP_BYTES: &str = "cgroup_bytes";
 /// All CPU time of the harness since the row before, divided among the cells that run.
 pub const HARNESS_CPU_US: &str = "harness_cpu_us";
 
+/// Gauge of the memory that is in use right after a full collection; in the row that follows one,
+/// empty between.
+pub const SETTLED_GAUGE: &str = "settled_bytes";
+/// Column of that gauge.
+pub const SETTLED_BYTES: &str = "gauge:settled_bytes";
 /// What precedes the name of a gauge in its column.
 pub const GAUGE_PREFIX: &str = "gauge:";
 

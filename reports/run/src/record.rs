@@ -151,6 +151,19 @@ pub struct CellPlan {
     pub heap: Option<String>,
     /// Command line, for another program.
     pub command: Vec<String>,
+    /// Folder of the control group that was watched, whose charge is the memory of the rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_group: Option<String>,
+    /// Whether work must be seen before it is said not to leak: a program of one's own without a
+    /// load command, whose operations may be counted by nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub needs_work: bool,
+    /// Whether it is meant to be idle.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_idle: bool,
+    /// What asks for full collections, as `--settle` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settle: Option<String>,
     /// Which repetition, from 1.
     pub repetition: u64,
     /// SHA-256 of the program's file, for another program.

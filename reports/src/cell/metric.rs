@@ -66,7 +66,7 @@ pub struct Metric {
 /// A row of the table: short name, column, words, unit.
 type Known = (&'static str, &'static str, &'static str, MetricUnit);
 
-const KNOWN: [Known; 18] = {
+const KNOWN: [Known; 19] = {
     use MetricUnit::{Bytes, Count, Microseconds, Milliseconds};
     [
         (
@@ -100,6 +100,12 @@ const KNOWN: [Known; 18] = {
             "committed",
             columns::COMMITTED_BYTES,
             "managed heap committed",
+            Bytes,
+        ),
+        (
+            "settled",
+            columns::SETTLED_BYTES,
+            "heap in use after collections",
             Bytes,
         ),
         ("rss", columns::RSS_BYTES, "resident set (RSS)", Bytes),
@@ -269,11 +275,12 @@ pub fn memory_of_sample(sample: &Sample) -> Option<(&'static str, u64)> {
         .find_map(|(name, bytes)| Some((name, bytes?)))
 }
 
-/// What was judged of a cell's memory, by the same rank; another metric (descriptors) may have
-/// decided.
+/// What was judged of a cell's memory, by the same rank, a settled heap before all; another metric
+/// (descriptors) may have decided.
 pub fn memory_judgement(judgement: &CellJudgement) -> Option<&MetricJudgement> {
-    MEMORY_COLUMNS
+    [columns::SETTLED_BYTES]
         .into_iter()
+        .chain(MEMORY_COLUMNS)
         .find_map(|name| metric_judgement(judgement, name))
 }
 

@@ -15,8 +15,11 @@ use leaklab_judge::{
 };
 use leaklab_run::{Cell, Event, EventKind, Measurement, Phase, SampleTable, columns};
 
-/// Columns that a cell is judged by, besides those that count its work.
-const JUDGED: [&str; 11] = [
+/// Columns that a cell is judged by, besides those that count its work; CPU time tells whether it
+/// worked where nothing is counted.
+const JUDGED: [&str; 13] = [
+    columns::SETTLED_BYTES,
+    columns::CPU_MS,
     columns::ALLOCATED_BYTES,
     columns::ACTIVE_BYTES,
     columns::RESIDENT_BYTES,
@@ -29,6 +32,10 @@ const JUDGED: [&str; 11] = [
     columns::SWAP_BYTES,
     columns::PROCESSES,
 ];
+
+/// Heaps read right after a collection that make a trend; with fewer, what was read all the time
+/// is judged.
+const FEWEST_SETTLED: usize = 10;
 
 /// Growth per operation of things that are counted that is accepted where bytes are held to a
 /// budget per operation: one in a hundred operations may keep one.
@@ -95,10 +102,18 @@ impl Readings {
             budget: options.budget.or(declared),
             ..options.clone()
         };
-        Ok(Readings {
-            doubt: measurement.and_then(Measurement::doubt),
-            ..Self::of_table(table, events, &options)
-        })
+        let mut readings = Self::of_table(table, events, &options);
+        readings.doubt = measurement.and_then(Measurement::doubt);
+        if cell.plan.may_be_idle {
+            readings.idle.take_if(|idle| *idle == Idle::Throughout);
+        } else if cell.plan.needs_work && readings.idle.is_none() {
+            readings.idle = Idle::unknown(&readings.table);
+        }
+        if cell.plan.control_group.is_some() {
+            // What is in a group may be started again while one process is there throughout.
+            readings.restarts.take_if(|restarts| restarts.is_empty());
+        }
+        Ok(readings)
     }
 
     /// Samples of which nothing else is known, or with the events of their cell.
@@ -310,13 +325,14 @@ impl Readings {
         let column = |name| self.table.filled_column(name);
         let allocated = column(columns::ALLOCATED_BYTES);
         let committed = column(columns::COMMITTED_BYTES);
+        let settled = column(columns::SETTLED_BYTES).filter(|values| are_enough(values));
         let series = CellSeries {
             time_s: &self.time_s,
             operations: self.operations(),
             load: None,
             restarts: self.restarts.as_deref(),
-            allocated_bytes: allocated.or(column(columns::USED_BYTES)),
-            allocated_is_exact: allocated.is_some(),
+            allocated_bytes: settled.or(allocated).or(column(columns::USED_BYTES)),
+            allocated_is_exact: settled.is_none() && allocated.is_some(),
             active_bytes: column(columns::ACTIVE_BYTES),
             resident_bytes: column(columns::RESIDENT_BYTES),
             rss_bytes: column(columns::RSS_BYTES),
@@ -362,16 +378,20 @@ impl Readings {
             judgement.kind = None;
             judgement.reason = doubted(doubt);
         }
-        if allocated.is_none() {
-            // The judge knows one live heap; here it was a managed runtime's.
-            rename(
-                &mut judgement,
-                columns::ALLOCATED_BYTES,
-                columns::USED_BYTES,
-            );
-        }
+        // The judge knows one live heap; here it was a managed runtime's, or a settled one.
+        let read = match (settled, allocated) {
+            (Some(_), _) => columns::SETTLED_BYTES,
+            (None, Some(_)) => columns::ALLOCATED_BYTES,
+            (None, None) => columns::USED_BYTES,
+        };
+        rename(&mut judgement, columns::ALLOCATED_BYTES, read);
         Ok(judgement)
     }
+}
+
+/// Whether the heap was settled often enough for a trend of its own.
+fn are_enough(settled: &[f64]) -> bool {
+    settled.iter().filter(|bytes| !bytes.is_nan()).count() >= FEWEST_SETTLED
 }
 
 /// A verdict is no better than the measurement below it.

@@ -23,6 +23,9 @@ const MARKS_INTERVAL: Duration = Duration::from_millis(500);
 /// Time between two looks at the load commands.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Part of its load after which a program that ends by itself has run for as long as it was to.
+const EARLY_SHARE: f64 = 0.95;
+
 /// What the loop keeps of all that.
 #[derive(Default)]
 pub struct BesideState {
@@ -94,6 +97,14 @@ impl CellLoop<'_> {
         self.next_tick = Instant::now() + self.setup.child.interval;
     }
 
+    /// Asks for pages of metrics before their time; false if none are read.
+    pub(super) fn ask_for_pages(&self, pages: u32) -> bool {
+        if let Some(scraping) = &self.beside.scraping {
+            scraping.ask(pages);
+        }
+        self.beside.scraping.is_some()
+    }
+
     /// Whether rows are taken: from ready on, or from the start if something says readiness.
     pub(super) fn is_sampled(&self) -> bool {
         self.ready_us.is_some() || self.setup.beside.ready.is_some()
@@ -138,6 +149,13 @@ impl CellLoop<'_> {
                 false => schedule.warmup,
             });
         begin.checked_add(length)
+    }
+
+    /// Whether a program has ended by itself that was to run for longer.
+    pub(super) fn ended_early(&self) -> bool {
+        let elapsed = crate::time::ms_duration(self.now_ms());
+        let end = self.program_load_end().unwrap_or_default();
+        self.setup.must_last && self.ready_us.is_some() && elapsed < end.mul_f64(EARLY_SHARE)
     }
 
     /// The first phase of a program, and its load.

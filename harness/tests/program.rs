@@ -1,0 +1,313 @@
+//! A program of one's own: idle ones, alarms, settled heaps, control groups.
+
+mod support;
+
+use leaklab_run::{EventKind, columns};
+use std::path::Path;
+use std::process::{Child, Command};
+use support::{Called, Lab, is_alive, wait_until};
+
+/// Python as the system has it: not a script that looks for one.
+const PYTHON: &str = "/usr/bin/python3";
+/// A budget that no noise passes, so that what is told is not whether it grows.
+const WIDE: [&str; 2] = ["--budget", "100GiB/h"];
+
+fn reason(called: &Called) -> String {
+    let path = called.cell().folder.join("verdict.json");
+    let verdict = std::fs::read_to_string(path).expect("a verdict");
+    let verdict: serde_json::Value = serde_json::from_str(&verdict).expect("an object");
+    verdict["reason"].as_str().expect("words").to_owned()
+}
+
+#[test]
+fn what_is_not_known_to_work_is_never_green_unless_it_is_meant_to_be_idle() {
+    let lab = Lab::new();
+    let run = |more: &[&str]| {
+        let flags = ["run", "--duration", "3s", "--interval", "50ms"];
+        lab.call(&[&flags[..], &WIDE, more, &["--", "sleep", "60"]].concat())
+    };
+    let called = run(&[]).expect_code(3);
+    let words = reason(&called);
+    assert!(words.contains("nothing is known of any work"), "{words}");
+    assert!(called.stdout.contains("not known"), "{}", called.stdout);
+    assert!(called.stdout.contains("RSS"), "{}", called.stdout);
+    assert!(!called.stdout.contains("live heap"), "{}", called.stdout);
+    assert!(!called.stderr.contains("0 operations"), "{}", called.stderr);
+    run(&["--allow-idle"]).expect_code(0);
+    // A load command is known to have gone on: it would have been told otherwise.
+    run(&["--load", "sleep 50"]).expect_code(0);
+}
+
+#[test]
+fn a_program_that_ends_before_its_time_is_not_decided() {
+    let lab = Lab::new();
+    let script = "i=0; while [ $i -lt 150000 ]; do i=$((i + 1)); done";
+    let flags = [&WIDE[..], &["--duration", "50s", "--interval", "20ms"]].concat();
+    let called = lab.run_script(&flags, script).expect_code(3);
+    let outcome = called.cell().status.outcome.map(leaklab_run::Outcome::name);
+    assert_eq!(outcome, Some("ended"));
+    // Without a length it is a job, and has done its work.
+    let called = lab.run_script(&["--interval", "20ms"], script);
+    let outcome = called.cell().status.outcome.map(leaklab_run::Outcome::name);
+    assert_eq!(outcome, Some("completed"));
+}
+
+#[test]
+fn an_alarm_is_raised_once_when_a_cell_dies_or_grows_too_much() {
+    let lab = Lab::new();
+    let alarm = "sh -c 'echo $LEAKLAB_ALARM $LEAKLAB_CELL $LEAKLAB_PID >> alarms'";
+    let flags = ["--duration", "30s", "--interval", "20ms"];
+    let with_alarm = [&flags[..], &["--on-alarm", alarm]].concat();
+    lab.run_script(&with_alarm, "sleep 0.3; exit 7")
+        .expect_code(5);
+    let told = || std::fs::read_to_string(lab.path().join("alarms")).unwrap_or_default();
+    let (first, lines) = (told(), told().lines().count());
+    assert!(first.starts_with("died command::sh "), "{first}");
+    assert_eq!(lines, 1, "{first}");
+    let pid = first.split_whitespace().last().expect("a pid");
+    assert!(pid.parse::<u32>().is_ok(), "{first}");
+
+    let limit = [&with_alarm[..], &["--memory-limit", "50MiB"]].concat();
+    let grows = format!("exec {PYTHON} -I -c 'import time; x = b\"x\" * 10**8; time.sleep(60)'");
+    lab.run_script(&limit, &grows).expect_code(1);
+    let second = told();
+    assert_eq!(second.lines().count(), 2, "{second}");
+    assert!(second.contains("\nleak command::sh"), "{second}");
+
+    // Nothing is wrong with what was only not decided.
+    let short = [
+        "--duration",
+        "300ms",
+        "--interval",
+        "20ms",
+        "--on-alarm",
+        alarm,
+    ];
+    lab.run_script(&short, "sleep 60").expect_code(3);
+    assert_eq!(told().lines().count(), 2);
+    // A command that is not there is told before anything is started.
+    let refused = lab.call(&["run", "--on-alarm", "./no-such", "--", "true"]);
+    refused.expect_code(2).expect_stderr(&["alarm", "no-such"]);
+}
+
+/// Leaves 20 MB of garbage ten times a second that only a collection frees, and collects when it
+/// is asked to.
+const GARBAGE: &str = "import gc, signal, time\n\
+    gc.disable()\n\
+    signal.signal(signal.SIGUSR1, lambda *_: gc.collect())\n\
+    def cycle():\n  garbage = [bytearray(2_000_000)]\n  garbage.append(garbage)\n\
+    while True:\n  cycle()\n  time.sleep(0.1)\n";
+
+#[test]
+fn a_heap_is_settled_at_regular_moments_that_are_marks() {
+    let lab = Lab::new();
+    let settle = "sh -c 'echo {pid} >> asked; kill -USR1 {pid}'";
+    for what in [settle, "signal:USR1"] {
+        let called = lab.call(&[
+            "run",
+            "--heap",
+            "mallinfo",
+            "--settle",
+            what,
+            "--duration",
+            "6s",
+            "--interval",
+            "50ms",
+            "--",
+            PYTHON,
+            "-I",
+            "-c",
+            GARBAGE,
+        ]);
+        let cell = called.cell();
+        let table = cell.samples(|_| true).expect("samples");
+        let settled = table.column(columns::SETTLED_BYTES).expect("its column");
+        let read: Vec<f64> = settled
+            .iter()
+            .copied()
+            .filter(|bytes| !bytes.is_nan())
+            .collect();
+        assert!(!read.is_empty(), "{what}: {}", called.stderr);
+        let held = table
+            .filled_column(columns::ALLOCATED_BYTES)
+            .expect("a heap");
+        let most = held.iter().copied().fold(0.0, f64::max);
+        let least = read.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(least < most - 3e6, "{what}: {least} of {most}");
+        let is_mark = |kind: &EventKind| matches!(kind, EventKind::Mark { name, duration_ms: Some(_) } if name == "settle");
+        let events = cell.events().expect("events");
+        let marks = events.iter().filter(|event| is_mark(&event.kind)).count();
+        assert!(
+            marks >= read.len(),
+            "{what}: {marks} marks, {} heaps",
+            read.len()
+        );
+        assert_eq!(
+            cell.plan.settle.as_deref(),
+            Some(what.replace('\'', "").as_str())
+        );
+    }
+    assert!(lab.path().join("asked").exists());
+}
+
+#[test]
+fn a_collection_that_cannot_be_asked_for_is_told_and_loses_nothing() {
+    let lab = Lab::new();
+    let flags = [
+        "--settle",
+        "false",
+        "--duration",
+        "3s",
+        "--interval",
+        "50ms",
+    ];
+    let called = lab.run_script(&flags, "sleep 60");
+    let events = called.cell().events().expect("events");
+    let told = |kind: &EventKind| matches!(kind, EventKind::Warning { message } if message.contains("could not be settled"));
+    assert!(events.iter().any(|event| told(&event.kind)), "{events:?}");
+    assert!(called.cell().status.samples > 10);
+    for (what, part) in [("signal:KILL", "USR1"), ("https://x/gc", "https")] {
+        let refused = lab.call(&["run", "--settle", what, "--", "true"]);
+        refused.expect_code(2).expect_stderr(&[part]);
+    }
+}
+
+/// A process of the test's own; ended with it.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn new() -> Self {
+        let child = Command::new("sleep").arg("120").spawn();
+        Sleeper(child.expect("sleep is there"))
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Writes a hierarchy of control groups as the kernel shows them.
+fn write_groups(root: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    }
+}
+
+fn watch_group(lab: &Lab, root: &Path, flags: &[&str]) -> Called {
+    let all = [&["run", "--interval", "50ms"], &WIDE[..], flags].concat();
+    let mut command = lab.command(&all);
+    let output = command.env("LEAKLAB_CGROUP_ROOT", root).output();
+    lab.called(output.expect("the binary can be started"))
+}
+
+#[test]
+fn a_control_group_is_judged_by_what_no_file_could_give_back() {
+    let (lab, root) = (Lab::new(), tempfile::tempdir().expect("a folder"));
+    let sleepers = [Sleeper::new(), Sleeper::new()];
+    let pids = sleepers.each_ref().map(|one| format!("{}\n", one.0.id()));
+    let stat = "anon 5000000\nfile 900000000\nshmem 1000000\n";
+    write_groups(
+        root.path(),
+        &[
+            ("system.slice/shop.service/cgroup.procs", &pids[0]),
+            ("system.slice/shop.service/memory.stat", stat),
+            ("system.slice/shop.service/memory.swap.current", "77\n"),
+            ("system.slice/shop.service/worker/cgroup.procs", &pids[1]),
+            ("docker/3f5c9aa1b2c3d4e5/cgroup.procs", &pids[0]),
+            ("docker/3f5c9aa1b2c3d4e5/memory.usage_in_bytes", "1\n"),
+            (
+                "docker/3f5c9aa1b2c3d4e5/memory.stat",
+                "total_cache 8\ntotal_rss 4000000\n",
+            ),
+        ],
+    );
+    for (flags, name, bytes, count) in [
+        (["--cgroup", "shop.service"], "shop.service", 6e6, 2.0),
+        (["--cgroup", "shop"], "shop.service", 6e6, 2.0),
+        (
+            ["--cgroup", "/system.slice/shop.service"],
+            "shop.service",
+            6e6,
+            2.0,
+        ),
+        (["--container", "3f5c9aa1"], "3f5c9aa1", 4e6, 1.0),
+    ] {
+        let more = ["--duration", "1s", "--allow-idle"];
+        let called = watch_group(&lab, root.path(), &[&flags[..], &more].concat());
+        let cell = called.cell();
+        assert_eq!(
+            cell.plan.id,
+            format!("command::{name}"),
+            "{}",
+            called.stderr
+        );
+        assert!(cell.plan.control_group.is_some());
+        let table = cell.samples(|_| true).expect("samples");
+        let held = table.filled_column(columns::RSS_BYTES).expect("memory");
+        assert!(held.iter().all(|held| *held == bytes), "{held:?}");
+        let processes = table.filled_column(columns::PROCESSES).expect("a count");
+        assert_eq!(processes.last(), Some(&count));
+        assert!(
+            called.stdout.contains("anonymous and shared"),
+            "{}",
+            called.stdout
+        );
+    }
+    assert!(sleepers.iter().all(|one| is_alive(one.0.id())));
+}
+
+#[test]
+fn a_group_that_ends_is_a_result_and_one_that_is_not_there_is_refused() {
+    let (lab, root) = (Lab::new(), tempfile::tempdir().expect("a folder"));
+    let sleeper = Sleeper::new();
+    let procs = root.path().join("job.scope/cgroup.procs");
+    let pid = format!("{}\n", sleeper.0.id());
+    write_groups(
+        root.path(),
+        &[
+            ("job.scope/cgroup.procs", &pid),
+            ("job.scope/memory.stat", "anon 1\n"),
+            ("empty.scope/cgroup.procs", ""),
+            ("empty.scope/memory.stat", "anon 1\n"),
+        ],
+    );
+    let mut command = lab.command(&[
+        "run",
+        "--cgroup",
+        "job.scope",
+        "--duration",
+        "60s",
+        "--interval",
+        "50ms",
+    ]);
+    let child = command
+        .env("LEAKLAB_CGROUP_ROOT", root.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary can be started");
+    lab.wait_for_file("command--job.scope/samples.csv", 400);
+    std::fs::write(&procs, "").expect("a file");
+    let called = lab.finish(child).expect_code(3);
+    let outcome = called.cell().status.outcome.map(leaklab_run::Outcome::name);
+    assert_eq!(outcome, Some("ended"));
+    wait_until("it lives on", || is_alive(sleeper.0.id()));
+    for (flags, part) in [
+        (["--cgroup", "nosuch.service"], "there is no control group"),
+        (["--cgroup", "empty.scope"], "there is no process in"),
+        (["--container", "zz"], "is no container's id"),
+        (["--container", "abcdef12"], "there is no container"),
+    ] {
+        let refused = watch_group(&lab, root.path(), &flags).expect_code(2);
+        refused.expect_stderr(&[part]);
+    }
+    let limited = ["--cgroup", "job.scope", "--memory-limit", "1GiB"];
+    std::fs::write(&procs, &pid).expect("a file");
+    let refused = watch_group(&lab, root.path(), &limited).expect_code(2);
+    refused.expect_stderr(&["`--memory-limit` does not go with --cgroup"]);
+}
