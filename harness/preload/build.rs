@@ -49,7 +49,8 @@ fn link(name: &str, shared: &Path, libraries: &[String], object: &Path) {
         .arg(shared)
         .args(["-std=gnu11", "-fvisibility=hidden", "-shared", "-o"])
         .arg(object)
-        .args(["native/sampler.c".to_owned(), format!("native/{name}.c")])
+        .args(["native/sampler.c", "native/inject.c"])
+        .arg(format!("native/{name}.c"))
         .args(libraries)
         .arg(format!("-Wl,--version-script=native/{name}.map"))
         // Calls from inside stay inside, whatever the program exports.

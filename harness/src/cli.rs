@@ -1,8 +1,8 @@
 //! The command line: which commands there are.
 
 use crate::commands::{
-    ab, bisect, calibrate, cell, chart, compare, doctor, export, field, fleet, history, judge,
-    list, mark, plan, report, resume, run, selfcheck, serve, stop, watch, r#where,
+    ab, bisect, calibrate, cell, challenge, chart, compare, doctor, export, field, fleet, history,
+    judge, list, mark, plan, report, resume, run, selfcheck, serve, stop, watch, r#where,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -114,6 +114,7 @@ enum Command {
     Fleet(Box<fleet::Arguments>),
     Plan(plan::Arguments),
     Calibrate(calibrate::Arguments),
+    Challenge(Box<challenge::Arguments>),
     List(list::Arguments),
     Field(field::Arguments),
     Selfcheck(selfcheck::Arguments),
@@ -159,6 +160,7 @@ impl Cli {
             Command::Fleet(arguments) => fleet::execute(&arguments),
             Command::Plan(arguments) => plan::execute(&arguments),
             Command::Calibrate(arguments) => calibrate::execute(&arguments),
+            Command::Challenge(arguments) => challenge::execute(&arguments),
             Command::List(arguments) => list::execute(&arguments),
             Command::Field(arguments) => field::execute(arguments),
             Command::Selfcheck(arguments) => selfcheck::execute(&arguments),

@@ -19,6 +19,7 @@ mod alarm;
 mod attribution;
 mod builds;
 mod cgroup;
+mod challenge;
 mod cli;
 mod commands;
 mod config;

@@ -311,3 +311,59 @@ fn a_group_that_ends_is_a_result_and_one_that_is_not_there_is_refused() {
     let refused = watch_group(&lab, root.path(), &limited).expect_code(2);
     refused.expect_stderr(&["`--memory-limit` does not go with --cgroup"]);
 }
+
+#[test]
+fn a_challenge_leaks_in_the_program_and_says_what_was_called() {
+    let lab = Lab::new();
+    for source in [&["--heap", "jemalloc"][..], &[]] {
+        let soak = [
+            "challenge",
+            "--leak",
+            "blocks",
+            "--soaks",
+            "1",
+            "--duration",
+            "3s",
+        ];
+        let program = ["--interval", "50ms", "--", "sleep", "60"];
+        let called = lab.call(&[&soak[..], source, &program].concat());
+        assert!(
+            [Some(0), Some(1)].contains(&called.code),
+            "{}",
+            called.stderr
+        );
+        assert!(called.stdout.contains("steady blocks"), "{}", called.stdout);
+        let cell = called.cell();
+        let injected = cell.plan.parameters.get("injected").expect("the leak");
+        let size = injected
+            .strip_prefix("blocks ")
+            .and_then(|size| size.strip_suffix("B/h"));
+        let per_s = size.expect("its size").parse::<f64>().expect("bytes") / 3600.0;
+        let table = cell.samples(|_| true).expect("samples");
+        let heap = table.filled_column(columns::ALLOCATED_BYTES);
+        assert_eq!(
+            heap.is_some(),
+            !source.is_empty(),
+            "the heap is read as the user asked"
+        );
+        let Some(heap) = heap else { continue };
+        let heap: Vec<f64> = heap
+            .iter()
+            .copied()
+            .filter(|bytes| !bytes.is_nan())
+            .collect();
+        let grown = heap[heap.len() - 1] - heap[0];
+        assert!(
+            grown > per_s,
+            "{grown} bytes in three seconds at {per_s} a second"
+        );
+    }
+    assert_eq!(
+        std::fs::read_dir(lab.path().join("leaklab-out/runs"))
+            .expect("runs")
+            .count(),
+        4
+    );
+    let refused = lab.call(&["challenge", "--require", "1KiB/op", "--", "true"]);
+    refused.expect_code(2).expect_stderr(&["10MiB/h"]);
+}

@@ -13,6 +13,7 @@
  *   whose first line comes one interval later, so that children that only run another program
  *   stay silent. That other program starts anew, with `program` in its first line. */
 #define _GNU_SOURCE
+#include "inject.h"
 #include "line.h"
 #include "sampler.h"
 
@@ -301,7 +302,9 @@ __attribute__((constructor)) static void start(void)
     int error = errno;
     int inherited;
     read_environment(&inherited);
-    open_pipe(inherited);
+    /* Loaded for its leaks alone, it leaves the measurement as it is without them. */
+    if (getenv("LEAKLAB_INJECT_ONLY") == NULL)
+        open_pipe(inherited);
     if (descriptor >= 0) {
         if (leaklab_heap.prepare(&unreadable)) {
             /* After `prepare`, which made the allocator register its own handlers: in a
@@ -313,5 +316,6 @@ __attribute__((constructor)) static void start(void)
             tell_unreadable(&line);
         }
     }
+    leaklab_inject_start();
     errno = error;
 }

@@ -6,6 +6,7 @@ pub mod bisect;
 pub mod calibrate;
 mod canaries;
 pub mod cell;
+pub mod challenge;
 pub mod chart;
 pub mod compare;
 pub mod detach;

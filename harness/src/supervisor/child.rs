@@ -2,7 +2,7 @@
 
 use super::guard::Guard;
 use crate::cgroup::ControlGroup;
-use crate::heap::PreloadFile;
+use crate::heap::{PYTHON_MALLOC, PreloadFile};
 use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree, start_ticks};
 use crate::system::{self, ChildExit};
 use leaklab_preload::SharedObject;
@@ -58,6 +58,8 @@ pub struct ChildPlan {
     pub attach: Option<Attached>,
     /// Leaks that the preloaded object is to make, as `LEAKLAB_INJECT` says them.
     pub inject: Option<String>,
+    /// Whether the preloaded object is there for that alone, and reads no heap.
+    pub injects_only: bool,
 }
 
 /// What runs already, and is to be watched.
@@ -181,13 +183,19 @@ impl RunningChild {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
                 .collect();
-            command.envs(file.variables(|name| set.get(OsStr::new(name)).cloned()));
+            let variables = file.variables(|name| set.get(OsStr::new(name)).cloned());
+            // Where no heap is read, nothing of the program's but the leak is to differ.
+            let is_kept = |name: &str| !plan.injects_only || name != PYTHON_MALLOC.0;
+            command.envs(variables.into_iter().filter(|(name, _)| is_kept(name)));
         }
         if let Some(inject) = &plan.inject {
             // It is this process that starts it: what it starts itself does not inject.
             command
                 .env("LEAKLAB_INJECT", inject)
                 .env("LEAKLAB_INJECT_PARENT", std::process::id().to_string());
+            if plan.injects_only {
+                command.env("LEAKLAB_INJECT_ONLY", "1");
+            }
         }
         if let Some(limit) = plan.descriptor_limit {
             system::limit_descriptors(&mut command, limit);
