@@ -158,7 +158,7 @@ fn processor_share(judged: &JudgedCell<'_>) -> Option<f64> {
     let mut rows = (0..table.len())
         .filter(|row| table.phase[*row] == Phase::Load && !cpu_ms[*row].is_nan())
         .map(|row| (table.elapsed_ms[row], cpu_ms[row]));
-    let (first, last) = (rows.next()?, rows.last()?);
+    let (first, last) = (rows.next()?, rows.next_back()?);
     Some((last.1 - first.1) / (last.0 - first.0))
 }
 

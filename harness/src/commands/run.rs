@@ -46,14 +46,14 @@ pub struct Arguments {
     /// A program of your own and its arguments.
     #[arg(last = true, conflicts_with_all = ["selectors", "all"])]
     command: Vec<OsString>,
-    /// A process that runs already: it is read, never signalled or stopped.
+    /// A process that runs already: read, never stopped (also --cgroup, --container).
     #[arg(long, conflicts_with_all = ["selectors", "all", "command"], help_heading = "A program of your own", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
     /// A control group, by name (shop.service) or path: its processes, read and never stopped.
     ///
     /// Judged by what the kernel charges it for as anonymous and shared memory; page cache is
     /// left out. Version 1 and 2.
-    #[arg(long, value_name = "GROUP", conflicts_with_all = ["selectors", "all", "command", "pid"], help_heading = "A program of your own")]
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["selectors", "all", "command", "pid"], help_heading = "A program of your own", hide_short_help = true)]
     cgroup: Option<String>,
     /// A container, by its id: as --cgroup with the group that the runtime made for it.
     #[arg(long, value_name = "ID", conflicts_with_all = ["selectors", "all", "command", "pid", "cgroup"], help_heading = "A program of your own", hide_short_help = true)]

@@ -132,7 +132,7 @@ impl Idle {
             .filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan())
             .map(|row| (table.elapsed_ms[row], values[row]));
         let (first_ms, first) = rows.next()?;
-        let (last_ms, last) = rows.last()?;
+        let (last_ms, last) = rows.next_back()?;
         let processor_share = (last - first) / (last_ms - first_ms);
         (processor_share < WORKING_SHARE).then_some(Idle::Unknown { processor_share })
     }
@@ -305,7 +305,7 @@ mod tests {
     fn stop(column: &str, value: impl Fn(f64) -> f64) -> Option<f64> {
         match Idle::find(&table(column, value), &[], &[])? {
             Idle::Since(stopped) => Some(stopped.at_s),
-            Idle::Throughout => None,
+            Idle::Throughout | Idle::Unknown { .. } => None,
         }
     }
 
