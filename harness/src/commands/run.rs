@@ -46,7 +46,7 @@ pub struct Arguments {
     /// A program of your own and its arguments.
     #[arg(last = true, conflicts_with_all = ["selectors", "all"])]
     command: Vec<OsString>,
-    /// A process that runs already: read, never stopped (also --cgroup, --container).
+    /// What runs already: read, never stopped (also --cgroup, --container).
     #[arg(long, conflicts_with_all = ["selectors", "all", "command"], help_heading = "A program of your own", value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
     /// A control group, by name (shop.service) or path: its processes, read and never stopped.
