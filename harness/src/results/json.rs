@@ -35,5 +35,6 @@ fn object(judged: &JudgedCell<'_>) -> Value {
         "retained_bytes_per_operation": cell.plan.retained_bytes_per_operation,
         "bytes_per_operation": judged.memory().and_then(|memory| memory.judgement.slope_bytes_per_op),
         "judgement": deciding,
+        "measurement": cell.status.measurement,
     })
 }

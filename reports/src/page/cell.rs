@@ -2,7 +2,9 @@
 
 use super::RunLife;
 use super::gather::Entry;
-use crate::cell::{Metric, Standing, outcome_words, per_hour, per_operation, verdict_words};
+use crate::cell::{
+    Metric, Standing, measured_words, outcome_words, per_hour, per_operation, verdict_words,
+};
 use leaklab_judge::amount::{
     amount_text, bytes_text, count_text, duration_text, interval_text, number_text,
     signed_amount_text,
@@ -46,6 +48,8 @@ pub(super) struct Facts {
     pub summary: String,
     pub figures: Vec<Pair>,
     pub remarks: Vec<String>,
+    /// How well the cell was measured; empty where nobody counted.
+    pub measured: Vec<Pair>,
     pub metrics: Vec<MetricRow>,
 }
 
@@ -72,6 +76,10 @@ pub(super) fn facts(entry: &Entry<'_>) -> Facts {
         summary: entry.cell.plan.summary.clone(),
         figures: pairs(entry),
         remarks: remarks(entry),
+        measured: (entry.cell.status.measurement.iter())
+            .flat_map(measured_words)
+            .map(|(name, value)| Pair::new(name, value))
+            .collect(),
         metrics: entry
             .judgement
             .as_ref()
