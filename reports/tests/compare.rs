@@ -5,7 +5,7 @@ mod support;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::compare::{
-    Comparison, Format, Outcome, Ranking, Side, SideError, compare_cells, matched, pooled,
+    Comparison, Figure, Format, Outcome, Ranking, Side, SideError, compare_cells, matched, pooled,
     ranking_text, text,
 };
 use leaklab_reports::foreign::ReadOptions;
@@ -172,15 +172,16 @@ fn peak_level_cpu_latency_and_throughput_change_as_the_samples_do() {
     });
     let run = run_of(&folder, &[leak("before", "", 0.0), slower]);
     let comparison = compared(&run, 0, 1);
-    let percent = |what: &str| {
-        let change = comparison.changes.iter().find(|change| change.what == what);
+    let percent = |figure: Figure| {
+        let mut changes = comparison.changes.iter();
+        let change = changes.find(|change| change.figure == figure);
         change.and_then(|change| change.percent).expect("a change")
     };
-    assert!((percent("cpu_us_per_operation") - 300.0).abs() < 0.5);
-    assert!((percent("latency_p99_us") - 200.0).abs() < 0.5);
-    assert!((percent("operations_per_second") + 50.0).abs() < 0.5);
-    assert!(percent("peak_bytes").abs() < 0.5);
-    assert!(percent("settled_bytes").abs() < 0.5);
+    assert!((percent(Figure::CpuPerOperation) - 300.0).abs() < 0.5);
+    assert!((percent(Figure::LatencyP99) - 200.0).abs() < 0.5);
+    assert!((percent(Figure::Throughput) + 50.0).abs() < 0.5);
+    assert!(percent(Figure::Peak).abs() < 0.5);
+    assert!(percent(Figure::SettledLevel).abs() < 0.5);
 }
 
 #[test]

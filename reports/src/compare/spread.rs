@@ -102,7 +102,7 @@ impl Spread {
         value.is_finite().then_some(Moments {
             value,
             standard_error: self.log_error,
-            degrees: (self.runs > 1).then(|| self.runs as f64 - 1.0),
+            degrees: (self.runs > 1).then_some(self.runs as f64 - 1.0),
         })
     }
 }
@@ -268,7 +268,7 @@ fn cpu_grain(table: &SampleTable) -> f64 {
         return 0.0;
     };
     let seconds = in_load(table, values).map(|(s, _)| s);
-    let length = seconds.clone().last().unwrap_or(0.0) - seconds.clone().next().unwrap_or(0.0);
+    let length = seconds.clone().next_back().unwrap_or(0.0) - seconds.clone().next().unwrap_or(0.0);
     let spent = rise_per_s(table, columns::CPU_MS).unwrap_or(0.0) * length;
     CPU_TICK_MS / spent.max(CPU_TICK_MS)
 }
