@@ -126,6 +126,10 @@ pub(crate) mod restarts {
     /// program: collections seldom free four fifths of everything.
     pub(crate) const EMPTIED: f64 = 0.2;
 
+    /// By how much the growth between falls may exceed the usual one: the lives of a program
+    /// that is killed at its limit differ in length by a sixth.
+    pub(crate) const RISES_SPREAD: f64 = 1.2;
+
     /// A distance between readings of so many times the usual one is a gap.
     pub(crate) const PAUSE: f64 = 1.8;
 
@@ -309,6 +313,14 @@ pub(crate) mod segment {
 
     /// Share of what lies ahead of the settled part that is looked at: its end may be the bend.
     pub(crate) const AHEAD: f64 = 0.8;
+
+    /// Share of the settled part after which less is left of the warm-up before it, the fewest
+    /// points from there on, and the confidence of their slope that the printed interval holds.
+    pub(crate) const LATER: f64 = 0.35;
+
+    pub(crate) const FEWEST_LATER: usize = 20;
+
+    pub(crate) const LATER_CONFIDENCE: f64 = 0.9;
 
     /// A rise that has made less than this share of itself half-way is no warm-up.
     pub(crate) const HALF_WAY: f64 = 0.65;

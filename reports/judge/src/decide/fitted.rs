@@ -14,7 +14,9 @@ use crate::fit::model::Regressors;
 use crate::fit::settled::{Settled, find_later, find_settled};
 use crate::fit::slowing::{Comparison, compare_with_slowing};
 use crate::judgement::{Shape, Verdict};
-use crate::policy::segment::{AHEAD, AT_ONCE, EARLY_STEPS, HALF_WAY, LATE, LINE_MARGIN};
+use crate::policy::segment::{
+    AHEAD, AT_ONCE, EARLY_STEPS, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE, LINE_MARGIN,
+};
 use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
@@ -102,6 +104,7 @@ pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Fi
     let Some(line) = fit_line(&part, &regressors, prepared.grain) else {
         return finding;
     };
+    let line = beside_what_is_left(line, &part, &regressors, &settled, prepared.grain);
     case.note_fit(&line, finding.fitted, settled.straight);
     let finding = Finding {
         shape: shape_of(&line),
@@ -120,6 +123,34 @@ pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Fi
         standstill: OnceCell::new(),
     };
     ruled(case, finding, &fit, &rules())
+}
+
+/// `line` with an interval that allows for what is left in `part` of a warm-up before it: of that,
+/// a search for bends sees what it can tell from chance. Later in the part less of it is left.
+fn beside_what_is_left(
+    line: Line,
+    part: &Track,
+    regressors: &Regressors,
+    settled: &Settled,
+    grain: f64,
+) -> Line {
+    let (low, high) = line.interval(REPORTED_CONFIDENCE);
+    let mut line = line;
+    // A bend that matters for no verdict matters for what is printed.
+    if let Some((before, after)) = settled.bend {
+        let further = after + (after - before);
+        line = line.reaching(low.min(after).min(further), high.max(after).max(further));
+    }
+    let is_later = settled.start > 0;
+    let later = part.x[0] + LATER * part.span();
+    let rest = part.slice(part.x.partition_point(|&x| x < later)..part.len());
+    match fit_line(&rest, regressors, grain).filter(|_| is_later && rest.len() >= FEWEST_LATER) {
+        Some(later) => {
+            let error = later.half_width(LATER_CONFIDENCE);
+            line.reaching(low.min(later.slope - error), high.max(later.slope + error))
+        }
+        None => line,
+    }
 }
 
 fn settled_part(track: &Track, regressors: &Regressors, budget: f64, grain: f64) -> Settled {
@@ -226,7 +257,12 @@ fn slowing(fit: &Fitted<'_>) -> Option<Ruling> {
         let lasts = lasts || comparison.keeps_its_pace;
         !lasts && !is_clear(comparison) && !fit.comparison(early).is_some_and(is_clear)
     };
-    fades.then(|| Ruling::open(Why::Decelerating).shaped(Shape::Decelerating))
+    fades.then(|| {
+        let may_end = fit.line.clone().reaching(0.0, f64::MIN);
+        Ruling::open(Why::Decelerating)
+            .shaped(Shape::Decelerating)
+            .with_line(may_end)
+    })
 }
 
 /// "At the end" is not "settled": growth that lasted for long and then stopped may have stopped
@@ -256,7 +292,11 @@ fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
     let is_warm_up = middle - first > HALF_WAY * (last - first);
     let side = side_of(&line, fit.budget, fit.case.confidence);
     let may_leak = side == Side::Above || (falls && side == Side::Across);
-    (may_leak && !is_warm_up).then(|| Ruling::open(Why::SettledLate))
+    (may_leak && !is_warm_up).then(|| {
+        let (_, high) = line.interval(REPORTED_CONFIDENCE);
+        let may_go_on = fit.line.clone().reaching(f64::MAX, high);
+        Ruling::open(Why::SettledLate).with_line(may_go_on)
+    })
 }
 
 fn windows_agree(fit: &Fitted<'_>) -> Option<Ruling> {

@@ -14,10 +14,8 @@ use crate::amount::plural;
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
-use crate::decide::restarted::{Doubt, judge_known_lives, judge_restarted, restarts_or_teeth};
-use crate::decide::rules::{
-    Asked, BELOW_GRAIN, NO_WORK, RESTARTS_OR_TEETH, Ruling, TOO_FEW_READINGS, first_to_speak,
-};
+use crate::decide::restarted::{Doubt, judge_known_lives, judge_restarted};
+use crate::decide::rules::{Asked, BELOW_GRAIN, NO_WORK, Ruling, TOO_FEW_READINGS, first_to_speak};
 use crate::decide::sawtooth_floor::judge_sawtooth;
 use crate::decide::segment::judge_segment;
 use crate::explanation::{Explanation, Note};
@@ -117,10 +115,7 @@ fn judge_shape(case: &Case<'_>) -> Finding {
         finding: &finding,
         doubtful,
     };
-    match first_to_speak(case, &doubt, &[(RESTARTS_OR_TEETH, restarts_or_teeth)]) {
-        Some(ruling) => finding.with(ruling),
-        None => finding,
-    }
+    doubt.ruled(case)
 }
 
 /// Judges one life of a program that is known to have been restarted.

@@ -21,8 +21,11 @@ pub(crate) fn report(prepared: &Prepared, finding: &Finding, options: &JudgeOpti
             .map(|operations| prepared.duration_s / operations)
     };
     let figures = finding.line.as_ref().map(|line| {
-        let half = line.half_width(confidence);
-        (line.slope, line.slope - half, line.slope + half)
+        let (low, high) = line.interval(confidence);
+        // What moves in steps is known to within one of them.
+        let step = prepared.least_step / (finding.fitted.1 - finding.fitted.0);
+        let unseen = if step.is_finite() { step } else { 0.0 };
+        (line.slope, low - unseen, high + unseen)
     });
     let resolution = finding
         .line

@@ -6,14 +6,16 @@ use crate::decide::finding::{Finding, Side, ruling_of, shape_of, side_of};
 use crate::decide::judge_known_life;
 use crate::decide::rules::{
     Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, RESTARTS_OR_TEETH, Ruling,
-    SHORT_LIVES, STANDSTILL, ruled,
+    SHORT_LIVES, STANDSTILL, first_to_speak, ruled,
 };
 use crate::decide::segment::judge_segment;
 use crate::decide::windows;
 use crate::fit::line::{Line, Precision};
 use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
-use crate::policy::restarts::{LONG_STRETCH, MOST_OF_TIME, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE};
+use crate::policy::restarts::{
+    LONG_STRETCH, MOST_OF_TIME, RISES_SPREAD, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE,
+};
 use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::reason::Why;
 use crate::shape::bursts::without_long_bursts;
@@ -54,16 +56,11 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
     if cuts.is_empty() || falls_elsewhere() || is_job() {
         let finding = judge_segment(case, &track);
         let doubt = Doubt {
-            finding: &finding.clone(),
+            finding: &finding,
             is_on_record: prepared.known_restarts.is_some(),
             doubtful: doubtful_deep_falls(&prepared.fine, prepared.base),
         };
-        return ruled(
-            case,
-            finding,
-            &doubt,
-            &[(RESTARTS_OR_TEETH, restarts_or_teeth)],
-        );
+        return doubt.ruled(case);
     }
     case.note_shape("restarts", || {
         format!(
@@ -82,7 +79,29 @@ pub(crate) struct Doubt<'a> {
     pub doubtful: Option<DoubtfulFalls>,
 }
 
-pub(crate) fn restarts_or_teeth(doubt: &Doubt<'_>) -> Option<Ruling> {
+impl Doubt<'_> {
+    /// The finding as the doubt has it.
+    pub fn ruled(&self, case: &Case<'_>) -> Finding {
+        let finding = self.finding.clone();
+        let ruling = first_to_speak(case, self, &[(RESTARTS_OR_TEETH, restarts_or_teeth)]);
+        self.widened(match ruling {
+            Some(ruling) => finding.with(ruling),
+            None => finding,
+        })
+    }
+
+    /// `finding` with an interval that holds the growth between falls that may be restarts.
+    fn widened(&self, finding: Finding) -> Finding {
+        let Some(doubtful) = self.doubtful.filter(|_| !self.is_on_record) else {
+            return finding;
+        };
+        let most = RISES_SPREAD * doubtful.rate;
+        let line = finding.line.map(|line| line.reaching(f64::MAX, most));
+        Finding { line, ..finding }
+    }
+}
+
+fn restarts_or_teeth(doubt: &Doubt<'_>) -> Option<Ruling> {
     let falls = doubt.doubtful?.falls;
     (doubt.finding.verdict != Verdict::Inconclusive && !doubt.is_on_record)
         .then(|| Ruling::open(Why::RestartsOrTeeth { falls }))

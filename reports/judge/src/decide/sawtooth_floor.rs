@@ -160,6 +160,8 @@ fn fit_few(floor: &Track) -> Option<Line> {
         end_value: fitted.coefficients[0] + fitted.coefficients[1],
         precision: Vec::new(),
         grain_error: 0.0,
+        below: 0.0,
+        above: 0.0,
         sigma: (fitted.rss() / freedom).sqrt(),
         memory: Memory {
             rho: 0.0,

@@ -11,7 +11,7 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
 use crate::policy::restarts::TAKEN_BACK;
 use crate::policy::staircase::{FEW_STEPS as FEW, NOT_YET_DUE, STILL_AS_FAST};
-use crate::policy::verdict::{MANY, NORMAL_95};
+use crate::policy::verdict::{MANY, NORMAL_95, REPORTED_CONFIDENCE};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
 use crate::shape::staircase::{Staircase, find_staircase};
@@ -144,10 +144,39 @@ impl Segment<'_> {
         let line = self
             .going_on()
             .and_then(|staircase| self.line_in_steps(staircase));
-        Finding {
-            line: line.or(finding.line),
-            ..finding
+        // Steps that were taken out of a leak may be those of the container that holds it, if they
+        // come to no more than what they hold.
+        let with_steps = |line: Line| {
+            let (low, high) = line.interval(REPORTED_CONFIDENCE);
+            let in_steps = self.rate_of_steps_up();
+            match in_steps <= line.slope {
+                true => line.reaching(low, high + in_steps),
+                false => line,
+            }
+        };
+        let line = line.or_else(|| match finding.verdict {
+            Verdict::Leak => finding.line.clone().map(with_steps),
+            _ => finding.line.clone(),
+        });
+        Finding { line, ..finding }
+    }
+
+    /// What the steps up that were taken out come to per unit of the axis, and half of the first
+    /// for the room that was there before it.
+    fn rate_of_steps_up(&self) -> f64 {
+        let slope = self.finding.line.as_ref().map_or(0.0, |line| line.slope);
+        let ups = self.places.iter();
+        let ups = ups
+            .map(|&place| jump_at(self.fine, place, slope))
+            .filter(|&size| size > 0.0);
+        let (mut sum, mut first) = (0.0, 0.0);
+        for size in ups {
+            sum += size;
+            if first == 0.0 {
+                first = size;
+            }
         }
+        (sum + 0.5 * first) / self.fine.span().max(f64::MIN_POSITIVE)
     }
 }
 
@@ -156,15 +185,20 @@ fn is_taken_back(track: &Track, places: &[f64], finding: &Finding) -> bool {
     let Some(line) = &finding.line else {
         return false;
     };
-    let few = (track.len() / 50).max(3);
-    let fall = |&place: &f64| {
-        let at = track.x.partition_point(|&x| x < place);
-        let before = median(&track.y[at.saturating_sub(few)..at]).unwrap_or(0.0);
-        let after = median(&track.y[at..(at + few).min(track.len())]).unwrap_or(0.0);
-        (before - after).max(0.0)
-    };
+    let fall = |&place: &f64| (-jump_at(track, place, line.slope)).max(0.0);
     let fallen: f64 = places.iter().map(fall).sum();
     line.slope * (finding.fitted.1 - finding.fitted.0) < TAKEN_BACK * fallen
+}
+
+/// How far the level jumps at `place`, beside a line of `slope`.
+fn jump_at(track: &Track, place: f64, slope: f64) -> f64 {
+    let few = (track.len() / 50).max(3);
+    let at = track.x.partition_point(|&x| x < place);
+    let level = |range: std::ops::Range<usize>| {
+        let middle = |values: &[f64]| median(values).unwrap_or(0.0);
+        middle(&track.y[range.clone()]) - slope * middle(&track.x[range])
+    };
+    level(at..(at + few).min(track.len())) - level(at.saturating_sub(few)..at)
 }
 
 /// How much higher the level is at the end than at the beginning, per unit of the axis.

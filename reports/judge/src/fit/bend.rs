@@ -75,11 +75,15 @@ impl<'a> BendTest<'a> {
     }
 }
 
-/// Whether a bend is within chance, or too small to matter beside the distance to the budget.
-pub(crate) fn is_harmless(bend: &Bend, budget: f64) -> bool {
-    if t_cdf(bend.t.abs(), bend.degrees.max(6.0)) < 1.0 - TEST_ERROR {
-        return true;
+impl Bend {
+    /// Whether chance bends a straight line as much.
+    pub fn is_chance(&self) -> bool {
+        t_cdf(self.t.abs(), self.degrees.max(6.0)) < 1.0 - TEST_ERROR
     }
-    let (before, after) = (bend.before - budget, bend.after - budget);
-    before * after > 0.0 && (before - after).abs() < 0.15 * before.abs().min(after.abs())
+
+    /// Whether it is too small to matter beside the distance to the budget.
+    pub fn is_small_beside(&self, budget: f64) -> bool {
+        let (before, after) = (self.before - budget, self.after - budget);
+        before * after > 0.0 && (before - after).abs() < 0.15 * before.abs().min(after.abs())
+    }
 }

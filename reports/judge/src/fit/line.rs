@@ -2,6 +2,7 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::line::COARSE_POINTS;
+use crate::policy::verdict::REPORTED_CONFIDENCE;
 use crate::stats::autoregression;
 use crate::stats::autoregression::Memory;
 use crate::stats::newey_west::{automatic_lags, long_run_variance};
@@ -31,6 +32,10 @@ pub(crate) struct Line {
     pub precision: Vec<Precision>,
     /// Uncertainty that does not fall with more points: the grain of the values.
     pub grain_error: f64,
+    /// How much lower, and how much higher, what lasts may be for a reason that no fit of this
+    /// line shows: the printed interval reaches so far beyond that of the line.
+    pub below: f64,
+    pub above: f64,
     /// Standard deviation of the residuals.
     pub sigma: f64,
     /// Memory of the residuals.
@@ -45,6 +50,25 @@ impl Line {
             .map(|p| t_quantile(0.5 + confidence / 2.0, p.degrees) * p.standard_error)
             .fold(0.0, f64::max)
             .hypot(self.grain_error)
+    }
+
+    /// The interval that is printed, at a two-sided `confidence`.
+    pub fn interval(&self, confidence: f64) -> (f64, f64) {
+        let half = self.half_width(confidence);
+        (
+            self.slope - half - self.below,
+            self.slope + half + self.above,
+        )
+    }
+
+    /// The same line with an interval that reaches from `low` to `high` at least.
+    pub fn reaching(self, low: f64, high: f64) -> Self {
+        let (now_low, now_high) = self.interval(REPORTED_CONFIDENCE);
+        Self {
+            below: self.below + (now_low - low).max(0.0),
+            above: self.above + (high - now_high).max(0.0),
+            ..self
+        }
     }
 
     /// The chance that a true slope of `budget` shows one like this or steeper: by the least
@@ -159,6 +183,8 @@ pub(crate) fn fit_line(track: &Track, regressors: &Regressors, grain: f64) -> Op
         end_value: fitted.coefficients[0] + fitted.coefficients[1] + jumps,
         precision,
         grain_error,
+        below: 0.0,
+        above: 0.0,
         sigma,
         memory,
     })

@@ -1,6 +1,6 @@
 //! The end of the warm-up: the earliest place after which the series is straight.
 
-use crate::fit::bend::{BendTest, is_harmless};
+use crate::fit::bend::{Bend, BendTest};
 use crate::fit::line::{fit_line, least_half_width};
 use crate::fit::model::Regressors;
 use crate::policy::settled::{FEWEST, LATER_FEWEST, NARROWER, PLACES, STARTS};
@@ -14,6 +14,8 @@ pub(crate) struct Settled {
     pub start: usize,
     /// Whether the part from there on is straight; otherwise no part was.
     pub straight: bool,
+    /// Slopes before and after the bend in that part that is no chance, but was let pass.
+    pub bend: Option<(f64, f64)>,
 }
 
 /// Finds the settled part of `track`; `budget` is in its units.
@@ -26,10 +28,17 @@ pub(crate) fn find_settled(
     let mut last = Settled {
         start: 0,
         straight: false,
+        bend: None,
     };
     for start in starts(track) {
-        let straight = is_straight(&track.slice(start..track.len()), regressors, budget, grain);
-        last = Settled { start, straight };
+        let bends = bends_in(&track.slice(start..track.len()), regressors, budget, grain);
+        let straight = bends.is_ok();
+        let bend = bends.unwrap_or(None);
+        last = Settled {
+            start,
+            straight,
+            bend,
+        };
         if straight {
             break;
         }
@@ -68,7 +77,7 @@ pub(crate) fn find_later(
         .filter(|&(_, width)| width < narrow)
         .collect();
     later.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let straight = |start: usize| is_straight(&from(start), regressors, budget, grain);
+    let straight = |start: usize| bends_in(&from(start), regressors, budget, grain).is_ok();
     later
         .into_iter()
         .map(|(start, _)| start)
@@ -85,13 +94,30 @@ fn starts(track: &Track) -> impl Iterator<Item = usize> + '_ {
         .take_while(|start| track.len() - start >= FEWEST)
 }
 
-/// Whether no bend is found in `part` but harmless ones.
-fn is_straight(part: &Track, regressors: &Regressors, budget: f64, grain: f64) -> bool {
+/// A bend was found that matters.
+struct Bent;
+
+/// The clearest bend of `part` that is no chance but harmless, if there is one.
+fn bends_in(
+    part: &Track,
+    regressors: &Regressors,
+    budget: f64,
+    grain: f64,
+) -> Result<Option<(f64, f64)>, Bent> {
     let Some(test) = BendTest::new(part, regressors, grain) else {
-        return true;
+        return Ok(None);
     };
-    PLACES
-        .iter()
-        .filter_map(|&place| test.at(place))
-        .all(|bend| is_harmless(&bend, budget))
+    let mut clearest: Option<Bend> = None;
+    for bend in PLACES.iter().filter_map(|&place| test.at(place)) {
+        if bend.is_chance() {
+            continue;
+        }
+        if !bend.is_small_beside(budget) {
+            return Err(Bent);
+        }
+        if clearest.is_none_or(|other| bend.t.abs() > other.t.abs()) {
+            clearest = Some(bend);
+        }
+    }
+    Ok(clearest.map(|bend| (bend.before, bend.after)))
 }

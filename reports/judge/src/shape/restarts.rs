@@ -124,10 +124,12 @@ fn changes_of(track: &Track) -> Vec<f64> {
 }
 
 /// Falls that may be restarts of a program that leaks, as well as teeth of one that does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct DoubtfulFalls {
     /// How many falls there are.
     pub falls: usize,
+    /// Growth between them, per unit of the axis: that of a program that was restarted.
+    pub rate: f64,
 }
 
 /// Whether `falls` (first and last point of each) may be restarts as well as teeth: they are few
@@ -164,7 +166,10 @@ pub(crate) fn doubtful_falls(
     let starts_up = is_few && leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
     let is_emptied = base + floor < EMPTIED * (base + floor + depth);
     let doubtful = (is_few && (to_start || is_emptied)) || starts_up || 2 * with_gap > falls.len();
-    doubtful.then_some(DoubtfulFalls { falls: falls.len() })
+    doubtful.then_some(DoubtfulFalls {
+        falls: falls.len(),
+        rate: rate_of(track, &rises),
+    })
 }
 
 /// Whether deep falls that make no sawtooth may be restarts of a program that leaks: it rises
@@ -186,7 +191,10 @@ pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFa
         return None;
     }
     let leaps = leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
-    let found = DoubtfulFalls { falls: falls.len() };
+    let found = DoubtfulFalls {
+        falls: falls.len(),
+        rate: rate_of(track, &rises),
+    };
     leaps
         .then_some(found)
         .or_else(|| doubtful_falls(track, &falls, base))
@@ -195,6 +203,16 @@ pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFa
 fn rises_between(falls: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let between = falls.windows(2).map(|pair| (pair[0].1, pair[1].0));
     between.filter(|&(from, to)| to > from).collect()
+}
+
+/// The usual slope of `rises`, from end to end.
+fn rate_of(track: &Track, rises: &[(usize, usize)]) -> f64 {
+    let rates: Vec<f64> = rises
+        .iter()
+        .map(|&(from, to)| (track.y[to] - track.y[from]) / (track.x[to] - track.x[from]))
+        .filter(|rate| rate.is_finite())
+        .collect();
+    median(&rates).unwrap_or(0.0)
 }
 
 /// How much more of a usual rise is made in its first twentieth than of a straight one, in

@@ -13,6 +13,7 @@ use crate::policy::staircase::{
 };
 use crate::shape::steps::without_edges;
 use crate::stats::quantile::median;
+use crate::stats::regression::dot;
 use crate::track::{Track, coarse};
 
 /// Steps up that may be those of one growing thing.
@@ -129,7 +130,9 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
                 is_growing: chain.windows(2).all(|pair| pair[1].1 > GROWING * pair[0].1),
                 between: model.slope,
                 rate,
-                half_width: half_width.max(2.0 * measured),
+                half_width: half_width
+                    .max(2.0 * measured)
+                    .hypot(2.0 * model.slope_error),
                 last_size: size,
                 asked: longest_wait(chain, rate).max(size / last_rate),
                 tail,
@@ -164,6 +167,7 @@ fn rise_beside(track: &Track, slope: f64) -> f64 {
 /// A line with a jump at each place.
 struct Model {
     slope: f64,
+    slope_error: f64,
     /// Place and size of each jump.
     sizes: Vec<(f64, f64)>,
     size_error: f64,
@@ -190,9 +194,11 @@ impl Model {
         let fitted = fit(&columns(&track.x, &regressors), &track.y)?;
         let freedom = track.len().saturating_sub(kept.len() + 2).max(1) as f64;
         let sigma = (fitted.rss() / freedom).sqrt();
+        let weights = fitted.weights(1);
         let per_rest = track.len() as f64 / (kept.len() + 1) as f64;
         Some(Self {
             slope: fitted.coefficients[1] / track.span(),
+            slope_error: sigma * dot(&weights, &weights).sqrt() / track.span(),
             sizes: kept
                 .iter()
                 .copied()
