@@ -171,6 +171,8 @@ impl ParameterKind {
 #[derive(Debug, Clone)]
 pub struct Parameters {
     values: BTreeMap<&'static str, (ParameterKind, Value)>,
+    rate: Option<f64>,
+    load: Option<Duration>,
 }
 
 impl Parameters {
@@ -180,7 +182,28 @@ impl Parameters {
             .iter()
             .map(|p| (p.name, (p.kind, p.kind.default_value())))
             .collect();
-        Parameters { values }
+        Parameters {
+            values,
+            rate: None,
+            load: None,
+        }
+    }
+
+    /// The same under a load of that pace and length, for formulas that depend on them.
+    #[must_use]
+    pub fn under(mut self, rate: Option<f64>, load: Option<Duration>) -> Self {
+        (self.rate, self.load) = (rate, load);
+        self
+    }
+
+    /// Operations per second; `None` where that is not known, or as fast as it goes.
+    pub fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// Length of the load; `None` where that is not known, or a count ends it.
+    pub fn load(&self) -> Option<Duration> {
+        self.load
     }
 
     /// The defaults, changed by `key=value` settings; the last of a key wins.

@@ -181,8 +181,9 @@ impl OneCell<'_> {
         ] {
             value.into_iter().for_each(|value| flag(name, value));
         }
+        let parameters = parameters.under(rate, load);
         let retained = (variant.retained_bytes_per_operation)(&parameters);
-        // What it must get depends on its parameters as its formula does.
+        // What it must get depends on parameters and rate as its formula does.
         let expected = match variant.expected {
             Expected::Dies => Expected::Dies,
             _ if retained > description.budget_bytes_per_operation => Expected::Leak,

@@ -29,6 +29,8 @@ pub(super) enum Patch {
     OnceCallback,
     /// Patch 0003 on top of both: `timeout2` instead of `timeout`.
     Timeout2,
+    /// No patch: the caller has a timeout that nobody shares, and closes it after the choice.
+    ClosedTimeout,
 }
 
 impl Patch {

@@ -8,6 +8,7 @@ use super::dispatch::Dispatcher;
 use super::timeout::Timeouts;
 use super::timeout2::HandlerQueue;
 use crate::{Gauge, Setup, WorkloadError};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct Runtime {
     pub(super) handler_queue: Option<Arc<HandlerQueue>>,
     random: Mutex<fastrand::Rng>,
     blocks_alive: Gauge,
+    /// With `closed-timeout`, those of the turns that wait, by turn.
+    own_timeouts: Mutex<BTreeMap<u64, Arc<Channel>>>,
 }
 
 impl Runtime {
@@ -61,6 +64,7 @@ impl Runtime {
             handler_queue,
             random: Mutex::new(fastrand::Rng::with_seed(setup.seed)),
             blocks_alive: setup.meter.new_gauge("blocks_alive"),
+            own_timeouts: Mutex::default(),
         }))
     }
 
@@ -70,6 +74,11 @@ impl Runtime {
         let duration = self.long + Duration::from_millis(spread_ms);
         match &self.handler_queue {
             Some(queue) => queue.timeout2(duration),
+            None if self.patch == Patch::ClosedTimeout => {
+                let own = self.timeouts.own_timeout(duration);
+                locked(&self.own_timeouts).insert(operation, Arc::clone(&own));
+                own
+            }
             None => self.timeouts.timeout(duration),
         }
     }
@@ -82,6 +91,14 @@ impl Runtime {
         let channel = Channel::buffered(1);
         channel.offer(true);
         Arc::new(channel)
+    }
+
+    /// Closes the timeout of a turn whose choice is made, if it has one of its own: `(close! t)`.
+    fn close_own_timeout(&self, operation: u64) {
+        let own = locked(&self.own_timeouts).remove(&operation);
+        if let Some(channel) = own {
+            self.dispatcher.submit(|jobs| channel.close(jobs));
+        }
     }
 
     /// Ends the threads and breaks the cycles between ports and handlers.
@@ -171,7 +188,9 @@ impl Block {
         if let Some(first) = locals.payload.first_mut() {
             *first = u8::from(value.is_some());
         }
+        let operation = self.bindings.operation + locals.turn;
         drop(locals);
+        self.machine.runtime.close_own_timeout(operation);
         self.returns.offer(true);
     }
 }

@@ -134,6 +134,11 @@ callback drop its block when it is called, but a port that answers while the por
 tried never calls it: with `--set winner=ready` half of the payloads stay, those of the calls that
 tried the timeout first. 0002 gives each call a nack channel that nobody uses yet. 0003 adds
 timeout2: handlers sit on a queue of their own and leave it through the nack when they lose.
+Before any of them, the ticket asked for a timeout that is not shared, so that it may be closed
+(`closed-timeout`): the payload goes with the choice, the timer ticks on in the queue.
+
+What is retained is so until the timer fires: with a `timeout` shorter than the load (and of five
+minutes at most) nothing is retained for good, and no variant is expected to leak.
 
 The same duration asked for again shares a timer only within one millisecond, since the lookup
 finds nothing that expires earlier. `spread` makes each long timeout a little longer than the one
@@ -145,9 +150,11 @@ Bookkeeping in bytes per operation, payload 0, winner=timer, beside the original
   nacked           464       702
   cleared          368       604
   once-callback    352       573
+  closed-timeout   104         -
   timeout2           0         0
 Parts of the model: timer 152 (map node 48, queue slot 8 in an array that doubles, entry 32,
-channel 64), handler 112 (list node 32, handler 48, port callback 32), flag 56,
+channel 64), own timer 104 (without the map node), handler 112 (list node 32, handler 48, port
+callback 32), flag 56,
 fret reference 48, nack channel 96, callback 32, block 192 (state object 80, functions 8,
 bindings 8, return channel 64 and its buffer 32). JVM objects have headers and locks of their own,
 therefore its larger figures.";
@@ -201,6 +208,14 @@ const DESCRIPTION: Description = Description {
             retained_bytes_per_operation: |p| bookkeeping::retained(Patch::Nack, p),
         },
         Variant {
+            name: "closed-timeout",
+            role: Role::Partial,
+            expected: Expected::Leak,
+            summary: "no patch, but a timeout that nobody shares, closed by its caller after the choice",
+            retained_formula: "own timer: entry, channel and its place in the queue",
+            retained_bytes_per_operation: |p| bookkeeping::retained(Patch::ClosedTimeout, p),
+        },
+        Variant {
             name: "timeout2",
             role: Role::Fixed,
             expected: Expected::NoLeak,
@@ -234,6 +249,7 @@ impl Scenario for AltsTimeout {
             "cleared" => Patch::Clear,
             "nacked" => Patch::Nack,
             "once-callback" => Patch::OnceCallback,
+            "closed-timeout" => Patch::ClosedTimeout,
             "timeout2" => Patch::Timeout2,
             "tokio-select" => return Ok(Box::new(select::SelectWorkload::prepare(&setup)?)),
             _ => Patch::Unpatched,

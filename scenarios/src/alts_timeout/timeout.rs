@@ -116,6 +116,23 @@ impl Timeouts {
         })
     }
 
+    /// A channel that closes after `duration` and is shared with nobody, so that the caller may
+    /// close it earlier; its timer stays in the queue until its time has come.
+    pub(super) fn own_timeout(&self, duration: Duration) -> Arc<Channel> {
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let deadline_ms = self.clock.now_ms().saturating_add(duration_ms);
+        let channel = Arc::new(Channel::unbuffered());
+        let entry = Arc::new(TimerEntry {
+            deadline_ms,
+            channel: Arc::clone(&channel),
+        });
+        self.daemon.with_agenda(|timers| {
+            timers.queue.push(Slot(entry));
+            timers.pending.set(timers.queue.len() as i64);
+        });
+        channel
+    }
+
     /// Whether timeouts still fire.
     pub(super) fn is_alive(&self) -> bool {
         self.daemon.is_alive()

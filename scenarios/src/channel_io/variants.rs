@@ -22,11 +22,12 @@ fn handler_bytes<O: Outlet>(parameters: &Parameters) -> f64 {
     (size_class(task) + REGISTRATION_BYTES + message + stack) as f64
 }
 
-/// The share of arrivals that is never served, at the default rate.
+/// The share of arrivals that is never served; at or below the service rate there are none.
 fn unserved(parameters: &Parameters) -> f64 {
+    let rate = parameters.rate().unwrap_or(DEFAULT_RATE);
     match parameters.choice("receiver") {
         "leaves" => 1.0,
-        _slow => (1.0 - parameters.count("service-rate") as f64 / DEFAULT_RATE).max(0.0),
+        _slow => (1.0 - parameters.count("service-rate") as f64 / rate).max(0.0),
     }
 }
 
@@ -123,3 +124,31 @@ pub(super) const VARIANTS: &[Variant] = &[
         retained_bytes_per_operation: NOTHING,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel_io::DESCRIPTION;
+
+    fn retained(variant: &str, rate: f64, settings: &[&str]) -> f64 {
+        let parameters = Parameters::parse("channel-io", DESCRIPTION.parameters, settings);
+        let parameters = parameters.expect("valid").under(Some(rate), None);
+        let variant = DESCRIPTION.variant(variant).expect("a variant");
+        (variant.retained_bytes_per_operation)(&parameters)
+    }
+
+    #[test]
+    fn nothing_waits_at_or_below_the_service_rate() {
+        for variant in ["unbuffered", "large-buffer", "directional"] {
+            for rate in [10.0, 25.0] {
+                assert_eq!(retained(variant, rate, &[]), 0.0, "{variant} at {rate}");
+            }
+            // Of 50 and of 100 a second, 25 are served: a half waits, and three quarters do.
+            let ratio = retained(variant, 100.0, &[]) / retained(variant, 50.0, &[]);
+            assert!((ratio - 1.5).abs() < 1e-9, "{variant}: {ratio}");
+        }
+        let leaves = ["receiver=leaves"];
+        assert_eq!(retained("directional", 100.0, &leaves), 0.0);
+        assert!(retained("unbuffered", 10.0, &leaves) > 4096.0);
+    }
+}

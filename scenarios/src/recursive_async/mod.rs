@@ -26,6 +26,7 @@ pub mod future;
 pub mod heap;
 pub mod promise;
 pub mod runtime;
+mod stack;
 pub mod task;
 mod workload;
 
@@ -97,6 +98,8 @@ One level in the original (Node 20) and in the model, in objects and bytes, with
   old-co-loop      the cure under co 4.0.0 to 4.0.2, which returned the promise of the next
                    resumption from each (tj/co 180, fixed in 4.1.0): 96 measured, model 96.
   boxed-future     not in the report. One box: the state of the turn, 128.
+  sync-recursive   what the report begins with: no object, but a frame on the stack for each
+                   level. It dies of that (in V8 by a RangeError), which is its verdict.
 
 Locals come on top. Interpreted code saves every register of a suspended frame, dead or alive;
 optimized code saves those that are read again (`--set frames=optimized`). The report's 390,285
@@ -168,6 +171,14 @@ const VARIANTS: &[Variant] = &[
         retained_bytes_per_operation: |p| {
             unless_it_exits(p, future::bytes_per_level() + kept_local(p))
         },
+    },
+    Variant {
+        name: "sync-recursive",
+        role: Role::Buggy,
+        expected: Expected::Dies,
+        summary: "the call itself, neither awaited nor resumed: its stack ends within seconds",
+        retained_formula: "size_class(local), and a frame on a stack of 984 KiB",
+        retained_bytes_per_operation: |p| unless_it_exits(p, size_class(p.bytes("local"))),
     },
     Variant {
         name: "loop",

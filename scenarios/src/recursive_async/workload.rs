@@ -3,6 +3,7 @@
 use super::future::{Executor, STACK_BYTES_PER_LEVEL, World, start_recursive, trampoline};
 use super::heap::{KIND_NAMES, census};
 use super::runtime::{Globals, Runtime};
+use super::stack::StackWorkload;
 use super::task;
 use crate::{Gauge, Load, Parameters, Setup, Workload, WorkloadError};
 use std::mem::ManuallyDrop;
@@ -17,13 +18,14 @@ const BASE_STACK_BYTES: usize = 2 << 20;
 pub fn prepare(setup: &Setup) -> Result<Box<dyn Workload>, WorkloadError> {
     let gauges = Gauges::new(setup);
     Ok(match setup.variant.name {
+        "sync-recursive" => Box::new(StackWorkload::new(setup, gauges)),
         "boxed-future" | "trampoline" => Box::new(FutureWorkload::new(setup, gauges)?),
         _ => Box::new(EventLoopWorkload::new(setup, gauges)),
     })
 }
 
 /// Gauges of the scenario; a variant leaves those at zero that do not concern it.
-struct Gauges {
+pub(super) struct Gauges {
     kinds: [Gauge; KIND_NAMES.len()],
     live_turns: Gauge,
     polls_per_wakeup: Gauge,
@@ -42,6 +44,11 @@ impl Gauges {
         for (gauge, live) in self.kinds.iter().zip(census()) {
             gauge.set(live);
         }
+    }
+
+    /// Calls that are on the stack.
+    pub(super) fn show_depth(&self, depth: u64) {
+        self.live_turns.set(depth as i64);
     }
 
     fn show_world(&self, world: &World) {
@@ -166,7 +173,10 @@ impl Drop for FutureWorkload {
 
 /// Runs `work` to its end on a thread with that much stack. Pages of it that are never
 /// touched cost nothing.
-fn on_deep_stack(stack_bytes: usize, work: impl FnOnce() + Send) -> Result<(), WorkloadError> {
+pub(super) fn on_deep_stack(
+    stack_bytes: usize,
+    work: impl FnOnce() + Send,
+) -> Result<(), WorkloadError> {
     thread::scope(|scope| {
         let thread = thread::Builder::new()
             .name("deep-stack".to_owned())
