@@ -1,6 +1,8 @@
-//! How users name what they mean: a run, a cell of it, or a cell's folder.
+//! How users name what they mean: a run, a cell of it, or a cell's folder; or the latest run, the
+//! one before it, and the last one in which everything was as it should be.
 
 use super::folder::{Cell, Run, RunError};
+use super::lines::read_bounded_line;
 use std::path::{Path, PathBuf};
 
 /// A run folder, with the pattern of some of its cells behind `::` if there is one.
@@ -17,8 +19,29 @@ pub struct Address {
 }
 
 impl Address {
-    /// Splits `text`; whether it exists is found out by [`Address::resolve`].
+    /// Splits `text`; whether it exists is found out by [`Address::resolve`]. `latest`, `previous`
+    /// and `last-good` stand for runs of `$LEAKLAB_OUT`, or else of `leaklab-out`.
     pub fn parse(text: &str) -> Self {
+        let address = Self::split(text);
+        let out = std::env::var_os("LEAKLAB_OUT").unwrap_or_else(|| "leaklab-out".into());
+        match address.named_in(Path::new(&out)) {
+            Some(folder) if !address.folder.exists() => Address { folder, ..address },
+            _ => address,
+        }
+    }
+
+    /// The run of `out` that the folder is a name of.
+    fn named_in(&self, out: &Path) -> Option<PathBuf> {
+        let from_newest = |place: usize| runs_of(out).into_iter().rev().nth(place);
+        match self.folder.to_str()? {
+            "latest" => from_newest(0),
+            "previous" => from_newest(1),
+            "last-good" => last_good(out, self.cells.as_deref()),
+            _ => None,
+        }
+    }
+
+    fn split(text: &str) -> Self {
         match text.split_once("::") {
             Some((folder, cells)) => Address {
                 folder: PathBuf::from(folder),
@@ -50,6 +73,49 @@ impl Address {
         };
         Ok((run, cells))
     }
+}
+
+/// The run folders of `out`, the oldest first: names of runs begin with their time.
+fn runs_of(out: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(out.join("runs")).into_iter().flatten();
+    let mut runs: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join("run.json").is_file())
+        .collect();
+    runs.sort();
+    runs
+}
+
+/// The newest run of which every line of the history that is meant says that it was as it should
+/// be.
+fn last_good(out: &Path, cells: Option<&str>) -> Option<PathBuf> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        run: String,
+        cell: String,
+        #[serde(default)]
+        is_good: bool,
+    }
+    let history = std::fs::File::open(out.join("history.jsonl")).ok()?;
+    let mut history = std::io::BufReader::new(history);
+    let mut good: std::collections::BTreeMap<String, bool> = Default::default();
+    let mut text = Vec::new();
+    while read_bounded_line(&mut history, &mut text).ok()? {
+        let Ok(line) = serde_json::from_slice::<Line>(&text) else {
+            continue;
+        };
+        if cells.is_none_or(|cells| line.cell.starts_with(cells)) {
+            *good.entry(line.run).or_insert(true) &= line.is_good;
+        }
+    }
+    let is_good = |run: &PathBuf| {
+        let name = run
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| good.get(&name) == Some(&true))
+    };
+    runs_of(out).into_iter().rev().find(is_good)
 }
 
 /// Folders between a file of a cell and the cell's own: `heap/…`.
@@ -94,6 +160,33 @@ mod tests {
         assert_eq!(address.folder, Path::new("out/r1"));
         assert_eq!(address.cells.as_deref(), Some("alts-timeout::cleared"));
         assert_eq!(Address::parse("out/r1").cells, None);
+    }
+
+    #[test]
+    fn the_latest_run_the_one_before_and_the_last_good_one_have_names() {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        for name in ["1", "2", "3", "4"] {
+            let run = out.path().join("runs").join(name);
+            std::fs::create_dir_all(&run).expect("folders");
+            if name != "4" {
+                std::fs::write(run.join("run.json"), "{}").expect("a file");
+            }
+        }
+        let history = "{\"run\":\"1\",\"cell\":\"a\",\"is_good\":true}\n\
+             {\"run\":\"2\",\"cell\":\"a\",\"is_good\":true}\n{\"torn\n\
+             {\"run\":\"2\",\"cell\":\"b\",\"is_good\":false}\n";
+        std::fs::write(out.path().join("history.jsonl"), history).expect("a file");
+        for (text, expected) in [
+            ("latest", Some("3")),
+            ("previous::a", Some("2")),
+            ("last-good", Some("1")),
+            ("last-good::a", Some("2")),
+            ("elsewhere", None),
+        ] {
+            let found = Address::split(text).named_in(out.path());
+            let name = found.and_then(|run| Some(run.file_name()?.to_str()?.to_owned()));
+            assert_eq!(name.as_deref(), expected, "{text}");
+        }
     }
 
     #[test]
