@@ -2,7 +2,8 @@
 
 use crate::commands::{
     ab, bisect, calibrate, cell, challenge, chart, compare, doctor, export, field, fleet, history,
-    judge, list, mark, plan, report, resume, run, selfcheck, serve, stop, watch, r#where,
+    judge, list, mark, merge, plan, prune, report, resume, run, selfcheck, serve, stop, submit,
+    watch, r#where,
 };
 use crate::exit::Exit;
 use crate::words::{clean, say};
@@ -127,6 +128,9 @@ enum Command {
     Resume(resume::Arguments),
     Export(export::Arguments),
     History(history::Arguments),
+    Prune(prune::Arguments),
+    Merge(merge::Arguments),
+    Submit(submit::Arguments),
     Serve(serve::Arguments),
     Mark(mark::Arguments),
     Doctor(doctor::Arguments),
@@ -169,6 +173,9 @@ impl Cli {
             Command::Report(arguments) => report::execute(&arguments),
             Command::Where(arguments) => r#where::execute(&arguments),
             Command::History(arguments) => history::execute(arguments),
+            Command::Prune(arguments) => prune::execute(&arguments),
+            Command::Merge(arguments) => merge::execute(&arguments),
+            Command::Submit(arguments) => submit::execute(&arguments),
             Command::Watch(arguments) => watch::execute(&arguments),
             Command::Stop(arguments) => stop::execute(&arguments),
             Command::Resume(arguments) => resume::execute(&arguments),

@@ -15,6 +15,7 @@
 //! }
 //! ```
 
+mod acknowledged;
 mod alarm;
 mod attribution;
 mod builds;
@@ -38,6 +39,7 @@ mod results;
 mod run;
 mod run_life;
 mod server;
+mod shard;
 mod supervisor;
 mod system;
 mod tail;

@@ -3,8 +3,9 @@
 
 use crate::results::judged::JudgedCell;
 use anyhow::Context;
+use leaklab_reports::cell::Standing;
 use leaklab_reports::compare::Side;
-use leaklab_reports::history::{NightRecord, Records, read_history};
+use leaklab_reports::history::{NightRecord, Records, Tolerance, read_history, stories, words};
 use leaklab_run::{Run, write_atomically};
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -25,6 +26,7 @@ pub fn record_of(run: &Run, judged: &JudgedCell<'_>) -> NightRecord {
     let side = Side::from_cell(run, judged.cell, &Default::default());
     let mut record = NightRecord::of(run, judged.cell, side.ok().as_ref());
     record.standing = judged.verdict_text();
+    record.is_good = judged.standing() == Standing::Good;
     record
 }
 
@@ -93,6 +95,45 @@ pub fn read(path: &Path) -> anyhow::Result<Records> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Records::default()),
         Err(error) => Err(error).with_context(context),
     }
+}
+
+/// What a run has changed in its series: a change for the worse that only it has shown, or one that
+/// it has confirmed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alarms {
+    /// One sentence for each that another run would confirm.
+    pub suspected: Vec<String>,
+    /// One sentence for each that is confirmed and that nobody accepted.
+    pub confirmed: Vec<String>,
+}
+
+/// The alarms of the series that `run` belongs to, once its lines are in the history.
+///
+/// # Errors
+///
+/// What keeps the history from being read.
+pub fn alarms_of(run: &str, path: &Path, tolerance: &Tolerance) -> anyhow::Result<Alarms> {
+    let mut alarms = Alarms::default();
+    for story in stories(read(path)?.records) {
+        if story.nights.last().is_none_or(|night| night.run != run) {
+            continue;
+        }
+        for figure in &story.figures {
+            if tolerance.of(&story, figure).is_some() {
+                continue;
+            }
+            let last = figure.of_night.len().checked_sub(1);
+            for change in figure.course.changes.iter().filter(|change| change.is_harm) {
+                let words = || words::change_text(&story, figure, change);
+                match change.confirmed_on {
+                    None => alarms.suspected.push(words()),
+                    Some(night) if Some(night) == last => alarms.confirmed.push(words()),
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    Ok(alarms)
 }
 
 /// Labels as `--label` gives them: `NAME=VALUE`.

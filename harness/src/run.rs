@@ -151,7 +151,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Creates `<runs>/<UTC time>-<4 characters>/`.
-fn create_run_folder(runs: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// What keeps it from being created.
+pub fn create_run_folder(runs: &Path) -> anyhow::Result<PathBuf> {
     let hint = "choose another folder with --out";
     std::fs::create_dir_all(runs)
         .with_context(|| format!("cannot create `{}` (hint: {hint})", runs.display()))?;
@@ -199,11 +203,6 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
         })
         .collect();
     let record = RunRecord {
-        id: folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
         leaklab: crate::host::leaklab_version(),
         started_utc: crate::time::now_utc(),
         command: redactor.command(&command),
@@ -214,6 +213,20 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
         harness_pid: Some(std::process::id()),
         harness_start_ticks: crate::procfs::start_ticks(std::process::id()),
         ..RunRecord::default()
+    };
+    write_run_record(folder, record)
+}
+
+/// Writes the record of a run, under the name of its folder.
+///
+/// # Errors
+///
+/// What keeps it from being written.
+pub fn write_run_record(folder: &Path, record: RunRecord) -> anyhow::Result<()> {
+    let name = folder.file_name().unwrap_or_default();
+    let record = RunRecord {
+        id: name.to_string_lossy().into_owned(),
+        ..record
     };
     let text = serde_json::to_vec_pretty(&record)?;
     write_atomically(&folder.join("run.json"), &text)

@@ -532,7 +532,7 @@ fn a_run_of_all_cells_says_of_each_what_its_own_run_says() {
             .find(|line| line.contains(&name))
             .expect("a test case");
         let element = match case.exit_code() {
-            0 => "/>",
+            0 => "</properties></testcase>",
             1 | 5 => "<failure",
             4 => "<error",
             _ => "<skipped",

@@ -136,3 +136,149 @@ fn a_folder_without_nights_says_how_to_get_some() {
     assert_eq!(told.code, Some(2));
     assert!(told.stderr.contains("--rebuild"), "{}", told.stderr);
 }
+
+/// The nights of a leak of `leak` bytes per operation from night 9 on, out of `last`.
+fn with_leak(leak: f64, last: usize) -> Vec<String> {
+    (1..=last)
+        .map(|day| {
+            let growth = if day >= 9 { leak } else { 0.0 };
+            night(day, growth + wobble(day, 5), 2.0, 500.0 + wobble(day, 6))
+        })
+        .collect()
+}
+
+#[test]
+fn what_somebody_accepted_does_not_gate_until_its_day() {
+    let lab = history_of(&with_leak(128.0, 14));
+    lab.call(&["history"]).expect_code(1);
+    let accept = |up_to: &str, expires: &str| {
+        let text = format!(
+            "[[accept]]\ncell = \"shop\"\nfigure = \"growth-per-operation\"\nup-to = \"{up_to}\"\n\
+             reason = \"ticket 7\"\nowner = \"ops\"\nexpires = \"{expires}\"\n"
+        );
+        std::fs::write(lab.path().join("leaklab.ack.toml"), text).expect("a file");
+        lab.call(&["history"])
+    };
+    let accepted = accept("200B", "2099-12-31").expect_code(0);
+    let words = "accepted until 2099-12-31 by ops: ticket 7";
+    assert!(accepted.stdout.contains(words), "{}", accepted.stdout);
+    accept("100B", "2099-12-31").expect_code(1);
+    accept("200B", "2026-11-01")
+        .expect_code(1)
+        .expect_stderr(&["has expired"]);
+    accept("200B", "soon").expect_code(2);
+}
+
+#[test]
+fn two_harnesses_that_append_at_once_lose_nothing() {
+    let lab = Lab::new();
+    let flags = [
+        "run",
+        "--duration",
+        "1s",
+        "--interval",
+        "100ms",
+        "--drain",
+        "0s",
+        "--name",
+    ];
+    let start = |name: &str| {
+        let mut words = flags.to_vec();
+        words.extend([name, "--repeat", "8", "--jobs", "8", "--", "sleep", "9"]);
+        lab.start(&words)
+    };
+    let both = [start("one"), start("two")];
+    for child in both {
+        lab.finish(child);
+    }
+    let text = std::fs::read_to_string(lab.path().join("leaklab-out/history.jsonl"));
+    let text = text.expect("a history");
+    let whole = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+    assert!(text.lines().all(whole), "{text}");
+    assert_eq!(text.lines().count(), 16, "{text}");
+    let line: serde_json::Value =
+        serde_json::from_str(text.lines().next().unwrap_or("")).expect("JSON");
+    assert_eq!(
+        line["configuration"].as_str().map(str::len),
+        Some(16),
+        "{line}"
+    );
+    assert_eq!(line["program"].as_str().map(str::len), Some(64), "{line}");
+    assert!(
+        line["figures"]["descriptors"]["value"].as_f64().is_some(),
+        "{line}"
+    );
+}
+
+#[test]
+fn old_runs_are_pruned_and_their_lines_stay() {
+    let lab = Lab::new();
+    let flags = ["--duration", "1s", "--interval", "100ms", "--name", "one"];
+    lab.run_script(&flags, "sleep 5");
+    let run = lab.newest_run().expect("a run");
+    let record = std::fs::read_to_string(run.join("run.json")).expect("a record");
+    lab.call(&["prune", "--keep", "30d"]).expect_code(0);
+    assert!(run.is_dir(), "a young run was deleted");
+    let (before, after) = record
+        .split_once("\"started_utc\": \"202")
+        .expect("a start");
+    let old = format!("{before}\"started_utc\": \"201{after}");
+    std::fs::write(run.join("run.json"), old).expect("a record");
+    std::fs::remove_file(lab.path().join("leaklab-out/history.jsonl")).expect("a history");
+    let dry = lab
+        .call(&["prune", "--keep", "30d", "--dry-run"])
+        .expect_code(0);
+    assert!(
+        run.is_dir() && dry.stdout.contains("would delete"),
+        "{}",
+        dry.stdout
+    );
+    lab.call(&["prune", "--keep", "30d"]).expect_code(0);
+    assert!(!run.exists(), "an old run was kept");
+    let told = lab.call(&["history", "--format", "json"]).expect_code(0);
+    assert!(told.stdout.contains("command::one"), "{}", told.stdout);
+}
+
+#[test]
+fn a_run_that_is_held_against_its_history_is_run_again_before_it_gates() {
+    // Thirty nights of hardly a descriptor, then a program that has some: the first run
+    // suspects it, the second confirms it.
+    let lab = Lab::new();
+    let flags = [
+        "--duration",
+        "1s",
+        "--interval",
+        "50ms",
+        "--name",
+        "one",
+        "--confirm",
+    ];
+    lab.run_script(&flags, "sleep 9");
+    let path = lab.path().join("leaklab-out/history.jsonl");
+    let text = std::fs::read_to_string(&path).expect("a history");
+    let line: serde_json::Value = serde_json::from_str(text.trim()).expect("a line");
+    let nights: String = (1..=30)
+        .map(|day| {
+            let mut line = line.clone();
+            line["time_utc"] = format!("2026-10-{day:02}T03:00:00Z").into();
+            line["run"] = format!("night-{day}").into();
+            line["figures"] =
+                serde_json::json!({ "descriptors": { "value": 0.1 + 0.001 * wobble(day, 8) } });
+            format!("{line}\n")
+        })
+        .collect();
+    std::fs::write(&path, nights).expect("a history");
+    let told = lab.run_script(&flags, "sleep 9").expect_code(1);
+    assert!(
+        told.stderr.contains("run again, to confirm"),
+        "{}",
+        told.stderr
+    );
+    assert!(
+        told.stdout.contains("worse: descriptors: +"),
+        "{}",
+        told.stdout
+    );
+    let runs = std::fs::read_dir(lab.path().join("leaklab-out/runs")).expect("runs");
+    assert_eq!(runs.count(), 3);
+}

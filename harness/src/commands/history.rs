@@ -1,13 +1,16 @@
 //! `leaklab history`: nights in order, and what changed when.
 
+use crate::acknowledged::acknowledgements;
 use crate::commands::{plain_table, print};
+use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::nights;
 use crate::results::judged::judge_all;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_reports::history::{NightRecord, SeriesStory, stories, words};
+use leaklab_reports::history::{NightRecord, SeriesStory, Tolerance, stories, words};
 use leaklab_run::Run;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,8 +20,9 @@ use std::time::Duration;
 /// parameters and rate, on machines of one class, make a series. Estimates are pooled by their
 /// precision since the last change, so that nights which decide nothing by themselves add up.
 ///
-/// Exit code: 1 if something has become worse and is confirmed, 3 if the last night is missing
-/// or a change for the worse is suspected, else 0.
+/// Exit code: 1 if something has become worse, is confirmed, and nobody accepted it
+/// (leaklab.ack.toml), 3 if the last night is missing or a change for the worse is suspected,
+/// else 0.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -39,6 +43,9 @@ pub struct Arguments {
     /// Make the history again from the run folders that are there.
     #[arg(long)]
     rebuild: bool,
+    /// What is accepted [default: leaklab.ack.toml, if there is one].
+    #[arg(long, value_name = "FILE")]
+    ack: Option<PathBuf>,
     /// Time after which the last night counts as missing.
     #[arg(long, value_name = "DURATION", value_parser = crate::commands::arguments::parse_positive)]
     missing_after: Option<Duration>,
@@ -92,8 +99,12 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         )));
     }
     let stories = stories(records);
+    let tolerance = Tolerance {
+        acknowledged: acknowledgements(arguments.ack.as_deref())?,
+        budgets: Config::read(None)?.harm,
+    };
     match arguments.format {
-        Format::Human => print(&human(&stories))?,
+        Format::Human => print(&human(&stories, &tolerance))?,
         Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&stories)?))?,
         Format::Markdown => {
             let texts: Vec<String> = stories.iter().map(words::markdown).collect();
@@ -115,12 +126,16 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     if missing {
         say!("the last night is missing: nothing was run for longer than --missing-after");
     }
-    Ok(exit_of(&stories, missing))
+    Ok(exit_of(&stories, &tolerance, missing))
 }
 
-fn exit_of(stories: &[SeriesStory], missing: bool) -> Exit {
+fn exit_of(stories: &[SeriesStory], tolerance: &Tolerance, missing: bool) -> Exit {
     let stories = || stories.iter();
-    if stories().any(|story| story.harm().next().is_some()) {
+    let gates = |story: &SeriesStory| {
+        let mut harm = story.harm();
+        harm.any(|(figure, _)| tolerance.of(story, figure).is_none())
+    };
+    if stories().any(gates) {
         Exit::Bad
     } else if missing || stories().any(SeriesStory::is_suspected) {
         Exit::Inconclusive
@@ -139,7 +154,7 @@ fn is_missing(stories: &[SeriesStory], most: Duration) -> bool {
         .is_none_or(|since| since > most)
 }
 
-fn human(stories: &[SeriesStory]) -> String {
+fn human(stories: &[SeriesStory], tolerance: &Tolerance) -> String {
     let mut text = String::new();
     for story in stories {
         let mut table = plain_table(&words::night_columns(story));
@@ -152,11 +167,20 @@ fn human(stories: &[SeriesStory]) -> String {
             story.host_class,
             words::findings(story)
         ));
+        for figure in &story.figures {
+            let is_harmed = story
+                .harm()
+                .any(|(harmed, _)| harmed.figure == figure.figure);
+            if let Some(why) = tolerance.of(story, figure).filter(|_| is_harmed) {
+                text.push_str(&format!("does not gate: {}: {why}\n", figure.figure.name()));
+            }
+        }
     }
     text
 }
 
-/// Reads every run folder below `place` and writes its cells' lines anew.
+/// Reads every run folder below `place` and writes its cells' lines anew; lines of runs whose
+/// folders are gone stay.
 fn rebuild(place: &Path, path: &Path) -> anyhow::Result<()> {
     let runs = place.join("runs");
     let folders =
@@ -176,5 +200,8 @@ fn rebuild(place: &Path, path: &Path) -> anyhow::Result<()> {
             Ok::<(), anyhow::Error>(())
         })?;
     }
+    let seen: BTreeSet<String> = records.iter().map(|record| record.run.clone()).collect();
+    let earlier = nights::read(path)?.records.into_iter();
+    records.extend(earlier.filter(|record| !seen.contains(&record.run)));
     nights::replace(path, &records)
 }

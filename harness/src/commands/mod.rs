@@ -18,7 +18,9 @@ pub mod history;
 pub mod judge;
 pub mod list;
 pub mod mark;
+pub mod merge;
 pub mod plan;
+pub mod prune;
 mod recording;
 pub mod report;
 pub mod resume;
@@ -28,6 +30,7 @@ mod selfcheck_hostile;
 pub mod serve;
 mod sources;
 pub mod stop;
+pub mod submit;
 pub mod watch;
 pub mod r#where;
 

@@ -1,5 +1,6 @@
 //! `leaklab run`: runs cells, records them, judges them, draws them.
 
+use crate::acknowledged::acknowledgements;
 use crate::commands::arguments::{Format, parse_positive};
 use crate::commands::r#where::answer_text;
 use crate::commands::{detach, print};
@@ -11,16 +12,22 @@ use crate::plan::{
     prepare, scenario_cells, select, shown_settings, tour,
 };
 use crate::results::judged::JudgedCell;
-use crate::results::{TestSuite, closing_table, costs_table, json_lines, junit_xml};
+use crate::results::{
+    OnInconclusive, TestSuite, closing_table, costs_table, github, json_lines, junit_xml,
+};
 use crate::run::{RecordedRun, record_run, resume_run};
+use crate::shard::Shard;
 use crate::supervisor::signals;
 use crate::text::Glob;
 use crate::words::say;
 use anyhow::Context;
+use leaklab_judge::Verdict;
+use leaklab_reports::cell::{per_hour, per_operation};
 use leaklab_reports::chart::{ChartOptions, draw_run};
+use leaklab_reports::compare::ratio::Estimate;
+use leaklab_reports::history::{AcceptedUpTo, Acknowledgement, Figure, Tolerance};
 use leaklab_reports::page::{PageOptions, write_run};
 use leaklab_run::{Run, write_atomically};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -146,6 +153,34 @@ pub struct Arguments {
     /// What the run is of, for its history: commit=a1b2c3. May be repeated.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::nights::parse_label, help_heading = "Files")]
     labels: Vec<(String, String)>,
+    /// Run only a part of the cells: 2/5, auto or auto/5; `leaklab merge` makes the parts one run.
+    ///
+    /// auto takes it from SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT, auto/5 also from
+    /// JOB_COMPLETION_INDEX.
+    #[arg(long, value_name = "K/N", value_parser = Shard::parse, help_heading = "Work", hide_short_help = true)]
+    shard: Option<Shard>,
+    /// Hold the run against its history, and run it again if that shows something worse.
+    ///
+    /// What the second run confirms, and nobody has accepted in leaklab.ack.toml, is exit code 1.
+    #[arg(long, help_heading = "Judging")]
+    confirm: bool,
+    /// What is accepted: rates, levels, quarantine [default: leaklab.ack.toml, if there is one].
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Files",
+        hide_short_help = true
+    )]
+    ack: Option<PathBuf>,
+    /// What a cell that is not decided is in the JUnit report: pass, skip or fail.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        help_heading = "Files",
+        hide_short_help = true
+    )]
+    on_inconclusive: OnInconclusive,
 }
 
 /// Runs what was asked for.
@@ -175,8 +210,35 @@ pub fn execute_in(arguments: Arguments, resumed: Option<&Run>) -> anyhow::Result
         print(&shown_settings(&settings, &selected, profile))?;
         return Ok(Exit::Good);
     }
+    let tolerance = Tolerance {
+        acknowledged: acknowledgements(arguments.ack.as_deref())?,
+        budgets: config.harm.clone(),
+    };
     let recorded = arguments.recorded(&config, resumed)?;
-    conclude(&recorded, arguments.format, arguments.junit.as_deref())
+    let exit = arguments.conclude(&recorded, &tolerance)?;
+    if !arguments.confirm || signals::asked_by().is_some() {
+        return Ok(exit);
+    }
+    let history = nights::history_file(&arguments.out);
+    let alarms = |recorded: &RecordedRun| {
+        let name = recorded.folder.file_name().unwrap_or_default();
+        nights::alarms_of(&name.to_string_lossy(), &history, &tolerance)
+    };
+    let mut found = alarms(&recorded)?;
+    let mut exit = exit;
+    if !found.suspected.is_empty() {
+        say!("run again, to confirm:\n{}", found.suspected.join("\n"));
+        let again = arguments.recorded(&config, None)?;
+        exit = exit.or_graver(arguments.conclude(&again, &tolerance)?);
+        found = alarms(&again)?;
+    }
+    for alarm in &found.confirmed {
+        print(&format!("worse: {alarm}\n"))?;
+    }
+    Ok(match found.confirmed.is_empty() {
+        true => exit,
+        false => exit.or_graver(Exit::Bad),
+    })
 }
 
 /// Runs what was asked for, to the end of the last cell.
@@ -201,12 +263,19 @@ impl Arguments {
         let (mut selected, named) = self.selected(config)?;
         let prepared = prepare(&mut selected, named, self.offline)?;
         let attach = self.attach_to();
-        let plan = |folder: &Path| match &attach {
+        let whole = |folder: &Path| match &attach {
             Some(to) => attached_cells(&settings, to, folder),
             None if self.command.is_empty() => {
                 scenario_cells(&settings, &selected, &prepared.versions, folder)
             }
             None => command_cells(&settings, &self.command, folder),
+        };
+        let plan = |folder: &Path| {
+            let mut cells = whole(folder)?;
+            if let Some(shard) = self.shard {
+                shard.keep(&mut cells);
+            }
+            Ok(cells)
         };
         if let Some(path) = &self.junit {
             probe_writable(path)?;
@@ -274,61 +343,108 @@ impl Arguments {
             name: self.name.clone(),
             redact: self.redact.clone(),
             labels: self.labels.iter().cloned().collect(),
-            facts: BTreeMap::new(),
+            facts: (self.shard.iter())
+                .map(|shard| ("shard".to_owned(), shard.to_string().into()))
+                .collect(),
         })
     }
 }
 
-/// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.
-fn conclude(recorded: &RecordedRun, format: Format, junit: Option<&Path>) -> anyhow::Result<Exit> {
-    let folder = &recorded.folder;
-    let run = recorded.open()?;
-    let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
-    // What cannot be written does not cost the others; it is told by the exit code.
-    let mut exit = Exit::Good;
-    let suite = || TestSuite::of(&run.record.id, &judged);
-    if let Some(path) = junit
-        && let Err(error) = write_atomically(path, junit_xml(&[suite()]).as_bytes())
-    {
-        say!("error: cannot write `{}`: {error}", path.display());
-        exit = Exit::Harness;
-    }
-    if let Some(out) = folder.parent().and_then(Path::parent) {
-        let lines = nights::records_of(&run, &judged);
-        if let Err(error) = nights::append(&nights::history_file(out), &lines) {
-            say!("no line in the history: {error:#}");
+impl Arguments {
+    /// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.
+    fn conclude(&self, recorded: &RecordedRun, tolerance: &Tolerance) -> anyhow::Result<Exit> {
+        let (format, junit) = (self.format, self.junit.as_deref());
+        let folder = &recorded.folder;
+        let run = recorded.open()?;
+        let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
+        // What cannot be written does not cost the others; it is told by the exit code.
+        let mut exit = Exit::Good;
+        let suite = || TestSuite::of(&run.record.id, &judged, self.on_inconclusive);
+        if let Some(path) = junit
+            && let Err(error) = write_atomically(path, junit_xml(&[suite()]).as_bytes())
+        {
+            say!("error: cannot write `{}`: {error}", path.display());
+            exit = Exit::Harness;
         }
-    }
-    let (paths, drawing) = drawn(&run, folder);
-    exit = exit.or_graver(drawing);
-    let results = match format {
-        Format::Json => json_lines(&judged),
-        Format::Human => {
-            let mut text = format!("{}\n", closing_table(&judged));
-            if let Some(table) = costs_table(&judged) {
-                text.push_str(&format!("{table}\n"));
+        if let Some(out) = folder.parent().and_then(Path::parent) {
+            let lines = nights::records_of(&run, &judged);
+            if let Err(error) = nights::append(&nights::history_file(out), &lines) {
+                say!("no line in the history: {error:#}");
             }
-            for cell in &run.cells {
-                match crate::attribution::answer(cell) {
-                    Ok(Some(answer)) => text.push_str(&answer_text(cell, &answer)),
-                    Ok(None) => {}
-                    Err(error) => say!("no stacks of {}: {error}", cell.plan.id),
+        }
+        github::annotate(&judged);
+        let (paths, drawing) = drawn(&run, folder);
+        exit = exit.or_graver(drawing);
+        let results = match format {
+            Format::Json => json_lines(&judged),
+            Format::Human => {
+                let mut text = format!("{}\n", closing_table(&judged));
+                if let Some(table) = costs_table(&judged) {
+                    text.push_str(&format!("{table}\n"));
+                }
+                for cell in &run.cells {
+                    match crate::attribution::answer(cell) {
+                        Ok(Some(answer)) => text.push_str(&answer_text(cell, &answer)),
+                        Ok(None) => {}
+                        Err(error) => say!("no stacks of {}: {error}", cell.plan.id),
+                    }
+                }
+                for (what, path) in paths {
+                    text.push_str(&format!("{what:8}{}\n", path.display()));
+                }
+                text
+            }
+        };
+        if let Err(error) = print(&results) {
+            say!("error: cannot write the results: {error}");
+            exit = Exit::Harness;
+        }
+        let exit = judged
+            .iter()
+            .fold(exit, |exit, cell| exit.or_graver(gate(cell, tolerance)));
+        Ok(signals::asked_by().map_or(exit, Exit::Signal))
+    }
+}
+
+/// What a cell adds to the exit code: nothing where somebody accepted what it shows.
+fn gate(judged: &JudgedCell<'_>, tolerance: &Tolerance) -> Exit {
+    let exit = judged.exit();
+    if !matches!(exit, Exit::Bad | Exit::Died | Exit::Inconclusive) {
+        return exit;
+    }
+    let cell = &judged.cell.plan.id;
+    let accepts = |one: &&Acknowledgement| {
+        one.is_of(cell)
+            && match one.what {
+                AcceptedUpTo::Quarantine => true,
+                AcceptedUpTo::Figure(figure, _) => {
+                    exit == Exit::Bad
+                        && judged.verdict() == Verdict::Leak
+                        && growth_of(judged, figure).is_some_and(|rate| one.covers(figure, &rate))
                 }
             }
-            for (what, path) in paths {
-                text.push_str(&format!("{what:8}{}\n", path.display()));
-            }
-            text
-        }
     };
-    if let Err(error) = print(&results) {
-        say!("error: cannot write the results: {error}");
-        exit = Exit::Harness;
+    match tolerance.acknowledged.iter().find(accepts) {
+        Some(one) => {
+            say!("{cell} does not gate: {}", one.words());
+            Exit::Good
+        }
+        None => exit,
     }
-    let exit = judged
-        .iter()
-        .fold(exit, |exit, cell| exit.or_graver(cell.exit()));
-    Ok(signals::asked_by().map_or(exit, Exit::Signal))
+}
+
+/// The growth of the memory that decided the verdict of a cell.
+fn growth_of(judged: &JudgedCell<'_>, figure: Figure) -> Option<Estimate> {
+    let judgement = judged.judgement.as_ref().ok()?;
+    let memory = judged
+        .memory()
+        .filter(|one| one.metric == judgement.metric)?;
+    let [value, low, high] = match figure {
+        Figure::GrowthPerOperation => per_operation(&memory.judgement)?,
+        Figure::GrowthPerHour => per_hour(&memory.judgement)?,
+        _ => return None,
+    };
+    Some(Estimate { value, low, high })
 }
 
 /// Draws the charts and the page of a run: what there is then, and where. A picture that cannot

@@ -1,7 +1,7 @@
 //! The cells as a JUnit report, for CI systems.
 
 use crate::results::judged::JudgedCell;
-use leaklab_reports::cell::Standing;
+use leaklab_reports::cell::{Standing, per_hour};
 use leaklab_run::Outcome;
 use std::fmt::Write;
 
@@ -13,10 +13,23 @@ enum Element {
     Skipped,
 }
 
+/// What a cell that is not decided is in the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OnInconclusive {
+    /// A test that passed.
+    Pass,
+    /// A test that was skipped.
+    #[default]
+    Skip,
+    /// A test that failed.
+    Fail,
+}
+
 /// The cells of a run, a test case each: a leak, a death and a verdict that is not the declared
 /// one fail, what could not be measured is an error, what is not decided is skipped.
 pub struct TestSuite {
     name: String,
+    on_inconclusive: OnInconclusive,
     cases: Vec<(Option<Element>, String)>,
 }
 
@@ -25,20 +38,24 @@ impl TestSuite {
     pub fn new(name: &str) -> Self {
         TestSuite {
             name: name.to_owned(),
+            on_inconclusive: OnInconclusive::default(),
             cases: Vec::new(),
         }
     }
 
     /// The suite of a run.
-    pub fn of(name: &str, judged: &[JudgedCell<'_>]) -> Self {
-        let mut suite = TestSuite::new(name);
+    pub fn of(name: &str, judged: &[JudgedCell<'_>], on_inconclusive: OnInconclusive) -> Self {
+        let mut suite = TestSuite {
+            on_inconclusive,
+            ..TestSuite::new(name)
+        };
         judged.iter().for_each(|one| suite.add(one));
         suite
     }
 
     /// Adds a cell.
     pub fn add(&mut self, judged: &JudgedCell<'_>) {
-        let element = element(judged);
+        let element = element(judged, self.on_inconclusive);
         self.cases.push((element, case(judged, element)));
     }
 
@@ -75,14 +92,17 @@ pub fn junit_xml(suites: &[TestSuite]) -> String {
     xml
 }
 
-fn element(judged: &JudgedCell<'_>) -> Option<Element> {
+fn element(judged: &JudgedCell<'_>, on_inconclusive: OnInconclusive) -> Option<Element> {
     match judged.standing() {
         Standing::Good => None,
         Standing::Unexpected | Standing::Died => Some(Element::Failure),
         Standing::Broken => Some(Element::Error),
-        Standing::Undecided | Standing::Unjudged | Standing::Running | Standing::Planned => {
-            Some(Element::Skipped)
-        }
+        Standing::Undecided | Standing::Unjudged => match on_inconclusive {
+            OnInconclusive::Pass => None,
+            OnInconclusive::Skip => Some(Element::Skipped),
+            OnInconclusive::Fail => Some(Element::Failure),
+        },
+        Standing::Running | Standing::Planned => Some(Element::Skipped),
     }
 }
 
@@ -101,8 +121,14 @@ fn case(judged: &JudgedCell<'_>, element: Option<Element>) -> String {
         escaped(&plan.scenario),
         (status.elapsed_ms / 1000.0).max(0.0)
     );
+    xml.push_str("><properties>");
+    for (name, value) in properties(judged) {
+        let (name, value) = (escaped(name), escaped(&value));
+        let _ = write!(xml, "<property name=\"{name}\" value=\"{value}\"/>");
+    }
+    xml.push_str("</properties>");
     let Some(element) = element else {
-        xml.push_str("/>\n");
+        xml.push_str("</testcase>\n");
         return xml;
     };
     let kind = match status.outcome {
@@ -117,12 +143,45 @@ fn case(judged: &JudgedCell<'_>, element: Option<Element>) -> String {
     let message = escaped(&format!("{}; {reason}", status.message));
     let kind = escaped(&kind);
     let _ = match element {
-        Element::Failure => write!(xml, "><failure type=\"{kind}\" message=\"{message}\"/>"),
-        Element::Error => write!(xml, "><error type=\"{kind}\" message=\"{message}\"/>"),
-        Element::Skipped => write!(xml, "><skipped message=\"{kind}: {message}\"/>"),
+        Element::Failure => write!(xml, "<failure type=\"{kind}\" message=\"{message}\"/>"),
+        Element::Error => write!(xml, "<error type=\"{kind}\" message=\"{message}\"/>"),
+        Element::Skipped => write!(xml, "<skipped message=\"{kind}: {message}\"/>"),
     };
     xml.push_str("</testcase>\n");
     xml
+}
+
+/// What a reader of the report wants beside the verdict: figures, and where the files are.
+fn properties(judged: &JudgedCell<'_>) -> Vec<(&'static str, String)> {
+    let cell = judged.cell;
+    let memory = judged.memory().map(|memory| &memory.judgement);
+    let rate = |rate: Option<f64>| rate.map(|rate| rate.to_string());
+    let properties = [
+        ("verdict", Some(judged.verdict_text())),
+        (
+            "operations",
+            cell.status.ops_total.map(|ops| ops.to_string()),
+        ),
+        (
+            "bytes-per-operation",
+            rate(memory.and_then(|one| one.slope_bytes_per_op)),
+        ),
+        (
+            "bytes-per-hour",
+            rate(
+                memory
+                    .and_then(|one| per_hour(one))
+                    .map(|[value, ..]| value),
+            ),
+        ),
+        ("program-sha256", cell.plan.program_sha256.clone()),
+        ("build-id", cell.plan.build_id.clone()),
+        ("folder", Some(cell.folder.display().to_string())),
+    ];
+    let known = properties.into_iter();
+    known
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 /// Text as XML takes it in an attribute; what XML cannot hold is replaced.

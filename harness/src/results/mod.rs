@@ -3,6 +3,7 @@
 
 mod cells;
 mod costs;
+pub mod github;
 mod json;
 pub mod judged;
 mod junit;
@@ -11,5 +12,5 @@ mod table;
 pub use cells::cells_table;
 pub use costs::costs_table;
 pub use json::json_lines;
-pub use junit::{TestSuite, junit_xml};
+pub use junit::{OnInconclusive, TestSuite, junit_xml};
 pub use table::closing_table;

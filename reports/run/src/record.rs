@@ -172,6 +172,9 @@ pub struct CellPlan {
     /// Build id of the program's file, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
+    /// Where it ran, in a run that was merged of several; else the run's host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<Box<Host>>,
 }
 
 /// `run.json`: what was run, where and how. Written once, before the first cell starts.

@@ -292,7 +292,8 @@ fn empty(name: &str, reason: &str) -> SideError {
 /// Seed, parameters, host and versions by name.
 fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
     let record = &run.record;
-    let (plan, host) = (&cell.plan, &record.host);
+    let plan = &cell.plan;
+    let host = plan.host.as_deref().unwrap_or(&record.host);
     let seconds = |seconds: Option<f64>| seconds.map_or("none".to_owned(), |s| format!("{s} s"));
     let mut all = BTreeMap::from([
         ("seed".to_owned(), record.configuration.seed.to_string()),

@@ -3,12 +3,14 @@
 //! Each run leaves a line per cell ([`NightRecord`]); lines of one series on one class of machine
 //! make a course per figure ([`follow`]), with its changes and the level since the last of them.
 
+mod accepted;
 mod change;
 mod record;
 mod story;
 pub mod words;
 
 pub use crate::compare::{Figure, Harm};
+pub use accepted::{AcceptedUpTo, Acknowledgement, Tolerance};
 pub use change::{CONFIRMED, Change, Course, Level, Night, SUSPECTED, follow};
 pub use record::{HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history};
-pub use story::{SeriesStory, stories};
+pub use story::{FigureStory, SeriesStory, stories};

@@ -4,8 +4,9 @@ use super::change::Night;
 use crate::compare::ratio::Estimate;
 use crate::compare::{Figure, Side};
 use leaklab_judge::Verdict;
-use leaklab_run::{Cell, Host, Run};
+use leaklab_run::{Cell, CellPlan, Host, Run};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
@@ -65,6 +66,8 @@ pub struct NightRecord {
     pub verdict: Verdict,
     /// How the cell came out, as its standing says.
     pub standing: String,
+    /// Whether it was as it should be: what exit code 0 says of a run of this cell alone.
+    pub is_good: bool,
     /// Metric that the growth is of.
     pub metric: String,
     /// Seconds of load.
@@ -89,6 +92,7 @@ impl Default for NightRecord {
             build_id: None,
             verdict: Verdict::Inconclusive,
             standing: String::new(),
+            is_good: false,
             metric: String::new(),
             duration_s: None,
             figures: BTreeMap::new(),
@@ -107,8 +111,11 @@ impl NightRecord {
             cell: base_of(&plan.id).to_owned(),
             repetition: plan.repetition.max(1),
             series: series_key(cell),
-            host_class: host_class(&run.record.host),
+            host_class: host_class(plan.host.as_deref().unwrap_or(&run.record.host)),
             labels: run.record.labels.clone(),
+            configuration: configuration_digest(plan),
+            program: plan.program_sha256.clone(),
+            build_id: plan.build_id.clone(),
             verdict: side.map_or(Verdict::Inconclusive, |side| side.verdict),
             metric: side.map_or_else(String::new, |side| side.metric.clone()),
             duration_s: plan.duration_s,
@@ -148,7 +155,6 @@ fn figures(side: &Side) -> BTreeMap<Figure, Measured> {
         (Figure::LatencyP99, exact(side.latency_p99_us)),
         (Figure::CpuPerOperation, exact(side.cpu_us_per_operation)),
         (Figure::Descriptors, exact(side.descriptors)),
-        (Figure::Threads, exact(side.threads)),
     ];
     all.into_iter()
         .filter_map(|(figure, value)| Some((figure, value.filter(|v| v.value.is_finite())?)))
@@ -165,7 +171,33 @@ fn series_key(cell: &Cell) -> String {
     if let Some(rate) = plan.rate {
         key.push_str(&format!(" rate={rate}"));
     }
+    if let Some(heap) = &plan.heap {
+        key.push_str(&format!(" heap={heap}"));
+    }
+    for load in &cell.status.load {
+        key.push_str(&format!(" load={}", load.command.join(" ")));
+    }
     key
+}
+
+/// Digest of how a cell was run: what differs between nights of one series is told by it.
+fn configuration_digest(plan: &CellPlan) -> String {
+    let configuration = CellPlan {
+        id: base_of(&plan.id).to_owned(),
+        folder: String::new(),
+        repetition: 0,
+        version: String::new(),
+        program_sha256: None,
+        build_id: None,
+        host: None,
+        ..plan.clone()
+    };
+    let text = serde_json::to_vec(&configuration).unwrap_or_default();
+    let digest = Sha256::digest(text);
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The class of a machine: architecture, processor, cores, and memory to a power of two.

@@ -1,0 +1,152 @@
+//! `leaklab merge`: the runs of several machines as one.
+
+use crate::commands::{print, report, run::drawn};
+use crate::exit::{Exit, usage};
+use crate::results::judged::JudgedCell;
+use crate::run::{create_run_folder, write_run_record};
+use crate::run_life::run_life;
+use anyhow::Context;
+use leaklab_reports::page::RunLife;
+use leaklab_run::{CellPlan, Configuration, Run, RunRecord};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Merge runs that shards made, or several machines, into one, with the host of each cell.
+///
+/// Folders of cells are copied; the runs stay as they are. Runs whose configurations differ, or
+/// that hold the same cell, are refused.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  leaklab run --all --shard 1/2      on one machine
+  leaklab run --all --shard 2/2      on another
+  leaklab merge RUN RUN              where both folders are")]
+pub struct Arguments {
+    /// The runs.
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<String>,
+    /// Folder for the run that they make.
+    #[arg(long, default_value = "leaklab-out", env = "LEAKLAB_OUT")]
+    out: PathBuf,
+}
+
+/// Merges them; the exit code is that of the whole.
+///
+/// # Errors
+///
+/// A usage error for runs that do not belong together; what keeps files from being copied.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let runs = arguments.runs.iter().map(|name| Ok(report::open(name)?.0));
+    let runs: Vec<Run> = runs.collect::<anyhow::Result<_>>()?;
+    let record = merged(&runs)?;
+    let folder = create_run_folder(&arguments.out.join("runs"))?;
+    for cell in runs.iter().flat_map(|run| &run.cells) {
+        let name = Path::new(&cell.plan.folder).file_name().unwrap_or_default();
+        copy_folder(&cell.folder, &folder.join(name))?;
+    }
+    write_run_record(&folder, record)?;
+    let run = Run::open(&folder)?;
+    let (paths, drawing) = drawn(&run, &folder);
+    for (what, path) in paths {
+        print(&format!("{what:8}{}\n", path.display()))?;
+    }
+    let exits = run
+        .cells
+        .iter()
+        .map(|cell| JudgedCell::as_recorded(cell).exit());
+    Ok(exits.fold(drawing, Exit::or_graver))
+}
+
+/// The record of the whole.
+fn merged(runs: &[Run]) -> anyhow::Result<RunRecord> {
+    let first = &runs[0].record;
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut cells: Vec<CellPlan> = Vec::new();
+    for run in runs {
+        let record = &run.record;
+        if run_life(run, SystemTime::now()) == RunLife::Running {
+            return Err(usage(format!("`{}` goes on", run.folder.display())));
+        }
+        for (what, differs) in [
+            (
+                "configuration",
+                common(&record.configuration) != common(&first.configuration),
+            ),
+            ("leaklab", record.leaklab != first.leaklab),
+            ("format", record.format.major != first.format.major),
+        ] {
+            if differs {
+                return Err(usage(format!(
+                    "`{}` has another {what} than `{}`: what they measured is not one run\n\
+                     (hint: `leaklab compare` holds runs of different configurations against each \
+                     other)",
+                    run.folder.display(),
+                    runs[0].folder.display()
+                )));
+            }
+        }
+        for plan in &record.cells {
+            if let Some(other) = seen.insert(&plan.id, &record.id) {
+                return Err(usage(format!(
+                    "`{}` is in both `{other}` and `{}`",
+                    plan.id, record.id
+                )));
+            }
+            cells.push(CellPlan {
+                host: Some(
+                    plan.host
+                        .clone()
+                        .unwrap_or_else(|| Box::new(record.host.clone())),
+                ),
+                ..plan.clone()
+            });
+        }
+    }
+    let mut configuration = common(&first.configuration);
+    let names: Vec<&str> = runs.iter().map(|run| run.record.id.as_str()).collect();
+    configuration
+        .other
+        .insert("merged".to_owned(), names.into());
+    Ok(RunRecord {
+        configuration,
+        cells,
+        started_utc: runs
+            .iter()
+            .map(|run| run.record.started_utc.clone())
+            .min()
+            .unwrap_or_default(),
+        harness_pid: None,
+        harness_start_ticks: None,
+        ..first.clone()
+    })
+}
+
+/// A configuration without what shards differ in: which they are, and what their machines have.
+fn common(configuration: &Configuration) -> Configuration {
+    let mut common = configuration.clone();
+    common.other.remove("shard");
+    common.memory_limit_bytes = None;
+    common
+}
+
+fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    // A cell that never started has none.
+    if !from.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(to).with_context(|| format!("cannot create `{}`", to.display()))?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        match entry.file_type()? {
+            kind if kind.is_dir() => copy_folder(&entry.path(), &target)?,
+            kind if kind.is_file() => {
+                std::fs::copy(entry.path(), &target)
+                    .with_context(|| format!("cannot copy to `{}`", target.display()))?;
+            }
+            // A link could lead out of the run.
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `run --shard`, `merge` and `submit`.
+
+mod support;
+
+use std::process::{Command, Stdio};
+use support::Lab;
+
+const CELLS: &str = "shape::{flat,steady-leak,sawtooth}";
+
+fn run_shard(lab: &Lab, shard: &str, interval: &str) -> String {
+    let words = [
+        "run",
+        CELLS,
+        "--duration",
+        "1s",
+        "--interval",
+        interval,
+        "--drain",
+        "0s",
+        "--shard",
+        shard,
+    ];
+    let called = lab.call(&words);
+    let run = called
+        .run
+        .unwrap_or_else(|| panic!("no run: {}", called.stderr));
+    run.folder.display().to_string()
+}
+
+#[test]
+fn shards_merge_into_a_run_with_every_cell_and_its_host() {
+    let lab = Lab::new();
+    let parts = [
+        run_shard(&lab, "1/2", "50ms"),
+        run_shard(&lab, "2/2", "50ms"),
+    ];
+    let merged = lab.call(&["merge", &parts[0], &parts[1]]);
+    let run = merged.run.expect("a run");
+    let mut ids: Vec<&str> = run.cells.iter().map(|cell| cell.plan.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        ["shape::flat", "shape::sawtooth", "shape::steady-leak"]
+    );
+    assert!(
+        run.cells
+            .iter()
+            .all(|cell| cell.plan.host.is_some() && cell.status.samples > 0)
+    );
+    assert!(
+        run.folder.join("report.html").is_file(),
+        "{}",
+        merged.stderr
+    );
+    assert_eq!(
+        run.record.configuration.other["merged"]
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
+    // What does not belong together is refused.
+    lab.call(&["merge", &parts[0], &parts[0]])
+        .expect_code(2)
+        .expect_stderr(&["is in both"]);
+    let other = run_shard(&lab, "2/2", "40ms");
+    lab.call(&["merge", &parts[0], &other])
+        .expect_code(2)
+        .expect_stderr(&["another configuration"]);
+    lab.call(&["run", CELLS, "--shard", "3/2"])
+        .expect_code(2)
+        .expect_stderr(&["write 2/5, auto or auto/5"]);
+}
+
+#[test]
+fn a_slurm_job_is_a_script_that_a_shell_takes_and_runs_a_shard_a_task() {
+    let lab = Lab::new();
+    let job = lab.call(&[
+        "submit",
+        "slurm",
+        "--shards",
+        "3",
+        "--parallel",
+        "2",
+        "--",
+        CELLS,
+        "--duration",
+        "1s",
+        "--interval",
+        "50ms",
+    ]);
+    let job = job.expect_code(0).stdout;
+    assert!(job.contains("#SBATCH --array=1-3%2"), "{job}");
+    std::fs::write(lab.path().join("job.sh"), &job).expect("a file");
+    // What a task of the array does, with the variables that Slurm sets.
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_leaklab"));
+    let folder = binary.parent().expect("a folder").display().to_string();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
+    let task = Command::new("sh")
+        .arg("job.sh")
+        .current_dir(lab.path())
+        .env("PATH", path)
+        .env("SLURM_ARRAY_JOB_ID", "77")
+        .env("SLURM_ARRAY_TASK_ID", "2")
+        .env("SLURM_ARRAY_TASK_MIN", "1")
+        .env("SLURM_ARRAY_TASK_COUNT", "3")
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    let runs = lab.path().join("leaklab-out/leaklab-soak-77/2/runs");
+    let runs: Vec<_> = std::fs::read_dir(runs).expect("runs").flatten().collect();
+    let run = leaklab_run::Run::open(&runs[0].path()).expect("a run");
+    let ids: Vec<&str> = run.cells.iter().map(|cell| cell.plan.id.as_str()).collect();
+    assert_eq!(
+        ids.len(),
+        1,
+        "{ids:?} {}",
+        String::from_utf8_lossy(&task.stderr)
+    );
+    assert_eq!(run.record.configuration.other["shard"], "2/3");
+}
+
+#[test]
+fn a_kubernetes_job_is_indexed_and_retries_what_is_no_verdict() {
+    let lab = Lab::new();
+    let words = [
+        "submit",
+        "kubernetes",
+        "--shards",
+        "6",
+        "--image",
+        "x/leaklab:1",
+        "--claim",
+        "runs",
+    ];
+    let job = lab.call(&[&words[..], &["--", "--all", "--duration", "1h"]].concat());
+    let job = job.expect_code(0).stdout;
+    for part in [
+        "completionMode: Indexed",
+        "completions: 6",
+        "operator: In, values: [1, 2, 3, 5]",
+        r#"command: ["leaklab","run","--shard","auto/6","--all","--duration","1h"]"#,
+        r#"persistentVolumeClaim: {claimName: "runs"}"#,
+    ] {
+        assert!(job.contains(part), "no `{part}` in:\n{job}");
+    }
+    lab.call(&["submit", "slurm", "--shards", "2", "--", "--shard", "1/2"])
+        .expect_code(2);
+    lab.call(&[
+        "submit", "slurm", "--shards", "2", "--name", "a b", "--", "--all",
+    ])
+    .expect_code(2);
+}

@@ -1,0 +1,130 @@
+//! What somebody has accepted: a rate or level of a cell up to a bound and a day, or a cell that
+//! runs and is reported and does not gate.
+
+use super::story::{FigureStory, SeriesStory};
+use crate::compare::ratio::Estimate;
+use crate::compare::{Figure, HarmBudgets};
+use serde::Serialize;
+
+/// One entry of `leaklab.ack.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Acknowledgement {
+    /// Address of the cell, or how it begins.
+    pub cell: String,
+    /// What is accepted.
+    pub what: AcceptedUpTo,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Last day on which it holds, `2026-12-31`.
+    pub expires: String,
+}
+
+/// What an acknowledgement accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcceptedUpTo {
+    /// A figure up to a value in its unit; of throughput, down to it.
+    Figure(Figure, f64),
+    /// Everything: the cell is in quarantine.
+    Quarantine,
+}
+
+impl Acknowledgement {
+    /// Whether it is of that cell.
+    #[must_use]
+    pub fn is_of(&self, cell: &str) -> bool {
+        let rest = cell.strip_prefix(&self.cell);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('#'))
+    }
+
+    /// Whether it holds on a day, written as its own.
+    #[must_use]
+    pub fn holds_on(&self, day: &str) -> bool {
+        day <= self.expires.as_str()
+    }
+
+    /// Whether a level of a figure lies for sure within what is accepted.
+    #[must_use]
+    pub fn covers(&self, figure: Figure, level: &Estimate) -> bool {
+        match self.what {
+            AcceptedUpTo::Quarantine => true,
+            AcceptedUpTo::Figure(of, _) if of != figure => false,
+            AcceptedUpTo::Figure(Figure::Throughput, least) => level.low >= least,
+            AcceptedUpTo::Figure(_, most) => level.high <= most,
+        }
+    }
+
+    /// Who accepted it, why, and until when.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let what = match self.what {
+            AcceptedUpTo::Figure(..) => "accepted",
+            AcceptedUpTo::Quarantine => "in quarantine",
+        };
+        format!(
+            "{what} until {} by {}: {}",
+            self.expires, self.owner, self.reason
+        )
+    }
+}
+
+/// What does not gate: acknowledgements that hold today, and budgets for harm.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tolerance {
+    /// Acknowledgements that hold.
+    pub acknowledged: Vec<Acknowledgement>,
+    /// How much worse each figure may become over nights.
+    pub budgets: HarmBudgets,
+}
+
+impl Tolerance {
+    /// Why the harm of a figure does not gate, in words; `None` if it does.
+    #[must_use]
+    pub fn of(&self, story: &SeriesStory, figure: &FigureStory) -> Option<String> {
+        let cell = story.nights.last().map_or("", |night| night.cell.as_str());
+        let now = figure.course.now?;
+        let accepted = self.acknowledged.iter();
+        let mut accepted = accepted.filter(|one| one.is_of(cell));
+        if let Some(one) = accepted.find(|one| one.covers(figure.figure, &now.mean)) {
+            return Some(one.words());
+        }
+        let budget = self.budgets.get(&figure.figure)?;
+        let changes = figure.course.changes.iter();
+        let size: f64 = changes
+            .filter(|change| change.is_harm && change.confirmed_on.is_some())
+            .map(|change| change.size.value.abs())
+            .sum();
+        let before = (now.mean.value.abs() - size)
+            .abs()
+            .max(now.mean.value.abs() * 1e-3);
+        (size <= budget.share_of(before) * before).then(|| "within its budget".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_is_of_its_cell_until_its_day_up_to_its_value() {
+        let one = Acknowledgement {
+            cell: "shop".to_owned(),
+            what: AcceptedUpTo::Figure(Figure::GrowthPerOperation, 64.0),
+            reason: "ticket 7".to_owned(),
+            owner: "ops".to_owned(),
+            expires: "2026-12-31".to_owned(),
+        };
+        assert!(one.is_of("shop::web") && one.is_of("shop#2") && !one.is_of("shopping"));
+        assert!(one.holds_on("2026-12-31") && !one.holds_on("2027-01-01"));
+        let level = |value| Estimate {
+            value,
+            low: value,
+            high: value,
+        };
+        assert!(one.covers(Figure::GrowthPerOperation, &level(60.0)));
+        assert!(!one.covers(Figure::GrowthPerOperation, &level(70.0)));
+        assert!(!one.covers(Figure::Peak, &level(1.0)));
+    }
+}
