@@ -213,7 +213,9 @@ impl Scrape {
             if fed.is_some_and(|fed| to.send(fed).is_err()) {
                 return;
             }
-            next = (next + interval).max(Instant::now());
+            // A page that was asked for before its time does not put the next one off.
+            let now = Instant::now();
+            next = (next + interval).clamp(now, now + interval);
             while Instant::now() < next && !asked.is_due() {
                 let left = next.saturating_duration_since(Instant::now());
                 std::thread::sleep(left.min(Duration::from_millis(20)));

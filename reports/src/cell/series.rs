@@ -9,6 +9,7 @@ use super::metric::Metric;
 use super::stopped::{Idle, is_work};
 use super::verdict::{VerdictError, VerdictOptions};
 use crate::foreign;
+use leaklab_judge::amount::amount_text;
 use leaklab_judge::{
     Budget, CellJudgement, CellSeries, Explanation, JudgeError, JudgeOptions, Judgement,
     MetricJudgement, RSS_GRAIN_BYTES, Series, Unit, Verdict, Window, explain, judge, judge_cell,
@@ -36,6 +37,11 @@ const JUDGED: [&str; 13] = [
 /// Heaps read right after a collection that make a trend; with fewer, what was read all the time
 /// is judged.
 const FEWEST_SETTLED: usize = 10;
+
+/// Growth of a settled heap over a whole load that its runtime's own records may come to: of
+/// goroutines, connections, compiled code. A healthy Go server of 200 KiB took 22 KiB in its
+/// first 100 s.
+const BOOKKEEPING_BYTES: f64 = 64.0 * 1024.0;
 
 /// Growth per operation of things that are counted that is accepted where bytes are held to a
 /// budget per operation: one in a hundred operations may keep one.
@@ -385,6 +391,9 @@ impl Readings {
             (None, None) => columns::USED_BYTES,
         };
         rename(&mut judgement, columns::ALLOCATED_BYTES, read);
+        if settled.is_some() {
+            self.doubt_bookkeeping(&mut judgement);
+        }
         Ok(judgement)
     }
 }
@@ -392,6 +401,37 @@ impl Readings {
 /// Whether the heap was settled often enough for a trend of its own.
 fn are_enough(settled: &[f64]) -> bool {
     settled.iter().filter(|bytes| !bytes.is_nan()).count() >= FEWEST_SETTLED
+}
+
+impl Readings {
+    /// A settled heap that grew by less than what a runtime's own records come to is not called a
+    /// leak, nor is it cleared.
+    fn doubt_bookkeeping(&self, judgement: &mut CellJudgement) {
+        let Some(load) = self.load else { return };
+        let hours = (load.end_s - load.start_s) / 3600.0;
+        let is_small = |found: &Judgement| {
+            let grown = found.slope_bytes_per_hour.map(|slope| slope * hours);
+            found.verdict == Verdict::Leak && grown.is_some_and(|grown| grown < BOOKKEEPING_BYTES)
+        };
+        let of_settled = |one: &&mut MetricJudgement| one.metric == columns::SETTLED_BYTES;
+        let Some(settled) = judgement.metrics.iter_mut().find(of_settled) else {
+            return;
+        };
+        if !is_small(&settled.judgement) {
+            return;
+        }
+        settled.judgement.verdict = Verdict::Inconclusive;
+        settled.judgement.reason = format!(
+            "{}: it grew by less than {} in all, which a runtime's own records may come to",
+            columns::SETTLED_BYTES,
+            amount_text(BOOKKEEPING_BYTES, Unit::Bytes)
+        );
+        if judgement.metric == columns::SETTLED_BYTES {
+            judgement.verdict = Verdict::Inconclusive;
+            judgement.kind = None;
+            judgement.reason.clone_from(&settled.judgement.reason);
+        }
+    }
 }
 
 /// A verdict is no better than the measurement below it.
@@ -484,6 +524,41 @@ mod tests {
         Readings::of_table(table, events, &VerdictOptions::default())
             .judge()
             .expect("a judgement")
+    }
+
+    #[test]
+    fn a_settled_heap_is_judged_before_all_else_and_not_below_what_a_runtime_keeps_of_itself() {
+        // Read once in ten seconds; what is in use between is garbage that grows for a while.
+        let settled = |bytes_per_s: f64| {
+            move |s: f64| match s % 10.0 == 0.0 {
+                true => 5e6 + bytes_per_s * s + noise(s),
+                false => f64::NAN,
+            }
+        };
+        let used = |s: f64| 9e6 + 1e4 * s + noise(s);
+        for (bytes_per_s, verdict) in [
+            (5e3, Verdict::Leak),
+            (60.0, Verdict::Inconclusive),
+            (0.0, Verdict::NoLeak),
+        ] {
+            let settled = settled(bytes_per_s);
+            let table = table(&[
+                (columns::USED_BYTES, &used),
+                (columns::SETTLED_BYTES, &settled),
+            ]);
+            let found = judged(table, &[]);
+            assert_eq!(
+                found.metric,
+                columns::SETTLED_BYTES,
+                "{bytes_per_s}: {}",
+                found.reason
+            );
+            if bytes_per_s > 0.0 {
+                assert_eq!(found.verdict, verdict, "{bytes_per_s}: {}", found.reason);
+            } else {
+                assert_ne!(found.verdict, Verdict::Leak, "{}", found.reason);
+            }
+        }
     }
 
     fn noise(s: f64) -> f64 {
