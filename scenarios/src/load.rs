@@ -105,7 +105,13 @@ impl Load {
 
     /// As [`Load::next_operation`], for tasks of a tokio runtime.
     pub async fn next_operation_async(&self) -> bool {
-        let Some(due) = self.take_ticket() else {
+        self.next_operation_in_bursts(Duration::ZERO).await
+    }
+
+    /// As [`Load::next_operation_async`], in bursts: at the end of each `period` the operations
+    /// that were due in it, one after the other. The rate over many periods is the same.
+    pub async fn next_operation_in_bursts(&self, period: Duration) -> bool {
+        let Some(due) = self.take_ticket().map(|due| end_of_period(due, period)) else {
             return false;
         };
         loop {
@@ -169,6 +175,14 @@ impl Load {
     }
 }
 
+/// The end of the period in which `due` lies; `due` itself without periods.
+fn end_of_period(due: Duration, period: Duration) -> Duration {
+    match period.is_zero() {
+        true => due,
+        false => period.mul_f64((due.as_secs_f64() / period.as_secs_f64()).ceil()),
+    }
+}
+
 /// The time after the load in which nothing new is started.
 pub struct Drain {
     ends: Instant,
@@ -228,6 +242,24 @@ mod tests {
         while load.next_operation() {}
         // The 51st operation is due 50 ms after the first; later is fine, earlier is not.
         assert!(load.started.elapsed() >= Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_burst_comes_at_the_end_of_its_period() {
+        let at = |due_ms: u64, period_ms: u64| {
+            let period = Duration::from_millis(period_ms);
+            end_of_period(Duration::from_millis(due_ms), period).as_secs_f64()
+        };
+        for (due_ms, period_ms, end_s) in [
+            (1700, 0, 1.7),
+            (0, 500, 0.0),
+            (1, 500, 0.5),
+            (500, 500, 0.5),
+            (1700, 500, 2.0),
+        ] {
+            let end = at(due_ms, period_ms);
+            assert!((end - end_s).abs() < 1e-6, "{due_ms} of {period_ms}: {end}");
+        }
     }
 
     #[test]

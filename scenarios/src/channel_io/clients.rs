@@ -17,21 +17,29 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Clients {
     address: SocketAddr,
     message: Box<[u8]>,
+    /// Time between two bursts; none between arrivals that are even.
+    burst_every: Duration,
     counts: Arc<Counts>,
 }
 
 impl Clients {
-    pub(super) fn new(address: SocketAddr, message_bytes: usize, counts: &Arc<Counts>) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        message_bytes: usize,
+        burst_every: Duration,
+        counts: &Arc<Counts>,
+    ) -> Self {
         Clients {
             address,
             message: vec![0xA5; message_bytes].into_boxed_slice(),
+            burst_every,
             counts: Arc::clone(counts),
         }
     }
 
     /// Makes connections for as long as the load goes on; each attempt is an operation.
     pub(super) async fn arrive(&mut self, load: &Load) {
-        while load.next_operation_async().await {
+        while load.next_operation_in_bursts(self.burst_every).await {
             if tokio::time::timeout(PATIENCE, self.attempt())
                 .await
                 .is_err()

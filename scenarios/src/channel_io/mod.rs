@@ -111,6 +111,15 @@ const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "burst-every",
+        help: "clients arrive in bursts so far apart, at the same rate over all; 0: evenly",
+        kind: ParameterKind::Milliseconds {
+            min: 0,
+            max: 3_600_000,
+            default: 0,
+        },
+    },
+    Parameter {
         name: "receiver",
         help: "whether the receiver is slow throughout, or stops and drops its end",
         kind: ParameterKind::Choice {
@@ -166,6 +175,11 @@ full, and the messages do not. `directional` splits the channel into typed halve
 that has gone is then seen, and handlers end (`--set receiver=leaves`); one that is merely
 slow is not gone, so at the defaults it leaks as before. The other remedies bound what can
 wait and lose the rest: nothing makes the receiver faster.
+
+The large buffer is right where the mismatch is brief: with `--rate 20 --set burst-every=5s` a
+hundred clients come at once and the receiver is done with them before the next hundred. Nothing
+grows in any variant then, the buffer loses nothing, and those that bound what waits turn away
+most of each burst.
 
 Each waiting handler keeps a descriptor, and those run out first: try
 `--descriptor-limit 96`. The accept loop ends at the first refusal (marked

@@ -43,6 +43,14 @@ pub const REMEDIES: &[Remedy] = &[
         throughput: "the reader's rate; the wait is connection-limit services",
     },
     Remedy {
+        variant: "rate-limited",
+        bounds: "connections let in, at the receiver's rate; handlers that wait, at small-buffer",
+        leaves: "",
+        memory: "small-buffer handlers at most, as long as the receiver keeps the pace it is set for",
+        loss: "connections beyond the rate, closed on accept; the client sees a reset",
+        throughput: "the reader's rate; the wait is small-buffer services",
+    },
+    Remedy {
         variant: "single-sender",
         bounds: "blocked senders, at one; queued messages, at small-buffer",
         leaves: "",

@@ -6,8 +6,8 @@ use super::handler::{Connection, HandlerSizes, handle};
 use super::outlet::Outlet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -81,9 +81,46 @@ pub(super) enum Admission {
     Everybody,
     /// As many at a time as there are places; further ones are closed on accept.
     Limited(Arc<Semaphore>),
+    /// As many a second as tokens come into a bucket; further ones are closed on accept.
+    Paced(Arc<Mutex<Bucket>>),
     /// As many at a time as there are places; without one, the server stops listening until
     /// so many are free again.
     StopListening(Arc<Semaphore>, u32),
+}
+
+impl Admission {
+    /// So many a second, and `burst` at once after a pause.
+    pub(super) fn paced(per_s: f64, burst: usize) -> Self {
+        let most = burst as f64;
+        Admission::Paced(Arc::new(Mutex::new(Bucket {
+            per_s,
+            most,
+            tokens: most,
+            filled: Instant::now(),
+        })))
+    }
+}
+
+/// A token bucket: what lets connections in at a pace.
+pub(super) struct Bucket {
+    per_s: f64,
+    most: f64,
+    tokens: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    /// Takes a token, if there is one.
+    fn take(&mut self, now: Instant) -> bool {
+        let elapsed_s = now.duration_since(self.filled).as_secs_f64();
+        self.tokens = (self.tokens + elapsed_s * self.per_s).min(self.most);
+        self.filled = now;
+        let has_one = self.tokens >= 1.0;
+        if has_one {
+            self.tokens -= 1.0;
+        }
+        has_one
+    }
 }
 
 /// What the accept loop does about an error.
@@ -150,6 +187,13 @@ impl<O: Outlet> Server<O> {
     fn place(&self) -> Result<Option<OwnedSemaphorePermit>, NoPlace> {
         match &self.admission {
             Admission::Everybody => Ok(None),
+            Admission::Paced(bucket) => {
+                let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+                match bucket.take(Instant::now()) {
+                    true => Ok(None),
+                    false => Err(NoPlace),
+                }
+            }
             Admission::Limited(places) | Admission::StopListening(places, _) => {
                 let place = Arc::clone(places).try_acquire_owned();
                 place.map(Some).map_err(|_full| NoPlace)
@@ -184,3 +228,27 @@ impl<O: Outlet> Server<O> {
 
 /// All places are taken.
 struct NoPlace;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_what_has_come_in_and_no_more_than_it_holds() {
+        let start = Instant::now();
+        let mut bucket = Bucket {
+            per_s: 10.0,
+            most: 3.0,
+            tokens: 3.0,
+            filled: start,
+        };
+        let mut taken_at = |s: f64| {
+            let now = start + Duration::from_secs_f64(s);
+            (0..10).filter(|_| bucket.take(now)).count()
+        };
+        assert_eq!(taken_at(0.0), 3);
+        assert_eq!(taken_at(0.05), 0);
+        assert_eq!(taken_at(0.25), 2);
+        assert_eq!(taken_at(60.0), 3);
+    }
+}

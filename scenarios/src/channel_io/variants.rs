@@ -97,6 +97,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         retained_bytes_per_operation: NOTHING,
     },
     Variant {
+        name: "rate-limited",
+        role: Role::Fixed,
+        expected: Expected::NoLeak,
+        summary: "lets in as many a second as the receiver takes, by a token bucket of small-buffer",
+        retained_formula: "0 once small-buffer handlers wait",
+        retained_bytes_per_operation: NOTHING,
+    },
+    Variant {
         name: "single-sender",
         role: Role::Fixed,
         expected: Expected::NoLeak,

@@ -39,7 +39,8 @@ impl Service {
         let door =
             Door::open(port.address(), &counts).map_err(refused("listening on 127.0.0.1"))?;
         let message_bytes = parameters.bytes("message-bytes");
-        let clients = Clients::new(port.address(), message_bytes, &counts);
+        let burst_every = parameters.duration("burst-every");
+        let clients = Clients::new(port.address(), message_bytes, burst_every, &counts);
         let parts = Parts {
             parameters,
             door,
@@ -88,6 +89,10 @@ impl Parts<'_> {
             }
             "limited-connections" => {
                 self.through_whole(0, Admission::Limited(Arc::new(Semaphore::new(places))));
+            }
+            "rate-limited" => {
+                let rate = self.parameters.count("service-rate") as f64;
+                self.through_whole(0, Admission::paced(rate, small));
             }
             "stop-listening" => {
                 // Opens again when a quarter of the places is free, at least one.
