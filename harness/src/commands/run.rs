@@ -162,7 +162,7 @@ pub struct Arguments {
     /// Hold the run against its history, and run it again if that shows something worse.
     ///
     /// What the second run confirms, and nobody has accepted in leaklab.ack.toml, is exit code 1.
-    #[arg(long, help_heading = "Judging")]
+    #[arg(long, help_heading = "Judging", hide_short_help = true)]
     confirm: bool,
     /// What is accepted: rates, levels, quarantine [default: leaklab.ack.toml, if there is one].
     #[arg(

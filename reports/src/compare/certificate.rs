@@ -185,7 +185,10 @@ impl Comparison {
     /// The picture of both: the title is the sentence.
     pub fn overlay(&self) -> Overlay {
         let series = |side: &Side, when: &str| Series {
-            name: format!("{when}: {}", short_name(side)),
+            name: match short_name(side) {
+                name if name == when => name.to_owned(),
+                name => format!("{when}: {name}"),
+            },
             variant: when.to_owned(),
             // The first is drawn as what is wrong, the second as its remedy.
             role: side.role.clone(),

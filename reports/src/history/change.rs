@@ -105,10 +105,7 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
         for cut in &mut cuts {
             cut.add(night);
         }
-        let strongest = cuts
-            .iter()
-            .max_by(|a, b| a.z().abs().total_cmp(&b.z().abs()));
-        let suspected = strongest.filter(|cut| cut.z().abs() >= SUSPECTED);
+        let suspected = strongest(&cuts);
         let since = open.map_or(index, |change| change.suspected_on);
         open = suspected.map(|cut| cut.change(since, cut.is_confirmed().then_some(index), harm));
         if let Some(change) = open.take_if(|change| change.confirmed_on.is_some()) {
@@ -134,6 +131,18 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
         });
     refine(&mut course.changes, nights, harm);
     course
+}
+
+/// The cut with the largest deviate, if that is worth a suspicion.
+fn strongest(cuts: &VecDeque<Cut>) -> Option<&Cut> {
+    let (mut found, mut size) = (None, SUSPECTED);
+    for cut in cuts {
+        // The deviate is never larger than `t`, which costs no logarithm.
+        if cut.t().abs() >= size && cut.z().abs() >= size {
+            (found, size) = (Some(cut), cut.z().abs());
+        }
+    }
+    found
 }
 
 /// With all nights known, the sizes of confirmed changes are those between whole levels.
@@ -168,7 +177,7 @@ struct Mean {
 impl Mean {
     /// The mean of `nights`, which is not empty, each with at least the error `least`.
     fn of(nights: &[Night], least: f64) -> Self {
-        let own = |night: &Night| night.standard_error.hypot(least).powi(2);
+        let own = |night: &Night| night.standard_error * night.standard_error + least * least;
         let (between, degrees) = match nights.iter().all(|night| night.standard_error > 0.0) {
             true => dersimonian_laird(nights),
             false => spread(nights, least),
@@ -208,7 +217,7 @@ fn spread(nights: &[Night], least: f64) -> (f64, f64) {
 
 /// Variance between nights beyond their own errors, and the degrees of freedom behind it.
 fn dersimonian_laird(nights: &[Night]) -> (f64, f64) {
-    let weight = |night: &Night| night.standard_error.powi(-2);
+    let weight = |night: &Night| (night.standard_error * night.standard_error).recip();
     let total: f64 = nights.iter().map(weight).sum();
     let mean = nights.iter().map(|n| weight(n) * n.value).sum::<f64>() / total;
     let freedom = nights.len() as f64 - 1.0;
@@ -265,7 +274,7 @@ impl Cut {
 
     /// Nights after the cut move as those before it did: few of them cannot say more.
     fn add(&mut self, night: &Night) {
-        let own = night.standard_error.hypot(self.least).powi(2);
+        let own = night.standard_error * night.standard_error + self.least * self.least;
         let weight = 1.0 / (own + self.before.between).max(f64::MIN_POSITIVE);
         self.runs += 1;
         self.weight += weight;
@@ -290,17 +299,22 @@ impl Cut {
     }
 
     fn standard_error(&self) -> f64 {
-        self.before.standard_error.hypot(self.weight.recip().sqrt())
+        let before = self.before.standard_error;
+        (before * before + self.weight.recip()).sqrt()
     }
 
-    /// The difference in standard errors, as a normal deviate.
-    fn z(&self) -> f64 {
+    /// The difference in standard errors.
+    fn t(&self) -> f64 {
         let difference = self.difference();
         if difference == 0.0 {
             return 0.0;
         }
-        let t = difference / self.standard_error().max(f64::MIN_POSITIVE);
-        as_normal(t, self.before.degrees)
+        difference / self.standard_error().max(f64::MIN_POSITIVE)
+    }
+
+    /// The same as a normal deviate.
+    fn z(&self) -> f64 {
+        as_normal(self.t(), self.before.degrees)
     }
 
     fn is_confirmed(&self) -> bool {
