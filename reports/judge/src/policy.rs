@@ -432,6 +432,44 @@ pub(crate) mod work {
     pub(crate) const STRETCHES: usize = 200;
 }
 
+/// What comes by the clock.
+pub(crate) mod calendar {
+    pub(crate) const DAY_S: f64 = 86_400.0;
+
+    /// Lengths that a schedule repeats in: quarters of an hour to days, as those of cron(8) and
+    /// logrotate(8).
+    pub(crate) const PERIODS_S: [f64; 11] = [
+        900.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0, 14_400.0, 21_600.0, 28_800.0, 43_200.0,
+        86_400.0, 604_800.0,
+    ];
+
+    /// Readings that a fall may be off its time: between two of them it is anywhere, as is the
+    /// first.
+    pub(crate) const OFF_TIME: f64 = 2.5;
+
+    /// Fewest falls, and the share of those due that must be there.
+    pub(crate) const FEWEST_FALLS: usize = 3;
+
+    pub(crate) const SEEN: f64 = 0.9;
+
+    /// The share of the variance about a line that teeth all alike may leave: a tenth of the
+    /// height as noise is an eighth of it.
+    pub(crate) const TEETH_LEFT: f64 = 0.12;
+
+    /// Fewest weeks, and the shares of the variance about a line, and of what days leave, that
+    /// weeks may leave.
+    pub(crate) const WEEKS: f64 = 2.0;
+
+    pub(crate) const WEEK_LEFT: f64 = 0.4;
+
+    pub(crate) const WEEK_OF_DAY_LEFT: f64 = 0.5;
+
+    /// Parts of two hours that a week and a day are looked at in.
+    pub(crate) const BINS_OF_WEEK: usize = 84;
+
+    pub(crate) const BINS_OF_DAY: usize = 12;
+}
+
 /// A level that is left and come back to.
 pub(crate) mod levels {
     /// Fewest readings in which it is looked for.

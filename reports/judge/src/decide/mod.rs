@@ -27,6 +27,7 @@ use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
 use crate::prepare::{Prepared, prepare};
 use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series};
+use crate::shape::calendar::{without_teeth, without_weeks};
 use crate::shape::cycle::find_cycle;
 use crate::shape::restarts::doubtful_falls;
 use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
@@ -101,7 +102,10 @@ fn judge_shape(case: &Case<'_>) -> Finding {
         return judge_known_lives(case, places);
     }
     let Some(sawtooth) = find_sawtooth(track) else {
-        return judge_restarted(case);
+        return match by_the_clock(case, || without_weeks(track)) {
+            Some(rest) => judge_segment(case, &rest),
+            None => judge_restarted(case),
+        };
     };
     case.note_shape("sawtooth", || format!("{} floors", sawtooth.floor.len()));
     // Small dips in a rise are no restarts.
@@ -109,13 +113,40 @@ fn judge_shape(case: &Case<'_>) -> Finding {
         true => None,
         false => doubtful_falls(track, &sawtooth.falls, prepared.base),
     };
-    let finding = judge_teeth(case, track, &sawtooth, || judge_restarted(case));
+    let finding = match by_the_clock(case, || without_teeth(track, &sawtooth)) {
+        Some(rest) => as_teeth(judge_segment(case, &rest)),
+        None => judge_teeth(case, track, &sawtooth, || judge_restarted(case)),
+    };
     let doubt = Doubt {
         is_on_record: prepared.known_restarts.is_some(),
         finding: &finding,
         doubtful,
     };
     doubt.ruled(case)
+}
+
+/// What `rest` leaves of a series that repeats by the clock, where its axis counts time.
+fn by_the_clock(case: &Case<'_>, rest: impl FnOnce() -> Option<Track>) -> Option<Track> {
+    let rest = match case.prepared.by_operation {
+        true => None,
+        false => rest(),
+    };
+    if rest.is_some() {
+        case.note_shape("calendar", || {
+            "a course that repeats by the clock, taken off".to_owned()
+        });
+    }
+    rest
+}
+
+/// A finding on what is left beside teeth, with their shape.
+fn as_teeth(finding: Finding) -> Finding {
+    let shape = match finding.verdict {
+        Verdict::Leak => Shape::SawtoothRising,
+        Verdict::NoLeak => Shape::Sawtooth,
+        Verdict::Inconclusive => finding.shape,
+    };
+    Finding { shape, ..finding }
 }
 
 /// Judges one life of a program that is known to have been restarted.

@@ -1,6 +1,7 @@
 //! What is looked for in a series before a line is fitted to it.
 
 pub(crate) mod bursts;
+pub(crate) mod calendar;
 pub(crate) mod cycle;
 pub(crate) mod grain;
 pub(crate) mod levels;
