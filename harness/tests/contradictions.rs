@@ -570,6 +570,76 @@ fn a_lost_record_leaves_the_cells_readable_by_what_is_in_their_folders() {
     assert_eq!(called.code, Some(3), "{}", called.stdout);
 }
 
+fn one_case(metric: &'static str, course: Course, outcome: Outcome) -> Case {
+    Case {
+        metric,
+        course,
+        outcome: Some(outcome),
+        scenario: "channel-io",
+        expected: None,
+        budget: None,
+    }
+}
+
+#[test]
+fn growth_per_operation_of_a_managed_heap_is_that_of_its_judgement() {
+    let script = "i=0; while [ $i -lt 200 ]; do i=$((i + 1)); \
+        echo \"leaklab: {\\\"ops\\\": $i, \\\"heap\\\": {\\\"used_bytes\\\": \
+        $((50000000 + i * 1000)), \\\"committed_bytes\\\": 90000000}}\"; sleep 0.02; done";
+    let flags = ["--duration", "3s", "--interval", "50ms", "--format", "json"];
+    let called = Lab::new().run_script(&flags, script);
+    let line = called.stdout.lines().next().unwrap_or_default();
+    let cell: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let said = cell["bytes_per_operation"].as_f64().expect("a figure");
+    let judged = cell["judgement"]["slope_bytes_per_op"].as_f64();
+    assert_eq!(Some(said), judged, "{line}");
+    assert!((said - 1000.0).abs() < 50.0, "{line}");
+}
+
+#[test]
+fn the_picture_of_a_dead_service_does_not_call_its_heap_healthy() {
+    let lab = Lab::new();
+    let dead = one_case("used_bytes", Course::Dead, Outcome::Completed);
+    let run = lab.path().join("run");
+    write_run(&run, &[(0, &dead)]);
+    let called = lab.call(&["chart", "run", "--metric", "used_bytes", "--out", "charts"]);
+    let picture = called.stdout.lines().find(|path| path.ends_with(".svg"));
+    let svg = std::fs::read_to_string(lab.path().join(picture.expect("a picture")));
+    let svg = svg.expect("a file");
+    assert!(!svg.contains("no growth"), "{svg}");
+}
+
+#[test]
+fn a_page_says_no_more_of_a_stopped_run_than_its_exit_code() {
+    let lab = Lab::new();
+    let run = lab.path().join("run");
+    write_run(
+        &run,
+        &[(0, &one_case("rss_bytes", Course::Flat, Outcome::Stopped))],
+    );
+    lab.call(&["judge", "run"]).expect_code(3);
+    lab.call(&["report", "run"]).expect_code(0);
+    let page = std::fs::read_to_string(run.join("report.html")).expect("a page");
+    let title = page.split("<title>").nth(1).unwrap_or_default();
+    let title = title.split("</title>").next().unwrap_or_default();
+    assert!(!title.contains("does not leak"), "{title}");
+}
+
+#[test]
+fn a_marked_window_is_left_out_by_every_command() {
+    let lab = Lab::new();
+    let run = lab.path().join("run");
+    let jump = one_case("rss_bytes", Course::MarkedJump, Outcome::Completed);
+    write_run(&run, &[(0, &jump)]);
+    lab.call(&["judge", "run"]).expect_code(0);
+    let called = lab.call(&["calibrate", "run", "--resamples", "10"]);
+    assert!(
+        !called.stderr.contains("is not known to be healthy"),
+        "{}",
+        called.stderr
+    );
+}
+
 #[test]
 fn files_that_count_things_are_judged_as_counts_by_every_command() {
     let lab = Lab::new();

@@ -199,7 +199,8 @@ fn judge_cells(
 ) -> anyhow::Result<(Exit, TestSuite)> {
     let mut suite = TestSuite::new(name);
     let options = arguments.verdict_options();
-    let in_short = arguments.format == Format::Human && cells.len() > 1 && !arguments.all_metrics;
+    let in_detail = arguments.all_metrics || arguments.explain;
+    let in_short = arguments.format == Format::Human && cells.len() > 1 && !in_detail;
     let progress = progress_bar(cells.len());
     let mut exit = Exit::Good;
     let mut all = Vec::new();

@@ -30,7 +30,7 @@ const PATIENCE_FOR_GAUGES: Duration = Duration::from_millis(900);
 
 /// How long the final state of a cell waits for space on a full disk; for all cells of a run
 /// together, so that a disk that stays full does not hold up the rest of it.
-const FINAL_PATIENCE: Duration = Duration::from_secs(20);
+const FINAL_PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two attempts.
 const FINAL_PAUSE: Duration = Duration::from_millis(500);
 /// Time between two looks whether the files are still there and whole.

@@ -10,7 +10,7 @@ mod sawtooth_floor;
 mod segment;
 mod windows;
 
-use crate::amount::plural;
+use crate::amount::{duration_text, number_text, plural};
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
@@ -209,12 +209,15 @@ fn note_prepared(case: &Case<'_>) {
     let prepared = case.prepared;
     case.note(|| Note::Prepared {
         what: format!(
-            "{} used over {:.4} s, {} without work left out, {} looked at; the values come in grains of {}; confidence {}",
+            "{} used over {}, {} without work left out, {} looked at; {}; confidence {}",
             plural(prepared.points as u64, "reading"),
-            prepared.duration_s,
+            duration_text(prepared.duration_s),
             prepared.idle,
             prepared.fine.len(),
-            prepared.grain,
+            match prepared.grain {
+                0.0 => "the values have no common grain".to_owned(),
+                grain => format!("the values come in grains of {}", number_text(grain)),
+            },
             case.confidence
         ),
     });
