@@ -391,3 +391,26 @@ fn the_environment_of_a_child_is_the_callers_unless_it_is_to_be_clean() {
     assert!(environment.contains("LEAKLAB_PIPE="));
     assert!(!environment.contains("SECRET_TOKEN"));
 }
+
+#[test]
+fn programs_that_end_at_once_beside_each_other_keep_their_exit_codes() {
+    let lab = Lab::new();
+    let called = lab.call(&[
+        "run",
+        "--repeat",
+        "200",
+        "--jobs",
+        "4",
+        "--duration",
+        "10s",
+        "--",
+        "sh",
+        "-c",
+        "exit 3",
+    ]);
+    let run = called.run.expect("a run");
+    assert_eq!(run.cells.len(), 60);
+    for cell in &run.cells {
+        assert_eq!(cell.status.exit_code, Some(3), "{}", cell.status.message);
+    }
+}

@@ -177,8 +177,10 @@ impl Census {
     fn tell_apart(&mut self, pid: u32, its: &Ancestry) {
         if its.is_dead {
             // An orphan that ended before anybody looked: nobody else will reap it. A child of
-            // the harness's own is reaped by whoever started it.
-            if its.session != self.own_session || self.is_known_group(its) {
+            // the harness's own is reaped by whoever started it, who wants to know how it ended:
+            // also the root of a cell, which leads a known group.
+            let is_root = self.roots.contains_key(&pid);
+            if !is_root && (its.session != self.own_session || self.is_known_group(its)) {
                 crate::system::reap(pid);
             }
             return;
