@@ -220,3 +220,21 @@ fn the_p_value_agrees_with_the_verdict_and_says_nothing_of_too_little() {
     assert!(level.p_value >= 0.995, "{}", level.p_value);
     assert_eq!(short.p_value, 1.0);
 }
+
+#[test]
+fn what_is_needed_is_never_less_than_several_steps_of_the_metric_take() {
+    // Eight seconds of a program that rests, resident memory flickering by a page: at half a
+    // percent of 50 MB an hour, three steps of 128 KiB take 1.57 h.
+    let time_s: Vec<f64> = (0..80).map(|i| 0.1 * f64::from(i)).collect();
+    let value: Vec<f64> = (0..80)
+        .map(|i| 5e7 + 4_096.0 * f64::from(i * i % 3))
+        .collect();
+    let options = JudgeOptions {
+        grain: leaklab_judge::RSS_GRAIN_BYTES,
+        ..JudgeOptions::default()
+    };
+    let judgement = judge(&Series::new(&time_s, &value), &options).expect("a series");
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    let needs_s = judgement.needs_s.expect("longer");
+    assert!(needs_s > 5_400.0, "{needs_s} s: {}", judgement.reason);
+}

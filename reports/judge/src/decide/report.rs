@@ -3,6 +3,7 @@
 use crate::decide::finding::Finding;
 use crate::fit::line::Line;
 use crate::judgement::{Fitted, Judgement, Verdict};
+use crate::policy::grain::SEVERAL;
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::prepare::Prepared;
 use crate::reason::Why;
@@ -134,5 +135,9 @@ fn needs(prepared: &Prepared, finding: &Finding) -> Option<f64> {
         (Why::NoWork | Why::RestartsOrTeeth { .. }, _) => return None,
         _ => prepared.duration_s,
     };
-    Some(longer).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+    // Nothing is said before growth could have made several steps of the metric.
+    let slope = finding.line.as_ref().map_or(0.0, |line| line.slope);
+    let rate = finding.budget.max(slope).max(f64::MIN_POSITIVE);
+    let steps_s = SEVERAL * prepared.least_step / rate * prepared.seconds_per_unit;
+    Some(longer.max(steps_s - fitted_s)).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
 }
