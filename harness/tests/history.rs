@@ -49,7 +49,10 @@ fn a_small_leak_from_night_nine_on_is_named_by_night_eleven() {
     };
     let healthy = history_of(&nights(8)).call(&["history"]);
     assert_eq!(healthy.code, Some(0), "{}", healthy.stdout);
-    let told = history_of(&nights(11)).call(&["history"]);
+    let lab = history_of(&nights(11));
+    let told = lab.call(&["history", "--charts", "pictures"]);
+    let picture = lab.path().join("pictures/shop-growth-per-operation.png");
+    assert!(picture.is_file(), "{}", told.stderr);
     assert!(
         told.stdout.contains("growth per operation: +"),
         "{}",

@@ -8,7 +8,9 @@ use crate::nights;
 use crate::results::judged::judge_all;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_reports::history::{NightRecord, SeriesStory, Tolerance, stories, words};
+use leaklab_reports::cell::file_name;
+use leaklab_reports::chart::{ChartOptions, Picture};
+use leaklab_reports::history::{NightRecord, SeriesStory, Tolerance, picture, stories, words};
 use leaklab_run::Run;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ Examples:
   leaklab run --label commit=$(git rev-parse --short HEAD) -- ./shop    a night
   leaklab history                                                       all of them
   leaklab history --cell shop --format markdown                         for a ticket
+  leaklab history --charts nights                                       a picture per figure
   leaklab history --rebuild                                             again from run folders")]
 pub struct Arguments {
     /// Folder that holds `runs`, or a file of history lines [default: leaklab-out].
@@ -43,6 +46,9 @@ pub struct Arguments {
     /// Make the history again from the run folders that are there.
     #[arg(long)]
     rebuild: bool,
+    /// Draw each figure over nights, as PNG and SVG in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    charts: Option<PathBuf>,
     /// What is accepted [default: leaklab.ack.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     ack: Option<PathBuf>,
@@ -120,6 +126,9 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
             }
         },
     }
+    if let Some(folder) = &arguments.charts {
+        draw(&stories, folder)?;
+    }
     let missing = arguments
         .missing_after
         .is_some_and(|most| is_missing(&stories, most));
@@ -127,6 +136,24 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         say!("the last night is missing: nothing was run for longer than --missing-after");
     }
     Ok(exit_of(&stories, &tolerance, missing))
+}
+
+/// Draws each figure of each series; the paths go to stderr.
+fn draw(stories: &[SeriesStory], folder: &Path) -> anyhow::Result<()> {
+    let options = ChartOptions::default();
+    for story in stories {
+        for figure in &story.figures {
+            let Some(overlay) = picture(story, figure) else {
+                continue;
+            };
+            let stem = file_name(&format!("{} {}", story.series, figure.figure.name()));
+            let paths = Picture::overlay(&overlay, &options)?.write_new(folder, &stem)?;
+            for path in paths {
+                say!("chart   {}", path.display());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn exit_of(stories: &[SeriesStory], tolerance: &Tolerance, missing: bool) -> Exit {

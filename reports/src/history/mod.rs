@@ -5,6 +5,7 @@
 
 mod accepted;
 mod change;
+mod picture;
 mod record;
 mod story;
 pub mod words;
@@ -12,5 +13,6 @@ pub mod words;
 pub use crate::compare::{Figure, Harm};
 pub use accepted::{AcceptedUpTo, Acknowledgement, Tolerance};
 pub use change::{CONFIRMED, Change, Course, Level, Night, SUSPECTED, follow};
+pub use picture::picture;
 pub use record::{HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history};
 pub use story::{FigureStory, SeriesStory, stories};

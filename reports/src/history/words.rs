@@ -61,6 +61,17 @@ fn between(before: &NightRecord, after: &NightRecord) -> String {
     }
 }
 
+/// A night by its day and its labels.
+#[must_use]
+pub fn night_name(night: &NightRecord) -> String {
+    let day = night.time_utc.get(..10).unwrap_or(&night.time_utc);
+    let labels = night.labels.values().map(String::as_str);
+    std::iter::once(day)
+        .chain(labels)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// One sentence on a change.
 #[must_use]
 pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -> String {
