@@ -110,6 +110,19 @@ impl Clock {
         Some(raw - *self.origin.get_or_insert(raw))
     }
 
+    /// Whether times are numbers, as the first one was.
+    pub fn is_of_numbers(&self) -> bool {
+        matches!(self.form, Form::Number(_)) && self.origin.is_some()
+    }
+
+    /// As [`Clock::seconds`], of a number.
+    pub fn seconds_of_number(&self, raw: f64) -> Option<f64> {
+        match (self.form, self.origin) {
+            (Form::Number(factor), Some(origin)) => Some((raw - origin) * factor),
+            _ => None,
+        }
+    }
+
     /// A time of day, midnights counted: one that falls by more than half a day is of the next.
     fn of_day(&mut self, seconds: f64) -> f64 {
         if self.last_of_day_s - seconds > DAY_S / 2.0 {
@@ -263,6 +276,24 @@ impl Setbacks {
         }
         self.last_s = time_s;
         time_s
+    }
+
+    /// As [`Setbacks::next`] for a time that is not before the one ahead of it; `None`, and
+    /// nothing changes, where it is.
+    pub fn forward(&mut self, time_s: f64) -> Option<f64> {
+        let time_s = time_s + self.offset_s;
+        let step = time_s - self.last_s;
+        if self.rows == 0 || step < 0.0 || step.is_nan() {
+            return None;
+        }
+        self.rows += 1;
+        if step == 0.0 {
+            self.repeated += 1;
+        } else {
+            self.step_s = step;
+        }
+        self.last_s = time_s;
+        Some(time_s)
     }
 
     /// The usual step.

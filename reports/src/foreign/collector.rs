@@ -6,6 +6,7 @@ use super::left_out::{
     leave_out_columns_in_doubt, leave_out_columns_without_readings, note_missing_readings,
     zeros_of_an_ended_program,
 };
+use super::names::named_by_what_varies;
 use super::number::{amount, is_missing, number, plain, resolution};
 use super::quote;
 use super::unit::{self, ValueUnit};
@@ -26,6 +27,12 @@ const MOST_SETBACKS: usize = 2;
 /// Share of rows that repeat the time of the row before from which on they are of several
 /// series. Below it, a loop that is a little too quick for its clock explains them.
 const MANY_REPEATED: f64 = 0.05;
+
+/// No clock counts thirty million years; beyond, seconds lose their place.
+const FARTHEST_S: f64 = 1e15;
+
+/// Repeated times from which on nothing that follows makes one series of them, if they are most.
+const SURELY_REPEATED: usize = 1 << 15;
 
 /// A metric to come.
 #[derive(Debug, Clone)]
@@ -197,8 +204,6 @@ impl Collector {
                 most: count_text(MOST_READINGS as u64),
             });
         }
-        // No clock counts thirty million years; beyond, seconds lose their place.
-        const FARTHEST_S: f64 = 1e15;
         if time_s.is_nan() || time_s.abs() > FARTHEST_S {
             return Err(InputError::NotASeries(format!(
                 "line {line}: the time is not one"
@@ -215,6 +220,13 @@ impl Collector {
                 return Err(backwards(&partial.setbacks));
             }
         }
+        if !self.is_one_series
+            && partial.setbacks.repeated >= SURELY_REPEATED
+            && partial.setbacks.repeated_share() > 0.5
+        {
+            // Input that never ends is not waited for.
+            check_times(partial, &self.key_names)?;
+        }
         partial.last_time_field.clear();
         partial.last_time_field.extend_from_slice(time_field);
         partial.time_s.push(time_s);
@@ -225,6 +237,42 @@ impl Collector {
             partial.operations.push(f64::NAN);
         }
         Ok(())
+    }
+
+    /// Takes a whole row of values in their unit at a time that is not before the one ahead of
+    /// it; nothing is taken, and the answer is no, where the row needs a closer look.
+    pub fn quick_row(&mut self, series: usize, time_s: f64, values: &[f64]) -> bool {
+        let readings = self.readings + 1 + values.len();
+        let Some(partial) = self.series.get_mut(series) else {
+            return false;
+        };
+        if readings > MOST_READINGS
+            || time_s.abs() > FARTHEST_S
+            || partial.setbacks.repeated >= SURELY_REPEATED
+        {
+            return false;
+        }
+        let Some(time_s) = partial.setbacks.forward(time_s) else {
+            return false;
+        };
+        self.readings = readings;
+        partial.time_s.push(time_s);
+        for (column, value) in partial.values.iter_mut().zip(values) {
+            column.push(*value);
+        }
+        true
+    }
+
+    /// Says how the file writes the time of the last row.
+    pub fn last_time(&mut self, series: usize, field: &[u8]) {
+        let last = &mut self.series[series].last_time_field;
+        last.clear();
+        last.extend_from_slice(field);
+    }
+
+    /// What one in each column is in bytes, or whatever is counted.
+    pub fn factors(&self) -> impl Iterator<Item = f64> {
+        (0..self.columns.len()).map(|column| self.factor(column))
     }
 
     /// Sets a value of the row that was begun last, as its field writes it.
@@ -421,7 +469,9 @@ impl Collector {
             ..
         } = self;
         let several = series.len() > 1;
-        let series = named_by_what_varies(series, &key_names);
+        let mut series = series;
+        let names = series.iter_mut().map(|partial| &mut partial.name);
+        named_by_what_varies(names.collect(), &key_names);
         let mut tables = Vec::with_capacity(series.len());
         for partial in series {
             if !is_one_series {
@@ -449,70 +499,6 @@ impl Collector {
 
 /// Parts a key's values from each other.
 pub(super) const KEY_SEPARATOR: char = '\u{1f}';
-
-/// Names series by the keys that it takes: `pod=a`, `namespace=shop, pod=a`.
-fn named_by_what_varies(mut series: Vec<Partial>, key_names: &[String]) -> Vec<Partial> {
-    if key_names.is_empty() {
-        return series;
-    }
-    let parts: Vec<Vec<String>> = series
-        .iter()
-        .map(|partial| {
-            partial
-                .name
-                .split(KEY_SEPARATOR)
-                .map(str::to_owned)
-                .collect()
-        })
-        .collect();
-    let varies = keys_that_name(&parts, key_names);
-    for (partial, parts) in series.iter_mut().zip(parts) {
-        let said = key_names.iter().zip(parts).zip(&varies);
-        let words: Vec<String> = said
-            .filter(|(_, varies)| **varies)
-            .map(|((key, value), _)| match key.is_empty() {
-                true => value,
-                false => format!("{key}={value}"),
-            })
-            .collect();
-        partial.name = words.join(", ");
-    }
-    series
-}
-
-/// The keys that it takes to name every series: each that can be done without goes, numbers of
-/// containers before names.
-fn keys_that_name(parts: &[Vec<String>], key_names: &[String]) -> Vec<bool> {
-    let mut kept = vec![true; key_names.len()];
-    let is_unique = |kept: &[bool]| {
-        let mut names: Vec<Vec<&String>> = parts
-            .iter()
-            .map(|parts| {
-                parts
-                    .iter()
-                    .zip(kept)
-                    .filter(|(_, k)| **k)
-                    .map(|(p, _)| p)
-                    .collect()
-            })
-            .collect();
-        names.sort_unstable();
-        names.windows(2).all(|pair| pair[0] != pair[1])
-    };
-    let mut order: Vec<usize> = (0..key_names.len()).collect();
-    order.sort_by_key(|&key| {
-        let name = key_names[key].to_ascii_lowercase();
-        (
-            name.ends_with("name") || name == "pod",
-            std::cmp::Reverse(key),
-        )
-    });
-    for key in order {
-        kept[key] = false;
-        kept[key] = !is_unique(&kept);
-    }
-    kept
-}
 
 fn backwards(setbacks: &Setbacks) -> InputError {
     let (line, before, after) = setbacks.first().unwrap_or((0, "", ""));

@@ -1,5 +1,7 @@
 //! Tables of text: a row per line, fields between separators.
 
+mod quick;
+
 use super::clock::{Clock, day_order, doubtful_step};
 use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
 use super::columns::{Chosen, choose, other_metrics};
@@ -707,7 +709,17 @@ pub(super) fn read<R: BufRead>(
     let mut torn = false;
     let mut header = Vec::new();
     let mut row = Vec::new();
-    while let Some(line) = lines.next()? {
+    loop {
+        if let Separator::Character(separator) = separator {
+            loop {
+                let (bytes, count) = rows.quick(lines.buffered()?, separator);
+                lines.consume(bytes, count);
+                if count == 0 {
+                    break;
+                }
+            }
+        }
+        let Some(line) = lines.next()? else { break };
         if line.trim_ascii().is_empty() {
             continue;
         }
@@ -716,7 +728,7 @@ pub(super) fn read<R: BufRead>(
             header = line.to_vec();
             continue;
         }
-        if line == header {
+        if !header.is_empty() && line == header {
             // Files put behind each other, and tools that repeat their header.
             continue;
         }

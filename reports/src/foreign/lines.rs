@@ -40,6 +40,17 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// What lies ready of the lines to come.
+    pub fn buffered(&mut self) -> Result<&[u8], InputError> {
+        Ok(self.source.fill_buf()?)
+    }
+
+    /// Passes over so many whole lines of so many bytes.
+    pub fn consume(&mut self, bytes: usize, lines: u64) {
+        self.source.consume(bytes);
+        self.number += lines;
+    }
+
     /// The next line without its end, and without a byte order mark.
     pub fn next(&mut self) -> Result<Option<&[u8]>, InputError> {
         self.buffer.clear();

@@ -20,6 +20,7 @@ mod error;
 mod json;
 mod left_out;
 mod lines;
+mod names;
 mod number;
 mod quote;
 mod read;

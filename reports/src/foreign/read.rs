@@ -79,6 +79,11 @@ fn refuse_what_is_packed(head: &[u8]) -> Result<(), InputError> {
             "a recording of sar; as CSV: sadf -d -U FILE -- -r | leaklab judge -",
         ),
     ];
+    if head.starts_with(&[0; 4]) {
+        return Err(InputError::NotASeries(
+            "the file begins with bytes that no text has".to_owned(),
+        ));
+    }
     match KINDS.iter().find(|(magic, _)| head.starts_with(magic)) {
         Some((_, words)) => Err(InputError::NotASeries(format!("the file is {words}"))),
         None => Ok(()),
