@@ -38,7 +38,7 @@ Exit codes: 0 nobody is discovered · 1 a discovery · 2 usage · 3 nothing coul
 4 the server failed; what was read before is judged and shown.
 VictoriaMetrics, Thanos and Mimir speak the same API.")]
 pub struct Arguments {
-    /// Address of the server: http://HOST:PORT[/PREFIX].
+    /// Address of the server: http://HOST:PORT[/PREFIX], or https://.
     #[arg(long, value_name = "URL", required_unless_present = "merge")]
     prometheus: Option<String>,
     /// The series to judge, in bytes: a selector, or any query that answers with labels.
@@ -85,6 +85,9 @@ pub struct Arguments {
     /// File that holds USER:PASSWORD [default: LEAKLAB_PROMETHEUS_BASIC of the environment].
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     basic_file: Option<PathBuf>,
+    /// PEM file of the certificates to trust, instead of the system's (or SSL_CERT_FILE's).
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// How long one answer may take.
     #[arg(long, default_value = "2m", value_parser = parse_duration)]
     timeout: Duration,
@@ -257,7 +260,13 @@ fn asked(arguments: &Arguments) -> anyhow::Result<(Vec<Row>, Option<String>)> {
         timeout: arguments.timeout,
         ..Limits::default()
     };
-    let server = Prometheus::new(url, credentials(arguments)?, limits).map_err(usage)?;
+    let server = Prometheus::new(
+        url,
+        arguments.ca_file.as_deref(),
+        credentials(arguments)?,
+        limits,
+    )
+    .map_err(usage)?;
     let step_s = arguments.step.as_secs_f64();
     if step_s <= 0.0 || arguments.last.as_secs_f64() < step_s {
         return Err(usage("--step must be above zero and at most --last"));

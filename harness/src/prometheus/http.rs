@@ -1,7 +1,9 @@
 //! One request at a time over HTTP/1.1, everything bounded: time, size, tries.
 
+use super::connection::{Connection, Timed, Tls};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Who asks. Never printed, never recorded.
@@ -65,6 +67,8 @@ pub struct Endpoint {
     host: String,
     port: u16,
     prefix: String,
+    /// `None` where requests go in the clear.
+    tls: Option<Tls>,
     credentials: Credentials,
     limits: Limits,
 }
@@ -97,13 +101,23 @@ impl Endpoint {
     /// # Errors
     ///
     /// Words for a URL that cannot be asked.
-    pub fn new(url: &str, credentials: Credentials, limits: Limits) -> Result<Self, String> {
-        let rest = url.strip_prefix("http://").ok_or_else(|| {
-            match url.starts_with("https://") {
-                true => format!("`{url}`: TLS is not spoken; put a proxy or a tunnel before it: kubectl port-forward, ssh -L, stunnel"),
-                false => format!("`{url}` is no address of a server; write http://HOST:PORT"),
-            }
-        })?;
+    pub fn new(
+        url: &str,
+        authorities: Option<&Path>,
+        credentials: Credentials,
+        limits: Limits,
+    ) -> Result<Self, String> {
+        const PLAIN_PORT: u16 = 80;
+        const TLS_PORT: u16 = 443;
+        let (rest, usual_port, is_tls) = url
+            .strip_prefix("http://")
+            .map(|rest| (rest, PLAIN_PORT, false))
+            .or_else(|| Some((url.strip_prefix("https://")?, TLS_PORT, true)))
+            .ok_or_else(|| {
+                format!(
+                    "`{url}` is no address of a server; write http://HOST:PORT or https://HOST:PORT"
+                )
+            })?;
         let (authority, prefix) = match rest.find('/') {
             Some(at) => rest.split_at(at),
             None => (rest, ""),
@@ -117,7 +131,7 @@ impl Endpoint {
                 port.parse()
                     .map_err(|_| format!("`{url}`: `{port}` is no port"))?,
             ),
-            _ => (authority, 80),
+            _ => (authority, usual_port),
         };
         if host.is_empty() || host.contains(char::is_whitespace) {
             return Err(format!("`{url}` names no host"));
@@ -126,6 +140,7 @@ impl Endpoint {
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
             prefix: prefix.trim_end_matches('/').to_owned(),
+            tls: is_tls.then(|| Tls::new(authorities)).transpose()?,
             credentials,
             limits,
         })
@@ -154,8 +169,9 @@ impl Endpoint {
                 } else {
                     String::new()
                 };
+                let scheme = if self.tls.is_some() { "https" } else { "http" };
                 return Err(format!(
-                    "http://{}:{}: {}{times}",
+                    "{scheme}://{}:{}: {}{times}",
                     self.host, self.port, failure.words
                 ));
             }
@@ -182,17 +198,23 @@ impl Endpoint {
         );
         stream
             .write_all(request.as_bytes())
-            .map_err(|error| Failure::passing(format!("the request was not taken: {error}")))?;
+            .map_err(|error| match error.kind() {
+                // What TLS does not accept now it does not accept later.
+                std::io::ErrorKind::InvalidData => Failure::lasting(untrusted(&error)),
+                _ if self.tls.is_some() => {
+                    Failure::passing(format!("the request was not taken over TLS: {error}"))
+                }
+                _ => Failure::passing(format!("the request was not taken: {error}")),
+            })?;
         let reader = Bounded {
             stream,
-            deadline,
             left: self.limits.most_bytes + (1 << 16),
             most: self.limits.most_bytes,
         };
         answer(BufReader::with_capacity(1 << 16, reader))
     }
 
-    fn connect(&self, deadline: Instant) -> Result<TcpStream, Failure> {
+    fn connect(&self, deadline: Instant) -> Result<Connection, Failure> {
         const CONNECT: Duration = Duration::from_secs(10);
         let addresses = (self.host.as_str(), self.port)
             .to_socket_addrs()
@@ -203,9 +225,13 @@ impl Endpoint {
             let wait = CONNECT.min(left).max(Duration::from_millis(1));
             match TcpStream::connect_timeout(&address, wait) {
                 Ok(stream) => {
-                    let set = stream.set_write_timeout(Some(wait));
-                    set.map_err(|error| Failure::lasting(error.to_string()))?;
-                    return Ok(stream);
+                    let stream = Timed::new(stream, deadline);
+                    return match &self.tls {
+                        None => Ok(Connection::Plain(stream)),
+                        Some(tls) => {
+                            Connection::tls(stream, &self.host, tls).map_err(Failure::lasting)
+                        }
+                    };
                 }
                 Err(error) => last = Failure::passing(format!("no connection: {error}")),
             }
@@ -214,42 +240,34 @@ impl Endpoint {
     }
 }
 
-/// A connection that gives so many bytes until a time, and no more.
+/// A connection that gives so many bytes, and no more.
 struct Bounded {
-    stream: TcpStream,
-    deadline: Instant,
+    stream: Connection,
     left: u64,
     most: u64,
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let wait = self.deadline.saturating_duration_since(Instant::now());
-        if wait.is_zero() {
-            return Err(std::io::Error::new(
-                std::io::ErrorKind::TimedOut,
-                "the answer takes too long; ask for less: a shorter --last, a longer --step",
-            ));
-        }
         if self.left == 0 {
             return Err(std::io::Error::other(format!(
                 "the answer is larger than {} MiB; ask for less: a shorter --last, a longer --step",
                 self.most >> 20
             )));
         }
-        self.stream.set_read_timeout(Some(wait))?;
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
         let end = buffer.len().min(most);
-        let count = self.stream.read(&mut buffer[..end]).map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => std::io::Error::new(
-                std::io::ErrorKind::TimedOut,
-                "the answer takes too long; ask for less: a shorter --last, a longer --step",
-            ),
-            _ => error,
-        })?;
+        let count = self.stream.read(&mut buffer[..end])?;
         self.left -= count as u64;
         Ok(count)
     }
+}
+
+/// What TLS refuses, and the way out.
+fn untrusted(error: &std::io::Error) -> String {
+    format!(
+        "no TLS with this server: {error}; where its certificate is one's own, name the authority's with --ca-file"
+    )
 }
 
 fn failed(error: &std::io::Error) -> Failure {
@@ -389,10 +407,9 @@ mod tests {
     #[test]
     fn addresses_that_cannot_be_asked_lead_on() {
         let words = |url| {
-            let endpoint = Endpoint::new(url, Credentials::default(), Limits::default());
+            let endpoint = Endpoint::new(url, None, Credentials::default(), Limits::default());
             endpoint.err().expect("no endpoint")
         };
-        assert!(words("https://prometheus").contains("port-forward"));
         assert!(words("prometheus:9090").contains("http://HOST:PORT"));
         assert!(words("http://me:secret@host").contains("--token-file"));
         assert!(!words("http://me:secret@host").contains("secret"));

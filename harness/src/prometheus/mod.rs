@@ -1,6 +1,7 @@
 //! What a Prometheus is asked: series of a selector, and their values over a range. VictoriaMetrics,
 //! Thanos and Mimir speak the same API.
 
+mod connection;
 mod http;
 
 pub use http::{Credentials, Limits};
@@ -10,6 +11,7 @@ use leaklab_reports::foreign::{RangeSeries, read_range};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Points of one series in one answer that a Prometheus gives, at most
 /// (`web/api/v1: exceeded maximum resolution of 11,000 points per timeseries`).
@@ -58,14 +60,20 @@ struct SeriesAnswer {
 }
 
 impl Prometheus {
-    /// A server at `url`.
+    /// A server at `url`, over TLS where it begins with `https://`; `authorities`: a PEM file of
+    /// the certificates to trust instead of the system's.
     ///
     /// # Errors
     ///
     /// Words for a URL that cannot be asked.
-    pub fn new(url: &str, credentials: Credentials, limits: Limits) -> Result<Self, String> {
+    pub fn new(
+        url: &str,
+        authorities: Option<&Path>,
+        credentials: Credentials,
+        limits: Limits,
+    ) -> Result<Self, String> {
         Ok(Self {
-            endpoint: Endpoint::new(url, credentials, limits)?,
+            endpoint: Endpoint::new(url, authorities, credentials, limits)?,
         })
     }
 
