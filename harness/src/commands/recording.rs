@@ -21,6 +21,7 @@ fn recorded(name: &str, tables: &TableArguments) -> anyhow::Result<Vec<Recorded>
             let series = named.series()?;
             Ok(Recorded {
                 name: named.name.clone(),
+                notes: named.notes.clone(),
                 metric: named.metric(),
                 times_s: series.time_s.to_vec(),
                 values: series.value.to_vec(),
@@ -78,7 +79,7 @@ pub fn report(
     let title = Path::new(name)
         .file_name()
         .map_or(name.into(), |n| n.to_string_lossy());
-    let command = format!("leaklab report {name}");
+    let command = command_text();
     let options = ChartOptions::default();
     let html = recording_page(&title, &command, &notes, &recorded, &options)?;
     let path = match output {
@@ -90,4 +91,15 @@ pub fn report(
     }
     write_atomically(&path, html.as_bytes())?;
     Ok(path)
+}
+
+/// The command of this process as a shell takes it, flags and all.
+fn command_text() -> String {
+    let given = std::env::args_os().skip(1);
+    let words: Vec<String> = given
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    // A word with a NUL, which no argument can hold, is all that cannot be quoted.
+    let quoted = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
+    format!("leaklab {quoted}")
 }

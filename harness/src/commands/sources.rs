@@ -77,6 +77,9 @@ impl TableArguments {
             || !self.by.is_empty()
             || !self.only.is_empty()
             || self.every.is_some()
+            || self.restarts.is_some()
+            || self.pid_column.is_some()
+            || self.mark_file.is_some()
     }
 
     /// How files are to be read.
@@ -207,6 +210,8 @@ pub fn cells_of(name: &str) -> anyhow::Result<(Run, Vec<Cell>)> {
 pub struct NamedSeries {
     /// Where it comes from, and its metric.
     pub name: String,
+    /// What was put up with when it was read.
+    pub notes: Vec<String>,
     readings: Rc<Readings>,
     column: String,
 }
@@ -257,7 +262,11 @@ pub fn series_of(
         Source::Tables(tables) => {
             let mut series = Vec::new();
             for table in tables {
-                let columns: Vec<String> = table.metrics.iter().map(|m| m.name.clone()).collect();
+                let columns: Vec<(String, Vec<String>)> = table
+                    .metrics
+                    .iter()
+                    .map(|metric| (metric.name.clone(), table.notes_of(&metric.name)))
+                    .collect();
                 let of = match table.name.as_str() {
                     "" => name.to_owned(),
                     which => format!("{name} {which}"),
@@ -265,8 +274,9 @@ pub fn series_of(
                 let readings = Readings::of_foreign(table, options)
                     .map_err(|words| usage(format!("`{name}`: {words}")))?;
                 let readings = Rc::new(readings);
-                series.extend(columns.into_iter().map(|column| NamedSeries {
+                series.extend(columns.into_iter().map(|(column, notes)| NamedSeries {
                     name: format!("{of} {column}"),
+                    notes,
                     readings: Rc::clone(&readings),
                     column,
                 }));
@@ -284,6 +294,7 @@ fn of_cell(cell: &Cell, options: &VerdictOptions) -> anyhow::Result<NamedSeries>
         .ok_or_else(|| usage(format!("`{}` has no memory readings", cell.plan.id)))?;
     Ok(NamedSeries {
         name: format!("{} {column}", cell.plan.id),
+        notes: Vec::new(),
         column: column.to_owned(),
         readings: Rc::new(readings),
     })

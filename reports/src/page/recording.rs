@@ -9,6 +9,8 @@ use leaklab_judge::Judgement;
 pub struct Recorded {
     /// Its name: the file's, the series', the metric's.
     pub name: String,
+    /// What was put up with when it was read, a sentence each.
+    pub notes: Vec<String>,
     /// What its values are.
     pub metric: Metric,
     /// Seconds from its first reading.
@@ -97,6 +99,9 @@ pub fn recording_page(
             one.judgement.verdict,
             escaped(&one.judgement.reason),
         ));
+        for note in &one.notes {
+            html.push_str(&format!("<p class=\"note\">{}.</p>", escaped(note)));
+        }
     }
     html.push_str("</html>\n");
     Ok(html)
