@@ -38,8 +38,8 @@
     (run! a/<!! blocks)
     (Thread/sleep 60)))
 
-(dotimes [n 30] (turn (* n batch)))        ; loads the classes before anything counts
-(doto (Thread. (fn [] (doseq [n (range)] (turn (* (+ 30 n) batch)))))
-  (.setDaemon true)
-  (.start))
-(Probe/report 400)
+(dotimes [n 60] (turn (* n batch)))        ; loads the classes before anything counts
+(.set Probe/OPERATIONS 0)
+(doseq [n (range)]                         ; told between turns, when no block is under way
+  (when (zero? (mod n 4)) (Probe/tell))
+  (turn (* (+ 60 n) batch)))

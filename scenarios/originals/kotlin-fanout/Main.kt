@@ -5,7 +5,6 @@ import kotlinx.coroutines.channels.*
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
-import kotlin.concurrent.thread
 import kotlin.coroutines.resume
 
 class Response(size: Int) { val body = ByteArray(size) }
@@ -37,14 +36,19 @@ fun main(arguments: Array<String>) {
     val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     val channel = Channel<Int>(4096)
     repeat(64) { scope.worker(channel, arguments[0], arguments[1].toInt()) }
-    thread(isDaemon = true) {
-        val start = System.nanoTime()
-        var sent = 0L
-        while (true) {
-            while (sent < (System.nanoTime() - start) / 1e9 * 8000) { channel.offer(1); sent++ }
-            Thread.sleep(1)
+    var sent = 0L
+    // Messages by the thousand, each waited for: between two loads every worker waits for the channel.
+    fun load(messages: Int) {
+        repeat(messages) {
+            while (!channel.offer(1)) Thread.sleep(1)
+            sent++
         }
+        while (Probe.OPERATIONS.get() < sent) Thread.sleep(1)
     }
-    Thread.sleep(3000) // loads the classes before anything counts
-    Probe.report(400)
+    repeat(10) { load(2000) } // loads the classes before anything counts
+    while (true) {
+        Probe.tell()
+        load(2000)
+        Thread.sleep(100)
+    }
 }
