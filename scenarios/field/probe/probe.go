@@ -6,8 +6,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"time"
 )
@@ -28,6 +30,25 @@ var (
 	}
 )
 
+// leaks is the profile of goroutines that wait for what nobody can reach any more: nil unless the
+// toolchain has it and the program was built with GOEXPERIMENT=goroutineleakprofile.
+var (
+	leaks     = pprof.Lookup("goroutineleak")
+	leaksTold time.Time
+)
+
+// countLeaks runs the collection that finds such goroutines, once a second at most: it writes every
+// stack, which takes time where there are many.
+func countLeaks(more map[string]any) {
+	if leaks == nil || time.Since(leaksTold) < time.Second {
+		return
+	}
+	leaksTold = time.Now()
+	if leaks.WriteTo(io.Discard, 0) == nil {
+		more["leaked_goroutines"] = leaks.Count()
+	}
+}
+
 func say(message map[string]any) {
 	line, _ := json.Marshal(message)
 	fmt.Fprintf(pipe, "%s\n", line)
@@ -36,6 +57,8 @@ func say(message map[string]any) {
 // tell reports the heap after two collections: what a finalizer or a pool of the first one keeps,
 // the second one frees.
 func tell(ops int64) {
+	more := gauges()
+	countLeaks(more)
 	runtime.GC()
 	runtime.GC()
 	var stats runtime.MemStats
@@ -44,7 +67,6 @@ func tell(ops int64) {
 	if countStacks {
 		used, committed = used+stats.StackInuse, committed+stats.StackSys
 	}
-	more := gauges()
 	more["heap_objects"], more["stack_bytes"] = stats.HeapObjects, stats.StackInuse
 	say(map[string]any{
 		"ready":  true,
