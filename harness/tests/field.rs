@@ -141,3 +141,185 @@ fn an_unknown_case_is_answered_with_the_nearest() {
         .expect_code(2)
         .expect_stderr(&["did you mean `ujson-bigint`?"]);
 }
+
+/// A lab whose case installs by the real `install`, and a `cargo` before all others that says
+/// `words` and fails.
+fn lab_with_client(name: &str, words: &str) -> Lab {
+    use std::os::unix::fs::PermissionsExt;
+    let install = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/field/install");
+    let text = case(name, 4096, "true").replace(
+        "build = [\"sh\", \"-c\", \"true\"]",
+        &format!("build = [{install:?}, {name:?}]"),
+    );
+    assert!(text.contains(install));
+    let lab = lab(name, &text);
+    let folder = lab.path().join(name);
+    std::fs::create_dir(&folder).expect("a folder for pins");
+    for (file, text) in [
+        ("buggy.Cargo.toml", "[package]\n"),
+        ("buggy.Cargo.lock", "version = 4\n"),
+        ("main.rs", "fn main() {}\n"),
+    ] {
+        std::fs::write(folder.join(file), text).expect("a pin");
+    }
+    let clients = lab.path().join("clients");
+    std::fs::create_dir(&clients).expect("a folder for the client");
+    let client = clients.join("cargo");
+    std::fs::write(
+        &client,
+        format!("#!/bin/sh\necho {words:?} >&2\nexit 101\n"),
+    )
+    .expect("a client");
+    std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    lab
+}
+
+fn call_with_client(lab: &Lab, arguments: &[&str]) -> support::Called {
+    let mut path = lab.path().join("clients").into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = lab.command(arguments);
+    command
+        .env("XDG_CACHE_HOME", lab.path().join("cache"))
+        .env("PATH", path);
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn();
+    lab.finish(child.expect("the binary can be started"))
+}
+
+#[test]
+fn what_a_registry_says_is_told_apart() {
+    for (words, code, told) in [
+        // What each client prints, shortened.
+        (
+            "error: checksum for `triggered v0.1.1` changed between lock files",
+            4,
+            "a checksum of the buggy side differs from the pinned one: refused",
+        ),
+        (
+            "[6] Couldn't resolve host name (Could not resolve host: index.crates.io)",
+            2,
+            "the registry was not reached",
+        ),
+        (
+            "[7] Could not connect to server",
+            2,
+            "the registry was not reached",
+        ),
+        (
+            "error: no matching package named `triggered` found",
+            2,
+            "the pinned version is not offered any more, or not for this machine",
+        ),
+        (
+            "error[E0425]: cannot find value `x`",
+            4,
+            "cannot find value",
+        ),
+    ] {
+        let lab = lab_with_client("told", words);
+        let called = call_with_client(&lab, &["field", "told"]).expect_code(code);
+        let called = called.expect_stderr(&[told]);
+        assert!(called.run.is_none(), "a folder was left after: {words}");
+        assert!(
+            !lab.path().join("installed/told/buggy.installed").exists(),
+            "counted as installed after: {words}"
+        );
+    }
+}
+
+#[test]
+fn offline_asks_no_registry() {
+    let lab = lab_with_client("quiet", "the registry was asked");
+    let called = call_with_client(&lab, &["field", "quiet", "--offline"]).expect_code(2);
+    let called = called.expect_stderr(&["not installed, and LEAKLAB_OFFLINE forbids"]);
+    assert!(!called.stderr.contains("the registry was asked"));
+}
+
+/// Puts a stand-in for a tool that cases share into the folder, where `new` leaves it.
+fn put_tool(lab: &Lab, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = lab.path().join(name);
+    std::fs::write(&path, text).expect("a tool");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+const NEW: [&str; 9] = [
+    "field",
+    "new",
+    "cancel",
+    "--crate",
+    "tokio-util",
+    "--buggy",
+    "0.6.9",
+    "--fixed",
+    "0.6.10",
+];
+
+#[test]
+fn a_new_case_is_complete_but_for_what_only_its_author_knows() {
+    let lab = Lab::new();
+    put_tool(
+        &lab,
+        "pin",
+        "#!/bin/sh\necho \"$4\" >\"$1/$2.Cargo.toml\"; echo 'version = 4' >\"$1/$2.Cargo.lock\"\n",
+    );
+    put_tool(
+        &lab,
+        "install",
+        "#!/bin/sh\necho 'not today' >&2; exit 69\n",
+    );
+    call(&lab, &NEW).expect_code(0);
+    let pinned = std::fs::read_to_string(lab.path().join("cancel/fixed.Cargo.toml"));
+    assert_eq!(
+        pinned.expect("the pin of a side").trim(),
+        "tokio-util=0.6.10"
+    );
+    assert!(lab.path().join("probe/probe.rs").is_file());
+    // It is a case like any other: listed, and reviewed before it is run.
+    let listed = call(&lab, &["field"]).expect_code(0).stdout;
+    assert!(listed.contains("field/cancel"), "{listed}");
+    call(&lab, &["field", "check", "cancel"])
+        .expect_code(2)
+        .expect_stderr(&[
+            "`summary` is not filled in",
+            "`found-by` is not filled in",
+            "`buggy` leaks, and no bytes are declared",
+            "does not say in its first line what keeps what",
+            "not today",
+        ]);
+    // What is there is not written over.
+    call(&lab, &NEW)
+        .expect_code(2)
+        .expect_stderr(&["is there already"]);
+}
+
+#[test]
+fn a_version_that_no_registry_has_leaves_no_half_a_case() {
+    let lab = Lab::new();
+    put_tool(
+        &lab,
+        "pin",
+        "#!/bin/sh\necho 'no such version' >&2; exit 1\n",
+    );
+    call(&lab, &NEW)
+        .expect_code(4)
+        .expect_stderr(&["no such version", "the buggy side is not pinned"]);
+    assert!(!lab.path().join("cancel").exists());
+    assert!(!lab.path().join("cancel.scenario.toml").exists());
+}
+
+#[test]
+fn a_leak_without_declared_bytes_says_what_to_do() {
+    let text = case("open", 4096, "true").replace("= \"4096\"", "= \"0\"");
+    let lab = lab("open", &text);
+    let called = call(&lab, &["field", "open", "--format", "json"]).expect_code(1);
+    let first = called.stdout.lines().next().expect("a line per variant");
+    let buggy: serde_json::Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!(
+        buggy["faults"][0],
+        "declares no bytes per operation: write down what was measured"
+    );
+}

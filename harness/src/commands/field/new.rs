@@ -192,32 +192,45 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     write(&format!("{name}/{}", ecosystem.program), ecosystem.skeleton)?;
     write(&file, &arguments.scenario_file(&ecosystem))?;
     for (side, version) in [("buggy", &arguments.buggy), ("fixed", &arguments.fixed)] {
-        say!(
-            "asking {} for {} {version}",
-            ecosystem.name,
-            ecosystem.package
-        );
-        let words = (ecosystem.pin)(version);
-        let status = Command::new("./pin")
-            .args([name, side])
-            .args(&words)
-            .status();
-        let status = status.context("cannot start `./pin`\n(hint: it needs Python 3)")?;
-        if !status.success() {
-            anyhow::bail!(
-                "the {side} side is not pinned: ./pin {name} {side} {} ({status})",
-                words.join(" ")
-            );
+        if let Err(error) = pin(name, side, version, &ecosystem) {
+            // Half a case would keep the name taken. What stays are the tools that cases share.
+            let _ = std::fs::remove_dir_all(name);
+            let _ = std::fs::remove_file(&file);
+            return Err(error);
         }
     }
     say!(
         "wrote `{file}` and `{name}/`\n\
-         1. make `{name}/{program}` do what the report says, once per call\n\
+         1. make `{name}/{program}` do what the report says, once per call, and fill in what \
+         `{file}` leaves open\n\
          2. leaklab field {name}          and write down what was measured\n\
          3. leaklab field check {name}",
         program = ecosystem.program
     );
     Ok(Exit::Good)
+}
+
+/// Asks the registry for a version, and writes what it is pinned by.
+fn pin(name: &str, side: &str, version: &str, ecosystem: &Ecosystem<'_>) -> anyhow::Result<()> {
+    let Ecosystem {
+        name: registry,
+        package,
+        ..
+    } = ecosystem;
+    say!("asking {registry} for {package} {version}");
+    let words = (ecosystem.pin)(version);
+    let status = Command::new("./pin")
+        .args([name, side])
+        .args(&words)
+        .status();
+    let status = status.context("cannot start `./pin`\n(hint: it needs Python 3)")?;
+    anyhow::ensure!(
+        status.success(),
+        "the {side} side is not pinned, and nothing of `{name}` is kept: ./pin {name} {side} {} \
+         ({status})\n(hint: the registry's own words stand above)",
+        words.join(" ")
+    );
+    Ok(())
 }
 
 /// What cases share, copied to the working directory where it is not there yet.

@@ -66,7 +66,11 @@ impl<'a> Outcome<'a> {
                 .as_ref()
                 .is_some_and(|p| p.ecosystem == "Maven");
             let allowed = if is_java { JAVA_TOLERANCE } else { TOLERANCE };
-            if off.abs() > allowed {
+            if off.is_infinite() {
+                faults.push(
+                    "declares no bytes per operation: write down what was measured".to_owned(),
+                );
+            } else if off.abs() > allowed {
                 faults.push(format!("{:+.1} % of what is declared", 100.0 * off));
             }
         }

@@ -56,6 +56,12 @@ fn declared(case: &OwnScenario) -> Vec<String> {
         !case.operation.is_empty(),
         "does not say what an `operation` is",
     );
+    for (key, text) in texts(case) {
+        must(
+            !text.contains(LEFT_OPEN),
+            &format!("`{key}` is not filled in"),
+        );
+    }
     must(case.settings.budget.is_some(), "has no `budget`");
     for role in [Role::Buggy, Role::Fixed] {
         let has = case.variants.iter().any(|one| one.role == role);
@@ -76,6 +82,23 @@ fn declared(case: &OwnScenario) -> Vec<String> {
     faults
 }
 
+/// What stands in a new case for what is to be written.
+const LEFT_OPEN: char = '…';
+
+/// What a case says in words, by its key.
+fn texts(case: &OwnScenario) -> Vec<(&'static str, &str)> {
+    let mut texts = vec![
+        ("source", case.source.as_str()),
+        ("summary", &case.summary),
+        ("operation", &case.operation),
+    ];
+    if let Some(published) = &case.published {
+        texts.push(("affected", &published.affected));
+        texts.push(("found-by", &published.found_by));
+    }
+    texts
+}
+
 fn program_faults(program: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(program).unwrap_or_default();
     let mut faults = Vec::new();
@@ -85,6 +108,11 @@ fn program_faults(program: &Path) -> Vec<String> {
     if lines > MOST_LINES && !program.to_string_lossy().contains("originals") {
         faults.push(format!(
             "`{name}` has {lines} lines: {MOST_LINES} are enough"
+        ));
+    }
+    if text.contains("What keeps what, in one line.") {
+        faults.push(format!(
+            "`{name}` does not say in its first line what keeps what"
         ));
     }
     if text.contains("0.0.0.0") {
