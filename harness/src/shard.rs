@@ -80,7 +80,8 @@ mod tests {
         };
         let job = |name: &str| (name == "JOB_COMPLETION_INDEX").then_some(0);
         type Variables<'a> = &'a dyn Fn(&str) -> Option<u64>;
-        let cases: [(&str, Variables<'_>, Option<(u64, u64)>); 7] = [
+        type Case<'a> = (&'a str, Variables<'a>, Option<(u64, u64)>);
+        let cases: [Case<'_>; 7] = [
             ("2/5", &none, Some((2, 5))),
             ("auto", &slurm, Some((3, 4))),
             ("auto/6", &job, Some((1, 6))),

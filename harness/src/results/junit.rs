@@ -168,11 +168,7 @@ fn properties(judged: &JudgedCell<'_>) -> Vec<(&'static str, String)> {
         ),
         (
             "bytes-per-hour",
-            rate(
-                memory
-                    .and_then(|one| per_hour(one))
-                    .map(|[value, ..]| value),
-            ),
+            rate(memory.and_then(per_hour).map(|[value, ..]| value)),
         ),
         ("program-sha256", cell.plan.program_sha256.clone()),
         ("build-id", cell.plan.build_id.clone()),
