@@ -367,3 +367,29 @@ fn a_challenge_leaks_in_the_program_and_says_what_was_called() {
     let refused = lab.call(&["challenge", "--require", "1KiB/op", "--", "true"]);
     refused.expect_code(2).expect_stderr(&["10MiB/h"]);
 }
+
+#[test]
+fn what_a_variant_must_get_follows_the_pace_and_the_length_of_its_load() {
+    let lab = Lab::new();
+    for (variant, flags, expected) in [
+        ("channel-io::unbuffered", &["--rate", "20"][..], "no-leak"),
+        ("channel-io::unbuffered", &["--rate", "50"], "leak"),
+        (
+            "alts-timeout::cleared",
+            &["--set", "timeout=200ms"],
+            "no-leak",
+        ),
+        ("alts-timeout::cleared", &["--set", "timeout=2s"], "leak"),
+    ] {
+        let soak = ["run", variant, "--duration", "400ms", "--drain", "0s"];
+        let called = lab.call(&[&soak[..], flags].concat());
+        let plan = &called.cell().plan;
+        assert_eq!(
+            plan.expected.as_deref(),
+            Some(expected),
+            "{variant} {flags:?}"
+        );
+        let retains = plan.retained_bytes_per_operation.expect("a formula") > 0.0;
+        assert_eq!(retains, expected == "leak", "{variant} {flags:?}");
+    }
+}
