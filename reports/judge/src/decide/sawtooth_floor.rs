@@ -103,7 +103,12 @@ impl Floors<'_> {
     fn side(&self) -> Option<Side> {
         let line = self.line.as_ref()?;
         let is_line = self.is_straight || self.are_few;
-        is_line.then(|| side_of(line, self.budget, self.case.confidence))
+        let side = side_of(line, self.budget, self.case.confidence);
+        let least = line.slope - line.half_width(self.case.confidence) - line.below;
+        is_line.then_some(match side {
+            Side::Above if least <= self.budget => Side::Across,
+            side => side,
+        })
     }
 
     fn ruling_on(&self, side: Side) -> Option<Ruling> {
@@ -178,11 +183,10 @@ fn fit_few(floor: &Track) -> Option<Line> {
 fn widen_for_few_teeth(mut line: Line, floor: &Track, sawtooth: &Sawtooth) -> Line {
     let n = floor.len() as f64;
     // The lowest reading of a tooth comes late by up to one reading, and by more from tooth to
-    // tooth where readings and teeth are almost in step: no number of teeth averages that away.
+    // tooth where readings and teeth are almost in step: that much may pass for growth.
     if is_in_step(floor, sawtooth) {
         let missed = sawtooth.height / sawtooth.points_per_rise;
-        let drift = missed / floor.span().max(f64::MIN_POSITIVE);
-        line.grain_error = line.grain_error.hypot(drift);
+        line.below = missed / floor.span().max(f64::MIN_POSITIVE);
     }
     let mean = floor.x.iter().sum::<f64>() / n;
     let spread: f64 = floor.x.iter().map(|x| (x - mean).powi(2)).sum();
