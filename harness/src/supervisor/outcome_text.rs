@@ -30,7 +30,7 @@ impl Ended<'_> {
         let after = duration_text(ms_duration(self.status.elapsed_ms));
         let kept = format!("{} kept", plural(self.status.samples, "sample"));
         match self.outcome {
-            Outcome::Completed if !self.asked_to_end && !self.left.is_empty() => (
+            Outcome::Completed | Outcome::Ended if !self.asked_to_end && !self.left.is_empty() => (
                 self.completed(&after),
                 "a program that goes into the background is not measured as its load: start it \
                  in the foreground (often --foreground or --no-daemon)"

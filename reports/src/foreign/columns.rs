@@ -545,9 +545,14 @@ fn keys(
         }));
     }
     if !chosen.keys.iter().any(|&c| distinct(rows, c) > 1) {
-        chosen.keys.extend((0..names.len()).find(|&c| {
-            looks[c] == Look::Numbers && !taken(c) && !is_asked_for(c) && goes_round(rows, c)
-        }));
+        let numbers = |&c: &usize| looks[c] == Look::Numbers && !taken(c);
+        // A value alone that takes the same few values again and again is a flat one.
+        let is_alone = (0..names.len()).filter(numbers).count() < 2;
+        chosen.keys.extend(
+            (0..names.len())
+                .filter(numbers)
+                .find(|&c| !is_alone && !is_asked_for(c) && goes_round(rows, c)),
+        );
     }
     Ok(())
 }
