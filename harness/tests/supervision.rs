@@ -398,7 +398,7 @@ fn programs_that_end_at_once_beside_each_other_keep_their_exit_codes() {
     let called = lab.call(&[
         "run",
         "--repeat",
-        "200",
+        "60",
         "--jobs",
         "4",
         "--duration",
