@@ -332,6 +332,18 @@ fn a_server_that_fails_is_told_by_words_and_exit_code() {
             .expect_stderr(&[words]);
     }
     lab.call(&arguments("127.0.0.1:9090", &[])).expect_code(2);
+    let left = "node_memory_MemAvailable_bytes{job=\"node\"}";
+    lab.call(&[
+        "fleet",
+        "--prometheus",
+        &down,
+        "--query",
+        left,
+        "--by",
+        "instance",
+    ])
+    .expect_code(2)
+    .expect_stderr(&["memory that is left"]);
 }
 
 #[test]

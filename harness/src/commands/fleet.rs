@@ -10,7 +10,7 @@ use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, Series, Verdict, judg
 use leaklab_reports::fleet::{
     Life, Pooled, Row, alert_rules, open_metrics, page, pool, rank, text,
 };
-use leaklab_reports::foreign::RangeSeries;
+use leaklab_reports::foreign::{RangeSeries, is_memory_left};
 use leaklab_run::write_atomically;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -134,6 +134,21 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
         .ok_or_else(|| format!("`{text}` is not K/N, as in 1/8, with K from 1 to N"))
 }
 
+/// A metric alone that says how much is left grows when memory is given back: judged as it is,
+/// a leak would pass.
+fn refuse_memory_left(query: &str) -> anyhow::Result<()> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let name = query.trim().split(|c| !is_name(c)).next().unwrap_or("");
+    let rest = query.trim()[name.len()..].trim_start();
+    if (rest.is_empty() || rest.starts_with(['{', '['])) && is_memory_left(name) {
+        return Err(usage(format!(
+            "`{name}` is memory that is left, whose fall is the growth: ask for what is in use, as \
+             in `node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes`"
+        )));
+    }
+    Ok(())
+}
+
 /// Labels that name a service.
 type Identity = BTreeMap<String, String>;
 
@@ -147,6 +162,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         print(&alert_rules())?;
         return Ok(Exit::Good);
     }
+    refuse_memory_left(&arguments.query)?;
     if !arguments.merge.is_empty() {
         return show(merged(&arguments.merge)?, None, arguments);
     }
