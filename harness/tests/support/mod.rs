@@ -103,8 +103,14 @@ impl Lab {
 
     /// The folder of the newest run.
     pub fn newest_run(&self) -> Option<PathBuf> {
+        // Of two that began in the same second the names do not tell which came later.
+        let began = |path: &PathBuf| {
+            let folder = path.metadata().ok()?;
+            folder.created().or_else(|_| folder.modified()).ok()
+        };
         let runs = std::fs::read_dir(self.path().join("leaklab-out/runs")).ok()?;
-        runs.flatten().map(|entry| entry.path()).max()
+        let paths = runs.flatten().map(|entry| entry.path());
+        paths.max_by_key(|path| (began(path), path.clone()))
     }
 
     /// Waits until the run has a file of that name with at least `bytes` bytes.
