@@ -276,6 +276,10 @@ pub(crate) mod settled {
     pub(crate) const LATER_FEWEST: usize = 60;
 
     pub(crate) const NARROWER: f64 = 0.5;
+    /// Part of the budget below which the width of an interval is rounding: a heap that is read
+    /// exactly and rests has no noise that could hide anything, and a later beginning has none
+    /// less.
+    pub(crate) const ROUNDING: f64 = 1e-6;
 
     /// Probability with which one test of a straight stretch errs, on either side.
     pub(crate) const TEST_ERROR: f64 = 0.0005;

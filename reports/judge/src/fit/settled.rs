@@ -3,7 +3,7 @@
 use crate::fit::bend::{Bend, BendTest};
 use crate::fit::line::{fit_line, least_half_width};
 use crate::fit::model::Regressors;
-use crate::policy::settled::{FEWEST, LATER_FEWEST, NARROWER, PLACES, STARTS};
+use crate::policy::settled::{FEWEST, LATER_FEWEST, NARROWER, PLACES, ROUNDING, STARTS};
 use crate::policy::verdict::DECIDING_CONFIDENCE;
 use crate::track::Track;
 
@@ -66,7 +66,11 @@ pub(crate) fn find_later(
     let width = |start: usize| {
         fit_line(&from(start), regressors, grain).map(|line| line.half_width(DECIDING_CONFIDENCE))
     };
-    let narrow = NARROWER * width(first)?;
+    let first_width = width(first)?;
+    if first_width <= ROUNDING * budget {
+        return None;
+    }
+    let narrow = NARROWER * first_width;
     let mut later: Vec<(usize, f64)> = starts(track)
         .filter(|&start| start > first && track.len() - start >= LATER_FEWEST)
         .filter(|&start| {
