@@ -88,18 +88,12 @@ pub fn open(address: &str) -> anyhow::Result<(Run, Vec<leaklab_run::Cell>)> {
         .map_err(|error| usage(error.to_string()))
 }
 
-/// The newest run below `out`: names of runs begin with their time.
+/// The newest run below `out`.
 pub fn newest_run(out: &Path) -> anyhow::Result<PathBuf> {
-    let runs = out.join("runs");
-    let names = std::fs::read_dir(&runs).into_iter().flatten().flatten();
-    names
-        .map(|entry| entry.path())
-        .filter(|path| path.join("run.json").is_file())
-        .max()
-        .ok_or_else(|| {
-            usage(format!(
-                "there is no run in `{}`; name a run folder, or make one with `leaklab run`",
-                runs.display()
-            ))
-        })
+    leaklab_run::runs_of(out).pop().ok_or_else(|| {
+        usage(format!(
+            "there is no run in `{}`; name a run folder, or make one with `leaklab run`",
+            out.join("runs").display()
+        ))
+    })
 }

@@ -75,15 +75,21 @@ impl Address {
     }
 }
 
-/// The run folders of `out`, the oldest first: names of runs begin with their time.
-fn runs_of(out: &Path) -> Vec<PathBuf> {
+/// The run folders of `out`, the oldest first: names of runs begin with the second they began in,
+/// and of those of one second the folders tell which was made earlier.
+pub fn runs_of(out: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(out.join("runs")).into_iter().flatten();
     let mut runs: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.join("run.json").is_file())
         .collect();
-    runs.sort();
+    runs.sort_by_cached_key(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let second = name.split('-').next().unwrap_or_default().to_owned();
+        let made = path.metadata().and_then(|folder| folder.created());
+        (second, made.ok(), path.clone())
+    });
     runs
 }
 

@@ -32,7 +32,7 @@ mod sample;
 mod stacks;
 mod table;
 
-pub use address::Address;
+pub use address::{Address, runs_of};
 pub use event::{Event, EventKind, read_events};
 pub use export::export_csv;
 pub use folder::{Cell, Run, RunError, write_atomically};
