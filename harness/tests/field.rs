@@ -46,9 +46,13 @@ fn lab(name: &str, text: &str) -> Lab {
 }
 
 fn call(lab: &Lab, arguments: &[&str]) -> support::Called {
-    let mut command = lab.command(arguments);
-    command.env("XDG_CACHE_HOME", lab.path().join("cache"));
+    finished(lab, &mut lab.command(arguments))
+}
+
+/// Calls leaklab with a cache of the lab's own.
+fn finished(lab: &Lab, command: &mut std::process::Command) -> support::Called {
     let child = command
+        .env("XDG_CACHE_HOME", lab.path().join("cache"))
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn();
@@ -178,15 +182,7 @@ fn call_with_client(lab: &Lab, arguments: &[&str]) -> support::Called {
     let mut path = lab.path().join("clients").into_os_string();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let mut command = lab.command(arguments);
-    command
-        .env("XDG_CACHE_HOME", lab.path().join("cache"))
-        .env("PATH", path);
-    let child = command
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn();
-    lab.finish(child.expect("the binary can be started"))
+    finished(lab, lab.command(arguments).env("PATH", path))
 }
 
 #[test]

@@ -5,26 +5,9 @@ mod browser;
 mod support;
 
 use browser::Browser;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use support::Lab;
-
-fn serve(lab: &Lab, port: &str) -> (Child, String) {
-    let mut child = lab
-        .command(&["serve", "--port", port])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary can be started");
-    let mut line = String::new();
-    let stdout = child.stdout.take().expect("its stdout");
-    BufReader::new(stdout).read_line(&mut line).expect("a line");
-    let port = line
-        .split("127.0.0.1:")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next());
-    let port = port.expect("an address").to_owned();
-    (child, port)
-}
+use support::serving::Serving;
 
 fn end(mut child: Child) {
     child.kill().expect("it can be killed");
@@ -38,7 +21,8 @@ fn a_page_stays_live_through_a_restart_of_the_server_and_sees_the_run_die() {
     };
     let lab = Lab::new();
     std::fs::create_dir_all(lab.path().join("leaklab-out/runs")).expect("a folder");
-    let (server, port) = serve(&lab, "0");
+    let server = Serving::start(&lab, 0, "leaklab-out");
+    let port = server.port;
     browser.resize(1280, 900);
     // The list is open before there is a run, and shows it without being loaded again.
     browser.open(&format!("http://127.0.0.1:{port}/"));
@@ -74,10 +58,10 @@ fn a_page_stays_live_through_a_restart_of_the_server_and_sees_the_run_die() {
     browser.wait_for(&format!("{rows} > {before} + 5"));
     browser.screenshot("live", false);
 
-    end(server);
+    drop(server);
     browser.wait_for(&format!("{live}.startsWith('No answer')"));
     let before = browser.eval(rows).as_f64().expect("a number");
-    let (server, _) = serve(&lab, &port);
+    let _server = Serving::start(&lab, port, "leaklab-out");
     browser.wait_for(&format!("{live}.startsWith('Live: updated')"));
     browser.wait_for(&format!("{rows} > {before}"));
     assert_eq!(
@@ -105,5 +89,4 @@ fn a_page_stays_live_through_a_restart_of_the_server_and_sees_the_run_die() {
             .all(|text| text.contains("ERR_CONNECTION_REFUSED")),
         "{complaints:#?}"
     );
-    end(server);
 }
