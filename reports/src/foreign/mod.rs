@@ -29,18 +29,17 @@ mod tools;
 mod unit;
 
 pub use error::InputError;
+pub use json::{RangeSeries, read_range};
+use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
+pub use read::read_recording;
+pub use time::TimeUnit;
+pub use unit::ValueUnit;
 
 /// Whether a column or metric of that name is memory that is left (free, available), so that its
 /// growth is good news.
 pub fn is_memory_left(name: &str) -> bool {
     columns::role_of(name) == columns::Role::Free
 }
-
-pub use json::{RangeSeries, read_range};
-use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
-pub use read::read_recording;
-pub use time::TimeUnit;
-pub use unit::ValueUnit;
 
 /// Which columns to read, and how.
 #[derive(Debug, Clone, Default)]
