@@ -5,7 +5,7 @@ use crate::commands::arguments::Terms;
 use crate::commands::compare::{OutputFormat, PictureArguments, comparison_text};
 use crate::commands::print;
 use crate::commands::run::drawn;
-use crate::config::{Config, Profile};
+use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::plan::{
     CellSettings, CommandLine, RunSettings, command_cells, find_program, parse_command,
@@ -94,10 +94,7 @@ pub struct Arguments {
 /// A usage error for sides that are missing or the same; what failed of builds and runs.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let config = Config::read(arguments.config.as_deref())?;
-    let profile = match &arguments.profile {
-        Some(name) => config.profile(name)?,
-        None => Profile::default(),
-    };
+    let profile = config.profile_or_default(arguments.profile.as_deref())?;
     let sides = arguments.sides()?;
     let digests = sides.each_ref().map(TwoSided::digest);
     let [before, after] = digests;
@@ -113,7 +110,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         flags: arguments.cell.clone(),
         profile: profile.cell,
         default_budget: config.default_budget,
-        default_memory_limit: crate::host::available_bytes().map(|bytes| bytes / 5 * 4),
+        default_memory_limit: crate::host::default_memory_limit_bytes(1),
         repeat: arguments.repeat,
         jobs: 1,
         seed: arguments.seed,

@@ -4,7 +4,7 @@ use crate::builds::{Repository, Tree};
 use crate::commands::compare::{OutputFormat, comparison_text};
 use crate::commands::print;
 use crate::commands::run::DEFAULT_MAX_DURATION;
-use crate::config::{Config, Profile};
+use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::plan::{CellSettings, CommandLine, RunSettings, command_cells, parse_command};
 use crate::results::judged::JudgedCell;
@@ -133,10 +133,7 @@ impl Word {
 impl Arguments {
     fn settings(&self, tree: &Tree) -> anyhow::Result<RunSettings> {
         let config = Config::read(self.config.as_deref())?;
-        let profile = match &self.profile {
-            Some(name) => config.profile(name)?,
-            None => Profile::default(),
-        };
+        let profile = config.profile_or_default(self.profile.as_deref())?;
         let mut flags = self.cell.clone();
         if self.until_verdict {
             flags.duration = Some(self.max_duration.unwrap_or(DEFAULT_MAX_DURATION));
@@ -151,7 +148,7 @@ impl Arguments {
             flags,
             profile: profile.cell,
             default_budget: config.default_budget,
-            default_memory_limit: crate::host::available_bytes().map(|bytes| bytes / 5 * 4),
+            default_memory_limit: crate::host::default_memory_limit_bytes(1),
             repeat: 1,
             jobs: 1,
             seed: 1,

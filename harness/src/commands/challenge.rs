@@ -4,7 +4,7 @@
 use crate::challenge::{Challenged, Leak, SEARCHED, Search, Tried, prepare};
 use crate::commands::{plain_table, print};
 use crate::exit::{Exit, usage};
-use crate::plan::{CellSettings, RunSettings, command_cells};
+use crate::plan::{CellSettings, DEFAULT_COMMAND_LOAD, RunSettings, command_cells};
 use crate::results::judged::JudgedCell;
 use crate::run::record_run;
 use crate::supervisor::signals;
@@ -122,8 +122,6 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 const LEAST_SHARE: f64 = 0.002;
 /// How much faster than the smallest called leak what is given back late is allocated.
 const LATE_FACTOR: f64 = 2.0;
-/// Length of a soak when neither flag nor variable says one, as in `leaklab run`.
-const DEFAULT_LOAD: Duration = Duration::from_secs(60);
 
 /// The soaks of a challenge: all alike but for the leak.
 struct Soaks<'a> {
@@ -135,10 +133,10 @@ struct Soaks<'a> {
 impl<'a> Soaks<'a> {
     fn new(arguments: &'a Arguments) -> Self {
         let mut flags = arguments.cell.clone();
-        let load = *flags.duration.get_or_insert(DEFAULT_LOAD);
+        let load = *flags.duration.get_or_insert(DEFAULT_COMMAND_LOAD);
         let settings = RunSettings {
             flags,
-            default_memory_limit: crate::host::available_bytes().map(|bytes| bytes / 5 * 4),
+            default_memory_limit: crate::host::default_memory_limit_bytes(1),
             repeat: 1,
             jobs: 1,
             seed: 1,

@@ -4,7 +4,7 @@ use crate::acknowledged::acknowledgements;
 use crate::commands::arguments::{Format, parse_positive};
 use crate::commands::r#where::answer_text;
 use crate::commands::{detach, print};
-use crate::config::{Config, Profile};
+use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::nights;
 use crate::plan::{
@@ -311,10 +311,7 @@ impl Arguments {
 
     /// Flags over profile and files.
     fn settings(&self, config: &Config) -> anyhow::Result<RunSettings> {
-        let profile = match &self.profile {
-            Some(name) => config.profile(name)?,
-            None => Profile::default(),
-        };
+        let profile = config.profile_or_default(self.profile.as_deref())?;
         let jobs = self.jobs.or(profile.jobs).unwrap_or(1);
         let mut flags = self.cell.clone();
         if self.until_verdict {
@@ -335,8 +332,7 @@ impl Arguments {
             profile: profile.cell,
             tuned: config.tuned.clone(),
             default_budget: config.default_budget,
-            default_memory_limit: crate::host::available_bytes()
-                .map(|available| available / 5 * 4 / jobs),
+            default_memory_limit: crate::host::default_memory_limit_bytes(jobs),
             repeat: self.repeat.or(profile.repeat).unwrap_or(1),
             jobs,
             seed: self.seed.or(profile.seed).unwrap_or(1),

@@ -230,6 +230,15 @@ impl Config {
         Ok(())
     }
 
+    /// The profile of that name, or one that says nothing if no name is given.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names the profiles there are.
+    pub fn profile_or_default(&self, name: Option<&str>) -> anyhow::Result<Profile> {
+        name.map_or_else(|| Ok(Profile::default()), |name| self.profile(name))
+    }
+
     /// The profile of that name.
     ///
     /// # Errors

@@ -90,21 +90,13 @@ impl OneCell<'_> {
             }
         };
         let name = self.settings.name.clone().unwrap_or(found);
-        let (scenario, variant) = name.split_once("::").unwrap_or(("command", &name));
         let plan = CellPlan {
-            scenario: scenario.to_owned(),
-            variant: variant.to_owned(),
-            expected: own.expected.map(|expected| expected.name().to_owned()),
-            budget: own
-                .budget
-                .or(self.settings.default_budget)
-                .map(|budget| budget.to_string()),
             command,
             control_group: match &attached {
                 Attached::Group(group) => Some(group.folder().display().to_string()),
                 Attached::Process(_) => None,
             },
-            ..self.plan(&format!("{scenario}::{variant}"))
+            ..self.plan_named(own, &name)
         };
         let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
         let schedule = Schedule {

@@ -25,7 +25,7 @@ const LONGEST_DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 const SHORTEST_DEFAULT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Load of a program of one's own when neither flag nor file says how long.
-pub(super) const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
+pub const DEFAULT_COMMAND_LOAD: Duration = Duration::from_secs(60);
 /// Load before which a verdict does not end a program's run: most caches are full by then, and
 /// most collectors have been through several turns.
 const DEFAULT_MIN_DURATION: Duration = Duration::from_secs(300);
@@ -371,20 +371,12 @@ impl OneCell<'_> {
             Some(name) => name.clone(),
             None => file_name.to_string_lossy().into_owned(),
         };
-        let (scenario, variant) = name.split_once("::").unwrap_or(("command", &name));
         let plan = CellPlan {
-            scenario: scenario.to_owned(),
-            variant: variant.to_owned(),
-            expected: own.expected.map(|expected| expected.name().to_owned()),
-            budget: own
-                .budget
-                .or(self.settings.default_budget)
-                .map(|budget| budget.to_string()),
             command: command
                 .iter()
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
-            ..self.plan(&format!("{scenario}::{variant}"))
+            ..self.plan_named(&own, &name)
         };
         let load = own.duration.unwrap_or(DEFAULT_COMMAND_LOAD);
         self.program(&own, plan, command, load)
@@ -443,6 +435,21 @@ impl OneCell<'_> {
             }
         }
         Ok(cell)
+    }
+
+    /// The plan of a program that is no scenario, by its name: `shop`, or `shop::patched`.
+    pub(super) fn plan_named(&self, own: &CellSettings, name: &str) -> CellPlan {
+        let (scenario, variant) = name.split_once("::").unwrap_or(("command", name));
+        CellPlan {
+            scenario: scenario.to_owned(),
+            variant: variant.to_owned(),
+            expected: own.expected.map(|expected| expected.name().to_owned()),
+            budget: own
+                .budget
+                .or(self.settings.default_budget)
+                .map(|budget| budget.to_string()),
+            ..self.plan(&format!("{scenario}::{variant}"))
+        }
     }
 
     /// What every plan has: names, which may hold what a folder's name may not.

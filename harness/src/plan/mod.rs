@@ -22,7 +22,9 @@ mod shown;
 mod user;
 
 pub use attached::{AttachTo, attached_cells};
-pub use cells::{command_cells, configuration, planned_cells, scenario_cells};
+pub use cells::{
+    DEFAULT_COMMAND_LOAD, command_cells, configuration, planned_cells, scenario_cells,
+};
 pub use formula::Formula;
 pub use prepare::prepare;
 pub use program::find_program;
