@@ -499,4 +499,30 @@ pub(crate) mod levels {
 
     /// The least share of readings at the level.
     pub(crate) const KEPT: f64 = 0.4;
+
+    /// Beside excursions of any height: parts whose low readings show the slope of the level, and
+    /// the quantile that is low in each.
+    pub(crate) const LOW_PARTS: usize = 16;
+    pub(crate) const LOW: f64 = 0.15;
+
+    /// Fewest excursions where this share of the readings is at the level; twice as many where
+    /// it is less, down to the least.
+    pub(crate) const FLOOR_LEFT: usize = 3;
+    pub(crate) const FLOOR_KEPT: f64 = 0.35;
+    pub(crate) const FLOOR_LEAST: f64 = 0.12;
+
+    /// Shares of readings that must be away from the level, and may lie below it.
+    pub(crate) const FLOOR_AWAY: f64 = 0.01;
+    pub(crate) const FLOOR_BELOW: f64 = 0.005;
+
+    /// Share of those away that may be less than [`SEPARATION`] off.
+    pub(crate) const HALF_WAY: f64 = 0.33;
+
+    /// Fewest readings of an excursion whose front is looked at, and the share of them in which
+    /// it may climb to half of its height.
+    pub(crate) const EXCURSION: usize = 4;
+    pub(crate) const CLIMBING: f64 = 0.25;
+
+    /// Share of the time that one excursion may take.
+    pub(crate) const LONGEST: f64 = 0.25;
 }

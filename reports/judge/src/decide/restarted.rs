@@ -20,7 +20,7 @@ use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::reason::Why;
 use crate::shape::bursts::without_long_bursts;
 use crate::shape::cycle::find_cycle;
-use crate::shape::levels::find_rest;
+use crate::shape::levels::{find_floor, find_rest};
 use crate::shape::restarts::{
     DoubtfulFalls, deep_falls, doubtful_deep_falls, find_restarts, rests_low,
 };
@@ -42,9 +42,9 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
             (prepared.fine.clone(), cuts)
         }
     };
-    if let Some(rest) = find_rest(&track) {
+    if let Some(rest) = find_rest(&track).or_else(|| find_floor(&prepared.fine)) {
         case.note_shape("levels", || {
-            let away = track.len() - rest.len();
+            let away = prepared.fine.len() - rest.len();
             format!("a level that is left and come back to; {away} readings elsewhere left out")
         });
         return judge_segment(case, &rest);
