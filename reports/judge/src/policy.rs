@@ -301,6 +301,9 @@ pub(crate) mod slowing {
     /// How much more a warm-up of two curves must explain than one of a single curve: it bends as
     /// the noise does.
     pub(crate) const SECOND_CURVE: f64 = 6.0;
+
+    /// How much more a logarithm beside the line must explain than other warm-ups.
+    pub(crate) const CACHE_GAIN: f64 = 6.0;
 }
 
 /// One stretch without restarts.

@@ -1,7 +1,7 @@
 //! The veto of slowing growth: would a curve that flattens out explain the series as well?
 
 use crate::fit::model::{Regressors, columns, fit};
-use crate::policy::slowing::{MARGIN, PACE_KEPT, POINTS, SECOND_CURVE};
+use crate::policy::slowing::{CACHE_GAIN, MARGIN, PACE_KEPT, POINTS, SECOND_CURVE};
 use crate::stats::autoregression;
 use crate::stats::regression::Fit;
 use crate::track::{Track, coarse, spacing};
@@ -73,12 +73,13 @@ pub(crate) fn compare_with_slowing(
     let (fitted, model, _) = if bends_twice { two } else { one };
     // What needs two curves to last may need them to flatten out as well.
     let fast = bends_twice.then(|| WARM_UPS[0].curve(&u, WARM_UPS[0].best_beside(&line, &u).0));
-    let lasting_slope =
+    let mut lasting_slope =
         (fitted.coefficients[1] + closing_slope(&fitted.coefficients, model, &base)) / span;
     let memory = autoregression::estimate(&fitted.residuals, &spacing(&track.x), 2);
     let independent = (track.len() as f64 * (1.0 - memory.rho) / (1.0 + memory.rho)).max(4.0);
     let level = fit(&level_columns, &track.y)?;
-    let beside_fast = fast.and_then(|fast| fit(&[level_columns, vec![fast]].concat(), &track.y));
+    let beside_fast =
+        fast.and_then(|fast| fit(&[level_columns.clone(), vec![fast]].concat(), &track.y));
     let best_beside = |beside: &Fit| {
         let curves = FADING.iter().map(|family| {
             let (scale, rss) = family.best_beside(beside, &u);
@@ -88,6 +89,7 @@ pub(crate) fn compare_with_slowing(
     };
     let (alone, pace) = best_beside(&level)?;
     let beside_fast = beside_fast.as_ref().and_then(best_beside);
+    let cache = over_a_cache(&base, &line, &level_columns, &u, &track.y, &best_beside);
     let against = |fading: f64, rss: f64| independent * ((fading + floor) / (rss + floor)).ln();
     // Two curves that flatten out bend as a warm-up with a line does: they count where they
     // explain more than it, not already where they explain about as much.
@@ -95,11 +97,55 @@ pub(crate) fn compare_with_slowing(
         let alone = against(alone, rss);
         beside_fast.map_or(alone, |(both, _)| alone.min(against(both, rss) + MARGIN))
     };
+    let mut advantage = by(fitted.rss());
+    if let Some(cache) = cache
+        && against(fitted.rss(), cache.rss) * (track.len() as f64 / independent) > CACHE_GAIN
+    {
+        let lasting = match cache.pace > PACE_KEPT {
+            true => against(alone, cache.rss),
+            false => against(alone, cache.rss).min(against(cache.rss_fading, cache.rss)),
+        };
+        if lasting > advantage {
+            (advantage, lasting_slope) = (lasting, cache.slope / span);
+        }
+    }
     Some(Comparison {
-        advantage: by(fitted.rss()),
+        advantage,
         advantage_of_line: against(alone, line.rss()),
         lasting_slope,
         keeps_its_pace: pace > PACE_KEPT,
+    })
+}
+
+/// Growth that lasts beside a cache that fills as a logarithm does, and what two such curves make
+/// of it that both flatten out.
+struct OverCache {
+    rss: f64,
+    slope: f64,
+    /// The least that a curve which flattens out leaves beside the cache, and its closing pace.
+    rss_fading: f64,
+    pace: f64,
+}
+
+/// The best line beside a logarithm, the fit of `line` the same without; `level` is the model
+/// without a slope.
+fn over_a_cache(
+    base: &[Vec<f64>],
+    line: &Fit,
+    level: &[Vec<f64>],
+    u: &[f64],
+    y: &[f64],
+    best_fading_beside: &impl Fn(&Fit) -> Option<(f64, f64)>,
+) -> Option<OverCache> {
+    let curve = CACHE.curve(u, CACHE.best_beside(line, u).0);
+    let lasting = fit(&[base, std::slice::from_ref(&curve)].concat(), y)?;
+    let filling = fit(&[level, &[curve]].concat(), y)?;
+    let (rss_fading, pace) = best_fading_beside(&filling)?;
+    Some(OverCache {
+        rss: lasting.rss(),
+        slope: lasting.coefficients[1],
+        rss_fading,
+        pace,
     })
 }
 
@@ -139,6 +185,13 @@ const WARM_UPS: [Family; 2] = [
         to: 0.8,
     },
 ];
+
+/// A cache that fills ever more slowly.
+const CACHE: Family = Family {
+    form: Form::Logarithm,
+    from: 0.0005,
+    to: 0.5,
+};
 
 /// Curves that flatten out.
 const FADING: [Family; 9] = [
