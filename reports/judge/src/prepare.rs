@@ -10,6 +10,7 @@ use crate::shape::restarts::find_quick_restarts;
 use crate::shape::work::find_busy;
 use crate::stats::bins;
 use crate::stats::quantile::median;
+use crate::stats::regression::least_squares;
 use crate::track::Track;
 
 /// A series ready for the search for shapes.
@@ -34,6 +35,8 @@ pub(crate) struct Prepared {
     pub operations: Option<f64>,
     /// Whether the axis counts operations rather than seconds.
     pub by_operation: bool,
+    /// Whether it counts time rather than work.
+    pub is_time: bool,
     /// Times of the fine track's ends in units of the axis to seconds: seconds per unit.
     pub seconds_per_unit: f64,
     /// First reading used, seconds after `start_s`.
@@ -56,7 +59,7 @@ impl Prepared {
 
     /// The length of a day on the axis, where it counts time.
     pub fn day(&self) -> Option<f64> {
-        (!self.by_operation).then_some(86_400.0)
+        self.is_time.then_some(86_400.0)
     }
 }
 
@@ -95,9 +98,13 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         let begin = known.next()?;
         Some(known.next_back()? - begin).filter(|&done| done > 0.0)
     });
+    let work = match idle > 0 && !by_operation {
+        true => axis_of_work(series, &used),
+        false => None,
+    };
     let axis: &[f64] = match (by_operation, series.operations) {
         (true, Some(operations)) => operations,
-        _ => series.time_s,
+        _ => work.as_deref().unwrap_or(series.time_s),
     };
     let base = series.value[first];
     let track = Track {
@@ -140,6 +147,7 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         duration_s,
         operations,
         by_operation,
+        is_time: !by_operation && work.is_none(),
         seconds_per_unit: if by_operation && span > 0.0 {
             duration_s / span
         } else {
@@ -151,6 +159,32 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         idle,
         known_restarts,
     })
+}
+
+/// The work done at each reading of `series`, in seconds at its mean pace, where the values of
+/// `used` rise with it more evenly than with the time: what a program keeps of its work does not
+/// grow while it has none, and the readings of that time are left out.
+fn axis_of_work(series: &Series<'_>, used: &[usize]) -> Option<Vec<f64>> {
+    let operations = series.operations?;
+    let (&first, &last) = (used.first()?, used.last()?);
+    let done = operations[last] - operations[first];
+    let falls = used
+        .windows(2)
+        .any(|pair| operations[pair[1]] < operations[pair[0]]);
+    if falls || done <= 0.0 {
+        return None;
+    }
+    let pace_s = (series.time_s[last] - series.time_s[first]) / done;
+    let work: Vec<f64> = operations.iter().map(|count| count * pace_s).collect();
+    let values: Vec<f64> = used
+        .iter()
+        .map(|&i| series.value[i] - series.value[first])
+        .collect();
+    let left_by = |axis: &[f64]| {
+        let axis: Vec<f64> = used.iter().map(|&i| axis[i] - axis[first]).collect();
+        Some(least_squares(&[&vec![1.0; axis.len()], &axis], &values)?.rss())
+    };
+    (left_by(&work)? < left_by(series.time_s)?).then_some(work)
 }
 
 /// Whether operations are counted and none was completed while readings were taken.

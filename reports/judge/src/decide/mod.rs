@@ -127,9 +127,9 @@ fn judge_shape(case: &Case<'_>) -> Finding {
 
 /// What `rest` leaves of a series that repeats by the clock, where its axis counts time.
 fn by_the_clock(case: &Case<'_>, rest: impl FnOnce() -> Option<Track>) -> Option<Track> {
-    let rest = match case.prepared.by_operation {
-        true => None,
-        false => rest(),
+    let rest = match case.prepared.is_time {
+        true => rest(),
+        false => None,
     };
     if rest.is_some() {
         case.note_shape("calendar", || {
