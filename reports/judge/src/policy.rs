@@ -152,7 +152,7 @@ pub(crate) mod restarts {
     /// A rise of more than this share of the range of a life is a tooth rather than what
     /// follows a warm-up, if it is less than so many times what a fall took back before.
     pub(crate) const TOOTH_OF_RANGE: f64 = 0.5;
-    pub(crate) const TAKEN_BACK: f64 = 1.5;
+    pub(crate) const TAKEN_BACK: f64 = 2.0;
 
     /// More deep falls than this are not restarts.
     pub(crate) const MOST_RESTARTS: usize = 24;
@@ -353,7 +353,7 @@ pub(crate) mod windows {
     /// the deepest of these it must be.
     pub(crate) const FALL_GROUPS: usize = 48;
 
-    pub(crate) const ABOVE_FALLS: f64 = 1.5;
+    pub(crate) const ABOVE_FALLS: f64 = 2.0;
 
     /// How deep the means of [`FALL_GROUPS`] groups of independent noise fall, in their standard
     /// deviations, at most in nineteen of twenty series: numpy 2.4.6, the 0.95 quantile of
