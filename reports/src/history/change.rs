@@ -44,6 +44,9 @@ const LONGEST_BASE: usize = 120;
 /// rounding a change.
 const LEAST_ERROR: f64 = 0.001;
 
+/// Smallest variance of a night, so that the weights of nights that are all zero are numbers.
+const LEAST_VARIANCE: f64 = 1e-100;
+
 /// Nights between two changes, taken together.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Level {
@@ -138,7 +141,7 @@ fn strongest(cuts: &VecDeque<Cut>) -> Option<&Cut> {
     let (mut found, mut size) = (None, SUSPECTED);
     for cut in cuts {
         // The deviate is never larger than `t`, which costs no logarithm.
-        if cut.t().abs() >= size && cut.z().abs() >= size {
+        if cut.is_beyond(size) && cut.z().abs() >= size {
             (found, size) = (Some(cut), cut.z().abs());
         }
     }
@@ -177,17 +180,33 @@ struct Mean {
 impl Mean {
     /// The mean of `nights`, which is not empty, each with at least the error `least`.
     fn of(nights: &[Night], least: f64) -> Self {
+        if nights.iter().all(|night| night.standard_error == 0.0) {
+            return Self::of_scatter(nights, least);
+        }
         let own = |night: &Night| night.standard_error * night.standard_error + least * least;
         let (between, degrees) = match nights.iter().all(|night| night.standard_error > 0.0) {
             true => dersimonian_laird(nights),
             false => spread(nights, least),
         };
-        let weight = |night: &Night| 1.0 / (own(night) + between).max(f64::MIN_POSITIVE);
+        let weight = |night: &Night| 1.0 / (own(night) + between).max(LEAST_VARIANCE);
         let total: f64 = nights.iter().map(weight).sum();
         let value = nights.iter().map(|n| weight(n) * n.value).sum::<f64>() / total;
         Self {
             value,
             standard_error: total.recip().sqrt(),
+            between,
+            degrees,
+        }
+    }
+
+    /// The same where no night knows an error: all weigh the same.
+    fn of_scatter(nights: &[Night], least: f64) -> Self {
+        let count = nights.len() as f64;
+        let (between, degrees) = spread(nights, least);
+        let variance = (least * least + between).max(LEAST_VARIANCE);
+        Self {
+            value: nights.iter().map(|night| night.value).sum::<f64>() / count,
+            standard_error: (variance / count).sqrt(),
             between,
             degrees,
         }
@@ -275,7 +294,7 @@ impl Cut {
     /// Nights after the cut move as those before it did: few of them cannot say more.
     fn add(&mut self, night: &Night) {
         let own = night.standard_error * night.standard_error + self.least * self.least;
-        let weight = 1.0 / (own + self.before.between).max(f64::MIN_POSITIVE);
+        let weight = 1.0 / (own + self.before.between).max(LEAST_VARIANCE);
         self.runs += 1;
         self.weight += weight;
         self.weighted += weight * night.value;
@@ -303,13 +322,21 @@ impl Cut {
         (before * before + self.weight.recip()).sqrt()
     }
 
+    /// Whether [`Cut::t`] is at least `errors` either way, told without a root or a quotient: of
+    /// ten million cuts in a long history hardly one is.
+    fn is_beyond(&self, errors: f64) -> bool {
+        let gap = self.weighted - self.before.value * self.weight;
+        let own = self.before.standard_error * self.weight;
+        gap * gap >= errors * errors * (own * own + self.weight)
+    }
+
     /// The difference in standard errors.
     fn t(&self) -> f64 {
         let difference = self.difference();
         if difference == 0.0 {
             return 0.0;
         }
-        difference / self.standard_error().max(f64::MIN_POSITIVE)
+        difference / self.standard_error()
     }
 
     /// The same as a normal deviate.
@@ -425,6 +452,15 @@ mod tests {
                 .iter()
                 .all(|change| change.confirmed_on.is_none())
         );
+    }
+
+    #[test]
+    fn a_change_from_nothing_has_a_size() {
+        let mut values = [0.0; 14];
+        values[10..].fill(5.0);
+        let course = follow(&known(&values, 0.0), Harm::Up);
+        assert_eq!(course.changes[0].night, 10);
+        assert!((course.changes[0].size.value - 5.0).abs() < 1e-9);
     }
 
     #[test]
