@@ -11,8 +11,8 @@ pub fn leaklab_version() -> LeaklabVersion {
     }
 }
 
-/// The machine; what cannot be found out stays empty.
-pub fn host() -> Host {
+/// The machine, in the class that its user gave; what cannot be found out stays empty.
+pub fn host(class: Option<String>) -> Host {
     let cpu_info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu_info
         .lines()
@@ -31,6 +31,8 @@ pub fn host() -> Host {
         page_bytes: system::page_bytes(),
         descriptor_limit: system::descriptor_limit(),
         boot_id: boot_id(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        class,
     }
 }
 

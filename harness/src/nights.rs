@@ -149,3 +149,16 @@ pub fn parse_label(text: &str) -> Result<(String, String), String> {
         _ => Err("a label is NAME=VALUE, like commit=a1b2c3".to_owned()),
     }
 }
+
+/// The class of a machine as `--host-class` gives it.
+///
+/// # Errors
+///
+/// What a class must look like.
+pub fn parse_host_class(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match !text.is_empty() && text.len() <= 120 && !text.contains(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err("a class of machines is a short name, like ci-large".to_owned()),
+    }
+}

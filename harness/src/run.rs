@@ -207,7 +207,7 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
         started_utc: crate::time::now_utc(),
         command: redactor.command(&command),
         configuration: configuration(settings),
-        host: crate::host::host(),
+        host: crate::host::host(settings.host_class.clone()),
         labels: settings.labels.clone(),
         cells,
         harness_pid: Some(std::process::id()),

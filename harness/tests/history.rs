@@ -23,6 +23,9 @@ fn wobble(night: usize, salt: usize) -> f64 {
     mixed as f64 / 5_003.5 - 1.0
 }
 
+/// `leaklab history` of nights that lie on fixed days: none of them is missing.
+const HISTORY: [&str; 3] = ["history", "--missing-after", "10000d"];
+
 fn history_of(lines: &[String]) -> Lab {
     let lab = Lab::new();
     let out = lab.path().join("leaklab-out");
@@ -47,12 +50,14 @@ fn a_small_leak_from_night_nine_on_is_named_by_night_eleven() {
             })
             .collect()
     };
-    let healthy = history_of(&nights(8)).call(&["history"]);
+    let healthy = history_of(&nights(8)).call(&HISTORY);
     assert_eq!(healthy.code, Some(0), "{}", healthy.stdout);
     let lab = history_of(&nights(11));
-    let told = lab.call(&["history", "--charts", "pictures"]);
+    let told = lab.call(&["history", "--charts", "pictures", "--html", "nights.html"]);
     let picture = lab.path().join("pictures/shop-growth-per-operation.png");
     assert!(picture.is_file(), "{}", told.stderr);
+    let page = std::fs::read_to_string(lab.path().join("nights.html")).expect("a page");
+    assert!(page.contains("2026-11-09 c09"), "the change is named");
     assert!(
         told.stdout.contains("growth per operation: +"),
         "{}",
@@ -133,6 +138,87 @@ fn runs_leave_a_line_each_and_a_torn_one_costs_only_itself() {
     );
 }
 
+/// This time of the day, so many days ago.
+fn morning(days_ago: u64) -> String {
+    let now = std::time::SystemTime::now();
+    let then = now - std::time::Duration::from_secs(days_ago * 86_400);
+    humantime::format_rfc3339_seconds(then).to_string()
+}
+
+#[test]
+fn a_night_that_is_missing_is_noticed_by_the_rhythm_of_those_that_were() {
+    let nights = |last_days_ago: u64| -> Vec<String> {
+        (1..=10)
+            .zip((last_days_ago..last_days_ago + 10).rev())
+            .map(|(number, ago)| {
+                let line = night(1, wobble(number, 7), 2.0, 500.0);
+                let line = line.replace("2026-11-01T03:00:00Z", &morning(ago));
+                line.replace("night-1", &format!("night-{number}"))
+            })
+            .collect()
+    };
+    history_of(&nights(0)).call(&["history"]).expect_code(0);
+    let late = history_of(&nights(3));
+    let told = late.call(&["history"]).expect_code(3);
+    told.expect_stderr(&["the last night is missing"]);
+    late.call(&["history", "--missing-after", "30d"])
+        .expect_code(0);
+}
+
+#[test]
+fn the_newest_nights_are_told_as_openmetrics_and_by_class_of_machine() {
+    let lines = with_leak(0.0, 4);
+    let other = lines[0].replace("\"host_class\":\"x86_64\"", "\"host_class\":\"arm\"");
+    let lab = history_of(&[lines.concat(), other]);
+    let told = lab
+        .call(&["history", "--format", "openmetrics"])
+        .expect_code(0);
+    let of = |class: &str| {
+        let sample = format!(
+            "leaklab_operations_per_second{{cell=\"shop\",series=\"shop\",host_class=\"{class}\"}}"
+        );
+        told.stdout
+            .lines()
+            .filter(|line| line.starts_with(&sample))
+            .count()
+    };
+    assert_eq!((of("x86_64"), of("arm")), (1, 1), "{}", told.stdout);
+    assert!(told.stdout.ends_with("# EOF\n"), "{}", told.stdout);
+    let told = lab.call(&["history", "--host-class", "arm", "--format", "json"]);
+    let stories: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+    assert_eq!(stories.as_array().map(Vec::len), Some(1), "{}", told.stdout);
+}
+
+#[test]
+fn a_machine_is_of_the_class_that_its_user_names() {
+    let lab = Lab::new();
+    let flags = [
+        "--duration",
+        "1s",
+        "--interval",
+        "100ms",
+        "--name",
+        "one",
+        "--host-class",
+        "ci-large",
+        "--openmetrics",
+        "metrics.txt",
+    ];
+    lab.run_script(&flags, "sleep 5");
+    let text = std::fs::read_to_string(lab.path().join("leaklab-out/history.jsonl"));
+    let text = text.expect("a history");
+    assert!(text.contains(r#""host_class":"ci-large""#), "{text}");
+    let metrics = std::fs::read_to_string(lab.path().join("metrics.txt")).expect("metrics");
+    assert!(metrics.contains("host_class=\"ci-large\""), "{metrics}");
+    lab.call(&["history", "--rebuild"]);
+    let rebuilt = std::fs::read_to_string(lab.path().join("leaklab-out/history.jsonl"));
+    assert!(
+        rebuilt
+            .expect("a history")
+            .contains(r#""host_class":"ci-large""#)
+    );
+}
+
 #[test]
 fn a_folder_without_nights_says_how_to_get_some() {
     let told = Lab::new().call(&["history"]);
@@ -153,14 +239,14 @@ fn with_leak(leak: f64, last: usize) -> Vec<String> {
 #[test]
 fn what_somebody_accepted_does_not_gate_until_its_day() {
     let lab = history_of(&with_leak(128.0, 14));
-    lab.call(&["history"]).expect_code(1);
+    lab.call(&HISTORY).expect_code(1);
     let accept = |up_to: &str, expires: &str| {
         let text = format!(
             "[[accept]]\ncell = \"shop\"\nfigure = \"growth-per-operation\"\nup-to = \"{up_to}\"\n\
              reason = \"ticket 7\"\nowner = \"ops\"\nexpires = \"{expires}\"\n"
         );
         std::fs::write(lab.path().join("leaklab.ack.toml"), text).expect("a file");
-        lab.call(&["history"])
+        lab.call(&HISTORY)
     };
     let accepted = accept("200B", "2099-12-31").expect_code(0);
     let words = "accepted until 2099-12-31 by ops: ticket 7";

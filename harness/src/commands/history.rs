@@ -10,17 +10,23 @@ use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::file_name;
 use leaklab_reports::chart::{ChartOptions, Picture};
-use leaklab_reports::history::{NightRecord, SeriesStory, Tolerance, picture, stories, words};
-use leaklab_run::Run;
+use leaklab_reports::history::{
+    NightRecord, SeriesStory, Tolerance, missing_nights, openmetrics, picture, stories, words,
+};
+use leaklab_reports::page::render_nights;
+use leaklab_run::{Run, write_atomically};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Tell what changed over nights: growth, memory, throughput, latency and CPU time.
 ///
 /// Each run leaves a line per cell in OUT/history.jsonl. Nights of one cell, with the same
 /// parameters and rate, on machines of one class, make a series. Estimates are pooled by their
 /// precision since the last change, so that nights which decide nothing by themselves add up.
+///
+/// A night is missing when the time since the last one is longer than nights here usually are
+/// apart (learned from five of them or more), or than --missing-after.
 ///
 /// Exit code: 1 if something has become worse, is confirmed, and nobody accepted it
 /// (leaklab.ack.toml), 3 if the last night is missing or a change for the worse is suspected,
@@ -31,6 +37,7 @@ Examples:
   leaklab run --label commit=$(git rev-parse --short HEAD) -- ./shop    a night
   leaklab history                                                       all of them
   leaklab history --cell shop --format markdown                         for a ticket
+  leaklab history --html nights.html                                    a page that works offline
   leaklab history --charts nights                                       a picture per figure
   leaklab history --rebuild                                             again from run folders")]
 pub struct Arguments {
@@ -40,19 +47,25 @@ pub struct Arguments {
     /// Only cells whose address holds this.
     #[arg(long)]
     cell: Option<String>,
+    /// Only nights on machines whose class holds this.
+    #[arg(long, value_name = "NAME")]
+    host_class: Option<String>,
     /// How the answer is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Make the history again from the run folders that are there.
     #[arg(long)]
     rebuild: bool,
+    /// Write a page with a picture per figure, which works offline, to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Draw each figure over nights, as PNG and SVG in this folder.
     #[arg(long, value_name = "FOLDER")]
     charts: Option<PathBuf>,
     /// What is accepted [default: leaklab.ack.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     ack: Option<PathBuf>,
-    /// Time after which the last night counts as missing.
+    /// Time after which the last night counts as missing [default: learned from the nights].
     #[arg(long, value_name = "DURATION", value_parser = crate::commands::arguments::parse_positive)]
     missing_after: Option<Duration>,
 }
@@ -68,6 +81,8 @@ enum Format {
     Markdown,
     /// CSV as Apache Otava reads it; for one series.
     OtavaCsv,
+    /// OpenMetrics text: the newest night of each series.
+    Openmetrics,
 }
 
 /// Tells the story of each series.
@@ -95,7 +110,9 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     }
     let wanted = |record: &NightRecord| {
         let cell = arguments.cell.as_deref();
+        let class = arguments.host_class.as_deref();
         cell.is_none_or(|part| record.cell.contains(part))
+            && class.is_none_or(|part| record.host_class.contains(part))
     };
     let records: Vec<NightRecord> = read.records.into_iter().filter(wanted).collect();
     if records.is_empty() {
@@ -109,6 +126,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         acknowledged: acknowledgements(arguments.ack.as_deref())?,
         budgets: Config::read(None)?.harm,
     };
+    let now = SystemTime::now();
+    let missing = missing_nights(&stories, now, arguments.missing_after, &tolerance);
     match arguments.format {
         Format::Human => print(&human(&stories, &tolerance))?,
         Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&stories)?))?,
@@ -125,17 +144,25 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
                 )));
             }
         },
+        Format::Openmetrics => {
+            let newest: Vec<&NightRecord> = stories.iter().filter_map(newest).collect();
+            print(&openmetrics(&newest))?;
+        }
+    }
+    if let Some(path) = &arguments.html {
+        let place = arguments.place.display().to_string();
+        let page = render_nights(&place, &stories, &tolerance, &missing, None)?;
+        write_atomically(path, page.as_bytes())
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        say!("page    {}", path.display());
     }
     if let Some(folder) = &arguments.charts {
         draw(&stories, folder)?;
     }
-    let missing = arguments
-        .missing_after
-        .is_some_and(|most| is_missing(&stories, most));
-    if missing {
-        say!("the last night is missing: nothing was run for longer than --missing-after");
+    for line in &missing {
+        say!("{line}");
     }
-    Ok(exit_of(&stories, &tolerance, missing))
+    Ok(exit_of(&stories, &tolerance, !missing.is_empty()))
 }
 
 /// Draws each figure of each series; the paths go to stderr.
@@ -171,14 +198,9 @@ fn exit_of(stories: &[SeriesStory], tolerance: &Tolerance, missing: bool) -> Exi
     }
 }
 
-fn is_missing(stories: &[SeriesStory], most: Duration) -> bool {
-    let last = stories
-        .iter()
-        .filter_map(|story| story.nights.last())
-        .map(|record| record.time_utc.as_str())
-        .max();
-    last.and_then(crate::time::since_utc)
-        .is_none_or(|since| since > most)
+/// The night that a series ended with.
+fn newest(story: &SeriesStory) -> Option<&NightRecord> {
+    story.nights.last()
 }
 
 fn human(stories: &[SeriesStory], tolerance: &Tolerance) -> String {

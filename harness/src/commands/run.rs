@@ -25,7 +25,7 @@ use leaklab_judge::Verdict;
 use leaklab_reports::cell::{per_hour, per_operation};
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::compare::ratio::Estimate;
-use leaklab_reports::history::{AcceptedUpTo, Acknowledgement, Figure, Tolerance};
+use leaklab_reports::history::{AcceptedUpTo, Acknowledgement, Figure, Tolerance, openmetrics};
 use leaklab_reports::page::{PageOptions, write_run};
 use leaklab_run::{Run, write_atomically};
 use std::ffi::OsString;
@@ -129,6 +129,14 @@ pub struct Arguments {
     /// Write a JUnit report to this file.
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     junit: Option<PathBuf>,
+    /// Write the figures as OpenMetrics text to this file (GitLab's metrics report reads it).
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Files",
+        hide_short_help = true
+    )]
+    openmetrics: Option<PathBuf>,
     /// Leave words that match this pattern (`*` for any characters) out of the record and the
     /// report, beside what looks like a secret; may be given again.
     #[arg(
@@ -153,6 +161,16 @@ pub struct Arguments {
     /// What the run is of, for its history: commit=a1b2c3. May be repeated.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::nights::parse_label, help_heading = "Files")]
     labels: Vec<(String, String)>,
+    /// Class of machines that this one belongs to, for its history [default: processor, cores, memory].
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = crate::nights::parse_host_class,
+        env = "LEAKLAB_HOST_CLASS",
+        help_heading = "Files",
+        hide_short_help = true
+    )]
+    host_class: Option<String>,
     /// Run only a part of the cells: 2/5, auto or auto/5; `leaklab merge` makes the parts one run.
     ///
     /// auto takes it from SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT, auto/5 also from
@@ -277,7 +295,7 @@ impl Arguments {
             }
             Ok(cells)
         };
-        if let Some(path) = &self.junit {
+        for path in self.junit.iter().chain(&self.openmetrics) {
             probe_writable(path)?;
         }
         signals::listen().context("cannot listen for signals")?;
@@ -339,6 +357,7 @@ impl Arguments {
             name: self.name.clone(),
             redact: self.redact.clone(),
             labels: self.labels.iter().cloned().collect(),
+            host_class: self.host_class.clone(),
             facts: (self.shard.iter())
                 .map(|shard| ("shard".to_owned(), shard.to_string().into()))
                 .collect(),
@@ -349,29 +368,32 @@ impl Arguments {
 impl Arguments {
     /// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.
     fn conclude(&self, recorded: &RecordedRun, tolerance: &Tolerance) -> anyhow::Result<Exit> {
-        let (format, junit) = (self.format, self.junit.as_deref());
         let folder = &recorded.folder;
         let run = recorded.open()?;
         let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
         // What cannot be written does not cost the others; it is told by the exit code.
         let mut exit = Exit::Good;
+        let lines = nights::records_of(&run, &judged);
         let suite = || TestSuite::of(&run.record.id, &judged, self.on_inconclusive);
-        if let Some(path) = junit
-            && let Err(error) = write_atomically(path, junit_xml(&[suite()]).as_bytes())
-        {
-            say!("error: cannot write `{}`: {error}", path.display());
-            exit = Exit::Harness;
-        }
-        if let Some(out) = folder.parent().and_then(Path::parent) {
-            let lines = nights::records_of(&run, &judged);
-            if let Err(error) = nights::append(&nights::history_file(out), &lines) {
-                say!("no line in the history: {error:#}");
+        let junit = self.junit.as_ref();
+        let junit = junit.map(|path| (path, junit_xml(&[suite()])));
+        let metrics = self.openmetrics.as_ref();
+        let metrics = metrics.map(|path| (path, openmetrics(&lines.iter().collect::<Vec<_>>())));
+        for (path, text) in junit.into_iter().chain(metrics) {
+            if let Err(error) = write_atomically(path, text.as_bytes()) {
+                say!("error: cannot write `{}`: {error}", path.display());
+                exit = Exit::Harness;
             }
+        }
+        if let Some(out) = folder.parent().and_then(Path::parent)
+            && let Err(error) = nights::append(&nights::history_file(out), &lines)
+        {
+            say!("no line in the history: {error:#}");
         }
         github::annotate(&judged);
         let (paths, drawing) = drawn(&run, folder);
         exit = exit.or_graver(drawing);
-        let results = match format {
+        let results = match self.format {
             Format::Json => json_lines(&judged),
             Format::Human => {
                 let mut text = format!("{}\n", closing_table(&judged));

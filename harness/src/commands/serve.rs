@@ -1,9 +1,12 @@
 //! `leaklab serve`: the folder of runs in a browser, on loopback.
 
+use crate::acknowledged::acknowledgements;
 use crate::commands::print;
+use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::server::{RunsFolder, serve};
 use anyhow::Context;
+use leaklab_reports::history::Tolerance;
 use std::path::PathBuf;
 
 /// Show the folder of runs in a browser of this machine, those that go on live.
@@ -28,7 +31,11 @@ pub struct Arguments {
 ///
 /// A usage error if there is no such folder; otherwise that the port cannot be had.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let folder = RunsFolder::open(&arguments.folder).map_err(|error| {
+    let tolerance = Tolerance {
+        acknowledged: acknowledgements(None)?,
+        budgets: Config::read(None)?.harm,
+    };
+    let folder = RunsFolder::open(&arguments.folder, tolerance).map_err(|error| {
         usage(format!(
             "cannot show `{}`: {error}; name a folder of runs, or make one with `leaklab run`",
             arguments.folder.display()

@@ -301,6 +301,8 @@ pub struct RunSettings {
     pub redact: Vec<String>,
     /// What the run is of, for its history.
     pub labels: BTreeMap<String, String>,
+    /// Class of machines that this one is said to belong to, for its history.
+    pub host_class: Option<String>,
     /// What else the record holds: the order of sides, for instance.
     pub facts: BTreeMap<String, serde_json::Value>,
 }

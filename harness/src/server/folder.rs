@@ -1,7 +1,9 @@
 //! The folder of runs, as far as a client may see it.
 
+use crate::nights;
 use crate::run_life::run_life;
-use leaklab_reports::page::{RunLife, RunSummary};
+use leaklab_reports::history::{SeriesStory, Tolerance, missing_nights, stories};
+use leaklab_reports::page::{RunLife, RunSummary, SeriesRow, render_nights, series_rows};
 use leaklab_run::Run;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,9 @@ use std::time::SystemTime;
 pub const RUNS_PER_PAGE: usize = 50;
 /// Summaries of ended runs that are kept.
 const MAX_SUMMARIES: usize = 1024;
+
+/// Series of nights in the list; the gravest are.
+const MAX_SERIES: usize = 60;
 
 /// Files of a cell that are handed out, besides nothing.
 const CELL_FILES: [&str; 8] = [
@@ -32,7 +37,14 @@ pub struct RunsFolder {
     /// The one run that is shown, if only one is.
     only: Option<String>,
     ended: Mutex<HashMap<String, (SystemTime, RunSummary)>>,
+    /// What of the nights does not gate.
+    tolerance: Tolerance,
+    /// The rows of the nights, and the state of the history that they were made from.
+    nights: Mutex<Option<(HistoryState, Vec<SeriesRow>)>>,
 }
+
+/// When the history was last written to, and its length.
+type HistoryState = (SystemTime, u64);
 
 impl RunsFolder {
     /// The runs in `folder`, in `folder/runs`, or `folder` itself if it is a run.
@@ -40,7 +52,7 @@ impl RunsFolder {
     /// # Errors
     ///
     /// The error of the operating system if there is no such folder.
-    pub fn open(folder: &Path) -> std::io::Result<Self> {
+    pub fn open(folder: &Path, tolerance: Tolerance) -> std::io::Result<Self> {
         let folder = folder.canonicalize()?;
         if !folder.is_dir() {
             return Err(std::io::ErrorKind::NotADirectory.into());
@@ -57,6 +69,8 @@ impl RunsFolder {
             root,
             only,
             ended: Mutex::new(HashMap::new()),
+            tolerance,
+            nights: Mutex::new(None),
         })
     }
 
@@ -116,6 +130,51 @@ impl RunsFolder {
             .map(|name| self.summary(name))
             .collect();
         (summaries, pages)
+    }
+
+    /// The series of nights of these runs, those first that need somebody; none where one run
+    /// alone is shown.
+    pub fn series(&self) -> Vec<SeriesRow> {
+        let Some((_, state)) = self.history() else {
+            return Vec::new();
+        };
+        let mut kept = self.nights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, rows)) = kept.as_ref()
+            && *of == state
+        {
+            return rows.clone();
+        }
+        let mut rows = series_rows(&self.stories(), &self.tolerance);
+        rows.truncate(MAX_SERIES);
+        *kept = Some((state, rows.clone()));
+        rows
+    }
+
+    /// The page over nights; `None` where there is no history.
+    pub fn nights_page(&self) -> Option<Result<String, String>> {
+        let (path, _) = self.history()?;
+        let stories = self.stories();
+        let missing = missing_nights(&stories, SystemTime::now(), None, &self.tolerance);
+        let place = path.display().to_string();
+        let page = render_nights(&place, &stories, &self.tolerance, &missing, Some("../"));
+        Some(page.map_err(|error| error.to_string()))
+    }
+
+    fn stories(&self) -> Vec<SeriesStory> {
+        let path = self.history().map(|(path, _)| path);
+        let read = path.and_then(|path| nights::read(&path).ok());
+        stories(read.unwrap_or_default().records)
+    }
+
+    /// The history beside the folder of runs, and its state.
+    fn history(&self) -> Option<(PathBuf, HistoryState)> {
+        if self.only.is_some() {
+            return None;
+        }
+        let path = nights::history_file(self.root.parent()?);
+        let found = std::fs::symlink_metadata(&path).ok()?;
+        let state = (found.modified().ok()?, found.len());
+        found.is_file().then_some((path, state))
     }
 
     fn summary(&self, id: &str) -> RunSummary {
@@ -184,7 +243,7 @@ mod tests {
         std::fs::write(run.join("cell/samples.csv"), "elapsed_ms\n").expect("a file");
         std::fs::write(run.join("cell/secret"), "s").expect("a file");
         std::fs::write(folder.path().join("secret.json"), "s").expect("a file");
-        let runs = RunsFolder::open(folder.path()).expect("a folder");
+        let runs = RunsFolder::open(folder.path(), Tolerance::default()).expect("a folder");
         (folder, runs)
     }
 
@@ -229,7 +288,8 @@ mod tests {
         let other = folder.path().join("runs/r2");
         std::fs::create_dir(&other).expect("a folder");
         std::fs::write(other.join("run.json"), "{}").expect("a file");
-        let runs = RunsFolder::open(&folder.path().join("runs/r1")).expect("a folder");
+        let runs = RunsFolder::open(&folder.path().join("runs/r1"), Tolerance::default())
+            .expect("a folder");
         assert!(runs.run("r1").is_some());
         assert!(runs.run("r2").is_none());
         assert_eq!(runs.list(1).0.len(), 1);

@@ -74,6 +74,8 @@ impl Server {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             [""] => self.list(request.uri().query().unwrap_or_default()).await,
+            ["nights"] => redirect("/nights/"),
+            ["nights", ""] => self.nights().await,
             ["runs"] | ["runs", ""] => redirect("/"),
             // Links of a page are relative to a folder.
             ["runs", _] => redirect(&format!("{}/", request.uri().path())),
@@ -111,9 +113,15 @@ impl Server {
         self.render(HTML, move || {
             let (runs, pages) = folder.list(page);
             let name = folder.root().display().to_string();
-            Some(render_list(&name, &runs, page, pages).map_err(|e| e.to_string()))
+            let series = folder.series();
+            Some(render_list(&name, &series, &runs, page, pages).map_err(|e| e.to_string()))
         })
         .await
+    }
+
+    async fn nights(&self) -> Response<AnswerBody> {
+        let folder = Arc::clone(&self.folder);
+        self.render(HTML, move || folder.nights_page()).await
     }
 
     async fn page(&self, id: &str) -> Response<AnswerBody> {
@@ -206,10 +214,14 @@ fn percent_decoded(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use leaklab_reports::history::Tolerance;
 
     fn meant(host: &str) -> bool {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = Server::new(RunsFolder::open(folder.path()).expect("a folder"), 7431);
+        let server = Server::new(
+            RunsFolder::open(folder.path(), Tolerance::default()).expect("a folder"),
+            7431,
+        );
         let request = Request::builder()
             .header(HOST, host)
             .body(())

@@ -5,6 +5,8 @@
 
 mod accepted;
 mod change;
+mod missing;
+mod openmetrics;
 mod picture;
 mod record;
 mod story;
@@ -13,6 +15,8 @@ pub mod words;
 pub use crate::compare::{Figure, Harm};
 pub use accepted::{AcceptedUpTo, Acknowledgement, Tolerance};
 pub use change::{CONFIRMED, Change, Course, Level, Night, SUSPECTED, follow};
+pub use missing::missing_nights;
+pub use openmetrics::openmetrics;
 pub use picture::picture;
 pub use record::{HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history};
 pub use story::{FigureStory, SeriesStory, stories};

@@ -200,16 +200,22 @@ fn configuration_digest(plan: &CellPlan) -> String {
         .collect()
 }
 
-/// The class of a machine: architecture, processor, cores, and memory to a power of two.
+/// The class of a machine: what its user called it, else architecture, processor, cores, and
+/// memory to a power of two.
 #[must_use]
 pub fn host_class(host: &Host) -> String {
+    if let Some(class) = &host.class {
+        return class.clone();
+    }
+    let architecture = match host.architecture.as_str() {
+        "" => std::env::consts::ARCH,
+        known => known,
+    };
     let gibibytes = host.memory_bytes as f64 / f64::from(1 << 30);
     let memory = gibibytes.max(0.25).log2().round().exp2();
     format!(
-        "{} {} x{} {memory} GiB",
-        std::env::consts::ARCH,
-        host.cpu,
-        host.cpu_count
+        "{architecture} {} x{} {memory} GiB",
+        host.cpu, host.cpu_count
     )
 }
 

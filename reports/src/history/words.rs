@@ -109,9 +109,13 @@ pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -
 }
 
 /// The figures of [`SHOWN`] that the series has.
+pub fn shown_figures(story: &SeriesStory) -> impl Iterator<Item = &FigureStory> {
+    let of = |figure: Figure| story.figures.iter().find(move |one| one.figure == figure);
+    SHOWN.into_iter().filter_map(of)
+}
+
 fn shown(story: &SeriesStory) -> Vec<Figure> {
-    let has = |figure: &Figure| story.figures.iter().any(|one| one.figure == *figure);
-    SHOWN.into_iter().filter(has).collect()
+    shown_figures(story).map(|one| one.figure).collect()
 }
 
 /// Titles of the columns of [`night_row`].
@@ -157,36 +161,59 @@ pub fn night_row(story: &SeriesStory, night: usize) -> Vec<String> {
     row
 }
 
-/// What is said below the table: each change, and the level since the last.
+/// Which way a finding points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Points {
+    /// A confirmed change for the worse.
+    Worse,
+    /// A change for the worse that another run would confirm.
+    PerhapsWorse,
+    /// A change for the better.
+    Better,
+    /// The level since the last change.
+    Level,
+}
+
+/// What is said below the table: each change, and the level of growth since the last.
 #[must_use]
-pub fn findings(story: &SeriesStory) -> String {
-    let mut text = String::new();
+pub fn finding_lines(story: &SeriesStory) -> Vec<(Points, String)> {
+    let mut lines = Vec::new();
     for figure in &story.figures {
         for change in &figure.course.changes {
-            let sign = match (change.is_harm, change.confirmed_on) {
-                (true, Some(_)) => "worse",
-                (true, None) => "perhaps worse",
-                (false, _) => "better",
+            let (points, word) = match (change.is_harm, change.confirmed_on) {
+                (true, Some(_)) => (Points::Worse, "worse"),
+                (true, None) => (Points::PerhapsWorse, "perhaps worse"),
+                (false, _) => (Points::Better, "better"),
             };
-            let _ = writeln!(text, "{sign}: {}", change_text(story, figure, change));
+            let text = change_text(story, figure, change);
+            lines.push((points, format!("{word}: {text}")));
         }
     }
-    let growth = story
-        .figures
-        .first()
-        .and_then(|figure| Some((figure, figure.course.now?)));
-    if let Some((figure, now)) = growth {
-        let _ = writeln!(
-            text,
-            "{} over the last {}: {} ({} to {})",
-            figure.figure.name(),
-            plural(now.nights as u64, "night"),
-            value_text(figure.figure, now.mean.value),
-            value_text(figure.figure, now.mean.low),
-            value_text(figure.figure, now.mean.high),
-        );
-    }
-    text
+    let level = story.figures.first().and_then(level_text);
+    lines.extend(level.map(|text| (Points::Level, text)));
+    lines
+}
+
+/// The level of a figure since its last change, with its interval.
+#[must_use]
+pub fn level_text(figure: &FigureStory) -> Option<String> {
+    let now = figure.course.now?;
+    let text = |value: f64| value_text(figure.figure, value);
+    Some(format!(
+        "{} over the last {}: {} ({} to {})",
+        figure.figure.name(),
+        plural(now.nights as u64, "night"),
+        text(now.mean.value),
+        text(now.mean.low),
+        text(now.mean.high),
+    ))
+}
+
+/// The lines of [`finding_lines`] as text.
+#[must_use]
+pub fn findings(story: &SeriesStory) -> String {
+    let lines = finding_lines(story).into_iter();
+    lines.map(|(_, line)| line + "\n").collect()
 }
 
 /// The series as a Markdown table with its findings.

@@ -3,6 +3,7 @@
 use super::PageError;
 use super::cell::{percent_encoded, shell_line};
 use super::gather::judged_standing;
+use super::nights::SeriesRow;
 use super::render::{list_policy, render_list_page};
 use crate::cell::Standing;
 use leaklab_judge::amount::count_text;
@@ -96,13 +97,16 @@ impl RunSummary {
 pub(super) struct ListContext<'a> {
     pub policy: String,
     pub folder: &'a str,
+    pub rows: &'a [SeriesRow],
+    pub nights_url: &'static str,
     pub runs: &'a [RunSummary],
     pub page: usize,
     pub before: Option<usize>,
     pub next: Option<usize>,
 }
 
-/// The list of runs as HTML; `page` counts from 1 and is one of `pages`.
+/// The list of runs as HTML; `page` counts from 1 and is one of `pages`. Above it, `series` has
+/// the trend and the figures of each series of nights.
 ///
 /// The page asks its own address again every other second, and nobody else.
 ///
@@ -111,6 +115,7 @@ pub(super) struct ListContext<'a> {
 /// [`PageError::Template`] if it cannot be put together.
 pub fn render_list(
     folder: &str,
+    series: &[SeriesRow],
     runs: &[RunSummary],
     page: usize,
     pages: usize,
@@ -118,6 +123,8 @@ pub fn render_list(
     render_list_page(ListContext {
         policy: list_policy(),
         folder,
+        rows: series,
+        nights_url: "./nights/",
         runs,
         page,
         before: (page > 1).then(|| page - 1),
@@ -135,7 +142,7 @@ mod tests {
             RunSummary::of("\"><script>x</script>", &empty_run(), RunLife::Gone),
             RunSummary::unreadable("../b", "<b>damaged</b>"),
         ];
-        let page = render_list("<folder>", &runs, 2, 3).expect("a page");
+        let page = render_list("<folder>", &[], &runs, 2, 3).expect("a page");
         assert!(
             !page.contains("<script>x")
                 && !page.contains("<b>damaged")

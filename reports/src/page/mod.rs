@@ -8,6 +8,7 @@
 //!
 //! - `gather`: reads the cells, one at a time, and thins what the charts draw
 //! - `run`, `cell`, `costs`, `list`: what the templates show
+//! - `nights`: the page over nights, made from a history instead
 //! - `picture`: the static picture for print and for readers without JavaScript
 //! - `templates/`, `script/`, and uPlot in `vendor/`: the page itself
 
@@ -15,6 +16,7 @@ mod cell;
 mod costs;
 mod gather;
 mod list;
+mod nights;
 mod picture;
 mod recording;
 mod render;
@@ -22,6 +24,7 @@ mod run;
 mod series;
 
 pub use list::{RunLife, RunSummary, render_list};
+pub use nights::{SeriesRow, render_nights, series_rows};
 pub use recording::{Recorded, recording_page};
 
 use leaklab_run::{Redactor, Run, TableError, write_atomically};

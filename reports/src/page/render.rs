@@ -3,6 +3,7 @@
 use super::cell::{self, Link, Pair, shell_line};
 use super::gather::Gathered;
 use super::list::ListContext;
+use super::nights::NightsContext;
 use super::run::{self as view, Row};
 use super::{PageError, PageOptions, costs};
 use base64::Engine;
@@ -14,7 +15,7 @@ use minijinja::{Environment, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("report.html", include_str!("templates/report.html")),
     ("verdicts.html", include_str!("templates/verdicts.html")),
     ("rows.html", include_str!("templates/rows.html")),
@@ -23,6 +24,9 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("scenario.html", include_str!("templates/scenario.html")),
     ("reading.html", include_str!("templates/reading.html")),
     ("list.html", include_str!("templates/list.html")),
+    ("nights.html", include_str!("templates/nights.html")),
+    ("series.html", include_str!("templates/series.html")),
+    ("drawing.html", include_str!("templates/drawing.html")),
 ];
 
 const STYLE: &str = concat!(
@@ -53,6 +57,15 @@ const LIST_SCRIPT: &str = concat!(
     include_str!("script/base.js"),
     include_str!("script/theme.js"),
     include_str!("script/list.js"),
+    "})();\n",
+);
+
+/// The script of the page over nights.
+const NIGHTS_SCRIPT: &str = concat!(
+    "(() => {\n\"use strict\";\n",
+    include_str!("script/base.js"),
+    include_str!("script/theme.js"),
+    include_str!("script/nights.js"),
     "})();\n",
 );
 
@@ -228,24 +241,42 @@ pub(super) fn live(run: &Run, gathered: &Gathered<'_>, running: bool) -> Result<
 
 /// The page of the list of runs.
 pub(super) fn render_list_page(context: ListContext<'_>) -> Result<String, PageError> {
+    with_assets("list.html", LIST_SCRIPT, context)
+}
+
+/// The page over nights.
+pub(super) fn render_nights_page(context: NightsContext) -> Result<String, PageError> {
+    with_assets("nights.html", NIGHTS_SCRIPT, context)
+}
+
+fn with_assets(
+    template: &str,
+    script: &'static str,
+    context: impl Serialize,
+) -> Result<String, PageError> {
     #[derive(Serialize)]
-    struct WithAssets<'a> {
+    struct WithAssets<C> {
         style: &'static str,
         script: &'static str,
         #[serde(flatten)]
-        context: ListContext<'a>,
+        context: C,
     }
     let context = Value::from(Serde(WithAssets {
         style: STYLE,
-        script: LIST_SCRIPT,
+        script,
         context,
     }));
-    Ok(environment()?.get_template("list.html")?.render(context)?)
+    Ok(environment()?.get_template(template)?.render(context)?)
 }
 
 /// What the list of runs may do: its own script and style, and ask its own server.
 pub(super) fn list_policy() -> String {
     policy_of(LIST_SCRIPT, true)
+}
+
+/// What the page over nights may do: its own script and style.
+pub(super) fn nights_policy() -> String {
+    policy_of(NIGHTS_SCRIPT, false)
 }
 
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
@@ -359,7 +390,7 @@ mod tests {
 
     #[test]
     fn the_scripts_and_styles_do_not_end_their_elements() {
-        for script in [SCRIPT, LIST_SCRIPT] {
+        for script in [SCRIPT, LIST_SCRIPT, NIGHTS_SCRIPT] {
             assert!(!script.to_lowercase().contains("</script") && !script.contains("<!--"));
         }
         assert!(!STYLE.to_lowercase().contains("</style"));

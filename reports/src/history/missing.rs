@@ -1,0 +1,195 @@
+//! Nights that are not there: what runs in a rhythm and has fallen out of it.
+
+use super::accepted::{AcceptedUpTo, Tolerance};
+use super::story::SeriesStory;
+use jiff::Timestamp;
+use leaklab_judge::amount::duration_text;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Runs that begin closer together than this are of one night: repetitions, a confirmation.
+const ONE_NIGHT_S: f64 = 6.0 * 3600.0;
+/// Gaps from which a rhythm is learned, the newest of them.
+const LEARNED_FROM: usize = 30;
+/// Fewest gaps that make a rhythm.
+const FEWEST_GAPS: usize = 4;
+/// Share of the gaps that is no longer than the usual one: nights before a free day are longer.
+const USUAL_SHARE: f64 = 0.9;
+/// Longest of the shorter gaps, as a multiple of the median, that still is a rhythm: who runs
+/// when something is to be tried has none.
+const STEADY: f64 = 4.0;
+/// How much longer than usual a gap may be.
+const SLACK: f64 = 1.25;
+/// Usual gaps after which a cell that does not run any more, while others do, counts as given
+/// up.
+const GIVEN_UP: f64 = 10.0;
+
+/// The nights that are missing at `now`, in words; empty if none is.
+///
+/// Without `most`, the longest time between two nights is learned from those that were: runs of
+/// one night are taken together, and a gap is too long when it is a quarter longer than nine of
+/// ten, plus the length of a run. A cell that stopped while others went on is missing too, until
+/// ten nights have gone by or while it is in quarantine.
+#[must_use]
+pub fn missing_nights(
+    stories: &[SeriesStory],
+    now: SystemTime,
+    most: Option<Duration>,
+    tolerance: &Tolerance,
+) -> Vec<String> {
+    let now_s = now
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64();
+    let mut cells: BTreeMap<&str, Course> = BTreeMap::new();
+    let mut whole = Course::default();
+    for night in stories.iter().flat_map(|story| &story.nights) {
+        if let Ok(time) = night.time_utc.parse::<Timestamp>() {
+            let at = (time.as_second() as f64, night.duration_s.unwrap_or(0.0));
+            cells.entry(&night.cell).or_default().nights.push(at);
+            whole.nights.push(at);
+        }
+    }
+    if let Some(late) = whole.late(now_s, most) {
+        return vec![format!("the last night is missing: {late}")];
+    }
+    let is_in_quarantine = |cell: &str| {
+        let mut accepted = tolerance.acknowledged.iter();
+        accepted.any(|one| one.what == AcceptedUpTo::Quarantine && one.is_of(cell))
+    };
+    let several = cells.len() > 1;
+    let of_cell = |(cell, mut course): (&str, Course)| {
+        let late = course
+            .late(now_s, None)
+            .filter(|_| several && !is_in_quarantine(cell))?;
+        let gone = now_s - course.nights.last()?.0;
+        let usual = usual_gap(&course.nights)?;
+        (gone < GIVEN_UP * usual)
+            .then(|| format!("`{cell}` is missing from the last night: {late}"))
+    };
+    cells.into_iter().filter_map(of_cell).collect()
+}
+
+/// Starts of runs in seconds, and how long each took.
+#[derive(Debug, Default)]
+struct Course {
+    nights: Vec<(f64, f64)>,
+}
+
+impl Course {
+    /// How late the next night is, in words; `None` if it is not, or where there is no rhythm.
+    fn late(&mut self, now_s: f64, most: Option<Duration>) -> Option<String> {
+        self.nights.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let &(last, took) = self.nights.last()?;
+        let gone = now_s - last;
+        let (longest, usual) = match most {
+            Some(most) => (most.as_secs_f64(), most.as_secs_f64()),
+            None => {
+                let usual = usual_gap(&self.nights)?;
+                (usual * SLACK + took, usual)
+            }
+        };
+        let ago = duration_text(gone);
+        (gone > longest).then(|| match most {
+            Some(_) => format!("nothing was run for {ago}, more than {}", duration_text(usual)),
+            None => format!(
+                "nothing was run for {ago}, and nights are usually at most {} apart (--missing-after \
+                 sets another limit)",
+                duration_text(usual)
+            ),
+        })
+    }
+}
+
+/// The usual time between two nights, in seconds; `None` where runs have no rhythm.
+fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
+    let mut gaps: Vec<f64> = nights
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .filter(|gap| *gap >= ONE_NIGHT_S)
+        .rev()
+        .take(LEARNED_FROM)
+        .collect();
+    if gaps.len() < FEWEST_GAPS {
+        return None;
+    }
+    gaps.sort_unstable_by(f64::total_cmp);
+    let usual = gaps[((gaps.len() - 1) as f64 * USUAL_SHARE).ceil() as usize];
+    let median = gaps[gaps.len() / 2];
+    (usual <= STEADY * median).then_some(usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{NightRecord, stories};
+
+    fn record(cell: &str, time: &str) -> NightRecord {
+        NightRecord {
+            time_utc: time.to_owned(),
+            run: time.to_owned(),
+            cell: cell.to_owned(),
+            series: cell.to_owned(),
+            duration_s: Some(8.0 * 3600.0),
+            ..NightRecord::default()
+        }
+    }
+
+    fn nightly(cell: &str, days: impl Iterator<Item = u32>) -> Vec<NightRecord> {
+        days.map(|day| record(cell, &format!("2026-11-{day:02}T22:00:00Z")))
+            .collect()
+    }
+
+    /// How many nights are missing at `time`, and what is said of the first.
+    fn missing_at(stories: &[SeriesStory], time: &str, most: Option<Duration>) -> (usize, String) {
+        let time: Timestamp = time.parse().expect("a time");
+        let told = missing_nights(stories, time.into(), most, &Tolerance::default());
+        (told.len(), told.into_iter().next().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_night_that_did_not_come_is_noticed_the_next_day_and_not_before() {
+        let stories = stories(nightly("shop", 1..=10));
+        // The night of the 11th would have begun at 22:00 and ended at 06:00.
+        assert_eq!(missing_at(&stories, "2026-11-11T23:00:00Z", None).0, 0);
+        let (count, late) = missing_at(&stories, "2026-11-12T13:00:00Z", None);
+        assert!(
+            count == 1 && late.contains("the last night is missing"),
+            "{late}"
+        );
+        let limit = Some(Duration::from_secs(3600));
+        assert_eq!(missing_at(&stories, "2026-11-10T23:30:00Z", limit).0, 1);
+    }
+
+    #[test]
+    fn a_week_end_is_no_missing_night() {
+        // Mondays to Fridays: the 2nd of November 2026 is a Monday.
+        let days = (2..=27).filter(|day| ![1, 7, 8, 14, 15, 21, 22].contains(day));
+        let stories = stories(nightly("shop", days));
+        assert_eq!(missing_at(&stories, "2026-11-30T12:00:00Z", None).0, 0);
+        assert_eq!(missing_at(&stories, "2026-12-02T12:00:00Z", None).0, 1);
+    }
+
+    #[test]
+    fn a_cell_that_dropped_out_of_the_nights_is_named() {
+        let mut records = nightly("shop", 1..=20);
+        records.extend(nightly("billing", 1..=15));
+        let told = missing_at(&stories(records.clone()), "2026-11-21T08:00:00Z", None);
+        assert!(told.0 == 1 && told.1.contains("`billing`"), "{told:?}");
+        // What has been away for ten nights was taken out on purpose.
+        records.retain(|record| record.cell == "shop" || record.time_utc.as_str() < "2026-11-08");
+        assert_eq!(
+            missing_at(&stories(records), "2026-11-21T08:00:00Z", None).0,
+            0
+        );
+    }
+
+    #[test]
+    fn who_runs_now_and_then_has_no_rhythm() {
+        let days = [1, 2, 3, 4, 20, 22, 23];
+        let stories = stories(nightly("shop", days.into_iter()));
+        assert_eq!(missing_at(&stories, "2026-12-20T00:00:00Z", None).0, 0);
+        let few = super::super::stories(nightly("shop", 1..=3));
+        assert_eq!(missing_at(&few, "2026-12-20T00:00:00Z", None).0, 0);
+    }
+}
