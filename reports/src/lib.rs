@@ -10,6 +10,7 @@
 pub mod attribution;
 pub mod cell;
 pub mod chart;
+pub mod classes;
 pub mod compare;
 pub mod fleet;
 pub mod foreign;

@@ -10,6 +10,7 @@
 //!     status.json                     CellStatus: `running`, then how it ended
 //!     verdict.json                    the judgement
 //!     stacks.json                     StackRecord, if the stacks of allocations were sampled
+//!     snapshots.jsonl, snapshots/       Taking per line, if objects were counted; what was taken
 //!     stdout.log, stderr.log
 //!   report.html, charts/
 //! ```
@@ -29,6 +30,7 @@ pub mod packed;
 mod record;
 mod redact;
 mod sample;
+mod snapshots;
 mod stacks;
 mod table;
 
@@ -44,5 +46,6 @@ pub use record::{
 };
 pub use redact::{REDACTED, Redactor};
 pub use sample::{Heap, Phase, Sample};
+pub use snapshots::{SNAPSHOTS_FILE, SNAPSHOTS_FOLDER, Taking, open_taking, read_takings};
 pub use stacks::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot};
 pub use table::{SampleTable, TableError, decimal, read_samples, read_table};

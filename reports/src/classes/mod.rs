@@ -1,0 +1,23 @@
+//! Which classes, constructors, sites or functions of a program grow, from snapshots.
+//!
+//! Whatever was taken (see `snapshots.jsonl` in FORMAT.md) is read into objects and bytes by key,
+//! and becomes one table: the slope of each key with its interval, the steps in which it rose, its
+//! share of the growth, and what it does. Many keys are tested at once, so the false discovery
+//! rate is controlled.
+
+mod cell;
+mod counts;
+mod format;
+mod growth;
+mod heap_snapshot;
+mod lines;
+mod pprof;
+pub mod statistics;
+
+pub use cell::{CLASSES_FILE, classes_of, read_classes, write_classes};
+pub use counts::{Amount, Counts};
+pub use format::{FORMATS, Format};
+pub use growth::{
+    ClassBehaviour, ClassRow, ClassTable, Compared, ComparedRow, FALSE_DISCOVERY_RATE, Point,
+    class_table, compared,
+};
