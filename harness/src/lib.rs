@@ -40,6 +40,7 @@ mod run;
 mod run_life;
 mod server;
 mod shard;
+mod snapshot;
 mod supervisor;
 mod system;
 mod tail;

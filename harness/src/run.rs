@@ -10,6 +10,7 @@ use crate::supervisor::pool::run_cells;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
+use leaklab_reports::classes::write_classes;
 use leaklab_run::{
     Cell, CellPlan, CellStatus, Outcome, Redactor, Run, RunError, RunRecord, State,
     write_atomically,
@@ -139,6 +140,12 @@ fn judge_ended(folder: &Path, setup: &CellSetup, alarms: &Alarms) -> anyhow::Res
     let cell = Cell::open(folder, &setup.plan);
     let judgement = judge_samples(&cell, &VerdictOptions::default()).ok();
     alarms.ended(&cell, judgement.as_ref());
+    if let Err(error) = write_classes(&cell.folder) {
+        say!(
+            "warning: the classes of `{}` cannot be written: {error}",
+            cell.plan.id
+        );
+    }
     if let Some(judgement) = judgement {
         write_verdict(&cell, &judgement)
             .with_context(|| format!("cannot write the verdict of `{}`", cell.plan.id))?;

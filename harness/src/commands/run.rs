@@ -2,7 +2,7 @@
 
 use crate::acknowledged::acknowledgements;
 use crate::commands::arguments::{Format, parse_positive};
-use crate::commands::r#where::answer_text;
+use crate::commands::r#where::{answer_text, classes_text};
 use crate::commands::{detach, print};
 use crate::config::Config;
 use crate::exit::{Exit, usage};
@@ -24,6 +24,7 @@ use anyhow::Context;
 use leaklab_judge::Verdict;
 use leaklab_reports::cell::{per_hour, per_operation};
 use leaklab_reports::chart::{ChartOptions, draw_run};
+use leaklab_reports::classes::read_classes;
 use leaklab_reports::compare::ratio::Estimate;
 use leaklab_reports::history::{AcceptedUpTo, Acknowledgement, Figure, Tolerance, openmetrics};
 use leaklab_reports::page::{PageOptions, write_run};
@@ -405,6 +406,10 @@ impl Arguments {
                         Ok(Some(answer)) => text.push_str(&answer_text(cell, &answer)),
                         Ok(None) => {}
                         Err(error) => say!("no stacks of {}: {error}", cell.plan.id),
+                    }
+                    let tables = read_classes(cell).unwrap_or_default();
+                    if !tables.is_empty() {
+                        text.push_str(&classes_text(cell, &tables));
                     }
                 }
                 for (what, path) in paths {

@@ -1,19 +1,23 @@
-//! `leaklab where`: which stacks grow.
+//! `leaklab where`: which stacks, classes, constructors or lines grow.
 
 use crate::attribution::{Answer, answer};
 use crate::commands::arguments::Format;
 use crate::commands::print;
 use crate::commands::report::{newest_run, open};
 use crate::exit::{Exit, usage};
+use crate::snapshot::{class_json, class_text};
 use anyhow::Context;
+use leaklab_reports::classes::{ClassTable, read_classes};
 use leaklab_run::{Cell, write_atomically};
 use std::path::{Path, PathBuf};
 
-/// Say where the heap of a run grows: stacks by their share of the growth, and what they do.
+/// Say where the heap of a run grows: stacks and classes by their share, and what they do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-It needs a run with `--where`. Behaviours: leaks (blocks come all the time and stay), churns (they
-die young), filled once (none come any more), bounded (as many die). Exit code 0, whatever grows.
+It needs a run with `--where` or `--snapshot`. Behaviours of stacks: leaks (blocks come all the time
+and stay), churns (they die young), filled once (none come any more), bounded (as many die); of
+classes: grew steadily (beyond chance among all), grew once, levelled off, up and down, shrank. Exit
+code 0, whatever grows.
 
   leaklab run --where --duration 1h -- ./shop
   leaklab where                                 the newest run
@@ -47,18 +51,22 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         None => newest_run(&arguments.out)?.display().to_string(),
     };
     let (_, cells) = open(&address)?;
-    let mut answers = Vec::new();
+    let (mut answers, mut classes) = (Vec::new(), Vec::new());
     for cell in &cells {
         answers.extend(answer(cell)?.map(|found| (cell, found)));
-    }
-    if answers.is_empty() {
-        return Err(usage(format!(
-            "`{address}` has no samples of stacks\n(hint: leaklab run --where takes them, of a \
-             program on jemalloc: by --heap jemalloc, or linked with leaklab-probe)"
-        )));
+        let tables = read_classes(cell)?;
+        classes.extend((!tables.is_empty()).then_some((cell, tables)));
     }
     let files = [arguments.folded.as_ref(), arguments.pprof.as_ref()];
-    if files.iter().any(Option::is_some) && answers.len() > 1 {
+    let wants_stacks = files.iter().any(Option::is_some);
+    if answers.is_empty() && (classes.is_empty() || wants_stacks) {
+        return Err(usage(format!(
+            "`{address}` has no samples of stacks\n(hint: leaklab run --where takes them, of a \
+             program on jemalloc: by --heap jemalloc, or linked with leaklab-probe; classes of \
+             Java, Node.js, Python and Go are counted by --snapshot)"
+        )));
+    }
+    if wants_stacks && answers.len() > 1 {
         return Err(usage(format!(
             "`{address}` has {} cells with stacks; name one: `{address}::{}`",
             answers.len(),
@@ -77,7 +85,22 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             write(file, &answer.pprof())?;
         }
     }
+    for (cell, tables) in &classes {
+        match arguments.format {
+            Format::Json => {
+                let value =
+                    serde_json::json!({"cell": cell.plan.id, "classes": class_json(tables)});
+                print(&format!("{value}\n"))?;
+            }
+            Format::Human => print(&classes_text(cell, tables))?,
+        }
+    }
     Ok(Exit::Good)
+}
+
+/// The classes of one cell under its name.
+pub fn classes_text(cell: &Cell, tables: &[ClassTable]) -> String {
+    format!("{}\n{}\n", cell.plan.id, class_text(tables))
 }
 
 /// The rows of one cell under its name.

@@ -4,6 +4,7 @@ mod binary;
 mod preload;
 mod processes;
 
+pub use binary::{Binary, Runtime};
 pub use preload::PreloadFile;
 pub use processes::{ProcessHeap, ProcessHeaps};
 
@@ -11,7 +12,6 @@ use crate::supervisor::cell::CellSetup;
 use crate::supervisor::http::Url;
 use crate::supervisor::scrape::Scrape;
 use crate::text::Glob;
-use binary::{Binary, Runtime};
 use leaklab_preload::{JEMALLOC, MALLINFO, SharedObject};
 use std::fmt;
 use std::path::Path;

@@ -71,6 +71,17 @@ pub fn attached_cells(
             )));
         }
     }
+    let plans = own.snapshots.iter().flat_map(|flag| &flag.plans);
+    let need = plans
+        .filter_map(|plan| plan.preset)
+        .find_map(|preset| preset.launch_need());
+    if let Some(need) = need {
+        return Err(usage(format!(
+            "`--snapshot` does not go with {} here: {need}\n\
+             (hint: leaklab run --snapshot … -- PROGRAM starts one)",
+            to.flag()
+        )));
+    }
     let one = OneCell {
         settings,
         repetition: 1,

@@ -7,6 +7,7 @@ use crate::config::{OwnScenario, OwnVariant, Value};
 use crate::exit::usage;
 use crate::heap::{self, HeapSource};
 use crate::program_file;
+use crate::snapshot::{self, Limits, SnapshotPlan};
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
@@ -234,6 +235,7 @@ impl OneCell<'_> {
             (!flags.setup.is_empty(), "--setup"),
             (!flags.teardown.is_empty(), "--teardown"),
             (flags.settle.is_some(), "--settle"),
+            (!flags.snapshots.is_empty(), "--snapshot"),
             (flags.allow_idle, "--allow-idle"),
         ] {
             if is_set {
@@ -400,6 +402,7 @@ impl OneCell<'_> {
             ..plan
         };
         // Relative paths are the caller's, or the file's, also where the program runs elsewhere.
+        let program_path = found.clone();
         let started = match program.as_encoded_bytes().contains(&b'/') {
             true => std::path::absolute(&found).unwrap_or(found).into(),
             false => program.clone(),
@@ -427,7 +430,21 @@ impl OneCell<'_> {
         };
         let program = PathBuf::from(&child.program);
         let mut cell = self.setup(own, plan, child, schedule);
-        let for_stacks = own.sample_stacks.then_some(HeapSource::Jemalloc);
+        let by_runtime = own.sample_stacks && own.heap.is_none() && own.snapshots.is_empty();
+        let preset = match by_runtime {
+            true => snapshot::preset_of(&program_path).map_err(usage)?,
+            false => None,
+        };
+        let for_stacks = own.sample_stacks && preset.is_none() && own.snapshots.is_empty();
+        let for_stacks = for_stacks.then_some(HeapSource::Jemalloc);
+        if let Some(plans) = preset {
+            say!(
+                "--where counts the objects of {}, as --snapshot does",
+                runtimes(&plans)
+            );
+            cell.beside.snapshots = plans;
+        }
+        snapshot::launch(&mut cell);
         if let Some(source) = own.heap.as_ref().or(for_stacks.as_ref()) {
             let cells = std::slice::from_mut(&mut cell);
             if let Some(words) = heap::prepare(cells, source, &program).map_err(usage)? {
@@ -554,6 +571,12 @@ impl OneCell<'_> {
                 teardown: own.teardown.iter().map(|line| line.0.clone()).collect(),
                 alarm: own.on_alarm.as_ref().map(|line| line.0.clone()),
                 settle: own.settle.clone(),
+                snapshots: own
+                    .snapshots
+                    .iter()
+                    .flat_map(|flag| flag.plans.clone())
+                    .collect(),
+                snapshot_limits: snapshot_limits(own),
                 surroundings: Surroundings {
                     environment: child.environment.clone(),
                     folder: child.folder.clone(),
@@ -575,6 +598,21 @@ impl OneCell<'_> {
 
     fn seed(&self) -> u64 {
         self.settings.seed.wrapping_add(self.repetition - 1)
+    }
+}
+
+/// The runtimes of presets, for people.
+fn runtimes(plans: &[SnapshotPlan]) -> &'static str {
+    let preset = plans.iter().find_map(|plan| plan.preset);
+    preset.map_or("the program", |preset| preset.runtime())
+}
+
+/// What one snapshot may take.
+fn snapshot_limits(own: &CellSettings) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        time: own.snapshot_timeout.unwrap_or(usual.time),
+        bytes: own.snapshot_limit.unwrap_or(usual.bytes),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::commands::arguments::{
 };
 use crate::config::keys::{Keys, Problem};
 use crate::heap::HeapSource;
+use crate::snapshot::SnapshotFlag;
 use crate::supervisor::ready::Ready;
 use crate::supervisor::settle::Settle;
 use crate::time::parse_duration;
@@ -106,6 +107,20 @@ pub struct CellSettings {
     /// use afterwards is what is judged; the time that it takes is a mark and left out.
     #[arg(long, value_name = "WHAT", help_heading = MEASURING, hide_short_help = true)]
     pub settle: Option<Settle>,
+    /// Which objects grow: java, node, python, go=URL or NAME=FORMAT:COMMAND; repeatable.
+    ///
+    /// Taken at settled time and at eight moments after it, with `{pid}`, `{k}` and `{out}` (or
+    /// its output) in the command: 'classes=class-histogram:jcmd {pid} GC.class_histogram'. Forms:
+    /// class-histogram, heapsnapshot, pprof, tracemalloc, folded, csv (key,count,bytes). The time
+    /// that it takes is a mark and left out. `leaklab where` says what grew.
+    #[arg(long = "snapshot", value_name = "WHAT", help_heading = MEASURING)]
+    pub snapshots: Vec<SnapshotFlag>,
+    /// Longest time of one snapshot [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = parse_positive, help_heading = MEASURING, hide_short_help = true)]
+    pub snapshot_timeout: Option<Duration>,
+    /// Most bytes of one snapshot, before it is packed [default: 1GiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = MEASURING, hide_short_help = true)]
+    pub snapshot_limit: Option<u64>,
     /// A variable for the cells: NAME=VALUE, or NAME to pass it on.
     #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = SURROUNDINGS)]
     pub environment: Vec<String>,
@@ -199,6 +214,9 @@ impl CellSettings {
             on_alarm: self.on_alarm.clone().or(next.on_alarm),
             allow_idle: self.allow_idle || next.allow_idle,
             settle: self.settle.clone().or(next.settle),
+            snapshots: first_filled(&self.snapshots, next.snapshots),
+            snapshot_timeout: self.snapshot_timeout.or(next.snapshot_timeout),
+            snapshot_limit: self.snapshot_limit.or(next.snapshot_limit),
             environment: joined(next.environment, &self.environment),
             env_clear: self.env_clear || next.env_clear,
             cwd: self.cwd.clone().or(next.cwd),
@@ -245,6 +263,9 @@ impl CellSettings {
             on_alarm: keys.parsed("on-alarm", parse_command)?,
             allow_idle: keys.parsed("allow-idle", parse_truth)?.unwrap_or(false),
             settle: keys.parsed("settle", str::parse)?,
+            snapshots: snapshots(keys)?,
+            snapshot_timeout: keys.parsed("snapshot-timeout", parse_positive)?,
+            snapshot_limit: keys.parsed("snapshot-limit", parse_size)?,
             environment: pairs(keys.texts("environment")?),
             env_clear: keys.parsed("env-clear", parse_truth)?.unwrap_or(false),
             cwd: keys.text("cwd")?.map(PathBuf::from),
@@ -262,6 +283,13 @@ fn commands(keys: &mut Keys<'_>, key: &'static str) -> Result<Vec<CommandLine>, 
     let parsed: Result<Vec<CommandLine>, String> =
         lines.iter().map(|line| parse_command(line)).collect();
     parsed.map_err(|message| keys.lacks(&format!("`{key}`: {message}")))
+}
+
+/// Snapshots, each as behind the flag.
+fn snapshots(keys: &mut Keys<'_>) -> Result<Vec<SnapshotFlag>, Problem> {
+    let texts = keys.list("snapshot")?.unwrap_or_default();
+    let parsed: Result<Vec<SnapshotFlag>, String> = texts.iter().map(|text| text.parse()).collect();
+    parsed.map_err(|message| keys.lacks(&format!("`snapshot`: {message}")))
 }
 
 fn first_filled<T: Clone>(own: &[T], next: Vec<T>) -> Vec<T> {

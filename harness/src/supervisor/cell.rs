@@ -3,6 +3,7 @@
 mod beside;
 mod measured;
 mod settled;
+mod snapped;
 
 use super::child::{ChildPipes, RunningChild};
 use super::clock::ClaimedClock;
@@ -22,6 +23,7 @@ use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use beside::BesideState;
 use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample};
 use settled::SettledState;
+use snapped::SnappedState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -69,6 +71,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
             return status;
         }
     };
+    snapped::prepare(setup, &mut recorder);
     if beside::set_up(setup, &mut recorder).is_err() {
         beside::tear_down(setup, &mut recorder);
         return finish(recorder, setup, observer);
@@ -116,6 +119,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     cell.await_ready(to);
     let exit = cell.run(&fed);
     drop(watched);
+    cell.finish_snapshots();
     cell.end_tree();
     cell.take_last_words(&fed);
     cell.write_stacks(true);
@@ -204,6 +208,7 @@ struct CellLoop<'a> {
     left: Vec<(u32, String)>,
     beside: BesideState,
     settled: SettledState,
+    snapped: SnappedState,
 }
 
 impl<'a> CellLoop<'a> {
@@ -249,6 +254,7 @@ impl<'a> CellLoop<'a> {
             left: Vec::new(),
             beside: BesideState::default(),
             settled: SettledState::default(),
+            snapped: SnappedState::default(),
         }
     }
 
@@ -271,6 +277,7 @@ impl<'a> CellLoop<'a> {
             self.keep_schedule();
             self.keep_load();
             self.keep_settled();
+            self.keep_snapshots();
             self.keep_marks();
             self.keep_limits();
         }
@@ -321,6 +328,7 @@ impl<'a> CellLoop<'a> {
         by(self.is_sampled().then_some(self.next_tick));
         by(self.load_due());
         by(self.settle_due());
+        by(self.snapshot_due());
         by(self.watchdog.as_ref().map(Watchdog::due));
         by(self.schedule_due());
         if let Some(ending) = self.ending.as_ref().filter(|ending| !ending.killed) {

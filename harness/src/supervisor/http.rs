@@ -20,13 +20,20 @@ pub struct Url {
     path: String,
 }
 
+impl Url {
+    /// What is asked for at the server.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 /// What a server said.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answer<B = String> {
     /// Its status, 200 for instance.
     pub status: u16,
-    /// Its body, with what is no UTF-8 replaced.
-    pub body: String,
+    /// Its body; as text with what is no UTF-8 replaced.
+    pub body: B,
 }
 
 impl FromStr for Url {
@@ -80,6 +87,19 @@ impl fmt::Display for Url {
 ///
 /// Why there was no answer, in words.
 pub fn get(url: &Url, patience: Duration) -> Result<Answer, String> {
+    let Answer { status, body } = get_bytes(url, patience)?;
+    Ok(Answer {
+        status,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+/// As [`get`], of what is no text.
+///
+/// # Errors
+///
+/// As for [`get`].
+pub fn get_bytes(url: &Url, patience: Duration) -> Result<Answer<Vec<u8>>, String> {
     let deadline = Instant::now() + patience;
     let left = || deadline.saturating_duration_since(Instant::now());
     let words = |error: std::io::Error| match error.kind() {
@@ -116,10 +136,7 @@ pub fn get(url: &Url, patience: Duration) -> Result<Answer, String> {
         Ok(())
     };
     reading().map_err(words)?;
-    Ok(Answer {
-        status,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    Ok(Answer { status, body })
 }
 
 /// Opens a connection to a port, trying each address that the name has.

@@ -8,6 +8,7 @@ use super::ready::Ready;
 use super::scrape::Scrape;
 use super::settle::Settle;
 use crate::procfs::ProcessTree;
+use crate::snapshot::{Limits, SnapshotPlan};
 use crate::supervisor::signals;
 use crate::system;
 use crate::time::duration_text;
@@ -57,6 +58,10 @@ pub struct Beside {
     pub alarm: Option<Vec<String>>,
     /// What asks it for a full collection.
     pub settle: Option<Settle>,
+    /// Snapshots of its objects.
+    pub snapshots: Vec<SnapshotPlan>,
+    /// What each of them may take.
+    pub snapshot_limits: Limits,
     /// What these commands share with it.
     pub surroundings: Surroundings,
 }
@@ -224,7 +229,7 @@ pub fn with_pid(word: &str, pid: u32) -> String {
 
 /// A command that is not started yet, with the caller's environment, and the thread that keeps
 /// its log within bounds.
-fn companion(
+pub fn companion(
     words: &[String],
     surroundings: &Surroundings,
     log: &Path,
@@ -355,7 +360,7 @@ impl Companion {
 }
 
 /// The end of a log.
-fn tail(log: &Path) -> String {
+pub fn tail(log: &Path) -> String {
     use std::io::{Read, Seek, SeekFrom};
     let read = || -> std::io::Result<String> {
         let mut file = File::open(log)?;
