@@ -1,47 +1,52 @@
-//! The answer to the question where: rows, ranked, and what could not have been seen.
+//! Works out where the heap of a cell grows, with the names of its stacks.
 
-use super::pprof::Profile;
-use super::symbols::{Place, Symbols, is_container_growth, own_places, owner, way};
-use crate::commands::plain_table;
-use leaklab_judge::Unit;
-use leaklab_judge::amount::{bytes_text, count_text, duration_text, number_text};
+use super::symbols::{Symbols, is_container_growth, outside_allocator, own_places, owner, way};
+use leaklab_judge::amount::plural;
 use leaklab_judge::stats::quantile::median;
 use leaklab_reports::attribution::{
-    Attribution, Behaviour, FEWEST_SAMPLES, HeapGrowth, RankedStack, attribute, known_part, merged,
-    settled_part,
+    Answer, Attribution, Behaviour, Group, HeapGrowth, NamedStack, Place, RankedStack, Row,
+    attribute, known_part, settled_part,
 };
 use leaklab_run::{Cell, Phase, SampleTable, StackHistory, StackRecord, columns};
-use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Rows that are shown.
-const ROWS: usize = 10;
 /// Part of the settled load at each of its ends whose median stands for that end.
 const END_SHARE: f64 = 0.1;
 
-/// Where the heap of one cell grows.
-pub struct Answer {
-    attribution: Attribution,
-    /// Owner and its places, by the first frames of a ranked stack.
-    owners: Vec<Owner>,
-    /// Each stack by itself: its places from the innermost out, bytes of growth and of life.
-    stacks: Vec<(Vec<Place>, f64, f64)>,
-    unresolved: Vec<(String, String)>,
-    sample_bytes: u64,
+/// Stacks that come the same way through the program's own code.
+struct Way<'a> {
+    places: Vec<Place>,
+    group: Group<'a>,
+    owner: Place,
+    behaviour: Behaviour,
 }
 
-struct Owner {
-    place: Place,
-    container: bool,
-    stacks: usize,
-}
-
-/// Works the answer out from a cell's folder; `None` if its stacks were not sampled.
+/// The answer for a cell: as it was worked out when the cell had ended, while the files of the
+/// program were those that ran, else worked out now. `None` if its stacks were not sampled.
 ///
 /// # Errors
 ///
 /// What keeps its files from being read.
 pub fn answer(cell: &Cell) -> anyhow::Result<Option<Answer>> {
+    match Answer::read(&cell.folder)? {
+        Some(answer) => Ok(Some(answer)),
+        None => worked_out(cell),
+    }
+}
+
+/// Works the answer out from a cell's folder, and keeps it there.
+///
+/// # Errors
+///
+/// What keeps its files from being read, or the answer from being written.
+pub fn keep_answer(cell: &Cell) -> anyhow::Result<()> {
+    if let Some(answer) = worked_out(cell)? {
+        answer.write(&cell.folder)?;
+    }
+    Ok(())
+}
+
+fn worked_out(cell: &Cell) -> anyhow::Result<Option<Answer>> {
     let Some(record) = StackRecord::read(&cell.folder)? else {
         return Ok(None);
     };
@@ -51,76 +56,231 @@ pub fn answer(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         return Ok(None);
     };
     let mut symbols = Symbols::default();
-    let mut groups: BTreeMap<Vec<String>, Vec<&StackHistory>> = BTreeMap::new();
-    for stack in &record.stacks {
-        let way = way(&symbols.places(&stack.frames));
-        groups.entry(way).or_default().push(stack);
-    }
-    let joined = StackRecord {
-        stacks: groups
-            .values()
-            .filter_map(|stacks| merged(stacks))
-            .collect(),
+    let ways = ways(&record, load, &mut symbols);
+    let rows = rolled_up(&ways);
+    let groups: Vec<Group<'_>> = rows.iter().map(|ways| joined(ways)).collect();
+    let heap = heap_growth(&table, known_part(&record, load));
+    let attribution = attribute(&record, &groups, load, heap);
+    let mut answer = Answer {
+        heap_growth: attribution.heap,
+        seconds: attribution.seconds,
         sample_bytes: record.sample_bytes,
-        lost_samples: record.lost_samples,
+        resolution_bytes_per_s: attribution.resolution_bytes_per_s,
+        lost_samples: attribution.lost_samples,
+        rows: named_rows(&attribution, &rows),
+        ..Answer::default()
     };
-    let attribution = attribute(
-        &joined,
-        load,
-        heap_growth(&table, known_part(&record, load)),
-    );
-    let owners = owners(&attribution, &mut symbols, &groups);
-    let mut stacks = Vec::new();
-    for stack in &attribute(&record, load, None).stacks {
-        let live = stack.growth.live as f64 * stack.growth.bytes_per_sample;
-        let places = symbols.places(&stack.frames);
-        stacks.push((places, stack.bytes[0].max(0.0), live));
-    }
-    Ok(Some(Answer {
-        attribution,
-        owners,
-        stacks,
-        unresolved: symbols.unresolved,
-        sample_bytes: joined.sample_bytes,
-    }))
+    answer.notes = notes(&answer, &rows, &attribution, &symbols);
+    add_stacks(&mut answer, &record, load, &mut symbols);
+    Ok(Some(answer))
 }
 
-/// The owner of each ranked stack. Functions through which stacks go that do not leak are
-/// helpers: what leaks is owned by who calls them.
-fn owners(
-    attribution: &Attribution,
-    symbols: &mut Symbols,
-    groups: &BTreeMap<Vec<String>, Vec<&StackHistory>>,
-) -> Vec<Owner> {
-    let mut helpers = HashSet::new();
-    for stack in &attribution.stacks {
-        if matches!(
-            stack.growth.behaviour,
-            Behaviour::Churns | Behaviour::Bounded | Behaviour::FilledOnce
-        ) {
-            let places = symbols.places(&stack.frames);
-            helpers.extend(
-                own_places(&places)
-                    .iter()
-                    .map(|place| place.function.clone()),
-            );
+/// The ways on which blocks come, each with its owner and what it does.
+fn ways<'a>(record: &'a StackRecord, load: (f64, f64), symbols: &mut Symbols) -> Vec<Way<'a>> {
+    let mut found: BTreeMap<Vec<String>, Way<'a>> = BTreeMap::new();
+    for stack in &record.stacks {
+        let places = symbols.places(&stack.frames);
+        let is_container = is_container_growth(&places);
+        let mut key = way(&places);
+        // The growth of a container is a way of its own, also where its blocks come by the same.
+        key.push(is_container.to_string());
+        let way = found.entry(key).or_insert_with(|| Way {
+            places,
+            group: Group::default(),
+            owner: Place::default(),
+            behaviour: Behaviour::TooFew,
+        });
+        let stacks: &mut Vec<&StackHistory> = match is_container {
+            true => &mut way.group.containers,
+            false => &mut way.group.blocks,
+        };
+        stacks.push(stack);
+    }
+    let mut ways: Vec<Way<'a>> = found.into_values().collect();
+    let groups: Vec<Group<'_>> = ways.iter().map(|way| way.group.clone()).collect();
+    for stack in &attribute(record, &groups, load, None).stacks {
+        ways[stack.group].behaviour = stack.growth.behaviour;
+    }
+    let owners: Vec<Place> = (0..ways.len()).map(|at| owner_of(&ways, at)).collect();
+    for (way, owner) in ways.iter_mut().zip(owners) {
+        way.owner = owner;
+    }
+    ways
+}
+
+/// The owner of a way: without helpers by which blocks come too that are not its own. For what
+/// leaks those are the blocks that do not; calls of the same functions from other lines are its own.
+fn owner_of(ways: &[Way<'_>], at: usize) -> Place {
+    let way = &ways[at];
+    let functions = |way: &Way<'_>| -> Vec<String> {
+        let own = own_places(&way.places).into_iter();
+        own.map(|place| place.function.clone()).collect()
+    };
+    let own = functions(way);
+    let leaks = |way: &Way<'_>| way.behaviour == Behaviour::Leaks;
+    let is_other = |other: &&Way<'_>| {
+        other.behaviour != Behaviour::TooFew
+            && !(leaks(way) && leaks(other))
+            && functions(other) != own
+    };
+    let others = ways.iter().filter(is_other);
+    let others: Vec<Vec<&Place>> = others.map(|other| own_places(&other.places)).collect();
+    owner(&way.places, &others).cloned().unwrap_or_default()
+}
+
+/// Ways that are one row: of one owner, and all leaking or all doing the same. The growth of
+/// containers goes to what their owner leaks.
+fn rolled_up<'a, 'b>(ways: &'b [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
+    let owner = |way: &'b Way<'a>| (way.owner.function.as_str(), way.owner.module.as_str());
+    let is_leak = |way: &Way<'_>| way.behaviour == Behaviour::Leaks;
+    let leaking: BTreeSet<_> = ways
+        .iter()
+        .filter(|way| is_leak(way) && !way.group.blocks.is_empty())
+        .map(owner)
+        .collect();
+    let mut rows: BTreeMap<_, Vec<&Way<'a>>> = BTreeMap::new();
+    for way in ways {
+        let goes_to_leak = way.group.blocks.is_empty() && leaking.contains(&owner(way));
+        let behaviour = match goes_to_leak {
+            true => Behaviour::Leaks,
+            false => way.behaviour,
+        };
+        rows.entry((owner(way), behaviour.to_string()))
+            .or_default()
+            .push(way);
+    }
+    rows.into_values().collect()
+}
+
+fn joined<'a>(ways: &[&Way<'a>]) -> Group<'a> {
+    let mut group = Group::default();
+    for way in ways {
+        group.blocks.extend(&way.group.blocks);
+        group.containers.extend(&way.group.containers);
+    }
+    group
+}
+
+/// The way of a row that most of its blocks come by.
+fn main_way<'a, 'b>(ways: &[&'b Way<'a>]) -> &'b Way<'a> {
+    let live = |way: &Way<'_>| -> u64 {
+        let last =
+            |stack: &&StackHistory| stack.snapshots.last().map_or(0, |s| s.live.iter().sum());
+        way.group.blocks.iter().map(last).sum()
+    };
+    let mut main = ways[0];
+    for way in ways {
+        if live(way) > live(main) {
+            main = way;
         }
     }
-    let none = HashSet::new();
-    let of = |stack: &RankedStack, symbols: &mut Symbols| {
-        let places = symbols.places(&stack.frames);
-        let shared = match stack.growth.behaviour {
-            Behaviour::Leaks => &helpers,
-            _ => &none,
-        };
-        Owner {
-            container: is_container_growth(&places),
-            stacks: groups.get(&way(&places)).map_or(1, Vec::len),
-            place: owner(&places, shared).cloned().unwrap_or_default(),
+    main
+}
+
+fn named_rows(attribution: &Attribution, rows: &[Vec<&Way<'_>>]) -> Vec<Row> {
+    let row = |stack: &RankedStack| {
+        let ways = &rows[stack.group];
+        let owner = &main_way(ways).owner;
+        let [bytes, bytes_low, bytes_high] = stack.bytes;
+        Row {
+            share: stack.share,
+            bytes,
+            bytes_low,
+            bytes_high,
+            blocks: stack.blocks,
+            container_bytes: stack.container_bytes,
+            container_growth: ways.iter().all(|way| way.group.blocks.is_empty()),
+            growth: stack.growth,
+            function: owner.function.clone(),
+            location: owner.location(),
+            stacks: ways
+                .iter()
+                .map(|way| way.group.blocks.len() + way.group.containers.len())
+                .sum(),
         }
     };
-    let stacks = attribution.stacks.iter();
-    stacks.map(|stack| of(stack, symbols)).collect()
+    attribution.stacks.iter().map(row).collect()
+}
+
+/// What the names of the rows that are shown lack, and what would bring it.
+fn notes(
+    answer: &Answer,
+    rows: &[Vec<&Way<'_>>],
+    attribution: &Attribution,
+    symbols: &Symbols,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (mut nameless, mut lineless) = (BTreeSet::new(), BTreeSet::new());
+    let shown = answer.rows.iter().zip(&attribution.stacks);
+    for (_, stack) in shown.filter(|(row, _)| row.is_worth_showing()) {
+        let owner = &main_way(&rows[stack.group]).owner;
+        match (owner.named, &owner.file) {
+            (false, _) if owner.module.is_empty() => {}
+            (false, _) => _ = nameless.insert(owner.module.clone()),
+            (true, None) => _ = lineless.insert(owner.module.clone()),
+            (true, Some(_)) => {}
+        }
+    }
+    for file in nameless {
+        notes.push(format!(
+            "`{file}` has no names of functions: it is stripped (hint: run a build with symbols, \
+             or install the package of its debug symbols)"
+        ));
+    }
+    for file in lineless {
+        notes.push(format!(
+            "`{file}` has no line numbers: rows name functions, without those that were inlined \
+             (hint: build with -g, or debug = \"line-tables-only\" in Cargo.toml)"
+        ));
+    }
+    for (file, reason) in &symbols.unresolved {
+        notes.push(format!("no names from `{file}`: {reason}"));
+    }
+    if attribution.lost_samples > 0 {
+        notes.push(format!(
+            "{} found no place in the tables and are in no row",
+            plural(attribution.lost_samples, "sample")
+        ));
+    }
+    notes
+}
+
+/// Each stack by itself, with names.
+fn add_stacks(answer: &mut Answer, record: &StackRecord, load: (f64, f64), symbols: &mut Symbols) {
+    let groups: Vec<Group<'_>> = record
+        .stacks
+        .iter()
+        .map(
+            |stack| match is_container_growth(&symbols.places(&stack.frames)) {
+                true => Group {
+                    containers: vec![stack],
+                    ..Group::default()
+                },
+                false => Group {
+                    blocks: vec![stack],
+                    ..Group::default()
+                },
+            },
+        )
+        .collect();
+    let mut numbers: HashMap<Place, usize> = HashMap::new();
+    for stack in &attribute(record, &groups, load, None).stacks {
+        let places = symbols.places(&record.stacks[stack.group].frames);
+        let mut numbered = Vec::new();
+        for place in outside_allocator(&places) {
+            let next = numbers.len();
+            let number = *numbers.entry(place.clone()).or_insert(next);
+            if number == next {
+                answer.places.push(place.clone());
+            }
+            numbered.push(number);
+        }
+        answer.stacks.push(NamedStack {
+            places: numbered,
+            growth_bytes: stack.bytes[0],
+            live_bytes: stack.growth.live as f64 * stack.growth.bytes_per_sample,
+        });
+    }
 }
 
 /// Growth of the live heap over the settled part of the load, between the medians of its ends.
@@ -144,169 +304,4 @@ fn heap_growth(table: &SampleTable, known: (f64, f64)) -> Option<HeapGrowth> {
         operations: growth(columns::OPS_TOTAL).filter(|operations| *operations > 0.0),
         seconds: length / 1000.0,
     })
-}
-
-impl Answer {
-    /// The rows as a table, and what the profile could not have seen.
-    pub fn text(&self) -> String {
-        let operations = self.attribution.heap.and_then(|heap| heap.operations);
-        let (unit, blocks) = match operations {
-            Some(_) => ("bytes/op (95 %)", "blocks/op"),
-            None => ("growth/h (95 %)", "blocks/h"),
-        };
-        let mut table =
-            plain_table(&["share", unit, blocks, "samples", "behaviour", "owner", "at"]);
-        let per = operations.unwrap_or(self.attribution.seconds / 3600.0);
-        let rows = self.attribution.stacks.iter().zip(&self.owners);
-        let mut shown = 0;
-        for (stack, owner) in rows.filter(|(stack, _)| is_worth_a_row(stack)).take(ROWS) {
-            table.add_row(row(stack, owner, per, operations.is_some()));
-            shown += 1;
-        }
-        let mut text = match shown {
-            0 => "no stack was sampled often enough to say anything of it\n".to_owned(),
-            _ => format!("{table}\n"),
-        };
-        self.add_notes(&mut text);
-        text
-    }
-
-    fn add_notes(&self, text: &mut String) {
-        let attribution = &self.attribution;
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "this profile could not have seen less than {}/s: {FEWEST_SAMPLES} samples of {} in the \
-             settled {} of the load",
-            bytes_text(attribution.resolution_bytes_per_s),
-            bytes_text(self.sample_bytes as f64),
-            duration_text(attribution.seconds)
-        );
-        if let Some(heap) = attribution.heap {
-            let found: f64 = attribution
-                .stacks
-                .iter()
-                .map(|stack| match stack.growth.behaviour {
-                    Behaviour::Leaks => stack.bytes[0],
-                    _ => 0.0,
-                })
-                .sum();
-            let _ = writeln!(
-                text,
-                "the live heap grew by {} in that time; stacks that leak explain {}",
-                bytes_text(heap.bytes),
-                bytes_text(found)
-            );
-        }
-        if attribution.lost_samples > 0 {
-            let _ = writeln!(
-                text,
-                "{} samples found no place in the tables and are in no row",
-                count_text(attribution.lost_samples)
-            );
-        }
-        for (file, reason) in &self.unresolved {
-            let _ = writeln!(text, "no names from `{file}`: {reason}");
-        }
-    }
-
-    /// The answer for machines.
-    pub fn json(&self, cell: &str) -> String {
-        let rows: Vec<serde_json::Value> = self
-            .attribution
-            .stacks
-            .iter()
-            .zip(&self.owners)
-            .map(|(stack, owner)| {
-                serde_json::json!({
-                    "share": stack.share,
-                    "bytes": stack.bytes[0],
-                    "bytes_low": stack.bytes[1],
-                    "bytes_high": stack.bytes[2],
-                    "growth": stack.growth,
-                    "function": owner.place.function,
-                    "location": owner.place.location(),
-                    "container_growth": owner.container,
-                    "stacks": owner.stacks,
-                })
-            })
-            .collect();
-        let answer = serde_json::json!({
-            "cell": cell,
-            "heap_growth": self.attribution.heap,
-            "seconds": self.attribution.seconds,
-            "sample_bytes": self.sample_bytes,
-            "resolution_bytes_per_s": self.attribution.resolution_bytes_per_s,
-            "lost_samples": self.attribution.lost_samples,
-            "rows": rows,
-        });
-        format!("{answer}\n")
-    }
-
-    /// Growth in bytes of each stack, one a line, its frames from the outermost joined by `;`:
-    /// the input of flame graphs.
-    pub fn folded(&self) -> String {
-        let mut lines: BTreeMap<String, f64> = BTreeMap::new();
-        for (places, growth, _) in &self.stacks {
-            let names = places
-                .iter()
-                .rev()
-                .map(|place| place.function.replace([';', '\n'], ","));
-            *lines
-                .entry(names.collect::<Vec<_>>().join(";"))
-                .or_default() += growth;
-        }
-        let mut text = String::new();
-        for (stack, growth) in lines.iter().filter(|(_, growth)| **growth >= 1.0) {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{stack} {growth:.0}");
-        }
-        text
-    }
-
-    /// A profile in the form of pprof, not compressed.
-    pub fn pprof(&self) -> Vec<u8> {
-        let mut profile = Profile::new(self.sample_bytes);
-        for (places, growth, live) in &self.stacks {
-            profile.add(places, [*growth as i64, *live as i64]);
-        }
-        profile.encode()
-    }
-}
-
-fn is_worth_a_row(stack: &RankedStack) -> bool {
-    match stack.growth.behaviour {
-        Behaviour::Leaks => true,
-        Behaviour::TooFew => false,
-        _ => stack.growth.live > 0,
-    }
-}
-
-fn row(stack: &RankedStack, owner: &Owner, per: f64, by_operation: bool) -> Vec<String> {
-    let [bytes, low, high] = stack.bytes.map(|bytes| bytes / per);
-    let amount = |bytes: f64| match by_operation {
-        true => leaklab_judge::amount::amount_text(bytes, Unit::Bytes),
-        false => bytes_text(bytes),
-    };
-    let leaks = stack.growth.behaviour == Behaviour::Leaks;
-    let blocks = bytes / stack.growth.block_bytes.max(1.0);
-    let mut function = owner.place.function.clone();
-    if owner.container {
-        function.push_str(" (a container grows)");
-    }
-    vec![
-        match leaks {
-            true => format!("{:.0} %", 100.0 * stack.share),
-            false => "-".to_owned(),
-        },
-        format!("{} ({} to {})", amount(bytes), amount(low), amount(high)),
-        match leaks {
-            true => number_text(blocks),
-            false => "-".to_owned(),
-        },
-        format!("{:.0}", stack.growth.samples),
-        stack.growth.behaviour.to_string(),
-        function,
-        owner.place.location(),
-    ]
 }

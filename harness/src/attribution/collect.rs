@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Most stacks of all processes together: what a program claims must not grow the harness.
 const MOST_STACKS: usize = 20_000;
-/// Snapshots of a stack that are kept; when there are more, every second one is left out.
+/// Snapshots of a stack that are kept; when there are more, only the last one of each span is.
 const MOST_SNAPSHOTS: usize = 48;
 /// Most frames and spans of a line.
 const MOST_FRAMES: usize = 256;
@@ -25,6 +25,7 @@ pub struct StackCounts {
     span_us: u64,
     lost: u64,
     born_bytes: u64,
+    live_bytes: Option<u64>,
     born: Vec<u64>,
     live: Vec<u64>,
     frames: Vec<u64>,
@@ -52,6 +53,7 @@ impl StackCounts {
             span_us: number("span_us").filter(|span| *span > 0)?,
             lost: number("lost")?,
             born_bytes: number("born_bytes")?,
+            live_bytes: number("live_bytes"),
             born: counts("born")?,
             live: counts("live")?,
             frames: frames.collect::<Option<_>>()?,
@@ -66,8 +68,16 @@ type Key = (u32, u64, u64);
 struct Collected {
     counts: StackCounts,
     frames: Vec<String>,
-    /// Times of the monotonic clock, with the counts of then.
-    snapshots: Vec<(u64, u64, Vec<u64>, Vec<u64>)>,
+    snapshots: Vec<Said>,
+}
+
+/// Counts at a time of the monotonic clock.
+struct Said {
+    at_us: u64,
+    span_us: u64,
+    born: Vec<u64>,
+    live: Vec<u64>,
+    live_bytes: Option<u64>,
 }
 
 /// The stacks of all processes of a cell.
@@ -101,22 +111,15 @@ impl StackCollector {
         let Some(stack) = self.stacks.get_mut(&key) else {
             return;
         };
-        let snapshot = (
+        stack.snapshots.push(Said {
             at_us,
-            counts.span_us,
-            counts.born.clone(),
-            counts.live.clone(),
-        );
-        stack.snapshots.push(snapshot);
+            span_us: counts.span_us,
+            born: counts.born.clone(),
+            live: counts.live.clone(),
+            live_bytes: counts.live_bytes,
+        });
         if stack.snapshots.len() > MOST_SNAPSHOTS {
-            // The last one stays, whatever their number.
-            let last = stack.snapshots.pop();
-            let mut kept = false;
-            stack.snapshots.retain(|_| {
-                kept = !kept;
-                kept
-            });
-            stack.snapshots.extend(last);
+            thin(&mut stack.snapshots, &counts);
         }
         stack.counts = counts;
     }
@@ -168,12 +171,13 @@ impl StackCollector {
             snapshots: stack
                 .snapshots
                 .iter()
-                .map(|(at_us, span_us, born, live)| StackSnapshot {
-                    elapsed_ms: elapsed_ms(*at_us),
+                .map(|said| StackSnapshot {
+                    elapsed_ms: elapsed_ms(said.at_us),
                     first_span_ms: elapsed_ms(stack.counts.start_us),
-                    span_ms: *span_us as f64 / 1000.0,
-                    born: born.clone(),
-                    live: live.clone(),
+                    span_ms: said.span_us as f64 / 1000.0,
+                    born: said.born.clone(),
+                    live: said.live.clone(),
+                    live_bytes: said.live_bytes,
                 })
                 .collect(),
         };
@@ -183,6 +187,18 @@ impl StackCollector {
             stacks: self.stacks.iter().map(history).collect(),
         }
     }
+}
+
+/// Leaves of each span the last snapshot: spans end at the same times however often two become one,
+/// so that what is compared later has blocks of the same ages.
+fn thin(snapshots: &mut Vec<Said>, counts: &StackCounts) {
+    let span = |at_us: u64| at_us.saturating_sub(counts.start_us) / counts.span_us;
+    let spans: Vec<u64> = snapshots.iter().map(|said| span(said.at_us)).collect();
+    let mut at = 0;
+    snapshots.retain(|_| {
+        at += 1;
+        spans.get(at) != Some(&spans[at - 1])
+    });
 }
 
 /// A part of a file in the memory of a process.
@@ -271,8 +287,13 @@ mod tests {
         }
         let record = collector.record(|us| us as f64 / 1000.0);
         let snapshots = &record.stacks[0].snapshots;
-        assert!((MOST_SNAPSHOTS / 2..=MOST_SNAPSHOTS).contains(&snapshots.len()));
-        assert_eq!(snapshots[0].elapsed_ms, 1000.0);
+        assert!(snapshots.len() <= MOST_SNAPSHOTS, "{}", snapshots.len());
+        // Spans begin at 1 ms and are 125 ms long: they end at 1001 and 1126 ms.
+        assert_eq!(
+            [0, 1].map(|at: usize| snapshots[at].elapsed_ms),
+            [1000.0, 1125.0]
+        );
+        assert_eq!(snapshots[0].live_bytes, Some(256));
         assert_eq!(snapshots[snapshots.len() - 1].born[1], 999);
         assert_eq!((record.sample_bytes, record.lost_samples), (524_288, 1));
     }

@@ -5,9 +5,12 @@ mod answer;
 mod collect;
 mod pprof;
 mod symbols;
+mod text;
 
-pub use answer::{Answer, answer};
+pub use answer::{answer, keep_answer};
 pub use collect::{StackCollector, StackCounts};
+pub use pprof::pprof;
+pub use text::{answer_text, stack_comparison_text};
 
 use crate::supervisor::cell::CellSetup;
 use std::time::Duration;

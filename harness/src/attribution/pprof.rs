@@ -1,10 +1,29 @@
 //! A profile in the form of pprof: <https://github.com/google/pprof/blob/main/proto/profile.proto>.
 
-use super::symbols::Place;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use leaklab_reports::attribution::{Answer, Place};
 use std::collections::HashMap;
+use std::io::Write;
+
+/// The answer's stacks as a profile, compressed as its readers expect.
+///
+/// # Errors
+///
+/// Those of the compression, which writes into memory.
+pub fn pprof(answer: &Answer) -> std::io::Result<Vec<u8>> {
+    let mut profile = Profile::new(answer.sample_bytes);
+    for stack in &answer.stacks {
+        let values = [stack.growth_bytes, stack.live_bytes].map(|bytes| bytes as i64);
+        profile.add(answer.places_of(stack), values);
+    }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&profile.encode())?;
+    packed.finish()
+}
 
 /// A profile under construction, with the growth and the life of each stack in bytes.
-pub struct Profile {
+struct Profile {
     sample_bytes: u64,
     strings: Vec<String>,
     string_ids: HashMap<String, u64>,
@@ -17,7 +36,7 @@ pub struct Profile {
 
 impl Profile {
     /// An empty profile of samples that stand for so many bytes.
-    pub fn new(sample_bytes: u64) -> Self {
+    fn new(sample_bytes: u64) -> Self {
         let mut profile = Profile {
             sample_bytes,
             strings: Vec::new(),
@@ -34,9 +53,9 @@ impl Profile {
     }
 
     /// Adds a stack, its innermost place first.
-    pub fn add(&mut self, places: &[Place], values: [i64; 2]) {
+    fn add<'a>(&mut self, places: impl Iterator<Item = &'a Place>, values: [i64; 2]) {
         if values != [0, 0] {
-            let locations = places.iter().map(|place| self.location(place)).collect();
+            let locations = places.map(|place| self.location(place)).collect();
             self.samples.push((locations, values));
         }
     }
@@ -75,7 +94,7 @@ impl Profile {
     }
 
     /// The profile's bytes.
-    pub fn encode(mut self) -> Vec<u8> {
+    fn encode(mut self) -> Vec<u8> {
         let mut profile = Message::default();
         let bytes = self.string("bytes");
         for name in ["growth", "live"] {
@@ -98,11 +117,14 @@ impl Profile {
             profile.message(5, &function);
         }
         let space = self.string("space");
+        let growth = self.string("growth");
         for text in &self.strings {
             profile.bytes(6, text.as_bytes());
         }
         profile.message(11, &Message::of(&[(1, space), (2, bytes)]));
         profile.number(12, self.sample_bytes);
+        // What readers show at first.
+        profile.number(14, growth);
         profile.0
     }
 }

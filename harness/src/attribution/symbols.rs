@@ -1,8 +1,9 @@
 //! Names of the places in files at which blocks were allocated, looked up after the run.
 
 use addr2line::Loader;
+use leaklab_reports::attribution::Place;
 use object::{Object, ObjectSegment, ReadCache};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -84,51 +85,22 @@ const GROWING: [&str; 9] = [
     "list_resize",
 ];
 
-/// One function of a frame, the inlined ones first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
-    /// Its name, or the address in its file where there is none.
-    pub function: String,
-    /// Its source file, if that is known.
-    pub file: Option<String>,
-    /// Line in that.
-    pub line: Option<u32>,
-    /// The program or library it is in.
-    pub module: String,
-    named: bool,
+/// Whether a place is in what allocates for everybody.
+fn allocates(place: &Place) -> bool {
+    let is_ours = place.module.contains(OUR_OBJECT);
+    is_ours
+        || ALLOCATING
+            .iter()
+            .any(|name| place.function.starts_with(name))
 }
 
-impl Place {
-    /// `FILE:LINE`, or the module.
-    pub fn location(&self) -> String {
-        let short = |path: &str| {
-            let parts: Vec<&str> = path.rsplitn(3, '/').collect();
-            match parts.as_slice() {
-                [file, folder, _] => format!("{folder}/{file}"),
-                _ => path.to_owned(),
-            }
-        };
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => format!("{}:{line}", short(file)),
-            (Some(file), None) => short(file),
-            (None, _) => short(&self.module),
-        }
-    }
-
-    fn allocates(&self) -> bool {
-        let is_ours = self.module.contains(OUR_OBJECT);
-        is_ours
-            || ALLOCATING
-                .iter()
-                .any(|name| self.function.starts_with(name))
-    }
-
-    fn is_of_a_library(&self) -> bool {
-        let source = self.file.as_deref().unwrap_or_default();
-        LIBRARY_SOURCES.iter().any(|part| source.contains(part))
-            || LIBRARIES.iter().any(|name| self.function.starts_with(name))
-            || (self.file.is_none() && is_system_library(&self.module))
-    }
+fn is_of_a_library(place: &Place) -> bool {
+    let source = place.file.as_deref().unwrap_or_default();
+    LIBRARY_SOURCES.iter().any(|part| source.contains(part))
+        || LIBRARIES
+            .iter()
+            .any(|name| place.function.starts_with(name))
+        || (place.file.is_none() && is_system_library(&place.module))
 }
 
 fn is_system_library(module: &str) -> bool {
@@ -142,12 +114,12 @@ pub fn own_places(places: &[Place]) -> Vec<&Place> {
     let of = |wanted: &dyn Fn(&Place) -> bool| -> Vec<&Place> {
         places.iter().filter(|place| wanted(place)).collect()
     };
-    let own = |place: &Place| !place.allocates() && !place.is_of_a_library();
+    let own = |place: &Place| !allocates(place) && !is_of_a_library(place);
     let choices: [&dyn Fn(&Place) -> bool; 5] = [
         &|place| place.file.is_some() && own(place),
         &|place| place.named && own(place),
-        &|place| !place.allocates() && !is_system_library(&place.module),
-        &|place| !place.allocates(),
+        &|place| !allocates(place) && !is_system_library(&place.module),
+        &|place| !allocates(place),
         &|_| true,
     ];
     let mut found = choices.iter().map(|wanted| of(wanted));
@@ -167,12 +139,30 @@ pub fn way(places: &[Place]) -> Vec<String> {
     way
 }
 
-/// The place that owns the blocks of a stack: the innermost of the program's own that is in no
-/// function of `shared`, which others use without keeping what they get; else the innermost.
-pub fn owner<'a>(places: &'a [Place], shared: &HashSet<String>) -> Option<&'a Place> {
+/// A stack without what is inside the allocator, which is the same for all.
+pub fn outside_allocator(places: &[Place]) -> &[Place] {
+    let inside = places.iter().take_while(|place| allocates(place)).count();
+    match inside == places.len() {
+        true => places,
+        false => &places[inside..],
+    }
+}
+
+/// The place that owns the blocks of a stack: the innermost of the program's own, without the
+/// helpers by which blocks of `others` come too. What comes the same way as others through the
+/// same functions differs by its lines, and what differs by nothing has the innermost for owner.
+pub fn owner<'a>(places: &'a [Place], others: &[Vec<&Place>]) -> Option<&'a Place> {
     let own = own_places(places);
-    let alone = own.iter().find(|place| !shared.contains(&place.function));
-    alone.or(own.first()).copied()
+    let beyond = |is_same: &dyn Fn(&Place, &Place) -> bool| {
+        let shared = others.iter().map(|other| {
+            let pairs = own.iter().zip(other);
+            pairs.take_while(|(one, other)| is_same(one, other)).count()
+        });
+        own.get(shared.max().unwrap_or(0)).copied()
+    };
+    beyond(&|one, other| one.function == other.function)
+        .or_else(|| beyond(&|one, other| one == other))
+        .or(own.first().copied())
 }
 
 /// Whether a container of the owner grew, rather than the owner keeping a block.
@@ -191,7 +181,7 @@ pub fn is_container_growth(places: &[Place]) -> bool {
 pub struct Symbols {
     files: HashMap<String, Option<Symbolised>>,
     places: HashMap<String, Vec<Place>>,
-    /// Files without line numbers, or that could not be read, with the reason.
+    /// Files that could not be read, with the reason.
     pub unresolved: Vec<(String, String)>,
 }
 
@@ -369,18 +359,31 @@ mod tests {
                 "/home/a/shop",
             ),
         ];
-        let none = HashSet::new();
+        let none: [Vec<&Place>; 0] = [];
         let found = owner(&stack, &none).expect("an owner");
         assert_eq!(found.function, "shop::sessions::keep");
         assert_eq!(found.location(), "src/sessions.rs:7");
         assert!(is_container_growth(&stack));
         assert!(!is_container_growth(&stack[2..]));
-        // A helper of others that keep nothing is not to blame.
-        let shared = HashSet::from(["shop::sessions::keep".to_owned()]);
-        assert_eq!(
-            owner(&stack, &shared).expect("an owner").function,
-            "shop::main"
-        );
+        // A helper by which others come too is not to blame.
+        let other = [
+            stack[3].clone(),
+            place(
+                "shop::answer",
+                Some("/home/a/shop/src/answer.rs"),
+                "/home/a/shop",
+            ),
+        ];
+        let others = [own_places(&other)];
+        let found = owner(&stack, &others).expect("an owner");
+        assert_eq!(found.function, "shop::main");
+        // Two calls of one function are told apart by their lines.
+        let mut elsewhere = stack.clone();
+        elsewhere[3].line = Some(8);
+        let others = [own_places(&elsewhere)];
+        let found = owner(&stack, &others).expect("an owner");
+        assert_eq!(found.location(), "src/sessions.rs:7");
+        assert_eq!(outside_allocator(&stack).len(), 4);
         let deeper: Vec<Place> = [&stack[3..4], &stack[..]].concat();
         assert_eq!(
             way(&deeper),
@@ -391,7 +394,7 @@ mod tests {
 
     #[test]
     fn without_source_files_names_decide_and_without_names_the_module() {
-        let none = HashSet::new();
+        let none: [Vec<&Place>; 0] = [];
         let stack = [
             place("strdup", None, "/usr/lib/x86_64-linux-gnu/libc.so.6"),
             place("handle_request", None, "/usr/sbin/server"),

@@ -1,5 +1,6 @@
 //! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
 
+use crate::attribution::{answer, stack_comparison_text};
 use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::sources::TableArguments;
 use crate::commands::{arguments, print};
@@ -7,6 +8,7 @@ use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::words::say;
 use leaklab_judge::Budget;
+use leaklab_reports::attribution::compare_stacks;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
@@ -21,6 +23,7 @@ use std::path::{Path, PathBuf};
   leaklab compare RUN::alts-timeout::unpatched RUN::alts-timeout::cleared
   leaklab compare OLD-RUN NEW-RUN                 every cell with the one of the same address
   leaklab compare before/samples.csv after/samples.csv
+  leaklab compare OLD-RUN NEW-RUN --where         which stacks the change cured
   leaklab compare RUN::alts-timeout               the variants in the order of their growth
 
 Exit codes: 0 what is required of the second holds · 1 it is refuted · 2 usage ·
@@ -49,6 +52,9 @@ pub struct Arguments {
     /// Draw no picture.
     #[arg(long)]
     no_chart: bool,
+    /// Say which stacks the change cured: of two runs with `run --where`.
+    #[arg(long = "where")]
+    stacks: bool,
     #[command(flatten)]
     tables: TableArguments,
 }
@@ -101,6 +107,12 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         ..VerdictOptions::default()
     };
     match &given[..] {
+        [before, after] if arguments.stacks => {
+            let exit = compare(before, after, &options, arguments)?;
+            compare_where(before, after, arguments.format)?;
+            Ok(exit)
+        }
+        _ if arguments.stacks => Err(usage("--where compares two sides: name before and after")),
         [before, after] => compare(before, after, &options, arguments),
         several => rank(several, &options, arguments),
     }
@@ -152,6 +164,17 @@ impl Given {
             say!("left out: {failure}");
         }
         Ok(pooled(sides))
+    }
+
+    /// The cells of a run; a file has none.
+    fn cells(&self) -> anyhow::Result<&[Cell]> {
+        match self {
+            Given::Cells(_, cells) => Ok(cells),
+            Given::File(path) => Err(usage(format!(
+                "`{}` is a table: only runs know their stacks",
+                path.display()
+            ))),
+        }
     }
 
     /// The name of the run, to tell cells of several apart.
@@ -209,6 +232,42 @@ fn compare(
         }
     }
     Ok(decision.into())
+}
+
+/// Says of each pair of cells which stacks the change cured.
+fn compare_where(before: &Given, after: &Given, format: OutputFormat) -> anyhow::Result<()> {
+    let sides = [before.cells()?, after.cells()?];
+    let ids = sides.map(|cells: &[Cell]| cells.iter().map(|cell| cell.plan.id.clone()).collect());
+    let [first, second]: &[Vec<String>; 2] = &ids;
+    for (one, other) in matched(first, second).pairs {
+        let (Some(before), Some(after)) = (answer(&sides[0][one])?, answer(&sides[1][other])?)
+        else {
+            return Err(usage(format!(
+                "the stacks of `{}` and `{}` were not both sampled\n(hint: leaklab run --where \
+                 takes them)",
+                first[one], second[other]
+            )));
+        };
+        let comparison = compare_stacks(&before, &after);
+        print(&match format {
+            OutputFormat::Json => {
+                let cells = [&first[one], &second[other]];
+                format!(
+                    "{}\n",
+                    serde_json::json!({"cells": cells, "where": comparison})
+                )
+            }
+            OutputFormat::Text | OutputFormat::Markdown => {
+                let text = stack_comparison_text(&comparison);
+                let cells = format!("{} → {}", first[one], second[other]);
+                match format {
+                    OutputFormat::Markdown => format!("\n{cells}\n\n```text\n{text}```\n"),
+                    _ => format!("\n{cells}\n{text}"),
+                }
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// A comparison in the form that was asked for.

@@ -371,6 +371,11 @@ impl Arguments {
     fn conclude(&self, recorded: &RecordedRun, tolerance: &Tolerance) -> anyhow::Result<Exit> {
         let folder = &recorded.folder;
         let run = recorded.open()?;
+        for cell in &run.cells {
+            if let Err(error) = crate::attribution::keep_answer(cell) {
+                say!("no stacks of {}: {error}", cell.plan.id);
+            }
+        }
         let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
         // What cannot be written does not cost the others; it is told by the exit code.
         let mut exit = Exit::Good;

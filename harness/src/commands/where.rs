@@ -1,13 +1,15 @@
 //! `leaklab where`: which stacks, classes, constructors or lines grow.
 
-use crate::attribution::{Answer, answer};
+use crate::attribution::{self, answer, pprof};
 use crate::commands::arguments::Format;
 use crate::commands::print;
 use crate::commands::report::{newest_run, open};
 use crate::exit::{Exit, usage};
 use crate::snapshot::{class_json, class_text};
 use anyhow::Context;
+use leaklab_reports::attribution::Answer;
 use leaklab_reports::classes::{ClassTable, read_classes};
+use leaklab_reports::page::where_page;
 use leaklab_run::{Cell, write_atomically};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +24,9 @@ code 0, whatever grows.
   leaklab run --where --duration 1h -- ./shop
   leaklab where                                 the newest run
   leaklab where RUN --folded growth.folded      for flame graphs
-  leaklab where RUN --pprof growth.pb           for go tool pprof, speedscope, Firefox Profiler")]
+  leaklab where RUN --pprof growth.pb.gz        for go tool pprof, speedscope, Firefox Profiler
+  leaklab where RUN --html growth.html          a page with flame graphs, that needs no network
+  leaklab compare BEFORE AFTER --where          which stacks a change cured")]
 pub struct Arguments {
     /// A run folder, or one cell as `RUN::SCENARIO::VARIANT` [default: the newest run].
     run: Option<String>,
@@ -32,6 +36,9 @@ pub struct Arguments {
     /// Write growth and life per stack to this file, in the form of pprof.
     #[arg(long, value_name = "FILE")]
     pprof: Option<PathBuf>,
+    /// Write a page with the rows and flame graphs of growth and life to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// What is printed: a table, or a JSON object per cell.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -57,8 +64,8 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         let tables = read_classes(cell)?;
         classes.extend((!tables.is_empty()).then_some((cell, tables)));
     }
-    let files = [arguments.folded.as_ref(), arguments.pprof.as_ref()];
-    let wants_stacks = files.iter().any(Option::is_some);
+    let files = [&arguments.folded, &arguments.pprof, &arguments.html];
+    let wants_stacks = files.iter().any(|file| file.is_some());
     if answers.is_empty() && (classes.is_empty() || wants_stacks) {
         return Err(usage(format!(
             "`{address}` has no samples of stacks\n(hint: leaklab run --where takes them, of a \
@@ -75,14 +82,17 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
     for (cell, answer) in &answers {
         match arguments.format {
-            Format::Json => print(&answer.json(&cell.plan.id))?,
+            Format::Json => print(&format!("{}\n", answer.json(&cell.plan.id)))?,
             Format::Human => print(&answer_text(cell, answer))?,
         }
         if let Some(file) = &arguments.folded {
             write(file, answer.folded().as_bytes())?;
         }
         if let Some(file) = &arguments.pprof {
-            write(file, &answer.pprof())?;
+            write(file, &pprof(answer)?)?;
+        }
+        if let Some(file) = &arguments.html {
+            write(file, where_page(&cell.plan.id, answer)?.as_bytes())?;
         }
     }
     for (cell, tables) in &classes {
@@ -105,7 +115,7 @@ pub fn classes_text(cell: &Cell, tables: &[ClassTable]) -> String {
 
 /// The rows of one cell under its name.
 pub fn answer_text(cell: &Cell, answer: &Answer) -> String {
-    format!("{}\n{}\n", cell.plan.id, answer.text())
+    format!("{}\n{}\n", cell.plan.id, attribution::answer_text(answer))
 }
 
 fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {

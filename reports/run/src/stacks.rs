@@ -45,6 +45,9 @@ pub struct StackSnapshot {
     pub born: Vec<u64>,
     /// Those of them that lived at this time.
     pub live: Vec<u64>,
+    /// Bytes of those that lived; absent in recordings that are older.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_bytes: Option<u64>,
 }
 
 impl StackRecord {

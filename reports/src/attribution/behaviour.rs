@@ -1,6 +1,6 @@
 //! What the blocks of one stack do: read from births, deaths and ages, without a fit.
 
-use super::poisson::{as_few_in_second_half, difference};
+use super::poisson::{as_few_in_last_part, difference, garwood};
 use leaklab_run::{StackHistory, StackSnapshot};
 use std::fmt;
 
@@ -13,14 +13,30 @@ pub const SHOWN_CONFIDENCE: f64 = 0.95;
 /// Fewest samples that something can be said of: with four, the interval of a pure leak
 /// reaches from a quarter of it to two and a half times.
 pub const FEWEST_SAMPLES: u64 = 5;
-/// Growth of a second half that comes about with a smaller probability than this, if both
-/// halves are alike, has slowed down.
-const SLOWING_P: f64 = 0.01;
+/// Growth of a last part that comes about with a smaller probability than this, if it goes on as
+/// before, has slowed down. Three parts are looked at, and survivors for how early they were born:
+/// a leak that goes on evenly is taken for less once in five hundred times.
+const SLOWING_P: f64 = 0.000_5;
+/// Last parts of the settled load in which growth must go on as before, in eighths of it.
+const LAST_EIGHTHS: [f64; 3] = [4.0, 2.0, 1.0];
+/// Part of the old blocks of a stack that must die in the second half of the settled load, at the
+/// least, for them to be said to: what leaks has old blocks that stay.
+const AGEING_SHARE: f64 = 0.05;
+/// How surely old blocks must die less often than younger ones, as one-sided standard normal
+/// deviate, before some of them are said to stay for good under others that go: one in a thousand.
+const STAYING_Z: f64 = 3.09;
 /// Part of the load that is left out at its start, in which programs fill what they keep.
 const SETTLING_SHARE: f64 = 0.4;
 /// Spans that a block must have outlived, the begun one included, to count as a survivor, so that
 /// what is in flight at the moment is none. More than lie between two snapshots that are kept.
 const YOUNG_SPANS: usize = 3;
+/// What [`SLOWING_P`] is as one-sided standard normal deviate, where blocks die too.
+const SLOWING_Z: f64 = 3.29;
+/// Longest time between two reports of a stack that changes: the sampler goes through all of them
+/// once a second.
+const ROUND_MS: f64 = 2500.0;
+/// Part of the blocks of a stack that survive, at the least, where it was filled.
+const MOST_SURVIVE: f64 = 0.9;
 /// Part of the blocks of a stack that may survive, at most, where it churns.
 const CHURN_SURVIVORS: f64 = 0.02;
 
@@ -67,6 +83,8 @@ pub struct StackGrowth {
     pub births: u64,
     /// Blocks that live at its end.
     pub live: u64,
+    /// Length of the time in which the survivors were born: that part without the youngest blocks.
+    pub window_s: f64,
     /// Bytes that one sample stands for.
     pub bytes_per_sample: f64,
     /// Mean size of its blocks.
@@ -88,6 +106,8 @@ struct Change {
     survivors: u64,
     deaths: u64,
     births: u64,
+    /// Spans in which the survivors were born.
+    spans: usize,
 }
 
 impl Change {
@@ -95,23 +115,65 @@ impl Change {
         self.survivors as i64 - self.deaths as i64
     }
 
-    fn between(before: &StackSnapshot, after: &StackSnapshot) -> Self {
-        let spans = after.live.len();
-        let span_at = |snapshot: &StackSnapshot| {
-            let at = (snapshot.elapsed_ms - after.first_span_ms) / after.span_ms;
-            (at.max(0.0).floor() as usize).min(spans)
+    /// How many spans before the one of a snapshot blocks are no longer young.
+    fn grown_up(after: &StackSnapshot, snapshot: &StackSnapshot) -> (usize, f64) {
+        let at = ((snapshot.elapsed_ms - after.first_span_ms) / after.span_ms).max(0.0);
+        let at = at.min(after.live.len() as f64);
+        (
+            (at.floor() as usize + 1).saturating_sub(YOUNG_SPANS),
+            at.fract(),
+        )
+    }
+
+    /// What surely came and went: blocks count later in their life at the end than at the
+    /// beginning, never earlier. A queue whose blocks live about as long as that would seem to
+    /// grow otherwise.
+    fn surely_between(before: &StackSnapshot, after: &StackSnapshot) -> Self {
+        let (_, before_phase) = Change::grown_up(after, before);
+        let (to, after_phase) = Change::grown_up(after, after);
+        let to = match after_phase < before_phase {
+            true => to.saturating_sub(1),
+            false => to,
         };
-        let grown_up = |snapshot| (span_at(snapshot) + 1).saturating_sub(YOUNG_SPANS);
-        let (from, to) = (grown_up(before), grown_up(after).min(spans));
-        let deaths = (0..from)
+        Change::up_to(before, after, to)
+    }
+
+    /// What came and went, give or take the blocks of one span.
+    fn between(before: &StackSnapshot, after: &StackSnapshot) -> Self {
+        Change::up_to(before, after, Change::grown_up(after, after).0)
+    }
+
+    fn up_to(before: &StackSnapshot, after: &StackSnapshot, to: usize) -> Self {
+        let (from, _) = Change::grown_up(after, before);
+        let to = to.min(after.live.len());
+        let deaths = (0..from.min(after.live.len()))
             .map(|span| before.live[span].saturating_sub(after.live[span]))
             .sum();
         let range = from.min(to)..to;
         Change {
             survivors: after.live[range.clone()].iter().sum(),
             deaths,
-            births: after.born[range].iter().sum(),
+            births: after.born[range.clone()].iter().sum(),
+            spans: range.len(),
         }
+    }
+
+    /// Whether its growth is too small to be the last part of what went on evenly.
+    fn falls_behind(self, before: Change) -> bool {
+        let spans = (before.spans + self.spans) as f64;
+        if self.spans == 0 || before.spans == 0 {
+            return false;
+        }
+        let share = self.spans as f64 / spans;
+        let count = |net: i64| u64::try_from(net).unwrap_or(0);
+        let (earlier, later) = (count(before.net()), count(self.net()));
+        if before.deaths + self.deaths == 0 {
+            return as_few_in_last_part(earlier, later, share) < SLOWING_P;
+        }
+        let expected = share * (before.net() + self.net()) as f64;
+        let variance = (1.0 - share).powi(2) * (self.survivors + self.deaths) as f64
+            + share.powi(2) * (before.survivors + before.deaths) as f64;
+        (expected - self.net() as f64) > SLOWING_Z * variance.max(1.0).sqrt()
     }
 }
 
@@ -135,6 +197,50 @@ fn joined_as(later: &StackSnapshot, earlier: &StackSnapshot, time_ms: f64) -> St
         span_ms: later.span_ms,
         born: in_spans(&earlier.born),
         live: in_spans(&earlier.live),
+        live_bytes: earlier.live_bytes,
+    }
+}
+
+/// A stack at any time of the load, from what was last said of it, in the spans of its end.
+struct Told<'a> {
+    stack: &'a StackHistory,
+    end: StackSnapshot,
+}
+
+impl<'a> Told<'a> {
+    fn until(stack: &'a StackHistory, end_ms: f64) -> Option<Self> {
+        let said = said_until(stack, end_ms).or(stack.snapshots.first())?;
+        // A stack that has not changed since is the same at that time.
+        let end = with_spans_until(said, said_at(said, end_ms));
+        Some(Told { stack, end })
+    }
+
+    fn at(&self, time_ms: f64) -> StackSnapshot {
+        match said_until(self.stack, time_ms) {
+            Some(snapshot) => joined_as(&self.end, snapshot, said_at(snapshot, time_ms)),
+            // Nothing had been born yet.
+            None => joined_as(&self.end, &StackSnapshot::default(), time_ms),
+        }
+    }
+
+    /// The end of a span that is next to a time: snapshots of long runs lie there.
+    fn span_end_ms(&self, time_ms: f64) -> f64 {
+        let (first, span) = (self.end.first_span_ms, self.end.span_ms);
+        first + ((time_ms - first) / span).round() * span
+    }
+}
+
+fn said_until(stack: &StackHistory, time_ms: f64) -> Option<&StackSnapshot> {
+    let mut snapshots = stack.snapshots.iter().rev();
+    snapshots.find(|snapshot| snapshot.elapsed_ms <= time_ms)
+}
+
+/// The time that a snapshot speaks of, asked for a later one: its own where the stack changes all
+/// the time, and the later one where nothing was said of it since.
+fn said_at(snapshot: &StackSnapshot, time_ms: f64) -> f64 {
+    match time_ms - snapshot.elapsed_ms <= ROUND_MS {
+        true => snapshot.elapsed_ms,
+        false => time_ms,
     }
 }
 
@@ -145,26 +251,12 @@ pub fn stack_growth(
     settled: (f64, f64),
     sample_bytes: u64,
 ) -> Option<StackGrowth> {
-    let said_until = |time_ms: f64| {
-        let mut snapshots = stack.snapshots.iter().rev();
-        snapshots.find(|snapshot| snapshot.elapsed_ms <= time_ms)
-    };
-    // A stack that has not changed since is the same at that time.
-    let last = said_until(settled.1).or(stack.snapshots.first())?;
-    let end = with_spans_until(last, settled.1);
-    let at = |time_ms: f64| match said_until(time_ms) {
-        Some(snapshot) => joined_as(&end, snapshot, time_ms),
-        // Nothing had been born yet.
-        None => joined_as(&end, &StackSnapshot::default(), time_ms),
-    };
-    let start = at(settled.0);
-    let middle_ms = (settled.0 + settled.1) / 2.0;
-    let middle = at(middle_ms);
-    let whole = Change::between(&start, &end);
-    let first = Change::between(&start, &middle);
-    let second = Change::between(&middle, &end);
-    let born: u64 = last.born.iter().sum();
-    let live: u64 = last.live.iter().sum();
+    let told = Told::until(stack, settled.1)?;
+    let end = &told.end;
+    let start = told.at(told.span_end_ms(settled.0));
+    let whole = Change::surely_between(&start, end);
+    let born: u64 = end.born.iter().sum();
+    let live: u64 = end.live.iter().sum();
     let block_bytes = stack.born_bytes as f64 / born.max(1) as f64;
     let (low, high) = difference(whole.survivors, whole.deaths, SHOWN_CONFIDENCE);
     Some(StackGrowth {
@@ -174,10 +266,23 @@ pub fn stack_growth(
         survivors: whole.survivors,
         births: whole.births,
         live,
+        window_s: whole.spans as f64 * end.span_ms / 1000.0,
         bytes_per_sample: bytes_per_sample(block_bytes, sample_bytes as f64),
         block_bytes,
-        behaviour: behaviour(whole, [first, second], born, live),
+        behaviour: behaviour(&told, &start, whole, settled),
     })
+}
+
+/// Bytes of live blocks at two times, as the samples have them, each of which stands for itself:
+/// exact for blocks that are far larger than the distance of samples, such as the memory of
+/// containers. `None` if they were not recorded.
+pub fn live_bytes_between(stack: &StackHistory, (from, to): (f64, f64)) -> Option<[u64; 2]> {
+    let last = said_until(stack, to)?.live_bytes?;
+    let first = match said_until(stack, from) {
+        Some(snapshot) => snapshot.live_bytes?,
+        None => 0,
+    };
+    Some([first, last])
 }
 
 /// A snapshot with empty spans up to `until_ms`: the stack has not changed since.
@@ -193,34 +298,101 @@ fn with_spans_until(snapshot: &StackSnapshot, until_ms: f64) -> StackSnapshot {
     longer
 }
 
-fn behaviour(whole: Change, halves: [Change; 2], born: u64, live: u64) -> Behaviour {
+fn behaviour(
+    told: &Told<'_>,
+    start: &StackSnapshot,
+    whole: Change,
+    settled: (f64, f64),
+) -> Behaviour {
+    let end = &told.end;
+    let born: u64 = end.born.iter().sum();
     if born < FEWEST_SAMPLES {
         return Behaviour::TooFew;
     }
-    let [first, second] = halves.map(Change::net);
     let (surely, _) = difference(whole.survivors, whole.deaths, LEAK_CONFIDENCE);
     let grows = surely > 0.0 && whole.net() >= FEWEST_SAMPLES as i64;
-    if grows {
-        let count = |net: i64| u64::try_from(net).unwrap_or(0);
-        let slows = as_few_in_second_half(count(first), count(second)) < SLOWING_P;
-        if first > 0 && second > 0 && !slows {
-            return Behaviour::Leaks;
-        }
+    let middle = told.at(told.span_end_ms((settled.0 + settled.1) / 2.0));
+    let first = Change::surely_between(start, &middle);
+    let second = Change::surely_between(&middle, end);
+    if grows
+        && first.net() > 0
+        && second.net() > 0
+        && !slows(told, start, settled)
+        && !only_late_ones_live(start, end, whole)
+        && !old_ones_die(start, &middle, end)
+    {
+        return Behaviour::Leaks;
     }
     if whole.births < FEWEST_SAMPLES {
-        return match live {
-            0 => Behaviour::Churns,
+        return match end.live.iter().sum() {
+            0_u64 => Behaviour::Churns,
             _ => Behaviour::FilledOnce,
         };
     }
     let survive = whole.survivors as f64 / whole.births as f64;
     if survive <= CHURN_SURVIVORS {
         Behaviour::Churns
-    } else if grows && halves[1].births * 10 < halves[0].births {
+    } else if grows && whole.deaths == 0 && survive > MOST_SURVIVE {
+        // They came, stayed, and came no more.
         Behaviour::FilledOnce
     } else {
         Behaviour::Bounded
     }
+}
+
+/// Whether the growth of one of the last parts falls behind what was before it.
+fn slows(told: &Told<'_>, start: &StackSnapshot, settled: (f64, f64)) -> bool {
+    LAST_EIGHTHS.iter().any(|eighths| {
+        let begins = settled.1 - eighths / 8.0 * (settled.1 - settled.0);
+        let then = told.at(told.span_end_ms(begins));
+        Change::between(&then, &told.end).falls_behind(Change::between(start, &then))
+    })
+}
+
+/// Whether the blocks that live at the end were born too late for the growth: what leaks has
+/// survivors of all ages, and of what was thrown away at some time only the later ones live.
+fn only_late_ones_live(start: &StackSnapshot, end: &StackSnapshot, whole: Change) -> bool {
+    let (from, _) = Change::grown_up(end, start);
+    let half = whole.spans / 2;
+    let early: u64 = end.live[from..from + half].iter().sum();
+    let net = u64::try_from(whole.net()).unwrap_or(0);
+    let share = half as f64 / whole.spans.max(1) as f64;
+    half > 0 && as_few_in_last_part(net.saturating_sub(early), early, share) < SLOWING_P
+}
+
+/// Whether blocks die that are as old as the settled load and older, as those of a cache do that
+/// still fills: unless they do so less often than younger ones, so that some stay for good.
+fn old_ones_die(start: &StackSnapshot, middle: &StackSnapshot, end: &StackSnapshot) -> bool {
+    let cohort = |from: usize, to: usize| {
+        let count = |snapshot: &StackSnapshot| snapshot.live[from..to].iter().sum::<u64>();
+        (count(middle), count(middle).saturating_sub(count(end)))
+    };
+    let (old, _) = Change::grown_up(end, start);
+    let (grown_up, _) = Change::grown_up(end, middle);
+    let (alive, died) = cohort(0, old.min(grown_up));
+    let (surely, _) = garwood(died, SHOWN_CONFIDENCE);
+    if alive == 0 || surely / alive as f64 <= AGEING_SHARE {
+        return false;
+    }
+    let (younger_alive, younger_died) = cohort(old.min(grown_up), grown_up);
+    !dies_less_often((died, alive), (younger_died, younger_alive))
+}
+
+/// Whether the first share is surely smaller than the second: the test of two proportions by
+/// their pooled standard error.
+///
+/// # Source
+///
+/// K. Pearson, "On the criterion …", Philosophical Magazine 50 (1900), 157–175, for a table of two
+/// rows and two columns, one-sided.
+fn dies_less_often((died, of): (u64, u64), (other_died, of_others): (u64, u64)) -> bool {
+    if of == 0 || of_others == 0 {
+        return false;
+    }
+    let (n, m) = (of as f64, of_others as f64);
+    let pooled = (died + other_died) as f64 / (n + m);
+    let deviation = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+    other_died as f64 / m - died as f64 / n > STAYING_Z * deviation.max(f64::MIN_POSITIVE)
 }
 
 /// Bytes that one sampled block of that size stands for, where a sample is taken each

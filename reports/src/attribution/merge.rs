@@ -3,7 +3,9 @@
 
 use leaklab_run::{StackHistory, StackSnapshot};
 
-/// Most times at which the sum is kept.
+/// Times that are nearer to each other are those of one round of the sampler.
+const SAME_ROUND_MS: f64 = 250.0;
+/// More times than these are thinned to the ends of the spans.
 const MOST_TIMES: usize = 64;
 
 /// The sum of several stacks; `None` of none. The frames are those of the stack of which the
@@ -18,20 +20,35 @@ pub fn merged(stacks: &[&StackHistory]) -> Option<StackHistory> {
     let first_span_ms = snapshots()
         .map(|snapshot| snapshot.first_span_ms)
         .fold(f64::INFINITY, f64::min);
+    let span_ms = snapshots()
+        .map(|snapshot| snapshot.span_ms)
+        .fold(0.0, f64::max);
     let mut times: Vec<f64> = snapshots().map(|snapshot| snapshot.elapsed_ms).collect();
     times.sort_by(f64::total_cmp);
-    times.dedup();
-    let step = times.len().div_ceil(MOST_TIMES).max(1);
-    // The last one stays, whatever their number.
-    let kept = times.iter().rev().step_by(step).rev();
+    times = last_of_each(&times, |one, next| next - one <= SAME_ROUND_MS);
+    if times.len() > MOST_TIMES {
+        let span = |time_ms: f64| ((time_ms - first_span_ms) / span_ms).floor();
+        times = last_of_each(&times, |one, next| span(one) == span(next));
+    }
     Some(StackHistory {
         pid: largest.pid,
         frames: largest.frames.clone(),
         born_bytes: stacks.iter().map(|stack| stack.born_bytes).sum(),
-        snapshots: kept
+        snapshots: times
+            .iter()
             .map(|time_ms| sum_at(stacks, *time_ms, first_span_ms))
             .collect(),
     })
+}
+
+/// Of times in order, the last of each that belong together.
+fn last_of_each(times: &[f64], together: impl Fn(f64, f64) -> bool) -> Vec<f64> {
+    let next = times.iter().skip(1).map(Some).chain([None]);
+    let last = times.iter().zip(next).filter(|(time, next)| {
+        // What nothing follows is the last.
+        next.is_none_or(|next| !together(**time, *next))
+    });
+    last.map(|(time, _)| *time).collect()
 }
 
 /// The counts of all stacks at one time: of each, those that it had said last.
@@ -51,6 +68,7 @@ fn sum_at(stacks: &[&StackHistory], time_ms: f64, first_span_ms: f64) -> StackSn
         elapsed_ms: time_ms,
         first_span_ms,
         span_ms,
+        live_bytes: said.iter().map(|snapshot| snapshot.live_bytes).sum(),
         ..StackSnapshot::default()
     };
     for snapshot in said {
@@ -82,6 +100,7 @@ mod tests {
                 span_ms: *span_ms,
                 born: born.to_vec(),
                 live: live.to_vec(),
+                live_bytes: None,
             });
         StackHistory {
             pid: 1,
@@ -93,12 +112,12 @@ mod tests {
 
     #[test]
     fn spans_of_different_length_are_added_by_their_times() {
-        let one = stack("one", &[(250.0, 100.0, &[1, 2, 3], &[1, 0, 3])]);
+        let one = stack("one", &[(450.0, 100.0, &[1, 2, 3], &[1, 0, 3])]);
         let other = stack(
             "other",
             &[
                 (150.0, 100.0, &[5, 5], &[5, 4]),
-                (450.0, 200.0, &[10, 1, 1], &[8, 1, 1]),
+                (850.0, 200.0, &[10, 1, 1], &[8, 1, 1]),
             ],
         );
         let sum = merged(&[&one, &other]).expect("a sum");
@@ -112,8 +131,8 @@ mod tests {
             )
         };
         assert_eq!(at(0), (150.0, vec![5, 5], vec![5, 4]));
-        assert_eq!(at(1), (250.0, vec![6, 7, 3], vec![6, 4, 3]));
-        assert_eq!(at(2), (450.0, vec![13, 4, 1], vec![9, 4, 1]));
+        assert_eq!(at(1), (450.0, vec![6, 7, 3], vec![6, 4, 3]));
+        assert_eq!(at(2), (850.0, vec![13, 4, 1], vec![9, 4, 1]));
         assert_eq!(merged(&[]), None);
     }
 }

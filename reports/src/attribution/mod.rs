@@ -4,14 +4,22 @@
 //! of its survivors, a Poisson count with Garwood's interval; the amount comes from the exact
 //! growth of the heap, of which each stack has its share.
 
+mod answer;
 mod behaviour;
+mod cured;
+mod flame;
 mod merge;
+mod place;
 mod poisson;
 mod ranking;
 
+pub use answer::{Answer, NamedStack, Row, SHOWN_ROWS, WHERE_FILE};
 pub use behaviour::{
     Behaviour, FEWEST_SAMPLES, StackGrowth, bytes_per_sample, settled_part, stack_growth,
 };
+pub use cured::{Change, ChangedRow, StackComparison, compare_stacks};
+pub use flame::{FlameWidth, flame_svg};
 pub use merge::merged;
+pub use place::Place;
 pub use poisson::{difference, garwood};
-pub use ranking::{Attribution, HeapGrowth, RankedStack, attribute, known_part};
+pub use ranking::{Attribution, Group, HeapGrowth, RankedStack, attribute, known_part};

@@ -122,18 +122,24 @@ pub fn difference(plus: u64, minus: u64, confidence: f64) -> (f64, f64) {
     )
 }
 
-/// Probability that of `first + second` events, each as likely to fall on either side, `second`
-/// or fewer fall on the second.
-pub fn as_few_in_second_half(first: u64, second: u64) -> f64 {
-    let n = (first + second) as f64;
+/// Probability that of `earlier + later` events, each of which falls into the later part with
+/// probability `share`, `later` or fewer do.
+pub fn as_few_in_last_part(earlier: u64, later: u64, share: f64) -> f64 {
+    let n = (earlier + later) as f64;
+    let odds = (1.0 - share) / share;
     let term = |k: f64| {
-        (ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k) - n * std::f64::consts::LN_2).exp()
+        let ways = ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k);
+        (ways + k * share.ln() + (n - k) * (1.0 - share).ln()).exp()
     };
-    let k = second as f64;
+    let k = later as f64;
+    // Summed downwards only where the terms fall that way.
+    if k > n * share {
+        return 1.0;
+    }
     sum(
         term(k),
         k,
-        |value, k| (k > 0.0).then(|| value * k / (n - k + 1.0)),
+        |value, k| (k > 0.0).then(|| value * odds * k / (n - k + 1.0)),
         -1.0,
     )
     .min(1.0)
@@ -168,15 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_those_of_the_binomial_distribution() {
-        // scipy 1.17.1: binom.cdf(k, n, 0.5).
-        for (first, second, expected) in [
-            (8, 2, 0.0546875),
-            (30, 10, 0.0011107168866146822),
-            (550, 450, 0.0008652680424881513),
-            (7, 0, 0.0078125),
+    fn later_parts_are_those_of_the_binomial_distribution() {
+        // scipy 1.17.1: binom.cdf(k, n, share).
+        for (first, second, share, expected) in [
+            (8, 2, 0.5, 0.0546875),
+            (30, 10, 0.5, 0.0011107168866146822),
+            (550, 450, 0.5, 0.0008652680424881513),
+            (7, 0, 0.5, 0.0078125),
+            (38, 2, 0.25, 0.0010157151013253873),
+            (98, 2, 0.125, 0.00018467490282802644),
         ] {
-            let found = as_few_in_second_half(first, second);
+            let found = as_few_in_last_part(first, second, share);
             assert!(
                 (found / expected - 1.0).abs() < 1e-8,
                 "{first}, {second}: {found}"

@@ -1,7 +1,10 @@
 //! The stacks of a cell, ranked by their share of the growth.
 
-use super::behaviour::{Behaviour, FEWEST_SAMPLES, StackGrowth, settled_part, stack_growth};
-use leaklab_run::StackRecord;
+use super::behaviour::{
+    Behaviour, FEWEST_SAMPLES, StackGrowth, live_bytes_between, settled_part, stack_growth,
+};
+use super::merge::merged;
+use leaklab_run::{StackHistory, StackRecord};
 
 /// How much the heap grew over the settled part of the load, exactly.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -14,23 +17,34 @@ pub struct HeapGrowth {
     pub seconds: f64,
 }
 
-/// One stack of the ranking.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+/// Stacks that are one row of the answer.
+#[derive(Debug, Clone, Default)]
+pub struct Group<'a> {
+    /// Stacks of the blocks that are kept.
+    pub blocks: Vec<&'a StackHistory>,
+    /// Stacks by which the containers grow that hold them.
+    pub containers: Vec<&'a StackHistory>,
+}
+
+/// One group of the ranking.
+#[derive(Debug, Clone, PartialEq)]
 pub struct RankedStack {
-    /// Its frames, as they were recorded.
-    pub frames: Vec<String>,
-    /// The process.
-    pub pid: u32,
+    /// Which group it was.
+    pub group: usize,
     /// Its growth in samples, and what it does.
     pub growth: StackGrowth,
     /// Its part of the growth of all stacks that leak, from 0 to 1; 0 for one that does not.
     pub share: f64,
     /// Bytes by which it grew, with its 95 % interval.
     pub bytes: [f64; 3],
+    /// Part of them by which containers grew.
+    pub container_bytes: f64,
+    /// Blocks by which it grew, without the memory of containers.
+    pub blocks: f64,
 }
 
 /// Where the heap of a cell grows.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
     /// The growth that is shared out; absent where the live heap is not known.
     pub heap: Option<HeapGrowth>,
@@ -54,28 +68,22 @@ pub fn known_part(record: &StackRecord, load: (f64, f64)) -> (f64, f64) {
     (load.0, last_ms)
 }
 
-/// Ranks the stacks of a cell over its load, given in milliseconds of the run's clock.
+/// Ranks groups of the stacks of a cell over its load, given in milliseconds of the run's clock.
 ///
 /// The amount of each is what its samples stand for. Where the growth of the heap is known
 /// exactly and the stacks that leak explain it within their intervals, they are scaled to it.
-pub fn attribute(record: &StackRecord, load: (f64, f64), heap: Option<HeapGrowth>) -> Attribution {
+pub fn attribute(
+    record: &StackRecord,
+    groups: &[Group<'_>],
+    load: (f64, f64),
+    heap: Option<HeapGrowth>,
+) -> Attribution {
     let settled = settled_part(known_part(record, load));
     let seconds = (settled.1 - settled.0) / 1000.0;
-    let mut stacks: Vec<RankedStack> = record
-        .stacks
+    let mut stacks: Vec<RankedStack> = groups
         .iter()
-        .filter_map(|stack| {
-            let growth = stack_growth(stack, settled, record.sample_bytes)?;
-            let bytes = [growth.samples, growth.low, growth.high]
-                .map(|samples| samples * growth.bytes_per_sample);
-            Some(RankedStack {
-                frames: stack.frames.clone(),
-                pid: stack.pid,
-                growth,
-                share: 0.0,
-                bytes,
-            })
-        })
+        .enumerate()
+        .filter_map(|(at, group)| ranked(at, group, settled, record.sample_bytes))
         .collect();
     let leaks = |stack: &RankedStack| stack.growth.behaviour == Behaviour::Leaks;
     let sums = stacks
@@ -93,6 +101,8 @@ pub fn attribute(record: &StackRecord, load: (f64, f64), heap: Option<HeapGrowth
         if leaks(stack) {
             stack.share = stack.bytes[0] / sums[0];
             stack.bytes = stack.bytes.map(|bytes| bytes * scale);
+            stack.container_bytes *= scale;
+            stack.blocks *= scale;
         }
     }
     stacks.sort_by(|one, other| {
@@ -109,3 +119,129 @@ pub fn attribute(record: &StackRecord, load: (f64, f64), heap: Option<HeapGrowth
         lost_samples: record.lost_samples,
     }
 }
+
+/// The growth of one group: what its blocks do, and the bytes of its blocks and containers.
+fn ranked(
+    group: usize,
+    stacks: &Group<'_>,
+    settled: (f64, f64),
+    sample_bytes: u64,
+) -> Option<RankedStack> {
+    let of_containers = stacks.blocks.is_empty();
+    let counted = match of_containers {
+        true => &stacks.containers,
+        false => &stacks.blocks,
+    };
+    let mut growth = stack_growth(&merged(counted)?, settled, sample_bytes)?;
+    let seconds = (settled.1 - settled.0) / 1000.0;
+    if of_containers {
+        let sum = merged(counted)?;
+        if let Some(rise) = container_rise(&sum, settled) {
+            growth.behaviour = match rise.goes_on {
+                true => Behaviour::Leaks,
+                false => growth.behaviour,
+            };
+            // Capacity grows in steps: what is in use lies between one and the next.
+            let bytes = [rise.bytes, rise.bytes / 2.0, rise.bytes * 2.0];
+            return Some(RankedStack {
+                group,
+                growth,
+                share: 0.0,
+                bytes,
+                container_bytes: rise.bytes,
+                blocks: 0.0,
+            });
+        }
+    }
+    let parts: Vec<StackGrowth> = counted
+        .iter()
+        .filter_map(|stack| stack_growth(stack, settled, sample_bytes))
+        .collect();
+    // Each stack has blocks of its own size.
+    growth.bytes_per_sample = mean_weight(&parts, |part| part.bytes_per_sample);
+    let scale = match growth.window_s > 0.0 {
+        true => seconds / growth.window_s,
+        false => 1.0,
+    };
+    let of_blocks = [growth.samples, growth.low, growth.high]
+        .map(|samples| samples * scale * growth.bytes_per_sample);
+    let blocks_per_sample = mean_weight(&parts, |part| {
+        part.bytes_per_sample / part.block_bytes.max(1.0)
+    });
+    let of_containers: f64 = stacks
+        .containers
+        .iter()
+        .filter(|_| !of_containers)
+        .map(|stack| container_growth(stack, settled, sample_bytes))
+        .sum();
+    Some(RankedStack {
+        group,
+        share: 0.0,
+        bytes: of_blocks.map(|bytes| bytes + of_containers),
+        container_bytes: of_containers,
+        blocks: growth.samples * scale * blocks_per_sample,
+        growth,
+    })
+}
+
+/// The mean of a figure over stacks, by the samples of each that came and stayed.
+fn mean_weight(parts: &[StackGrowth], figure: impl Fn(&StackGrowth) -> f64) -> f64 {
+    let mean = |weight: &dyn Fn(&StackGrowth) -> f64| {
+        let total: f64 = parts.iter().map(weight).sum();
+        let sum: f64 = parts.iter().map(|part| weight(part) * figure(part)).sum();
+        (total > 0.0).then(|| sum / total)
+    };
+    mean(&|part| part.survivors as f64)
+        .or_else(|| mean(&|part| part.live as f64))
+        .or_else(|| mean(&|_| 1.0))
+        .unwrap_or_default()
+}
+
+/// Bytes by which a stack of containers grew.
+fn container_growth(stack: &StackHistory, settled: (f64, f64), sample_bytes: u64) -> f64 {
+    let growth = stack_growth(stack, settled, sample_bytes);
+    let is_large = |growth: &StackGrowth| growth.block_bytes > 2.0 * sample_bytes as f64;
+    match (growth, live_bytes_between(stack, settled)) {
+        (Some(growth), Some([from, to])) if is_large(&growth) => to as f64 - from as f64,
+        (Some(growth), _) => growth.samples * growth.bytes_per_sample,
+        (None, _) => 0.0,
+    }
+}
+
+/// How a container grew whose elements have no blocks of their own.
+struct ContainerRise {
+    bytes: f64,
+    goes_on: bool,
+}
+
+/// Memory of a container that grows for ever rises in steps, each by the same factor, and each
+/// time after about so much longer: with a factor of two, the last step but one came at half the
+/// time of the last. One that was filled has no such step in the settled part of the load.
+fn container_rise(stack: &StackHistory, settled: (f64, f64)) -> Option<ContainerRise> {
+    const LEAST_FACTOR: f64 = 1.2;
+    let [from, to] = live_bytes_between(stack, settled)?;
+    let mut steps: Vec<f64> = Vec::new();
+    let mut most = 0.0_f64;
+    for snapshot in &stack.snapshots {
+        let bytes = snapshot.live_bytes? as f64;
+        if bytes > most * LEAST_FACTOR {
+            steps.push(snapshot.elapsed_ms);
+            most = bytes;
+        }
+    }
+    let goes_on = match steps.as_slice() {
+        [.., before, last] => {
+            let ratio = before / last;
+            *last > settled.0 && (STEP_RATIO.0..=STEP_RATIO.1).contains(&ratio)
+        }
+        _ => false,
+    };
+    (to as f64 > from as f64 * LEAST_FACTOR).then_some(ContainerRise {
+        bytes: to as f64 - from as f64,
+        goes_on: goes_on && steps.len() >= 4,
+    })
+}
+
+/// Time of the last step but one of a container that grows evenly, in times of the last: half of
+/// it where capacity doubles, two thirds where it grows by half, and somewhat more or less.
+const STEP_RATIO: (f64, f64) = (0.35, 0.8);

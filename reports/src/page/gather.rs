@@ -2,6 +2,7 @@
 
 use super::series::CellSeries;
 use super::{PageError, PageOptions, RunLife};
+use crate::attribution::Answer;
 use crate::cell::{Costs, Figures, Standing, VerdictOptions, judge_samples, stored_verdict};
 use leaklab_judge::CellJudgement;
 use leaklab_run::{Cell, Run, SampleTable, State, TableError};
@@ -18,6 +19,8 @@ pub(super) struct Entry<'a> {
     pub torn: bool,
     pub damaged_rows: usize,
     pub costs: Option<Costs>,
+    /// Where it grows, for a cell with charts whose stacks were sampled.
+    pub answer: Option<Answer>,
     /// Place in [`Gathered::series`], for a cell with charts.
     pub chart: Option<usize>,
 }
@@ -93,12 +96,15 @@ impl<'a> Gathered<'a> {
                 torn: table.torn,
                 damaged_rows: table.damaged_rows,
                 costs: None,
+                answer: None,
                 chart: None,
             };
             if charted {
                 let lines = table.names.len() + 1;
                 let points = (options.chart_values / charts / lines).clamp(60, 4_000);
                 entry.costs = Costs::of(&table);
+                // What cannot be read of it is no reason to have no page.
+                entry.answer = Answer::read(&cell.folder).ok().flatten();
                 entry.chart = Some(gathered.series.len());
                 gathered.series.push(CellSeries::of(
                     cell,

@@ -9,6 +9,7 @@
 //! - `gather`: reads the cells, one at a time, and thins what the charts draw
 //! - `run`, `cell`, `costs`, `list`: what the templates show
 //! - `nights`: the page over nights, made from a history instead
+//! - `stacks`: where a cell grows
 //! - `picture`: the static picture for print and for readers without JavaScript
 //! - `templates/`, `script/`, and uPlot in `vendor/`: the page itself
 
@@ -22,11 +23,13 @@ mod recording;
 mod render;
 mod run;
 mod series;
+mod stacks;
 
 pub use list::{RunLife, RunSummary, render_list};
 pub use nights::{SeriesRow, render_nights, series_rows};
 pub use recording::{Recorded, recording_page};
 
+use crate::attribution::Answer;
 use leaklab_run::{Redactor, Run, TableError, write_atomically};
 use std::path::PathBuf;
 
@@ -99,6 +102,16 @@ pub fn render_run(run: &Run, options: &PageOptions) -> Result<String, PageError>
     let gathered = gather::Gathered::of(run, options)?;
     let html = render::page(run, &gathered, options)?;
     // A page is made to be handed on: what looks like a secret stays here.
+    Ok(Redactor::default().text(&html))
+}
+
+/// A page of one answer to the question where, with flame graphs, that needs no network.
+///
+/// # Errors
+///
+/// [`PageError::Template`] if it cannot be put together.
+pub fn where_page(title: &str, answer: &Answer) -> Result<String, PageError> {
+    let html = render::render_where_page(title, &stacks::StacksView::of(answer))?;
     Ok(Redactor::default().text(&html))
 }
 

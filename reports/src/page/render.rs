@@ -5,6 +5,7 @@ use super::gather::Gathered;
 use super::list::ListContext;
 use super::nights::NightsContext;
 use super::run::{self as view, Row};
+use super::stacks::StacksView;
 use super::{PageError, PageOptions, costs};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,7 @@ use minijinja::{Environment, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("report.html", include_str!("templates/report.html")),
     ("verdicts.html", include_str!("templates/verdicts.html")),
     ("rows.html", include_str!("templates/rows.html")),
@@ -27,6 +28,8 @@ const TEMPLATES: [(&str, &str); 11] = [
     ("nights.html", include_str!("templates/nights.html")),
     ("series.html", include_str!("templates/series.html")),
     ("drawing.html", include_str!("templates/drawing.html")),
+    ("stacks.html", include_str!("templates/stacks.html")),
+    ("where.html", include_str!("templates/where.html")),
 ];
 
 const STYLE: &str = concat!(
@@ -267,6 +270,27 @@ fn with_assets(
         context,
     }));
     Ok(environment()?.get_template(template)?.render(context)?)
+}
+
+/// The page of one answer to the question where; it has no script.
+pub(super) fn render_where_page(title: &str, view: &StacksView) -> Result<String, PageError> {
+    #[derive(Serialize)]
+    struct Context<'a> {
+        policy: String,
+        style: &'static str,
+        title: &'a str,
+        stacks: &'a StacksView,
+    }
+    let context = Value::from(Serde(Context {
+        policy: format!(
+            "default-src 'none'; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
+            policy_source(STYLE)
+        ),
+        style: STYLE,
+        title,
+        stacks: view,
+    }));
+    Ok(environment()?.get_template("where.html")?.render(context)?)
 }
 
 /// What the list of runs may do: its own script and style, and ask its own server.

@@ -5,6 +5,7 @@ use super::costs::CostRow;
 use super::gather::{Entry, Gathered};
 use super::picture;
 use super::series::{CellSeries, label};
+use super::stacks::StacksView;
 use crate::cell::{Standing, memory_judgement, per_operation, verdict_words};
 use leaklab_judge::amount::{bytes_text, count_text, duration_text, interval_text, number_text};
 use leaklab_judge::{Unit, Verdict};
@@ -79,6 +80,8 @@ pub(super) struct CellView {
     pub facts: Facts,
     /// Its memory, as SVG.
     pub picture: Option<String>,
+    /// Where it grows; absent if its stacks were not sampled.
+    pub stacks: Option<StacksView>,
     pub files: Vec<Link>,
 }
 
@@ -296,6 +299,7 @@ fn scenario(name: &str, entries: &[&Entry<'_>], series: &[CellSeries]) -> Scenar
                 id: entry.cell.plan.id.clone(),
                 facts: cell::facts(entry),
                 picture: picture::of_cell(entry, &series[*index]),
+                stacks: entry.answer.as_ref().map(StacksView::of),
                 files: cell::files(entry.cell),
             })
             .collect(),
