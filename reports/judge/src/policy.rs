@@ -406,6 +406,14 @@ pub(crate) mod staircase {
     /// what rose may have ended as well.
     pub(crate) const NOT_YET_DUE: f64 = 1.0;
 
+    /// Share of the budget, kept since the beginning, by which what grew late may be a container:
+    /// it is known to within the time between two readings and the noise.
+    pub(crate) const ROOM: f64 = 0.5;
+
+    /// Share of the record from which on growth is late: half, and what a container may have been
+    /// filled ahead of it.
+    pub(crate) const LATE: f64 = 0.4;
+
     /// The rate of the last rest must be at least this share of the usual one for a leak.
     pub(crate) const STILL_AS_FAST: f64 = 0.6;
 }

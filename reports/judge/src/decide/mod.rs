@@ -15,7 +15,9 @@ use crate::decide::case::Case;
 use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
 use crate::decide::restarted::{Doubt, judge_known_lives, judge_restarted};
-use crate::decide::rules::{Asked, BELOW_GRAIN, NO_WORK, Ruling, TOO_FEW_READINGS, first_to_speak};
+use crate::decide::rules::{
+    Asked, BELOW_GRAIN, NO_WORK, ROOM_LEFT, Ruling, TOO_FEW_READINGS, first_to_speak,
+};
 use crate::decide::sawtooth_floor::judge_sawtooth;
 use crate::decide::segment::judge_segment;
 use crate::explanation::{Explanation, Note};
@@ -23,6 +25,7 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
 use crate::policy::grain::SEVERAL;
 use crate::policy::sawtooth::SMALL_TEETH;
+use crate::policy::staircase::ROOM;
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
 use crate::prepare::{Prepared, prepare};
 use crate::reason::Why;
@@ -31,6 +34,7 @@ use crate::shape::calendar::{without_teeth, without_weeks};
 use crate::shape::cycle::find_cycle;
 use crate::shape::restarts::doubtful_falls;
 use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
+use crate::shape::staircase::late_growth;
 use crate::track::Track;
 
 /// Judges one series.
@@ -86,7 +90,8 @@ pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
         case,
         finding: &finding,
     };
-    match first_to_speak(case, &whole, &[(BELOW_GRAIN, below_grain)]) {
+    let last: [Asked<Whole<'_>>; 2] = [(BELOW_GRAIN, below_grain), (ROOM_LEFT, room_left)];
+    match first_to_speak(case, &whole, &last) {
         Some(ruling) => finding.with(ruling),
         None => finding,
     }
@@ -202,6 +207,25 @@ fn below_grain(whole: &Whole<'_>) -> Option<Ruling> {
             grain,
             wanted_s: asked * whole.case.prepared.seconds_per_unit,
         })
+    })
+}
+
+/// A container that keeps the budget from the beginning of the record on doubles at least once in
+/// the later half of it. What grew there once and rests since may be one: until twice the time
+/// has passed, it has room left.
+fn room_left(whole: &Whole<'_>) -> Option<Ruling> {
+    let (case, finding) = (whole.case, whole.finding);
+    let is_teeth = finding.shape == Shape::Sawtooth;
+    if finding.verdict != Verdict::NoLeak || !case.options.exact || is_teeth {
+        return None;
+    }
+    let rate = late_growth(&case.prepared.fine, finding.fitted.0)?;
+    (rate > ROOM * finding.budget).then(|| {
+        let ruling = Ruling::open(Why::NextStepDue { steps: 1 });
+        match finding.line.clone() {
+            Some(line) => ruling.with_line(line.reaching(f64::MAX, rate)),
+            None => ruling,
+        }
     })
 }
 

@@ -5,3 +5,6 @@ pub(crate) mod line;
 pub(crate) mod model;
 pub(crate) mod settled;
 pub(crate) mod slowing;
+
+#[cfg(test)]
+mod tests;

@@ -12,4 +12,4 @@ pub(crate) mod steps;
 pub(crate) mod work;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

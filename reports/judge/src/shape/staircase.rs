@@ -8,10 +8,10 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::staircase::{
-    CHAIN, FEW_STEPS, GROWING, HEAD, HEAD_RISE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE, PREDECESSOR,
-    TREND_POINTS,
+    CHAIN, FEW_STEPS, GROWING, HEAD, HEAD_RISE, LATE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE,
+    PREDECESSOR, TREND_POINTS,
 };
-use crate::shape::steps::without_edges;
+use crate::shape::steps::{lasting_steps, without_edges};
 use crate::stats::quantile::median;
 use crate::stats::regression::dot;
 use crate::track::{Track, coarse};
@@ -139,6 +139,28 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
             }
         }
     })
+}
+
+/// What the largest growth in the later half of `track` comes to if a container has doubled by it
+/// that was filled from the beginning on, per unit of the axis: a step up, or what rose from half
+/// of the time until `settled`. `None` where nothing grew there.
+pub(crate) fn late_growth(track: &Track, settled: f64) -> Option<f64> {
+    let half = track.x[0] + LATE * track.span();
+    let at = |x: f64| track.x.partition_point(|&place| place < x);
+    let few = (track.len() / 50).max(3);
+    let level = |from: usize| median(&track.y[from..(from + few).min(track.len())]);
+    let steps = lasting_steps(track, 0.0).into_iter();
+    let by_step = steps
+        .map(|step| (track.x[step.index], step.size))
+        .filter(|&(place, size)| place > half && size > 0.0);
+    let since_half = || {
+        let before = level(at(half).saturating_sub(few))?;
+        (settled > half).then_some((settled, level(at(settled))? - before))
+    };
+    by_step
+        .chain(since_half())
+        .map(|(place, size)| size / (place - track.x[0]))
+        .reduce(f64::max)
 }
 
 /// How long growth at `rate` takes to fill what the last steps of `chain` made room for, however

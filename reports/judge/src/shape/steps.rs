@@ -49,10 +49,16 @@ impl Steps {
     }
 }
 
-/// Finds abrupt steps and says what they are.
-pub(crate) fn classify_steps(track: &Track, grain: f64) -> Steps {
+/// Abrupt steps whose level lasts.
+pub(crate) fn lasting_steps(track: &Track, grain: f64) -> Vec<Step> {
     let mut found = find_steps(&track.y, grain, MOST_STAIRS);
     found.retain(|step| lasts(&track.y, step));
+    found
+}
+
+/// Finds abrupt steps and says what they are.
+pub(crate) fn classify_steps(track: &Track, grain: f64) -> Steps {
+    let found = lasting_steps(track, grain);
     if found.is_empty() {
         return Steps::None;
     }

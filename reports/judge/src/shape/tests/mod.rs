@@ -1,10 +1,10 @@
 //! Shapes of known truth: how many teeth, which period, which restarts, which grain.
 
-use crate::fit::bend::BendTest;
-use crate::fit::line::fit_line;
+mod cycles;
+mod steps;
+mod teeth;
+
 use crate::fit::model::Regressors;
-use crate::fit::settled::find_settled;
-use crate::fit::slowing::compare_with_slowing;
 use crate::shape::bursts::{without_bursts, without_long_bursts};
 use crate::shape::cycle::find_cycle;
 use crate::shape::grain::find_grain;
@@ -15,12 +15,20 @@ use crate::shape::steps::{Steps, classify_steps, moves_that_go_on};
 use crate::track::Track;
 
 /// `count` readings, one a unit, of `course` with noise of about one in `seed`'s order.
-fn track(count: usize, sigma: f64, course: impl Fn(f64) -> f64) -> Track {
+pub(crate) fn track(count: usize, sigma: f64, course: impl Fn(f64) -> f64) -> Track {
     let mut random = fastrand::Rng::with_seed(11);
     let mut noise = || (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
     let x: Vec<f64> = (0..count).map(|i| i as f64).collect();
     let y = x.iter().map(|&t| course(t) + sigma * noise()).collect();
     Track { x, y }
+}
+
+/// The same readings in another unit, from another level.
+pub(crate) fn rewritten(track: &Track) -> Track {
+    Track {
+        x: track.x.clone(),
+        y: track.y.iter().map(|y| 4_096.0 * y + 1_048_576.0).collect(),
+    }
 }
 
 #[test]
@@ -204,78 +212,6 @@ fn a_container_that_has_reached_its_bound_has_ended() {
             .expect("steps up")
             .has_ended()
     );
-}
-
-#[test]
-fn a_bend_is_told_from_none() {
-    let bent = track(400, 1.0, |t| 0.2 * t.min(200.0));
-    let straight = track(400, 1.0, |t| 0.2 * t);
-    let t_of = |track: &Track| {
-        let test = BendTest::new(track, &Regressors::default(), 0.0).expect("a line");
-        test.at(0.5).expect("enough readings").t
-    };
-    assert!(t_of(&bent) < -20.0 && t_of(&straight).abs() < 4.0);
-}
-
-#[test]
-fn a_series_is_settled_from_the_end_of_its_warm_up() {
-    let warm = track(400, 0.5, |t| 100.0 * (t / 100.0).min(1.0));
-    let settled = find_settled(&warm, &Regressors::default(), 0.01, 0.0);
-    assert!(
-        settled.straight && (95..=140).contains(&settled.start),
-        "{settled:?}"
-    );
-    let straight = track(400, 0.5, |t| 0.3 * t);
-    assert_eq!(
-        find_settled(&straight, &Regressors::default(), 0.01, 0.0).start,
-        0
-    );
-}
-
-#[test]
-fn the_interval_of_a_line_holds_its_slope() {
-    let line = fit_line(&track(400, 1.0, |t| 0.3 * t), &Regressors::default(), 0.0);
-    let line = line.expect("a line");
-    assert!(
-        (line.slope - 0.3).abs() < line.half_width(0.999),
-        "{line:?}"
-    );
-    assert!(line.half_width(0.95) < 0.01, "{line:?}");
-}
-
-#[test]
-fn growth_that_flattens_out_is_told_from_growth_that_lasts() {
-    let compare = |course: &dyn Fn(f64) -> f64| {
-        let series = track(400, 0.5, course);
-        compare_with_slowing(&series, &Regressors::default(), 0.0).expect("enough readings")
-    };
-    for runs in [0.5, 1.0, 1.65, 2.5] {
-        let slowing = compare(&|t| 300.0 * (1.0 - (-t / 400.0 / runs).exp()));
-        assert!(
-            slowing.advantage_of_line < -6.0 && !slowing.keeps_its_pace,
-            "{runs}: {slowing:?}"
-        );
-    }
-    let lasting = compare(&|t| 0.5 * t + 30.0 * (1.0 - (-t / 20.0).exp()));
-    assert!(lasting.favours_lasting_growth(), "{lasting:?}");
-    assert!((lasting.lasting_slope - 0.5).abs() < 0.02, "{lasting:?}");
-}
-
-#[test]
-fn what_is_met_for_the_first_time_flattens_out() {
-    // Half full at a tenth to all of the run, and the power of a Zipf distribution.
-    let compare = |course: &dyn Fn(f64) -> f64| {
-        let series = track(400, 0.3, course);
-        compare_with_slowing(&series, &Regressors::default(), 0.0).expect("enough readings")
-    };
-    for half in [40.0, 100.0, 400.0] {
-        let filling = compare(&|t| 300.0 * t / (t + half));
-        assert!(!filling.favours_lasting_growth(), "{half}: {filling:?}");
-    }
-    for power in [0.35, 0.5, 0.7] {
-        let filling = compare(&|t| 300.0 * (1.0 - (-2.0 * (t / 400.0).powf(power)).exp()));
-        assert!(!filling.favours_lasting_growth(), "{power}: {filling:?}");
-    }
 }
 
 #[test]
