@@ -58,6 +58,18 @@ fn shards_merge_into_a_run_with_every_cell_and_its_host() {
             .map(Vec::len),
         Some(2)
     );
+    // Both parts left their lines in the same history: the whole adds none.
+    let lines = |lab: &Lab| {
+        let text = std::fs::read_to_string(lab.path().join("leaklab-out/history.jsonl"));
+        text.expect("a history").lines().count()
+    };
+    assert_eq!(lines(&lab), 3);
+    lab.call(&["history", "--rebuild"]);
+    assert_eq!(lines(&lab), 3);
+    // Elsewhere it is the whole that is remembered.
+    lab.call(&["merge", &parts[0], &parts[1], "--out", "elsewhere"]);
+    let text = std::fs::read_to_string(lab.path().join("elsewhere/history.jsonl"));
+    assert_eq!(text.expect("a history").lines().count(), 3);
     // What does not belong together is refused.
     lab.call(&["merge", &parts[0], &parts[0]])
         .expect_code(2)

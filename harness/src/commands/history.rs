@@ -235,17 +235,26 @@ fn rebuild(place: &Path, path: &Path) -> anyhow::Result<()> {
     let folders =
         std::fs::read_dir(&runs).with_context(|| format!("cannot read `{}`", runs.display()))?;
     let mut records = Vec::new();
+    let mut opened = Vec::new();
     for folder in folders {
-        let folder = folder?.path();
-        let run = match Run::open(&folder) {
-            Ok(run) => run,
-            Err(error) => {
-                say!("note: left out: {error}");
-                continue;
-            }
-        };
+        match Run::open(&folder?.path()) {
+            Ok(run) => opened.push(run),
+            Err(error) => say!("note: left out: {error}"),
+        }
+    }
+    // A merged run holds what its parts hold: a night counts once.
+    let own: BTreeSet<String> = opened.iter().map(|run| run.record.id.clone()).collect();
+    let is_whole = |run: &&Run| {
+        let merged = run.record.configuration.other.get("merged");
+        let mut parts = merged
+            .and_then(|parts| parts.as_array())
+            .into_iter()
+            .flatten();
+        !parts.any(|part| part.as_str().is_some_and(|part| own.contains(part)))
+    };
+    for run in opened.iter().filter(is_whole) {
         judge_all(&run.cells, &Default::default(), |judged| {
-            records.push(nights::record_of(&run, &judged));
+            records.push(nights::record_of(run, &judged));
             Ok::<(), anyhow::Error>(())
         })?;
     }

@@ -2,20 +2,23 @@
 
 use crate::commands::{print, report, run::drawn};
 use crate::exit::{Exit, usage};
+use crate::nights;
 use crate::results::judged::JudgedCell;
 use crate::run::{create_run_folder, write_run_record};
 use crate::run_life::run_life;
+use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::page::RunLife;
 use leaklab_run::{CellPlan, Configuration, Run, RunRecord};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Merge runs that shards made, or several machines, into one, with the host of each cell.
 ///
 /// Folders of cells are copied; the runs stay as they are. Runs whose configurations differ, or
-/// that hold the same cell, are refused.
+/// that hold the same cell, are refused. The history of the whole gets a line per cell, unless the
+/// runs wrote theirs to it already.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
   leaklab run --all --shard 1/2      on one machine
@@ -50,11 +53,39 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for (what, path) in paths {
         print(&format!("{what:8}{}\n", path.display()))?;
     }
-    let exits = run
-        .cells
+    let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
+    if let Err(error) = arguments.remember(&run, &judged, &runs) {
+        say!("no line in the history: {error:#}");
+    }
+    Ok(judged
         .iter()
-        .map(|cell| JudgedCell::as_recorded(cell).exit());
-    Ok(exits.fold(drawing, Exit::or_graver))
+        .map(JudgedCell::exit)
+        .fold(drawing, Exit::or_graver))
+}
+
+impl Arguments {
+    /// Appends the cells to the history, but for those of runs that left their own lines there: a
+    /// night counts once.
+    fn remember(&self, run: &Run, judged: &[JudgedCell<'_>], parts: &[Run]) -> anyhow::Result<()> {
+        let path = nights::history_file(&self.out);
+        let told: BTreeSet<String> = (nights::read(&path)?.records.into_iter())
+            .map(|record| record.run)
+            .collect();
+        let is_told = |id: &str| {
+            let part = parts
+                .iter()
+                .find(|part| part.cells.iter().any(|cell| cell.plan.id == id));
+            part.is_some_and(|part| told.contains(&part.record.id))
+        };
+        let new: Vec<&JudgedCell<'_>> = (judged.iter())
+            .filter(|one| !is_told(&one.cell.plan.id))
+            .collect();
+        let lines: Vec<_> = new
+            .into_iter()
+            .map(|one| nights::record_of(run, one))
+            .collect();
+        nights::append(&path, &lines)
+    }
 }
 
 /// The record of the whole.

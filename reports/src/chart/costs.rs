@@ -200,7 +200,13 @@ pub(super) fn scene(table: &Table, options: &ChartOptions) -> Scene {
     let sizes = Sizes::new(options.width, options.height);
     let mut scene = Scene::new(options.width, options.height, palette.background);
     let margin = 24.0 * sizes.unit;
-    let top = heading(&mut scene, &table.title, &table.subtitle, sizes, &palette);
+    let top = heading(
+        &mut scene,
+        [&table.title, &table.subtitle],
+        options.text_room,
+        sizes,
+        &palette,
+    );
     let (name, small) = (sizes.strong_label(&palette), sizes.small(&palette));
     let wide = f64::from(scene.width) - 2.0 * margin;
     let names = table

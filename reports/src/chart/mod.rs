@@ -51,6 +51,9 @@ pub struct ChartOptions {
     pub most_series: usize,
     /// Scenarios of one run that get pictures; further ones are left out.
     pub most_scenarios: usize,
+    /// Share of the width that titles take, by the measure of the embedded font: less than 1 where
+    /// a browser draws them in a wider one.
+    pub text_room: f64,
 }
 
 /// How lines of very different size share a picture.
@@ -153,6 +156,7 @@ impl Default for ChartOptions {
             scale: Scale::Auto,
             most_series: 12,
             most_scenarios: 24,
+            text_room: 1.0,
         }
     }
 }

@@ -28,16 +28,16 @@ pub struct Overlay {
     pub note: String,
 }
 
-/// Title and subtitle at the top; gives the y below them.
+/// Title and subtitle at the top, in `text_room` of the width; gives the y below them.
 pub(super) fn heading(
     scene: &mut Scene,
-    title: &str,
-    subtitle: &str,
+    [title, subtitle]: [&str; 2],
+    text_room: f64,
     sizes: Sizes,
     palette: &Palette,
 ) -> f64 {
     let margin = 24.0 * sizes.unit;
-    let limit = f64::from(scene.width) - 2.0 * margin;
+    let limit = (f64::from(scene.width) - 2.0 * margin) * text_room;
     let mut y = margin;
     let lettering = sizes.title(palette);
     for line in font::wrapped(title, limit, 2, lettering) {
@@ -93,8 +93,8 @@ pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
     let margin = 24.0 * sizes.unit;
     let top = heading(
         &mut scene,
-        &overlay.title,
-        &overlay.subtitle,
+        [&overlay.title, &overlay.subtitle],
+        options.text_room,
         sizes,
         &palette,
     );

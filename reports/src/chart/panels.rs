@@ -99,8 +99,8 @@ pub(super) fn scene(picture: &Panels, options: &ChartOptions) -> Scene {
     let margin = 24.0 * sizes.unit;
     let top = heading(
         &mut scene,
-        &picture.title,
-        &picture.subtitle,
+        [&picture.title, &picture.subtitle],
+        options.text_room,
         sizes,
         &palette,
     );

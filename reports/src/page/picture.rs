@@ -128,6 +128,8 @@ fn drawn(overlay: &Overlay, theme: Theme) -> Option<String> {
         width: SIZE.0,
         height: SIZE.1,
         theme,
+        // DejaVu Sans, the widest of the usual ones, is a fifth wider than the embedded font.
+        text_room: 0.8,
         ..ChartOptions::default()
     };
     Picture::overlay(overlay, &options).ok()?.svg().ok()
