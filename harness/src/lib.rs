@@ -36,6 +36,7 @@ mod prometheus;
 mod recorder;
 mod reported;
 mod results;
+mod rules;
 mod run;
 mod run_life;
 mod server;

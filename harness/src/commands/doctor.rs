@@ -96,6 +96,7 @@ fn findings() -> Vec<Finding> {
             is_needed: false,
         },
     ];
+    findings.extend(snapshots());
     let programs: [(&str, &[&str], &str); 4] = [
         (
             "browser",
@@ -134,6 +135,49 @@ fn findings() -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// The presets of `--snapshot`.
+fn snapshots() -> Vec<Finding> {
+    let found = |name: &str| find_program(OsStr::new(name), None).is_ok();
+    let finding = |what, program: &str, flag: &str, way| Finding {
+        what,
+        works: found(program),
+        seen: match found(program) {
+            true => format!("--snapshot {flag}: {program} is there"),
+            false => format!("--snapshot {flag}: no folder of PATH has {program}"),
+        },
+        way,
+        is_needed: false,
+    };
+    vec![
+        finding(
+            "classes of Java",
+            "jcmd",
+            "java",
+            "jcmd comes with a JDK, and must be run by the program's user",
+        ),
+        finding(
+            "objects of Node.js",
+            "node",
+            "node",
+            "it needs Node.js 12 or later, started by leaklab",
+        ),
+        finding(
+            "lines of Python",
+            "python3",
+            "python",
+            "it needs Python 3.7 or later, started by leaklab without -E and -I",
+        ),
+        Finding {
+            what: "profiles of Go",
+            works: true,
+            seen: "--snapshot go=http://127.0.0.1:6060: the program serves net/http/pprof"
+                .to_owned(),
+            way: "",
+            is_needed: false,
+        },
+    ]
 }
 
 /// What is known of the cgroup, and whether limits can be set in it.

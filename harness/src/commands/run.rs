@@ -350,6 +350,7 @@ impl Arguments {
             flags,
             profile: profile.cell,
             tuned: config.tuned.clone(),
+            rules: config.rules.clone(),
             default_budget: config.default_budget,
             default_memory_limit: crate::host::default_memory_limit_bytes(jobs),
             repeat: self.repeat.or(profile.repeat).unwrap_or(1),

@@ -19,6 +19,11 @@
 //! name = "kept"
 //! command = ["./server"]
 //!
+//! [[rule]]                    # evidence, taken when a figure says so; see `rules`
+//! when = "heap_used / heap_limit > 0.5"
+//! for = "30s"
+//! do = ["snapshot:classes"]
+//!
 //! [profile.nightly]           # as flags, with --profile nightly
 //! duration = "8h"
 //! interval = "1s"
@@ -35,6 +40,7 @@ use crate::commands::arguments::parse_count;
 use crate::exit::usage;
 use crate::plan::CellSettings;
 use crate::reported;
+use crate::rules::RuleText;
 use crate::text::Glob;
 use keys::{Keys, Problem};
 use leaklab_judge::Budget;
@@ -62,6 +68,8 @@ pub struct Config {
     pub scenarios: Vec<OwnScenario>,
     /// Settings by the name of a profile.
     pub profiles: BTreeMap<String, Profile>,
+    /// What is done when a figure says that something is wrong.
+    pub rules: Vec<RuleText>,
 }
 
 /// `[profile.NAME]`.
@@ -182,6 +190,10 @@ impl Config {
         }
         for entry in keys.tables("scenario")? {
             self.add_scenario(entry, path)?;
+        }
+        for table in keys.tables("rule")? {
+            let number = self.rules.len() as u64 + 1;
+            self.rules.push(RuleText::take(number, table)?);
         }
         let mut files = Vec::new();
         for pattern in keys.list("include")?.unwrap_or_default() {

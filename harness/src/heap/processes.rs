@@ -105,6 +105,7 @@ fn add(one: Heap, other: Heap) -> Heap {
         retained_bytes: sum(one.retained_bytes, other.retained_bytes),
         used_bytes: sum(one.used_bytes, other.used_bytes),
         committed_bytes: sum(one.committed_bytes, other.committed_bytes),
+        limit_bytes: sum(one.limit_bytes, other.limit_bytes),
     }
 }
 

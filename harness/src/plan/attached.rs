@@ -124,6 +124,7 @@ impl OneCell<'_> {
         let mut cell = self.setup(own, plan, child, schedule);
         cell.memory_limit_bytes = None;
         cell.ready_timeout = None;
+        self.add_rules(own, &mut cell)?;
         if let Some(source) = &own.heap {
             let cells = std::slice::from_mut(&mut cell);
             heap::prepare(cells, source, Path::new("")).map_err(usage)?;

@@ -445,6 +445,7 @@ impl OneCell<'_> {
             cell.beside.snapshots = plans;
         }
         snapshot::launch(&mut cell);
+        self.add_rules(own, &mut cell)?;
         if let Some(source) = own.heap.as_ref().or(for_stacks.as_ref()) {
             let cells = std::slice::from_mut(&mut cell);
             if let Some(words) = heap::prepare(cells, source, &program).map_err(usage)? {
@@ -467,6 +468,19 @@ impl OneCell<'_> {
                 .map(|budget| budget.to_string()),
             ..self.plan(&format!("{scenario}::{variant}"))
         }
+    }
+
+    /// The rules of the file, with their names looked up among what the cell has.
+    pub(super) fn add_rules(&self, own: &CellSettings, cell: &mut CellSetup) -> anyhow::Result<()> {
+        let series: Vec<String> = (cell.beside.snapshots.iter())
+            .map(|plan| plan.name.clone())
+            .collect();
+        let rules = (self.settings.rules.iter())
+            .map(|rule| rule.of_cell(&cell.gauges, &series, own.sample_stacks))
+            .collect::<Result<_, _>>()
+            .map_err(usage)?;
+        cell.beside.rules = rules;
+        Ok(())
     }
 
     /// What every plan has: names, which may hold what a folder's name may not.
@@ -577,6 +591,7 @@ impl OneCell<'_> {
                     .flat_map(|flag| flag.plans.clone())
                     .collect(),
                 snapshot_limits: snapshot_limits(own),
+                rules: Vec::new(),
                 surroundings: Surroundings {
                     environment: child.environment.clone(),
                     folder: child.folder.clone(),

@@ -1,8 +1,8 @@
-//! Bytes per operation as an expression of a scenario's parameters.
+//! Bytes per operation as an expression of a scenario's parameters; also the conditions of rules.
 //!
 //! `96 * sessions / 100`, `64KiB + if(rate > 20, payload, 0)`. Numbers may bear a unit of
 //! size. Names are the scenario's parameters (sizes in bytes, times in seconds), `rate`,
-//! `duration` (in seconds) and `operations`. Known are `+ - * / %`, `< <= > >= == !=`,
+//! `duration` (in seconds) and `operations`. Known are `+ - * / %`, `< <= > >= == !=`, `&&`, `||`,
 //! parentheses, and `min`, `max`, `floor`, `ceil`, `round`, `sqrt`, `log2`, `if(test, a, b)`.
 //! A comparison is 1 where it holds and 0 where it does not.
 
@@ -38,6 +38,8 @@ enum Operator {
     GreaterOrEqual,
     Equal,
     NotEqual,
+    And,
+    Or,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +66,9 @@ const FUNCTIONS: [(&str, Function, usize); 8] = [
 ];
 
 /// Operators by how tightly they bind, the loosest first; longer signs before their beginnings.
-const LEVELS: [&[(&str, Operator)]; 3] = [
+const LEVELS: [&[(&str, Operator)]; 5] = [
+    &[("||", Operator::Or)],
+    &[("&&", Operator::And)],
     &[
         ("<=", Operator::LessOrEqual),
         (">=", Operator::GreaterOrEqual),
@@ -139,6 +143,8 @@ fn value(node: &Node, of: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
                 Operator::GreaterOrEqual => truth(left >= right),
                 Operator::Equal => truth((left - right).abs() < f64::EPSILON),
                 Operator::NotEqual => truth((left - right).abs() >= f64::EPSILON),
+                Operator::And => truth(left != 0.0 && right != 0.0),
+                Operator::Or => truth(left != 0.0 || right != 0.0),
             }
         }
         Node::Call(Function::If, arguments) => {
@@ -312,6 +318,8 @@ mod tests {
             ("if(sessions <= 200, 8, 16)", 16.0),
             ("max(ceil(sessions / 100), log2(16))", 4.0),
             ("7 % 4 == 3", 1.0),
+            ("1 > 2 || 2 > 1 && 3 > 2", 1.0),
+            ("1 && 0", 0.0),
         ] {
             assert_eq!(value_of(text), Ok(Some(expected)), "{text}");
         }

@@ -5,6 +5,7 @@ use crate::commands::arguments::{
 };
 use crate::config::keys::{Keys, Problem};
 use crate::heap::HeapSource;
+use crate::rules::RuleText;
 use crate::snapshot::SnapshotFlag;
 use crate::supervisor::ready::Ready;
 use crate::supervisor::settle::Settle;
@@ -313,6 +314,8 @@ pub struct RunSettings {
     pub profile: CellSettings,
     /// What the file says of built-in scenarios, by name.
     pub tuned: Vec<(String, CellSettings)>,
+    /// Rules of the file.
+    pub rules: Vec<RuleText>,
     /// Budget of what has none of its own.
     pub default_budget: Option<Budget>,
     /// Memory limit of what has none of its own.

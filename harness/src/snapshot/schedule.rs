@@ -121,7 +121,10 @@ impl Snapshots {
         let Some(at) = at.filter(|_| self.waiting.len() < MOST_WAITING) else {
             return false;
         };
-        self.waiting.push_back((at, Asked::ByRule(rule)));
+        // Before those whose time has come: what a rule saw may not last.
+        let by_rule = |(_, asked): &&(usize, Asked)| matches!(asked, Asked::ByRule(_));
+        let place = self.waiting.iter().take_while(by_rule).count();
+        self.waiting.insert(place, (at, Asked::ByRule(rule)));
         self.not_before = Instant::now();
         true
     }
@@ -136,12 +139,16 @@ impl Snapshots {
         if self.going_on.is_some() {
             return self.look();
         }
-        if self.next_moment().is_some_and(|at| now >= at) {
+        let mut is_due = false;
+        while self.next_moment().is_some_and(|at| now >= at) {
             self.moment += 1;
+            is_due = true;
+        }
+        // Moments that passed while others were taken are not made up for.
+        let waits = (self.waiting.iter()).any(|(_, asked)| *asked == Asked::ByTime);
+        if is_due && !waits {
             let all = 0..self.plans.len();
-            let room = MOST_WAITING.saturating_sub(self.waiting.len());
-            self.waiting
-                .extend(all.take(room).map(|at| (at, Asked::ByTime)));
+            self.waiting.extend(all.map(|at| (at, Asked::ByTime)));
         }
         if now < self.not_before {
             return None;

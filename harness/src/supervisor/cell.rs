@@ -2,6 +2,7 @@
 
 mod beside;
 mod measured;
+mod ruled;
 mod settled;
 mod snapped;
 
@@ -22,6 +23,7 @@ use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use beside::BesideState;
 use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample};
+use ruled::RuledState;
 use settled::SettledState;
 use snapped::SnappedState;
 use std::collections::BTreeMap;
@@ -120,6 +122,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     let exit = cell.run(&fed);
     drop(watched);
     cell.finish_snapshots();
+    cell.finish_rules();
     cell.end_tree();
     cell.take_last_words(&fed);
     cell.write_stacks(true);
@@ -209,6 +212,7 @@ struct CellLoop<'a> {
     beside: BesideState,
     settled: SettledState,
     snapped: SnappedState,
+    ruled: RuledState,
 }
 
 impl<'a> CellLoop<'a> {
@@ -255,6 +259,7 @@ impl<'a> CellLoop<'a> {
             beside: BesideState::default(),
             settled: SettledState::default(),
             snapped: SnappedState::default(),
+            ruled: RuledState::new(&setup.beside.rules),
         }
     }
 
@@ -608,6 +613,7 @@ impl<'a> CellLoop<'a> {
         let level_bytes = rss_bytes.unwrap_or(0) + self.child.tree.swap_bytes();
         self.hold_limit(level_bytes);
         self.look_around(elapsed_ms, processes);
+        self.keep_rules(&sample);
         if self.ready_us.is_none() {
             return;
         }

@@ -8,6 +8,7 @@ use super::ready::Ready;
 use super::scrape::Scrape;
 use super::settle::Settle;
 use crate::procfs::ProcessTree;
+use crate::rules::Rule;
 use crate::snapshot::{Limits, SnapshotPlan};
 use crate::supervisor::signals;
 use crate::system;
@@ -62,6 +63,8 @@ pub struct Beside {
     pub snapshots: Vec<SnapshotPlan>,
     /// What each of them may take.
     pub snapshot_limits: Limits,
+    /// What is done when a figure says that something is wrong.
+    pub rules: Vec<Rule>,
     /// What these commands share with it.
     pub surroundings: Surroundings,
 }

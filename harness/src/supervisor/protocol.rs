@@ -111,6 +111,7 @@ fn heap(value: &Value) -> Option<Heap> {
         retained_bytes: figure("retained_bytes")?,
         used_bytes: figure("used_bytes")?,
         committed_bytes: figure("committed_bytes")?,
+        limit_bytes: figure("limit_bytes")?,
     })
 }
 

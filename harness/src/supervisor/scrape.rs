@@ -52,6 +52,12 @@ const COMMITTED: [&str; 6] = [
     "dotnet_gc_last_collection_memory_committed_size_bytes",
     "process_runtime_dotnet_gc_committed_memory_size_bytes",
 ];
+/// The most that a heap may become, for rules.
+const LIMIT: [&str; 3] = [
+    "jvm_memory_max_bytes",
+    "jvm_memory_bytes_max",
+    "nodejs_heap_size_limit_bytes",
+];
 /// Counters of work, the best first.
 const OPERATIONS: [&str; 8] = [
     "http_server_requests_seconds_count",
@@ -118,6 +124,7 @@ pub fn read_page(page: &str, gauges: &[Glob]) -> Option<Message> {
         retained_bytes: retained,
         used_bytes: first(&USED),
         committed_bytes: first(&COMMITTED),
+        limit_bytes: first(&LIMIT),
     };
     let ops = first(&OPERATIONS);
     let is_known = heap.used_bytes.or(heap.allocated_bytes).is_some();

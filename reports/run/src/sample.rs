@@ -56,6 +56,9 @@ pub struct Heap {
     pub used_bytes: Option<u64>,
     /// Bytes committed by a managed runtime.
     pub committed_bytes: Option<u64>,
+    /// The most that a managed runtime lets its heap become; rules ask for it, rows do not hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_bytes: Option<u64>,
 }
 
 /// One row of `samples.csv`; `None` is a figure that could not be taken.

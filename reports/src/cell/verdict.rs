@@ -1,6 +1,8 @@
 //! The verdict of a cell on disk, as it was written when the cell ended, or made now.
 
 use super::series::Readings;
+use crate::classes::words::top_words;
+use crate::classes::{ClassTable, read_classes};
 use leaklab_judge::amount::amount_text;
 use leaklab_judge::{Budget, BudgetError, CellJudgement, JudgeError, Judgement, Unit};
 use leaklab_run::{Cell, TableError, write_atomically};
@@ -103,9 +105,26 @@ pub fn budget_text(judgement: &Judgement, unit: Unit) -> Option<String> {
 ///
 /// The error of the operating system.
 pub fn write_verdict(cell: &Cell, judgement: &CellJudgement) -> std::io::Result<()> {
+    /// The judgement, and beside it which class of each series grew first, beyond chance.
+    #[derive(serde::Serialize)]
+    struct File<'a> {
+        #[serde(flatten)]
+        judgement: &'a CellJudgement,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        classes: Vec<serde_json::Value>,
+    }
     let path = cell.folder.join("verdict.json");
     if path.exists() {
         return Ok(());
     }
-    write_atomically(&path, &serde_json::to_vec_pretty(judgement)?)
+    let tables = read_classes(cell).unwrap_or_default();
+    let top = |table: &ClassTable| {
+        let row = table.top()?;
+        Some(serde_json::json!({"series": table.name, "words": top_words(table), "top": row}))
+    };
+    let file = File {
+        judgement,
+        classes: tables.iter().filter_map(top).collect(),
+    };
+    write_atomically(&path, &serde_json::to_vec_pretty(&file)?)
 }

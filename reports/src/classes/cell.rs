@@ -78,7 +78,7 @@ fn table_of(folder: &Path, name: &str, format: Format, takings: &[&Taking]) -> C
         }
     }
     let by_time = |taking: &Taking| taking.rule.is_none();
-    let comparisons = comparisons(&read);
+    let comparisons = comparisons(format, &read);
     let planned: Vec<Point> = (read.iter())
         .filter(|(taking, _)| by_time(taking))
         .map(|(_, point)| point.clone())
@@ -119,12 +119,12 @@ fn point(folder: &Path, format: Format, taking: &Taking) -> Result<Point, String
 
 /// What each rule's taking holds more than the one before it, which is the first of all for the
 /// first of them.
-fn comparisons(read: &[(&Taking, Point)]) -> Vec<super::Compared> {
+fn comparisons(format: Format, read: &[(&Taking, Point)]) -> Vec<super::Compared> {
     let mut before = read.first().map(|(_, point)| point);
     let mut all = Vec::new();
     for (taking, point) in read.iter().skip(1) {
         if let (Some(rule), Some(earlier)) = (taking.rule, before) {
-            all.push(compared(rule, earlier, point));
+            all.push(compared(rule, format, earlier, point));
             before = Some(point);
         }
     }
@@ -134,7 +134,11 @@ fn comparisons(read: &[(&Taking, Point)]) -> Vec<super::Compared> {
 /// Looks in the last snapshot what keeps those objects alive that came since the first.
 fn add_paths(table: &mut ClassTable, folder: &Path, first: &str, last: &str) -> Result<(), String> {
     let wanted: Vec<String> = (table.rows.iter())
-        .filter(|row| row.behaviour == ClassBehaviour::GrewSteadily)
+        .filter(|row| match row.behaviour {
+            ClassBehaviour::GrewSteadily => true,
+            ClassBehaviour::TooFew => row.share > 0.0,
+            _ => false,
+        })
         .take(PATHS)
         .map(|row| row.key.clone())
         .collect();

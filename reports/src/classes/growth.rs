@@ -317,6 +317,10 @@ impl Candidate {
         if rise > 0.0 && largest >= ONE_STEP * rise && others <= (1.0 - ONE_STEP) * largest {
             return ClassBehaviour::GrewOnce;
         }
+        // It rose before the part that is looked at, and no more.
+        if self.change() > 0.0 && steps().all(|step| step == 0.0) {
+            return ClassBehaviour::GrewOnce;
+        }
         let falls = (steps().map(f64::abs).sum::<f64>() - rise) / 2.0;
         if rise > 0.0 && falls <= (1.0 - ONE_STEP) * rise && self.has_levelled(rise) {
             return ClassBehaviour::LevelledOff;
@@ -383,8 +387,8 @@ fn is_contents(format: Format, key: &str) -> bool {
     }
 }
 
-/// What grew most between two snapshots.
-pub fn compared(rule: u64, before: &Point, after: &Point) -> Compared {
+/// What grew most between two snapshots; the program's own classes before what they hold.
+pub fn compared(rule: u64, format: Format, before: &Point, after: &Point) -> Compared {
     let keys: BTreeSet<&str> = [before, after]
         .iter()
         .flat_map(|point| point.counts.iter().map(|(key, _)| key))
@@ -403,9 +407,15 @@ pub fn compared(rule: u64, before: &Point, after: &Point) -> Compared {
         let ((before, few), (after, many)) = (of(row.before), of(row.after));
         (after - before, many - few)
     };
+    let sum: f64 = rows.iter().map(|row| rise(row).0.max(0.0)).sum();
     rows.sort_by(|one, other| {
-        let (one, other) = (rise(one), rise(other));
-        other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1))
+        let (of_one, of_other) = (rise(one), rise(other));
+        let by_rise = of_other.0.total_cmp(&of_one.0);
+        let rank =
+            |row: &ComparedRow, rise: f64| is_contents(format, &row.key) || rise < OWN_SHARE * sum;
+        rank(one, of_one.0)
+            .cmp(&rank(other, of_other.0))
+            .then(by_rise.then(of_other.1.total_cmp(&of_one.1)))
     });
     rows.truncate(MOST_ROWS);
     Compared {
@@ -525,7 +535,7 @@ mod tests {
                 ("c", 2400 - 240 * at as u64),
             ]
         });
-        let compared = compared(1, &all[0], &all[8]);
+        let compared = compared(1, Format::Csv, &all[0], &all[8]);
         assert_eq!(compared.rows.len(), 1);
         assert_eq!(compared.rows[0].key, "b");
         assert_eq!(

@@ -13,6 +13,7 @@ mod heap_snapshot;
 mod lines;
 mod pprof;
 pub mod statistics;
+pub mod words;
 
 pub use cell::{CLASSES_FILE, classes_of, read_classes, write_classes};
 pub use counts::{Amount, Counts};
@@ -21,3 +22,4 @@ pub use growth::{
     ClassBehaviour, ClassRow, ClassTable, Compared, ComparedRow, FALSE_DISCOVERY_RATE, Point,
     class_table, compared,
 };
+pub use heap_snapshot::{Retained, retainers_of};

@@ -5,6 +5,7 @@ use super::gather::Entry;
 use crate::cell::{
     Metric, Standing, measured_words, outcome_words, per_hour, per_operation, verdict_words,
 };
+use crate::classes::{ClassTable, read_classes, words};
 use leaklab_judge::amount::{
     amount_text, bytes_text, count_text, duration_text, interval_text, number_text,
     signed_amount_text,
@@ -51,6 +52,17 @@ pub(super) struct Facts {
     /// How well the cell was measured; empty where nobody counted.
     pub measured: Vec<Pair>,
     pub metrics: Vec<MetricRow>,
+    /// Which classes grow, by series of snapshots.
+    pub classes: Vec<ClassSection>,
+}
+
+/// The table of a series of snapshots.
+#[derive(Debug, Serialize)]
+pub(super) struct ClassSection {
+    pub name: String,
+    pub headings: [String; 7],
+    pub rows: Vec<[String; 7]>,
+    pub notes: Vec<String>,
 }
 
 /// A metric that was judged beside the one that decided.
@@ -85,7 +97,19 @@ pub(super) fn facts(entry: &Entry<'_>) -> Facts {
             .as_ref()
             .map(metric_rows)
             .unwrap_or_default(),
+        classes: class_sections(entry.cell),
     }
+}
+
+fn class_sections(cell: &Cell) -> Vec<ClassSection> {
+    let tables = read_classes(cell).unwrap_or_default();
+    let section = |table: &ClassTable| ClassSection {
+        name: table.name.clone(),
+        headings: words::headings(table),
+        rows: words::rows(table),
+        notes: words::notes(table),
+    };
+    tables.iter().map(section).collect()
 }
 
 /// Growth with its interval: `+1.00 MiB per hour (95 % interval +0.99 MiB to …)`.

@@ -1,6 +1,7 @@
 // Runs a step at a rate, and tells leaklab its operations and what V8 holds after a full collection.
 'use strict';
 const fs = require('fs');
+const v8 = require('v8');
 const fd = Number(process.env.LEAKLAB_PIPE || 1);
 const say = (message) => fs.writeSync(fd, JSON.stringify(message) + '\n');
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -10,7 +11,8 @@ function tell(more) {
   gc();
   gc();
   const memory = process.memoryUsage();
-  say({ ...more, heap: { used_bytes: memory.heapUsed, committed_bytes: memory.heapTotal } });
+  const { heap_size_limit: limit } = v8.getHeapStatistics();
+  say({ ...more, heap: { used_bytes: memory.heapUsed, committed_bytes: memory.heapTotal, limit_bytes: limit } });
 }
 
 // Runs `step` for ever, `rate` times a second, after `warm` of them that do not count. It tells after

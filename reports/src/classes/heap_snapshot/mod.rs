@@ -7,7 +7,7 @@
 mod retainers;
 mod scan;
 
-pub use retainers::retainers;
+pub use retainers::{Retained, retainers, retainers_of};
 
 use super::counts::{Counts, MOST_KEYS};
 use scan::{Fields, Visitor, scan};
@@ -21,7 +21,7 @@ pub fn counts(file: &mut dyn BufRead) -> Result<Counts, String> {
     Ok(table.counts)
 }
 
-/// The largest id of an object in a snapshot: ids only rise, so that what has a larger one later
+/// The largest id of an object of V8's heap in a snapshot: they only rise, so that what has a larger one later
 /// is new.
 ///
 /// # Errors
@@ -87,8 +87,15 @@ impl Visitor for Table {
         if self.namings.is_empty() {
             self.namings = fields.node_types.iter().map(|kind| naming(kind)).collect();
         }
-        self.largest_id = self.largest_id.max(numbers[fields.node_id]);
         let kind = usize::try_from(numbers[fields.node_type]).unwrap_or(usize::MAX);
+        // Ids of what lies outside V8's heap are no sequence.
+        let is_outside = matches!(
+            fields.node_types.get(kind).map(String::as_str),
+            Some("native" | "synthetic") | None
+        );
+        if !is_outside {
+            self.largest_id = self.largest_id.max(numbers[fields.node_id]);
+        }
         let size = numbers[fields.node_size];
         let naming = self.namings.get(kind).copied().unwrap_or(Naming::None);
         match naming {

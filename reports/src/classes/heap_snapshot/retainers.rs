@@ -59,6 +59,15 @@ pub fn retainers<'a>(
     Ok(graph.told())
 }
 
+/// [`retainers`] of a snapshot that is in memory.
+///
+/// # Errors
+///
+/// As for [`retainers`].
+pub fn retainers_of(bytes: &[u8], wanted: &[String], after: u64) -> Result<Vec<Retained>, String> {
+    retainers(&|| Ok(Box::new(bytes)), wanted, after)
+}
+
 /// First round: the numbers of the names that are looked for.
 struct Names<'a> {
     wanted: &'a [String],
