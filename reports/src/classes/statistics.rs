@@ -91,7 +91,7 @@ pub fn discoveries(p: &[f64], rate: f64) -> Vec<bool> {
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
     let all = p.len() as f64;
     let is_under = |(rank, at): &(usize, &usize)| p[**at] <= rate * (*rank + 1) as f64 / all;
-    let last = order.iter().enumerate().filter(is_under).next_back();
+    let last = order.iter().enumerate().rfind(is_under);
     let refused = last.map_or(0, |(rank, _)| rank + 1);
     let mut found = vec![false; p.len()];
     for at in &order[..refused] {
