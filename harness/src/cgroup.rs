@@ -2,8 +2,10 @@
 //! are watched.
 
 mod group;
+mod own;
 
 pub use group::ControlGroup;
+pub use own::{CellGroup, GroupLife, cell_groups, end_group};
 
 use std::path::{Path, PathBuf};
 
@@ -32,8 +34,8 @@ pub fn left_bytes() -> Option<u64> {
 
 /// The least room of a group and all above it: each of them limits.
 fn left_in(group: &MemoryGroup) -> Option<u64> {
-    let inside = group.mount.join(group.path.trim_start_matches('/'));
-    inside
+    group
+        .folder()
         .ancestors()
         .take_while(|folder| folder.starts_with(&group.mount))
         .filter_map(|folder| {
@@ -52,6 +54,10 @@ fn number(path: &Path) -> Option<u64> {
 }
 
 impl MemoryGroup {
+    fn folder(&self) -> PathBuf {
+        self.mount.join(self.path.trim_start_matches('/'))
+    }
+
     /// Reads `/proc/<pid>/cgroup` and `/proc/<pid>/mountinfo` (cgroups(7), proc(5)).
     fn find(groups: &str, mounts: &str) -> Option<Self> {
         let line_of = |wanted: &dyn Fn(&str) -> bool| {

@@ -215,6 +215,19 @@ pub fn isolate(command: &mut Command, inherited: BorrowedFd<'_>) {
     }
 }
 
+/// Makes `command` enter the control group whose `cgroup.procs` is open as `entry`. One that may
+/// not is started all the same, outside of it.
+pub fn enter_group(command: &mut Command, entry: OwnedFd) {
+    // SAFETY: the closure runs between fork and exec and calls only write, which is
+    // async-signal-safe; the descriptor lives as long as the closure.
+    unsafe {
+        command.pre_exec(move || {
+            libc::write(entry.as_raw_fd(), b"0".as_ptr().cast(), 1);
+            Ok(())
+        });
+    }
+}
+
 /// The pipe behind a descriptor as `/proc` names it, the same from both of its ends.
 pub fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
     let link = std::fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd())).ok()?;

@@ -232,7 +232,12 @@ fn settings_are_shown_with_where_they_come_from() {
 #[test]
 fn doctor_says_what_works_here() {
     let called = Lab::new().call(&["doctor"]).expect_code(0);
-    for part in ["/proc", "preloaded jemalloc", "cgroup v2", "load tools"] {
+    for part in [
+        "/proc",
+        "preloaded jemalloc",
+        "control groups",
+        "load tools",
+    ] {
         assert!(
             called.stdout.contains(part),
             "no `{part}` in:\n{}",

@@ -583,10 +583,10 @@ fn one_case(metric: &'static str, course: Course, outcome: Outcome) -> Case {
 
 #[test]
 fn growth_per_operation_of_a_managed_heap_is_that_of_its_judgement() {
-    let script = "i=0; while [ $i -lt 200 ]; do i=$((i + 1)); \
+    let script = "i=0; while [ $i -lt 400 ]; do i=$((i + 1)); \
         echo \"leaklab: {\\\"ops\\\": $i, \\\"heap\\\": {\\\"used_bytes\\\": \
         $((50000000 + i * 1000)), \\\"committed_bytes\\\": 90000000}}\"; sleep 0.02; done";
-    let flags = ["--duration", "3s", "--interval", "50ms", "--format", "json"];
+    let flags = ["--duration", "6s", "--interval", "50ms", "--format", "json"];
     let called = Lab::new().run_script(&flags, script);
     let line = called.stdout.lines().next().unwrap_or_default();
     let cell: serde_json::Value = serde_json::from_str(line).expect("JSON");
@@ -630,6 +630,23 @@ fn a_marked_window_is_left_out_by_every_command() {
     let run = lab.path().join("run");
     let jump = one_case("rss_bytes", Course::MarkedJump, Outcome::Completed);
     write_run(&run, &[(0, &jump)]);
+    // Eight hours with a fault of an hour and two thirds in which 120 MB come and stay.
+    let mut samples = "elapsed_ms,phase,ops_total,rss_bytes\n".to_owned();
+    for row in 0..5760 {
+        let (s, noise) = (f64::from(row) * 5.0, f64::from(row * 37 % 101) * 60.0);
+        let risen = 20_000.0 * (s - 20_000.0).clamp(0.0, 6_000.0);
+        let _ = writeln!(
+            samples,
+            "{:.0},load,{},{:.0}",
+            s * 1e3,
+            row * 10,
+            5e8 + risen + noise
+        );
+    }
+    let folder = run.join(jump.plan(0).folder);
+    std::fs::write(folder.join("samples.csv"), samples).expect("samples");
+    let mark = r#"{"elapsed_ms":19990000,"type":"mark","name":"fault","duration_ms":6100000}"#;
+    std::fs::write(folder.join("events.jsonl"), format!("{mark}\n")).expect("events");
     lab.call(&["judge", "run"]).expect_code(0);
     let called = lab.call(&["calibrate", "run", "--resamples", "10"]);
     assert!(

@@ -175,6 +175,53 @@ fn a_daemon_is_measured_and_ended_with_its_program() {
     assert!(members.matches("\"sleep\"").count() >= 2, "{members}");
 }
 
+/// What the kernel says of the cell's control group; `None`, with a word, where none can be made.
+fn peak_of_group(called: &Called) -> Option<u64> {
+    let measurement = called.cell().status.measurement.clone();
+    let peak = measurement.expect("a measurement").group_peak_bytes;
+    if peak.is_none() {
+        eprintln!("skipped: no control group can be made here");
+    }
+    peak
+}
+
+#[test]
+fn a_daemon_that_has_shed_all_it_inherited_is_held_by_the_control_group() {
+    let lab = Lab::new();
+    let script = "(setsid sh -c 'exec <&- >/dev/null 2>&1; env -i sleep 300 & echo $! > daemon' \
+                  &); sleep 300";
+    let called = lab.run_script(&[&SHORT[..], &["--duration", "3s"]].concat(), script);
+    assert!(!is_alive(pid_in(&lab, "daemon")) || peak_of_group(&called).is_none());
+    if peak_of_group(&called).is_some() {
+        let status = &called.cell().status;
+        let measurement = status.measurement.clone().expect("a measurement");
+        assert_eq!(measurement.escaped_processes, 0);
+        let table = called.cell().samples(|_| true).expect("samples");
+        let processes = table.column(columns::PROCESSES).expect("the column");
+        assert!(processes.iter().any(|count| *count >= 3.0), "{processes:?}");
+    }
+}
+
+#[test]
+fn what_grows_between_two_looks_is_stopped_by_the_kernel() {
+    let lab = Lab::new();
+    // A worker that is killed and started anew would hide that the memory has run out.
+    let script = "while :; do sh -c 'sleep 1; exec head -c 2G /dev/zero | tail -c 2G >/dev/null'; \
+                  sleep 0.2; done";
+    let flags = [
+        &SHORT[..],
+        &["--duration", "60s", "--memory-limit", "100MiB"],
+    ]
+    .concat();
+    let called = lab.run_script(&flags, script);
+    let status = &called.cell().status;
+    assert_eq!(status.outcome, Some(Outcome::MemoryLimit));
+    assert!(status.message.contains("100 MiB"), "{}", status.message);
+    if let Some(peak_bytes) = peak_of_group(&called) {
+        assert!(peak_bytes <= 140 << 20, "{peak_bytes} bytes at most");
+    }
+}
+
 #[test]
 fn a_program_that_ends_and_leaves_others_is_told_as_that() {
     let lab = Lab::new();

@@ -17,7 +17,7 @@ const RUNTIMES: [&str; 5] = ["docker-", "cri-containerd-", "crio-", "libpod-", "
 /// A group of processes whose memory the kernel accounts for together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlGroup {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 /// What a group is charged for, besides page cache.
@@ -206,7 +206,8 @@ fn collect(folder: &Path, depth: usize, pids: &mut BTreeSet<u32>) {
     }
 }
 
-fn folders(folder: &Path) -> Vec<PathBuf> {
+/// Groups right below a group.
+pub(super) fn folders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     let mut folders: Vec<PathBuf> = entries

@@ -5,7 +5,6 @@ use crate::exit::Exit;
 use crate::plan::find_program;
 use std::ffi::OsStr;
 use std::fmt::Write;
-use std::path::Path;
 
 /// Show what works on this machine, and the command that makes the rest work.
 #[derive(Debug, clap::Args)]
@@ -51,7 +50,7 @@ pub fn execute(_arguments: &Arguments) -> anyhow::Result<Exit> {
 fn findings() -> Vec<Finding> {
     let reads = |path: &str| std::fs::read_to_string(path).is_ok();
     let object = leaklab_preload::JEMALLOC.bytes.len();
-    let (cgroup, may_limit) = cgroup();
+    let groups = crate::cgroup::cell_groups();
     let mut findings = vec![
         Finding {
             what: "/proc",
@@ -78,10 +77,13 @@ fn findings() -> Vec<Finding> {
             is_needed: false,
         },
         Finding {
-            what: "cgroup v2",
-            works: may_limit,
-            seen: cgroup,
-            way: "memory limits are kept by watching instead; \
+            what: "control groups",
+            works: groups.is_some(),
+            seen: match &groups {
+                Some(folder) => format!("each cell gets one below {}", folder.display()),
+                None => "none can be made here".to_owned(),
+            },
+            way: "memory limits are kept by watching alone; \
                   systemd-run --user --scope -p Delegate=yes leaklab run … delegates one",
             is_needed: false,
         },
@@ -178,25 +180,4 @@ fn snapshots() -> Vec<Finding> {
             is_needed: false,
         },
     ]
-}
-
-/// What is known of the cgroup, and whether limits can be set in it.
-fn cgroup() -> (String, bool) {
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) else {
-        return ("this machine has none".to_owned(), false);
-    };
-    let folder = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
-    let controllers = std::fs::read_to_string(folder.join("cgroup.controllers"));
-    let has_memory = controllers.is_ok_and(|all| all.split_whitespace().any(|c| c == "memory"));
-    let is_ours = std::fs::OpenOptions::new()
-        .write(true)
-        .open(folder.join("cgroup.procs"))
-        .is_ok();
-    let words = match (has_memory, is_ours) {
-        (true, true) => "delegated, with the memory controller",
-        (true, false) => "not delegated: its files may not be written",
-        (false, _) => "without the memory controller",
-    };
-    (format!("{path}, {words}"), has_memory && is_ours)
 }

@@ -101,6 +101,18 @@ pub fn found(root: u32, now: bool) -> (Vec<u32>, u64) {
     }
 }
 
+/// Members that are known without a look, by the control group that they are in.
+pub fn claim(root: u32, pids: &[u32]) {
+    let mut census = census();
+    let census = census.get_or_insert_default();
+    for &pid in pids {
+        if census.members.len() < MOST_PROCESSES {
+            census.members.entry(pid).or_insert(root);
+            census.orphans.remove(&pid);
+        }
+    }
+}
+
 /// A member that has ended: its id may be another's from now on.
 pub fn forget_member(pid: u32) {
     if let Some(census) = census().as_mut()
@@ -137,6 +149,7 @@ impl Census {
         }
         let mut unknown: HashMap<u32, Ancestry> = new
             .into_iter()
+            .filter(|pid| !self.members.contains_key(pid))
             .filter_map(|pid| Some((pid, ancestry(pid)?)))
             .collect();
         self.orphans.retain(|pid, _| unknown.contains_key(pid));

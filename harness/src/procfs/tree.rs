@@ -32,6 +32,8 @@ pub struct OutsideFigures {
     pub descriptors: Option<u64>,
     /// Processes.
     pub processes: Option<u64>,
+    /// Anonymous and shared memory that the tree's own control group is charged for.
+    pub cgroup_bytes: Option<u64>,
     /// CPU time that this reading cost.
     pub cost_us: u64,
 }
@@ -51,6 +53,8 @@ pub struct ProcessTree {
     root: u32,
     /// The group whose processes these are, where no process is the root of all.
     group: Option<ControlGroup>,
+    /// The group that the root was started in: who is in it is a member.
+    fence: Option<ControlGroup>,
     processes: Vec<Process>,
     /// Members that have ended and were not reaped yet.
     ended: Vec<Process>,
@@ -66,20 +70,22 @@ pub struct ProcessTree {
 impl ProcessTree {
     /// The tree below and with the process `root`, which may be running for long.
     pub fn new(root: u32) -> Self {
-        Self::following(root, Marks::default(), false)
+        Self::following(root, Marks::default(), None, false)
     }
 
-    /// The tree of a child that was just started, whose orphans are known by `marks`.
-    pub fn of_child(root: u32, marks: Marks) -> Self {
-        Self::following(root, marks, true)
+    /// The tree of a child that was just started, whose orphans are known by `marks`, and by the
+    /// control group `fence` that it was started in.
+    pub fn of_child(root: u32, marks: Marks, fence: Option<ControlGroup>) -> Self {
+        Self::following(root, marks, fence, true)
     }
 
-    fn following(root: u32, marks: Marks, is_own_child: bool) -> Self {
+    fn following(root: u32, marks: Marks, fence: Option<ControlGroup>, is_own_child: bool) -> Self {
         census::follow(root, marks, is_own_child);
         let processes: Vec<Process> = Process::open(root).into_iter().collect();
         ProcessTree {
             root,
             group: None,
+            fence,
             news: processes
                 .iter()
                 .map(|one| (one.pid, one.start_ticks))
@@ -98,6 +104,7 @@ impl ProcessTree {
         let mut tree = ProcessTree {
             root: 0,
             group: Some(group),
+            fence: None,
             news: Vec::new(),
             processes: Vec::new(),
             ended: Vec::new(),
@@ -127,11 +134,6 @@ impl ProcessTree {
         self.escaped
     }
 
-    /// Bytes swapped out when that was read last.
-    pub fn swap_bytes(&self) -> u64 {
-        self.swap_bytes
-    }
-
     /// Reads all figures.
     pub fn sample(&mut self) -> OutsideFigures {
         let started_us = thread_cpu_us();
@@ -148,7 +150,11 @@ impl ProcessTree {
             *cpu_ms += self.past_cpu_ms;
         }
         match &self.group {
-            None => self.read_proportional(&mut figures),
+            None => {
+                self.read_proportional(&mut figures);
+                let charged = self.fence.as_ref().and_then(ControlGroup::memory);
+                figures.cgroup_bytes = charged.map(|charged| charged.resident_bytes);
+            }
             // What the group is charged for, rather than what its processes map: their resident
             // sets hold pages of files that the kernel may drop.
             Some(group) => {
@@ -209,13 +215,24 @@ impl ProcessTree {
         self.proportional_due = Some(now + pause);
     }
 
-    /// Resident bytes and what was swapped out: what a memory limit is held against.
-    pub fn rss_bytes(&mut self) -> u64 {
+    /// Resident bytes and what was swapped out: what a memory limit is held against. A control
+    /// group of its own counts what processes share once, and no pages of files.
+    pub fn level_bytes(&mut self) -> u64 {
+        let charged = self.fence.as_ref().and_then(ControlGroup::memory);
+        if let Some(charged) = charged.filter(|charged| charged.resident_bytes > 0) {
+            return charged.resident_bytes + charged.swap_bytes.unwrap_or(0);
+        }
         let mut sum = self.swap_bytes;
         for process in &mut self.processes {
             sum += process.figures().map_or(0, |figures| figures.rss_bytes);
         }
         sum
+    }
+
+    /// The same, of a row that was just taken.
+    pub fn level_of(&self, figures: &OutsideFigures) -> u64 {
+        let resident_bytes = figures.cgroup_bytes.or(figures.rss_bytes);
+        resident_bytes.unwrap_or(0) + self.swap_bytes
     }
 
     /// All members that live, with their names.
@@ -309,7 +326,13 @@ impl ProcessTree {
                 pids.into_iter().collect()
             }
             None => {
-                let (found, escaped) = census::found(self.root, now);
+                let fenced = self.fence.as_ref().map(ControlGroup::processes);
+                let mut fenced: Vec<u32> = fenced.into_iter().flatten().collect();
+                fenced.retain(|pid| !self.has(*pid));
+                census::claim(self.root, &fenced);
+                let (mut found, escaped) = census::found(self.root, now);
+                found.retain(|pid| !self.has(*pid) && !fenced.contains(pid));
+                found.extend(fenced);
                 self.escaped = escaped;
                 found
             }

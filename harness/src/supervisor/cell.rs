@@ -85,8 +85,13 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     );
     let started = match &setup.child.attach {
         Some(attached) => RunningChild::attach_to(attached).map(|child| (child, None)),
-        None => RunningChild::start(&setup.child, &token, &setup.folder)
-            .map(|(child, pipes)| (child, Some(pipes))),
+        None => RunningChild::start(
+            &setup.child,
+            &token,
+            &setup.folder,
+            setup.memory_limit_bytes,
+        )
+        .map(|(child, pipes)| (child, Some(pipes))),
     };
     let (mut child, pipes) = match started {
         Ok(started) => started,
@@ -301,6 +306,7 @@ impl<'a> CellLoop<'a> {
         for pid in std::mem::take(&mut self.guarded) {
             self.guard.forget(pid);
         }
+        self.close_group();
     }
 
     /// Takes what the child wrote before it ended.
@@ -569,6 +575,7 @@ impl<'a> CellLoop<'a> {
         // A sample that comes after the row that was written for its lack: rows keep their order.
         let elapsed_ms = at_ms.max(self.recorder.status.elapsed_ms);
         let at_us = monotonic_us();
+        let figures = self.child.tree.sample();
         let OutsideFigures {
             rss_bytes,
             pss_bytes,
@@ -577,8 +584,9 @@ impl<'a> CellLoop<'a> {
             threads,
             descriptors,
             processes,
+            cgroup_bytes,
             cost_us,
-        } = self.child.tree.sample();
+        } = figures;
         self.recorder.status.outside_cost.add(cost_us as f64);
         self.last_cpu_ms = cpu_ms.unwrap_or(self.last_cpu_ms);
         let most_swapped = self.recorder.measurement.swap_bytes.max(swap_bytes);
@@ -601,8 +609,8 @@ impl<'a> CellLoop<'a> {
             outside_cost_us: Some(cost_us),
             pss_bytes,
             swap_bytes,
+            cgroup_bytes,
             harness_cpu_us: Some(harness_cpu_us),
-            ..Sample::default()
         };
         self.settle_row(&heap, rss_bytes);
         if !self.keep_early(at_us, &sample) {
@@ -610,8 +618,8 @@ impl<'a> CellLoop<'a> {
             self.tell_gap(elapsed_ms, gap);
             self.recorder.row(&sample, &self.gauges);
         }
-        let level_bytes = rss_bytes.unwrap_or(0) + self.child.tree.swap_bytes();
-        self.hold_limit(level_bytes);
+        self.hold_limit(self.child.tree.level_of(&figures));
+        self.look_for_kills(elapsed_ms);
         self.look_around(elapsed_ms, processes);
         self.keep_rules(&sample);
         if self.ready_us.is_none() {
@@ -697,7 +705,7 @@ impl<'a> CellLoop<'a> {
         }
         let due = self.watchdog.as_ref().map(Watchdog::due);
         if due.is_some_and(|due| Instant::now() >= due) {
-            let level_bytes = self.child.tree.rss_bytes();
+            let level_bytes = self.child.tree.level_bytes();
             self.hold_limit(level_bytes);
         }
         if let Some(ending) = &mut self.ending
@@ -766,6 +774,7 @@ impl<'a> CellLoop<'a> {
             None if code == Some(0) && self.ended_early() => Outcome::Ended,
             None if code == Some(0) => Outcome::Completed,
             None if is_stop(exit) && signals::await_stop(STOP_PATIENCE) => Outcome::Stopped,
+            None if self.reached_limit_of_group() => Outcome::MemoryLimit,
             None => Outcome::Died,
         };
         if outcome == Outcome::Completed && self.ready_us.is_none() {

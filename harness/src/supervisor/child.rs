@@ -1,7 +1,7 @@
 //! Starts a child in isolation, and ends it.
 
 use super::guard::Guard;
-use crate::cgroup::ControlGroup;
+use crate::cgroup::{CellGroup, ControlGroup, GroupLife};
 use crate::heap::{PYTHON_MALLOC, PreloadFile};
 use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree, start_ticks};
 use crate::system::{self, ChildExit};
@@ -82,6 +82,8 @@ pub struct RunningChild {
     is_reaped: bool,
     /// Its process tree.
     pub tree: ProcessTree,
+    /// The control group that it was started in, where one could be made; removed after the tree.
+    group: Option<CellGroup>,
     _preloaded: Option<PreloadFile>,
 }
 
@@ -117,6 +119,9 @@ impl RunningChild {
         if self.is_attached() {
             return Vec::new();
         }
+        if let Some(group) = &self.group {
+            guard.watch_group(group.folder());
+        }
         let news = self.tree.take_news();
         for &(pid, start_ticks) in &news {
             guard.watch(pid, start_ticks);
@@ -126,6 +131,7 @@ impl RunningChild {
 
     /// Starts the child in its own process group, which dies with this thread. `token` is the
     /// name that all its descendants inherit; what is preloaded lies in `folder` while it runs.
+    /// Where a control group can be made for it, that holds the memory limit too.
     ///
     /// # Errors
     ///
@@ -134,6 +140,7 @@ impl RunningChild {
         plan: &ChildPlan,
         token: &str,
         folder: &Path,
+        memory_limit_bytes: Option<u64>,
     ) -> std::io::Result<(Self, ChildPipes)> {
         let (protocol, child_end) = std::io::pipe()?;
         system::enlarge_pipe(protocol.as_fd());
@@ -200,6 +207,10 @@ impl RunningChild {
         if let Some(limit) = plan.descriptor_limit {
             system::limit_descriptors(&mut command, limit);
         }
+        let group = CellGroup::create(&format!("leaklab-{token}"), memory_limit_bytes);
+        if let Some(entry) = group.as_ref().and_then(|group| group.entry().ok()) {
+            system::enter_group(&mut command, entry);
+        }
         let mut process = command.spawn()?;
         let missing = || std::io::Error::other("a pipe of the child is missing");
         let pipes = ChildPipes {
@@ -215,9 +226,14 @@ impl RunningChild {
                 .collect(),
         };
         let child = RunningChild {
-            tree: ProcessTree::of_child(process.id(), marks),
+            tree: ProcessTree::of_child(
+                process.id(),
+                marks,
+                group.as_ref().map(CellGroup::watched),
+            ),
             process: Watched::Ours(process),
             is_reaped: false,
+            group,
             _preloaded: preloaded,
         };
         Ok((child, pipes))
@@ -239,6 +255,7 @@ impl RunningChild {
             },
             is_reaped: false,
             tree: ProcessTree::new(pid),
+            group: None,
             _preloaded: None,
         })
     }
@@ -260,8 +277,19 @@ impl RunningChild {
             },
             is_reaped: false,
             tree: ProcessTree::of_group(group),
+            group: None,
             _preloaded: None,
         })
+    }
+
+    /// What the kernel says of its control group; `None` if it has none of its own.
+    pub fn group_life(&self) -> Option<GroupLife> {
+        self.group.as_ref().map(CellGroup::life)
+    }
+
+    /// The folder of its control group.
+    pub fn group_folder(&self) -> Option<&Path> {
+        self.group.as_ref().map(CellGroup::folder)
     }
 
     /// Whether it was attached to.
@@ -323,6 +351,9 @@ impl RunningChild {
     /// Sends KILL to the whole group and to descendants that have left it.
     pub fn kill(&mut self) {
         if !self.release() && !self.is_reaped {
+            if let Some(group) = &self.group {
+                group.kill();
+            }
             system::signal_group(self.pid(), libc::SIGKILL);
             self.tree.kill();
         }

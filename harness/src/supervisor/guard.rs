@@ -1,16 +1,17 @@
 //! A small process that outlives a harness which is killed.
 //!
 //! The kernel ends a child when its harness dies, but not what the child has started. The
-//! guard holds the read end of a pipe: lines `+id start` and `-id` name processes; the end of
-//! the pipe, which even a killed harness brings about, makes it end those that are left, and
+//! guard holds the read end of a pipe: lines `+id start` and `-id` name processes, `@folder` and
+//! `!folder` the control groups of cells; the end of the pipe, which even a killed harness brings about, makes it end those that are left, and
 //! all that carry a cell's name in their environment. It is started anew if it ends.
 
 use crate::procfs::{CELL_VARIABLE, start_ticks};
 use crate::system::{self, ProcessHandle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,6 +36,8 @@ struct State {
     names: Option<ChildStdin>,
     /// Start of each process that must not outlive the harness.
     watched: BTreeMap<u32, u64>,
+    /// Folders of control groups that must not outlive it either.
+    groups: BTreeSet<PathBuf>,
 }
 
 impl Guard {
@@ -50,6 +53,7 @@ impl Guard {
                 process: None,
                 names: None,
                 watched: BTreeMap::new(),
+                groups: BTreeSet::new(),
             }),
             token,
         };
@@ -71,6 +75,22 @@ impl Guard {
         let mut state = self.state();
         state.watched.insert(pid, start_ticks);
         state.say(&self.token, &format!("+{pid} {start_ticks}\n"));
+    }
+
+    /// Names a control group that must not outlive the harness.
+    pub fn watch_group(&self, folder: &Path) {
+        let mut state = self.state();
+        if state.groups.insert(folder.to_owned()) {
+            state.say(&self.token, &format!("@{}\n", folder.display()));
+        }
+    }
+
+    /// Takes one back that is empty.
+    pub fn forget_group(&self, folder: &Path) {
+        let mut state = self.state();
+        if state.groups.remove(folder) {
+            state.say(&self.token, &format!("!{}\n", folder.display()));
+        }
     }
 
     /// Takes one back that has ended.
@@ -109,6 +129,9 @@ impl State {
         let mut all = String::new();
         for (pid, start) in &self.watched {
             all.push_str(&format!("+{pid} {start}\n"));
+        }
+        for folder in &self.groups {
+            all.push_str(&format!("@{}\n", folder.display()));
         }
         if let Some(names) = &mut self.names {
             let _ = names.write_all(all.as_bytes());
@@ -150,10 +173,16 @@ pub fn keep_guard(names: impl BufRead, token: &str) {
     // What stops a harness and all around it in order must not stop its guard.
     system::ignore_stop_signals();
     let mut watched: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut groups: BTreeSet<PathBuf> = BTreeSet::new();
     for line in names.lines().map_while(Result::ok) {
         let Some((sign, rest)) = line.split_at_checked(1) else {
             continue;
         };
+        match sign {
+            "@" => drop(groups.insert(PathBuf::from(rest))),
+            "!" => drop(groups.remove(Path::new(rest))),
+            _ => {}
+        }
         let mut numbers = rest.split(' ').map(str::parse::<u64>);
         let Some(Ok(Ok(pid))) = numbers.next().map(|number| number.map(u32::try_from)) else {
             continue;
@@ -163,12 +192,18 @@ pub fn keep_guard(names: impl BufRead, token: &str) {
             _ => drop(watched.remove(&pid)),
         }
     }
-    if watched.is_empty() {
-        return;
+    if !watched.is_empty() {
+        end_watched(&watched, token);
     }
+    for folder in &groups {
+        crate::cgroup::end_group(folder);
+    }
+}
+
+fn end_watched(watched: &BTreeMap<u32, u64>, token: &str) {
     for _ in 0..ROUNDS {
         let mut left = false;
-        for (pid, start) in &watched {
+        for (pid, start) in watched {
             left |= end(*pid, Some(*start));
         }
         for pid in with_token(token) {

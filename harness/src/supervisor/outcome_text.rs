@@ -38,6 +38,14 @@ impl Ended<'_> {
             ),
             Outcome::Completed => (self.completed(&after), self.note()),
             Outcome::Stopped => (format!("stopped after {after}; {kept}"), String::new()),
+            Outcome::MemoryLimit if !self.reached_own_limit() => (
+                format!(
+                    "was killed by the kernel for want of memory after {after}, below its limit; \
+                     {kept}"
+                ),
+                "the machine, or a control group around leaklab, has no memory left: see `dmesg`"
+                    .to_owned(),
+            ),
             Outcome::MemoryLimit => (
                 format!(
                     "reached the memory limit of {} after {after} and was ended; {kept}",
@@ -63,6 +71,14 @@ impl Ended<'_> {
             | Outcome::LoadFailed
             | Outcome::LoadEnded => (self.status.message.clone(), self.status.hint.clone()),
         }
+    }
+
+    /// Whether the limit that was passed is the cell's, and not that of something around it.
+    fn reached_own_limit(&self) -> bool {
+        let measurement = self.status.measurement.as_ref();
+        let killed = measurement.is_some_and(|measurement| measurement.oom_kills > 0);
+        let peak = measurement.and_then(|measurement| measurement.group_peak_bytes);
+        !killed || peak >= self.setup.memory_limit_bytes
     }
 
     fn completed(&self, after: &str) -> String {

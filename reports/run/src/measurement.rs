@@ -50,6 +50,15 @@ pub struct Measurement {
     pub left_processes: u64,
     /// Most bytes of the tree that were swapped out.
     pub swap_bytes: Option<u64>,
+    /// Most memory that the kernel charged the cell's own control group for, page cache included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_peak_bytes: Option<u64>,
+    /// Processes of the cell that the kernel killed for want of memory.
+    #[serde(default)]
+    pub oom_kills: u64,
+    /// Time that processes of the cell waited for memory (PSI of its control group).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_pressure_us: Option<u64>,
     /// Share of the time in which some task of the machine waited for a processor (PSI).
     pub cpu_pressure: Option<f64>,
     /// Share of the machine's processor time that its host gave to others.
@@ -131,6 +140,13 @@ impl Measurement {
             format!(
                 "{} of {} times of the program were not of this machine's monotonic clock",
                 self.clock_rejects, self.clock_claims
+            ),
+        );
+        say(
+            self.oom_kills,
+            format!(
+                "{} killed by the kernel for want of memory",
+                count(self.oom_kills, "process", "processes")
             ),
         );
         say(

@@ -57,6 +57,13 @@ pub fn measured_words(measurement: &Measurement) -> Vec<(&'static str, String)> 
     if let Some(bytes) = m.swap_bytes {
         words.push(("Swapped out at most", bytes_text(bytes as f64)));
     }
+    if let Some(bytes) = m.group_peak_bytes {
+        let peak = format!("{}, page cache included", bytes_text(bytes as f64));
+        words.push(("Charged to its control group at most", peak));
+    }
+    if let Some(waited_us) = m.memory_pressure_us.filter(|us| *us > 0) {
+        words.push(("Waited for memory", duration_text(waited_us as f64 / 1e6)));
+    }
     let share = |part: f64| format!("{} %", number_text((part * 1000.0).round() / 10.0));
     for (name, part) in [
         ("Processors used by others", m.others),

@@ -1,8 +1,10 @@
 //! What the measurement itself costs and lacks, seen from the loop of a cell.
 
-use super::{CellLoop, RUNNING};
+use super::{CellLoop, Ending, RUNNING};
 use crate::system::process_cpu_us;
+use leaklab_run::{EventKind, Outcome};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 impl CellLoop<'_> {
     /// CPU time of the whole harness since the row before; cells that run share it.
@@ -13,6 +15,50 @@ impl CellLoop<'_> {
         self.harness_cpu_us = now_us;
         self.recorder.measurement.harness_cpu_us += share_us;
         share_us
+    }
+
+    /// Processes of the cell that the kernel killed for want of memory: one that is started anew
+    /// by another would hide that the memory has run out, so that the cell ends here.
+    pub(super) fn look_for_kills(&mut self, at_ms: f64) {
+        let Some(life) = self.child.group_life() else {
+            return;
+        };
+        let before = self.recorder.measurement.oom_kills;
+        self.recorder.measurement.oom_kills = life.oom_kills;
+        if life.oom_kills == before || self.ending.is_some() {
+            return;
+        }
+        self.recorder.event(
+            at_ms,
+            EventKind::MemoryLimit {
+                rss_bytes: life.peak_bytes.unwrap_or_default(),
+                limit_bytes: self.setup.memory_limit_bytes.unwrap_or_default(),
+            },
+        );
+        self.child.kill();
+        self.ending = Some(Ending {
+            since: Instant::now(),
+            outcome: Outcome::MemoryLimit,
+            killed: true,
+        });
+    }
+
+    /// Whether the kernel has ended the program for want of memory.
+    pub(super) fn reached_limit_of_group(&self) -> bool {
+        self.recorder.measurement.oom_kills > 0
+    }
+
+    /// Reads the cell's control group a last time; it is removed with the child.
+    pub(super) fn close_group(&mut self) {
+        if let Some(life) = self.child.group_life() {
+            let measurement = &mut self.recorder.measurement;
+            measurement.oom_kills = life.oom_kills;
+            measurement.group_peak_bytes = life.peak_bytes;
+            measurement.memory_pressure_us = life.memory_pressure_us;
+        }
+        if let Some(folder) = self.child.group_folder() {
+            self.guard.forget_group(folder);
+        }
     }
 
     /// What was found out of the measurement itself, into the status.
