@@ -241,7 +241,8 @@ impl Snapshots {
             }
             std::thread::sleep(LOOK);
         }
-        None
+        let taking = self.going_on.take()?.taking;
+        Some(self.concluded(taking, failed("the program had ended".to_owned())))
     }
 }
 
