@@ -108,9 +108,9 @@ pub struct CellSettings {
     /// use afterwards is what is judged; the time that it takes is a mark and left out.
     #[arg(long, value_name = "WHAT", help_heading = MEASURING, hide_short_help = true)]
     pub settle: Option<Settle>,
-    /// Which objects grow: java, node, python, go=URL or NAME=FORMAT:COMMAND; repeatable.
+    /// Which objects grow: java, node, python, go=URL or NAME=FORMAT:COMMAND.
     ///
-    /// Taken at settled time and at eight moments after it, with `{pid}`, `{k}` and `{out}` (or
+    /// Repeatable. Taken at settled time and at eight moments after it, with `{pid}`, `{k}` and `{out}` (or
     /// its output) in the command: 'classes=class-histogram:jcmd {pid} GC.class_histogram'. Forms:
     /// class-histogram, heapsnapshot, pprof, tracemalloc, folded, csv (key,count,bytes). The time
     /// that it takes is a mark and left out. `leaklab where` says what grew.
@@ -145,8 +145,10 @@ pub struct CellSettings {
     /// `auto` picks and says what it picked.
     #[arg(long, value_name = "SOURCE", help_heading = MEASURING)]
     pub heap: Option<HeapSource>,
-    /// Sample stacks of allocation, and say at the end where the heap grows; a program is put on
-    /// jemalloc for it, unless --heap says otherwise.
+    /// Say at the end where the heap grows: by stacks of allocation, or by classes.
+    ///
+    /// Stacks are sampled by jemalloc, on which a program is put for it unless --heap says
+    /// otherwise; of Java, Node.js and Python objects are counted as by --snapshot.
     #[arg(long = "where", help_heading = MEASURING)]
     pub sample_stacks: bool,
 }

@@ -262,12 +262,17 @@ impl Order {
         stream
             .set_read_timeout(wait)
             .map_err(|error| error.to_string())?;
-        let patient = Patient {
+        let mut patient = Patient {
+            end: Vec::new(),
             stream,
             order: self,
             deadline,
         };
-        self.pack(packing, patient)
+        self.pack(packing, &mut patient)?;
+        match patient.end.ends_with(PYTHON_END) {
+            true => Ok(()),
+            false => Err("the program ended before it had answered".to_owned()),
+        }
     }
 
     /// Has Node.js write a snapshot, and waits until it is complete.
@@ -375,8 +380,13 @@ impl Drop for Running {
     }
 }
 
+/// What the answer of a Python program ends with.
+const PYTHON_END: &[u8] = b"# end\n";
+
 /// A stream that is read until the order is given up.
 struct Patient<'a> {
+    /// The last bytes that were read.
+    end: Vec<u8>,
     stream: UnixStream,
     order: &'a Order,
     deadline: Instant,
@@ -391,7 +401,13 @@ impl Read for Patient<'_> {
                         return Err(std::io::Error::other(why));
                     }
                 }
-                read => return read,
+                Ok(read) => {
+                    let kept = self.end.len().saturating_sub(PYTHON_END.len());
+                    self.end.drain(..kept);
+                    self.end.extend_from_slice(&buffer[..read]);
+                    return Ok(read);
+                }
+                failed => return failed,
             }
         }
     }
