@@ -65,6 +65,11 @@ pub(crate) mod trial {
     /// Kurtosis of changes from which on a series jumps; that of a normal distribution is 3.
     pub(crate) const JUMPING: f64 = 8.0;
 
+    /// How far apart two levels lie that a load is switched between, in standard deviations of
+    /// either, and how often it must have been at one.
+    pub(crate) const LEVELS_APART: f64 = 4.0;
+    pub(crate) const FEWEST_SWITCHES: usize = 4;
+
     /// Blocks that other noise is cut into: long enough for several teeth in each.
     pub(crate) const BLOCKS: usize = 5;
 }

@@ -12,12 +12,14 @@ use crate::decide::case::Case;
 use crate::decide::{judge, judge_prepared};
 use crate::judgement::Verdict;
 use crate::policy::trial::{
-    BLOCKS, FEWEST_POINTS, JUMPING, LONGEST, MOST_POINTS, RUNS, STEP, UNDECIDED, WANDERS,
+    BLOCKS, FEWEST_POINTS, FEWEST_SWITCHES, JUMPING, LEVELS_APART, LONGEST, MOST_POINTS, RUNS,
+    STEP, UNDECIDED, WANDERS,
 };
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
 use crate::prepare;
 use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::shape::sawtooth::find_sawtooth;
+use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::stats::random::SplitMix;
 
 /// How long a run must be, from its start, for a verdict in nine of ten.
@@ -58,6 +60,8 @@ enum Noise {
     },
     /// What was left of the measured run, in blocks.
     Blocks { step_s: f64, rest: Vec<f64> },
+    /// Two levels that are left for each other.
+    Switched { step_s: f64, switched: Switched },
 }
 
 impl Trial {
@@ -86,11 +90,10 @@ impl Trial {
         let rho = line.memory.rho;
         let at = |i: usize| line.start_value + line.slope * (prepared.fine.x[i] - from);
         let rest: Vec<f64> = part.iter().map(|&i| prepared.fine.y[i] - at(i)).collect();
-        let noise = if rho < WANDERS || teeth || jumps(&rest) {
-            Noise::Blocks {
-                step_s: settled_s / (part.len() - 1) as f64,
-                rest,
-            }
+        let jumps = jumps(&rest);
+        let step_s = settled_s / (part.len() - 1) as f64;
+        let noise = if rho < WANDERS || teeth || jumps {
+            Noise::Blocks { step_s, rest }
         } else {
             Noise::Memory {
                 step_s: settled_s / (points - 1.0),
@@ -100,13 +103,27 @@ impl Trial {
             }
         };
         let per_hour = 3_600.0 / unit_s;
+        // A load that was switched is so in the whole run, not only where the line was fitted.
+        let fine = &prepared.fine;
+        let beside = |(x, y): (&f64, &f64)| y - line.slope * x;
+        let whole: Vec<f64> = fine.x.iter().zip(&fine.y).map(beside).collect();
+        let switched = Switched::of(&whole).filter(|_| !teeth);
+        let (from, settled_s, level, noise) = match switched {
+            Some(switched) => {
+                let settled_s = fine.span() * unit_s;
+                let step_s = settled_s / (fine.len() - 1) as f64;
+                let noise = Noise::Switched { step_s, switched };
+                (0.0, settled_s, prepared.base, noise)
+            }
+            None => (from, settled_s, prepared.base + line.start_value, noise),
+        };
         Ok(Some(Self {
             options: JudgeOptions {
                 load: None,
                 limit: None,
                 ..options.clone()
             },
-            level: prepared.base + line.start_value,
+            level,
             grain: if line.sigma < prepared.grain {
                 prepared.grain
             } else {
@@ -165,7 +182,9 @@ impl Trial {
 
     fn step_s(&self) -> f64 {
         match self.noise {
-            Noise::Memory { step_s, .. } | Noise::Blocks { step_s, .. } => step_s,
+            Noise::Memory { step_s, .. }
+            | Noise::Blocks { step_s, .. }
+            | Noise::Switched { step_s, .. } => step_s,
         }
     }
 
@@ -208,6 +227,56 @@ impl Trial {
     }
 }
 
+/// A load that is switched on and off, as it shows in what a line leaves.
+#[derive(Debug, Clone)]
+struct Switched {
+    /// What was left at either level, one after the other.
+    levels: [Vec<f64>; 2],
+    /// Readings for which a level was kept, each time.
+    kept: Vec<usize>,
+}
+
+impl Switched {
+    /// `None` where `rest` does not lie at two levels, with hardly a value in between.
+    fn of(rest: &[f64]) -> Option<Self> {
+        let (low, high) = (quantile(rest, 0.02)?, quantile(rest, 0.98)?);
+        let is_high: Vec<bool> = rest.iter().map(|v| *v > 0.5 * (low + high)).collect();
+        let at = |level: bool| -> Vec<f64> {
+            let values = rest.iter().zip(&is_high);
+            values
+                .filter(|(_, at)| **at == level)
+                .map(|(v, _)| *v)
+                .collect()
+        };
+        let levels = [at(false), at(true)];
+        let apart = median(&levels[1])? - median(&levels[0])?;
+        let scatter = robust_sigma(&levels[0]).max(robust_sigma(&levels[1]));
+        let runs = is_high.chunk_by(|a, b| a == b).map(<[bool]>::len);
+        let kept: Vec<usize> = runs.collect();
+        (apart > LEVELS_APART * scatter
+            && kept.len() >= FEWEST_SWITCHES
+            && levels.iter().all(|l| l.len() > 1))
+        .then_some(Self { levels, kept })
+    }
+
+    /// Levels kept for times as those that were seen, each up to half as long again or less: few
+    /// of them were seen.
+    fn drawn(&self, count: usize, random: &mut SplitMix) -> Vec<f64> {
+        let mut noise = Vec::with_capacity(count);
+        let mut level = random.below(2) as usize;
+        while noise.len() < count {
+            let kept = self.kept[random.below(self.kept.len() as u64) as usize] as f64;
+            let length = (kept * (0.5 + random.below(1_000) as f64 / 1_000.0)).ceil() as usize;
+            let values = &self.levels[level];
+            let from = random.below(values.len() as u64) as usize;
+            let along = values.iter().cycle().skip(from);
+            noise.extend(along.take(length.clamp(1, count - noise.len())));
+            level = 1 - level;
+        }
+        noise
+    }
+}
+
 /// Whether values rest and jump, as those of a load that is switched do: their changes have far
 /// more weight in the tails than those of a wander.
 fn jumps(values: &[f64]) -> bool {
@@ -238,6 +307,7 @@ impl Noise {
                     })
                     .collect()
             }
+            Noise::Switched { switched, .. } => switched.drawn(count, random),
             Noise::Blocks { rest, .. } => {
                 let block = (rest.len() / BLOCKS).max(2);
                 let mut noise = Vec::with_capacity(count);

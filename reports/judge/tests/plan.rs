@@ -185,10 +185,26 @@ fn remembered(random: &mut fastrand::Rng, rows: usize, rho: f64) -> Vec<f64> {
         .collect()
 }
 
-const COURSES: [(&str, Course); 4] = [
+/// Noise on a load that is switched on and off for times that are drawn, `mean` seconds each.
+fn switched(random: &mut fastrand::Rng, rows: usize, mean: f64) -> Vec<f64> {
+    let (mut on, mut until) = (random.bool(), 0.0);
+    (0..rows)
+        .map(|i| {
+            while i as f64 >= until {
+                until += mean * (0.3 + 1.4 * random.f64());
+                on = !on;
+            }
+            1e6 * normal(random) + if on { 2e7 } else { 0.0 }
+        })
+        .collect()
+}
+
+const COURSES: [(&str, Course); 6] = [
     ("white", |random, rows| remembered(random, rows, 0.0)),
     ("AR 0.95", |random, rows| remembered(random, rows, 0.95)),
     ("AR 0.99", |random, rows| remembered(random, rows, 0.99)),
+    ("on-off", |random, rows| switched(random, rows, 40.0)),
+    ("on-off, slow", |random, rows| switched(random, rows, 250.0)),
     ("teeth", |random, rows| {
         let begin = random.f64() * 60.0;
         (0..rows)
