@@ -67,6 +67,8 @@ pub struct Snapshots {
     began: Instant,
     load: Duration,
     moment: u32,
+    /// Part of the load after which the first is taken.
+    first_share: f64,
     not_before: Instant,
     waiting: VecDeque<(usize, Asked)>,
     going_on: Option<GoingOn>,
@@ -81,8 +83,9 @@ struct GoingOn {
 }
 
 impl Snapshots {
-    /// Those of a load of that length, which begins now.
-    pub fn new(plans: Vec<SnapshotPlan>, load: Duration) -> Self {
+    /// Those of a load of that length, which begins now. Where rules may ask for more, the first
+    /// is taken at once: there is something to compare theirs with, however early they fire.
+    pub fn new(plans: Vec<SnapshotPlan>, load: Duration, has_rules: bool) -> Self {
         let now = Instant::now();
         Snapshots {
             numbers: vec![0; plans.len()],
@@ -90,6 +93,7 @@ impl Snapshots {
             began: now,
             load,
             moment: 0,
+            first_share: if has_rules { 0.0 } else { FIRST_SHARE },
             not_before: now,
             waiting: VecDeque::new(),
             going_on: None,
@@ -101,7 +105,7 @@ impl Snapshots {
     /// When the next moment is; `None` after the last.
     fn next_moment(&self) -> Option<Instant> {
         let part = f64::from(self.moment) / f64::from(MOMENTS);
-        let share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * part;
+        let share = self.first_share + (LAST_SHARE - self.first_share) * part;
         let at = self.began.checked_add(self.load.mul_f64(share))?;
         (self.moment <= MOMENTS).then_some(at)
     }

@@ -49,7 +49,8 @@ impl CellLoop<'_> {
             return;
         }
         let load = self.setup.schedule.load.unwrap_or_default();
-        let new = || Snapshots::new(plans.clone(), load);
+        let has_rules = !self.setup.beside.rules.is_empty();
+        let new = || Snapshots::new(plans.clone(), load, has_rules);
         let mut snapshots = self.snapped.snapshots.take().unwrap_or_else(new);
         let taken = match self.phase {
             Phase::Load => {
