@@ -4,14 +4,17 @@ use crate::builds::{Repository, Tree};
 use crate::commands::compare::{OutputFormat, comparison_text};
 use crate::commands::print;
 use crate::commands::run::DEFAULT_MAX_DURATION;
+use crate::commands::sources::{TableArguments, series_of};
 use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::plan::{CellSettings, CommandLine, RunSettings, command_cells, parse_command};
 use crate::results::judged::JudgedCell;
 use crate::run::record_run;
 use crate::supervisor::signals;
+use crate::time::duration_text;
 use crate::words::say;
 use anyhow::{Context, bail};
+use leaklab_judge::trial::{Lengths, Trial};
 use leaklab_reports::cell::{Standing, VerdictOptions};
 use leaklab_reports::compare::compare_cells;
 use leaklab_run::Run;
@@ -24,7 +27,9 @@ use std::time::Duration;
 ///
 /// Both ends are run first. A commit that is not decided is run again, and left out if it still is
 /// not, or if it cannot be built or dies. At the end stands the certificate of the first bad commit
-/// against its parent.
+/// against its parent. Without --duration the bad end runs for a minute, and the others as long as
+/// `leaklab plan` takes from what it shows; with --until-verdict and no --min-duration, that is
+/// what each runs at least.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
   leaklab bisect v1.3.0..HEAD --build 'cargo build --release' --until-verdict -- target/release/shop
@@ -69,6 +74,9 @@ pub struct Arguments {
     cell: CellSettings,
 }
 
+/// Room that is left beyond the length that nine of ten runs need: a search asks many.
+const SAFETY: f64 = 1.5;
+
 /// Finds it.
 ///
 /// # Errors
@@ -91,6 +99,9 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         let found = search.checked_out(commit)?;
         if let Some(exit) = search.wrong_end(commit, wanted, found)? {
             return Ok(exit);
+        }
+        if wanted == Word::Bad {
+            search.plan_lengths(commit)?;
         }
     }
     match search.first_bad(&bad, &good)? {
@@ -213,6 +224,52 @@ impl Search<'_> {
         }
     }
 
+    /// Lets the other commits run as long as `leaklab plan` says of the leak that the bad end
+    /// shows: the length of a run where none was given, else the least length of one that may end
+    /// early.
+    fn plan_lengths(&mut self, bad: &str) -> anyhow::Result<()> {
+        let own = &self.settings;
+        let is_given = match self.arguments.until_verdict {
+            true => own
+                .flags
+                .min_duration
+                .or(own.profile.min_duration)
+                .is_some(),
+            false => own.flags.duration.or(own.profile.duration).is_some(),
+        };
+        let Some((_, folder)) = self.tried.get(bad).filter(|_| !is_given) else {
+            return Ok(());
+        };
+        let name = folder.display().to_string();
+        let Some(lengths) = planned_lengths(&name)? else {
+            return Ok(());
+        };
+        // No commit is let off before the leak would have shown; a whole run is long enough for
+        // one without it, too.
+        let (Some(leak), none) = (lengths.if_it_grows_s, lengths.if_it_does_not_s) else {
+            return Ok(());
+        };
+        let seconds = match self.arguments.until_verdict {
+            true => leak,
+            false => leak.max(none.unwrap_or(leak)),
+        };
+        let length = Duration::from_secs_f64((seconds * SAFETY).ceil());
+        say!(
+            "each commit is run for {}{}, as `leaklab plan` takes it from the leak of the bad end",
+            duration_text(length),
+            if self.arguments.until_verdict {
+                " at least"
+            } else {
+                ""
+            }
+        );
+        match self.arguments.until_verdict {
+            true => self.settings.flags.min_duration = Some(length),
+            false => self.settings.flags.duration = Some(length),
+        }
+        Ok(())
+    }
+
     /// What ends the search because an end of the range is not what it should be.
     fn wrong_end(&self, commit: &str, wanted: Word, found: Word) -> anyhow::Result<Option<Exit>> {
         let line = self.repository.line(commit);
@@ -296,6 +353,17 @@ impl Search<'_> {
         }
         Ok(Exit::Good)
     }
+}
+
+/// How long runs like the one of that name must be for a verdict; `None` where too little was seen
+/// of its noise.
+fn planned_lengths(run: &str) -> anyhow::Result<Option<Lengths>> {
+    let all = series_of(run, &TableArguments::default(), &VerdictOptions::default())?;
+    let Some(memory) = all.first() else {
+        return Ok(None);
+    };
+    let trial = Trial::of(&memory.series()?, &memory.options());
+    Ok(trial.ok().flatten().map(|trial| trial.lengths()))
 }
 
 /// The commit that git names as the first bad one.

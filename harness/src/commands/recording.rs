@@ -4,7 +4,7 @@ use crate::commands::sources::{TableArguments, series_of};
 use crate::exit::usage;
 use leaklab_reports::cell::{VerdictOptions, file_name};
 use leaklab_reports::chart::ChartOptions;
-use leaklab_reports::page::{Recorded, recording_page};
+use leaklab_reports::page::{PAGE_TEXT_ROOM, Recorded, recording_page};
 use leaklab_run::{Address, write_atomically};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,7 @@ fn recorded(name: &str, tables: &TableArguments) -> anyhow::Result<Vec<Recorded>
                 metric: named.metric(),
                 times_s: series.time_s.to_vec(),
                 values: series.value.to_vec(),
+                restarts_s: series.restarts.map(<[f64]>::to_vec).unwrap_or_default(),
                 judgement: named.judge()?,
             })
         })
@@ -80,7 +81,10 @@ pub fn report(
         .file_name()
         .map_or(name.into(), |n| n.to_string_lossy());
     let command = command_text();
-    let options = ChartOptions::default();
+    let options = ChartOptions {
+        text_room: PAGE_TEXT_ROOM,
+        ..ChartOptions::default()
+    };
     let html = recording_page(&title, &command, &notes, &recorded, &options)?;
     let path = match output {
         Some(path) => path.to_owned(),

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// How tables are read; the same for every command that takes them.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Tables")]
 pub struct TableArguments {
     /// Column of the times [default: one that is called like it, or the first].

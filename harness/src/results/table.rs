@@ -4,7 +4,9 @@ use crate::commands::plain_table;
 use crate::results::judged::JudgedCell;
 use leaklab_judge::MetricJudgement;
 use leaklab_judge::amount::{bytes_text, count_text};
-use leaklab_reports::cell::{MEMORY_COLUMNS, Metric, growth_text, load_ends, memory_of};
+use leaklab_reports::cell::{
+    MEMORY_COLUMNS, Metric, ReleasedLate, growth_text, load_ends, memory_of,
+};
 use leaklab_run::{Cell, State, columns};
 
 /// What stands for operations that nobody counted.
@@ -62,6 +64,11 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
             // How it ended was said when it ended.
             Err(_) if cell.cell.status.samples == 0 => {}
             Err(error) => text.push_str(&format!("\n{}: {error}\n", cell.cell.plan.id)),
+        }
+    }
+    for one in judged {
+        if let Some(released) = ReleasedLate::of_cell(one.cell) {
+            text.push_str(&format!("\n{}: {}\n", one.cell.plan.id, released.words()));
         }
     }
     text

@@ -1,6 +1,7 @@
 //! Figures of a cell that the tables show, taken from its samples.
 
 use super::metric::{MEMORY_COLUMNS, memory_of};
+use super::released::ReleasedLate;
 use leaklab_judge::stats::quantile::median;
 use leaklab_run::{Cell, Phase, SampleTable, columns};
 
@@ -53,6 +54,8 @@ pub struct Figures {
     pub memory_peak_bytes: Option<f64>,
     /// Its last value at the end of the drain.
     pub after_drain_bytes: Option<f64>,
+    /// What of the load's growth that drain gave back, if it was most.
+    pub released: Option<ReleasedLate>,
     /// Operations completed.
     pub operations: Option<f64>,
     /// Growth over the load phase through the operations completed in it.
@@ -91,6 +94,7 @@ impl Figures {
             after_drain_bytes: rows()
                 .rfind(|(phase, value)| **phase == Phase::Drain && value.is_finite())
                 .map(|(_, value)| *value),
+            released: ReleasedLate::of(table),
             operations: operations
                 .and_then(last)
                 .or(cell.status.ops_total.map(|ops| ops as f64)),

@@ -16,6 +16,7 @@ mod costs;
 mod figures;
 mod measured;
 mod metric;
+mod released;
 mod series;
 mod standing;
 mod stopped;
@@ -29,6 +30,7 @@ pub use metric::{
     MEMORY_COLUMNS, Metric, MetricUnit, file_name, memory_judgement, memory_of, memory_of_sample,
     metric_judgement,
 };
+pub use released::ReleasedLate;
 pub use series::{Readings, marked_windows};
 pub use standing::{Standing, is_as_expected, outcome_words, verdict_words};
 pub use thin::{Thinned, thin_together, thinned};

@@ -206,6 +206,7 @@ fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
     push("Measured", heap.map(|metric| metric.label));
     push("Peak", figures.memory_peak_bytes.map(bytes_text));
     push("After the drain", figures.after_drain_bytes.map(bytes_text));
+    push("Drain", figures.released.map(|released| released.words()));
     push("Operations", figures.operations.map(number_text));
     push(
         "Operations per second",

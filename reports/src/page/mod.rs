@@ -27,6 +27,7 @@ mod stacks;
 
 pub use list::{RunLife, RunSummary, render_list};
 pub use nights::{SeriesRow, render_nights, series_rows};
+pub use picture::PAGE_TEXT_ROOM;
 pub use recording::{Recorded, recording_page};
 
 use crate::attribution::Answer;

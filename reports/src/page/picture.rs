@@ -13,6 +13,10 @@ const POINTS: usize = 400;
 /// Size of a picture in pixels; it is shown as wide as the page has room.
 const SIZE: (u32, u32) = (960, 520);
 
+/// Room of titles in a page's pictures, which a browser draws in a font of its own: DejaVu Sans,
+/// the widest of the usual ones, is a fifth wider than the embedded font.
+pub const PAGE_TEXT_ROOM: f64 = 0.8;
+
 /// The memory of all variants of a scenario in one picture, on light and on dark, as SVG.
 pub(super) fn of_scenario(
     name: &str,
@@ -128,8 +132,7 @@ fn drawn(overlay: &Overlay, theme: Theme) -> Option<String> {
         width: SIZE.0,
         height: SIZE.1,
         theme,
-        // DejaVu Sans, the widest of the usual ones, is a fifth wider than the embedded font.
-        text_room: 0.8,
+        text_room: PAGE_TEXT_ROOM,
         ..ChartOptions::default()
     };
     Picture::overlay(overlay, &options).ok()?.svg().ok()

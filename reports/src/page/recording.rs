@@ -1,8 +1,9 @@
 //! The report of a recording that leaklab did not make: picture, fit, words, and the command.
 
 use crate::cell::Metric;
-use crate::chart::{ChartError, ChartOptions, Overlay, Phases, Picture, Series};
+use crate::chart::{ChartError, ChartOptions, Overlay, Phases, Picture, Series, TimeMark};
 use leaklab_judge::Judgement;
+use leaklab_judge::amount::plural;
 
 /// One judged series of a recording.
 #[derive(Debug, Clone)]
@@ -17,11 +18,26 @@ pub struct Recorded {
     pub times_s: Vec<f64>,
     /// The values; NaN where none was read.
     pub values: Vec<f64>,
+    /// Seconds at which the program was started anew, where that is on record.
+    pub restarts_s: Vec<f64>,
     /// What the judge says.
     pub judgement: Judgement,
 }
 
 impl Recorded {
+    /// What restarts on record mean for the verdict; `None` without one.
+    #[must_use]
+    pub fn lives(&self) -> Option<String> {
+        let restarts = self.restarts_s.len() as u64;
+        (restarts > 0).then(|| {
+            format!(
+                "{} on record: each of {} is judged by itself, none through the falls between them",
+                plural(restarts, "restart"),
+                plural(restarts + 1, "life").replace("lifes", "lives"),
+            )
+        })
+    }
+
     /// The series with the line that was fitted to it.
     ///
     /// # Errors
@@ -57,7 +73,13 @@ impl Recorded {
             metric: self.metric.clone(),
             series,
             phases: Phases::default(),
-            marks: Vec::new(),
+            marks: (self.restarts_s.iter())
+                .map(|&at| TimeMark {
+                    name: "restart".to_owned(),
+                    from_s: at,
+                    to_s: at,
+                })
+                .collect(),
             note: String::new(),
         };
         Picture::overlay(&overlay, options)
@@ -99,7 +121,7 @@ pub fn recording_page(
             one.judgement.verdict,
             escaped(&one.judgement.reason),
         ));
-        for note in &one.notes {
+        for note in one.lives().iter().chain(&one.notes) {
             html.push_str(&format!("<p class=\"note\">{}.</p>", escaped(note)));
         }
     }
