@@ -539,6 +539,10 @@ pub(crate) mod levels {
     pub(crate) const EXCURSION: usize = 4;
     pub(crate) const CLIMBING: f64 = 0.25;
 
+    /// By which part of its width the printed interval reaches further on either side: what an
+    /// excursion has not given back lies on the level.
+    pub(crate) const FLOOR_WIDER: f64 = 0.15;
+
     /// Share of the time that one excursion may take.
     pub(crate) const LONGEST: f64 = 0.25;
 }

@@ -36,6 +36,8 @@ struct Fitted<'a> {
     line: Line,
     budget: f64,
     agreement: OnceCell<Option<(Verdict, Line)>>,
+    /// The comparison of lasting with slowing growth over the whole segment.
+    compared: OnceCell<Option<Comparison>>,
     standstill: OnceCell<Option<Line>>,
 }
 
@@ -50,7 +52,7 @@ fn rules<'a>() -> [Asked<Fitted<'a>>; 11] {
         (FALLING, falling),
         (STANDSTILL, standstill),
         (UNSETTLED, unsettled),
-        (ABOVE_BUDGET, |fit| fit.ruling_on(Side::Above)),
+        (ABOVE_BUDGET, above_budget),
         (BELOW_BUDGET, |fit| fit.ruling_on(Side::Below)),
         (TOO_WIDE, |fit| fit.ruling_on(Side::Across)),
     ]
@@ -120,6 +122,7 @@ pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Fi
         line,
         budget,
         agreement: OnceCell::new(),
+        compared: OnceCell::new(),
         standstill: OnceCell::new(),
     };
     ruled(case, finding, &fit, &rules())
@@ -204,8 +207,14 @@ impl Fitted<'_> {
 
     /// Compares lasting with slowing growth from the point `from` on.
     fn comparison(&self, from: usize) -> Option<Comparison> {
-        let part = self.track.slice(from..self.track.len());
-        compare_with_slowing(&part, self.regressors, self.grain())
+        let compare = || {
+            let part = self.track.slice(from..self.track.len());
+            compare_with_slowing(&part, self.regressors, self.grain())
+        };
+        match from {
+            0 => *self.compared.get_or_init(compare),
+            _ => compare(),
+        }
     }
 }
 
@@ -318,6 +327,20 @@ fn standstill(fit: &Fitted<'_>) -> Option<Ruling> {
     }
     let line = fit.standstill()?.clone();
     Some(Ruling::new(Verdict::NoLeak, Why::Standstill).with_line(line))
+}
+
+/// A leak; where a cache still fills above it, with an interval that reaches to what lasts beside
+/// the cache, and as far beyond it as the line lies off.
+fn above_budget(fit: &Fitted<'_>) -> Option<Ruling> {
+    let ruling = fit.ruling_on(Side::Above)?;
+    let compared = fit.compared.get().copied().flatten();
+    let Some(lasting) = compared.and_then(|compared| compared.beside_cache) else {
+        return Some(ruling);
+    };
+    let further = lasting - (fit.line.slope - lasting);
+    let (low, high) = fit.line.interval(REPORTED_CONFIDENCE);
+    let line = fit.line.clone();
+    Some(ruling.with_line(line.reaching(low.min(further), high.max(further))))
 }
 
 fn unsettled(fit: &Fitted<'_>) -> Option<Ruling> {

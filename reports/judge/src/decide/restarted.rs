@@ -13,6 +13,7 @@ use crate::decide::windows;
 use crate::fit::line::{Line, Precision};
 use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
+use crate::policy::levels::FLOOR_WIDER;
 use crate::policy::restarts::{
     LONG_STRETCH, MOST_OF_TIME, RISES_SPREAD, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE,
 };
@@ -42,12 +43,27 @@ pub(crate) fn judge_restarted(case: &Case<'_>) -> Finding {
             (prepared.fine.clone(), cuts)
         }
     };
-    if let Some(rest) = find_rest(&track).or_else(|| find_floor(&prepared.fine)) {
+    let away = |rest: &Track| prepared.fine.len() - rest.len();
+    if let Some(rest) = find_rest(&track) {
         case.note_shape("levels", || {
-            let away = prepared.fine.len() - rest.len();
+            let away = away(&rest);
             format!("a level that is left and come back to; {away} readings elsewhere left out")
         });
         return judge_segment(case, &rest);
+    }
+    if let Some(rest) = find_floor(&prepared.fine) {
+        case.note_shape("levels", || {
+            let away = away(&rest);
+            format!("a level below excursions; {away} readings of these left out")
+        });
+        let finding = judge_segment(case, &rest);
+        // What an excursion has not given back yet lies on the level.
+        let line = finding.line.map(|line| {
+            let (low, high) = line.interval(REPORTED_CONFIDENCE);
+            let more = FLOOR_WIDER * (high - low);
+            line.reaching(low - more, high + more)
+        });
+        return Finding { line, ..finding };
     }
     // What falls at equal intervals is a job that comes and goes rather than a restart.
     let is_cycle = || find_cycle(&track, &Regressors::default(), prepared.day()).is_some();

@@ -15,6 +15,8 @@ pub(crate) struct Comparison {
     pub advantage_of_line: f64,
     /// The slope that lasts in the best curve of the first family.
     pub lasting_slope: f64,
+    /// The same, where that curve is a logarithm beside a line.
+    pub beside_cache: Option<f64>,
     /// Whether even the best curve that flattens out has hardly done so.
     pub keeps_its_pace: bool,
 }
@@ -97,7 +99,7 @@ pub(crate) fn compare_with_slowing(
         let alone = against(alone, rss);
         beside_fast.map_or(alone, |(both, _)| alone.min(against(both, rss) + MARGIN))
     };
-    let mut advantage = by(fitted.rss());
+    let (mut advantage, mut beside_cache) = (by(fitted.rss()), None);
     if let Some(cache) = cache
         && against(fitted.rss(), cache.rss) * (track.len() as f64 / independent) > CACHE_GAIN
     {
@@ -107,12 +109,14 @@ pub(crate) fn compare_with_slowing(
         };
         if lasting > advantage {
             (advantage, lasting_slope) = (lasting, cache.slope / span);
+            beside_cache = Some(lasting_slope);
         }
     }
     Some(Comparison {
         advantage,
         advantage_of_line: against(alone, line.rss()),
         lasting_slope,
+        beside_cache,
         keeps_its_pace: pace > PACE_KEPT,
     })
 }

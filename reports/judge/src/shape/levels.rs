@@ -99,6 +99,11 @@ impl Floor {
             let above: Vec<f64> = residuals.iter().map(|r| (r - level) / sigma).collect();
             let at: Vec<bool> = above.iter().map(|a| a.abs() <= NEAR).collect();
             let away: Vec<bool> = at.iter().map(|at| !at).collect();
+            // Most series have no excursion to speak of, whatever the slope.
+            let gone = away.iter().filter(|away| **away).count() as f64;
+            if gone < 0.5 * FLOOR_AWAY * track.len() as f64 {
+                return None;
+            }
             let part = without(track, &away);
             if part.len() < FEWEST_READINGS || part.span() <= 0.0 {
                 return None;
