@@ -1,7 +1,10 @@
 //! Behaviour and growth of stacks, on replayed streams of samples whose truth is known.
 
-use leaklab_reports::attribution::{Behaviour, settled_part, stack_growth};
-use leaklab_run::{StackHistory, StackSnapshot};
+use leaklab_reports::attribution::{
+    Answer, Behaviour, Change, Group, HeapGrowth, Row, Work, attribute, compare_stacks,
+    settled_part, stack_growth,
+};
+use leaklab_run::{StackHistory, StackRecord, StackSnapshot};
 use std::collections::HashMap;
 
 /// A load of a minute, in milliseconds, after a second of start-up.
@@ -75,6 +78,15 @@ struct Counters {
 }
 
 impl Counters {
+    fn new() -> Self {
+        Counters {
+            span_ms: FIRST_SPAN_MS,
+            born: vec![0; SPANS],
+            live: vec![0; SPANS],
+            history: StackHistory::default(),
+        }
+    }
+
     fn span(&mut self, at_ms: f64) -> usize {
         while at_ms / self.span_ms >= SPANS as f64 {
             for counts in [&mut self.born, &mut self.live] {
@@ -128,12 +140,7 @@ fn replay_over(model: Model, seed: u64, load: (f64, f64)) -> StackHistory {
     let mut random = Random(seed << 32);
     let step_ms = (load.1 / STEPS).max(20.0);
     let mut keys: HashMap<usize, f64> = HashMap::new();
-    let mut counters = Counters {
-        span_ms: FIRST_SPAN_MS,
-        born: vec![0; SPANS],
-        live: vec![0; SPANS],
-        history: StackHistory::default(),
-    };
+    let mut counters = Counters::new();
     // Birth and, where it is known from birth, death.
     let mut alive: Vec<(f64, f64)> = Vec::new();
     let mut at_ms = 0.0;
@@ -229,7 +236,7 @@ fn behaviours(model: Model, runs: u64) -> Vec<Behaviour> {
 
 fn said(model: Model, seed: u64, load: (f64, f64)) -> Behaviour {
     let history = replay_over(model, seed, load);
-    let growth = stack_growth(&history, settled_part(load), 1 << 19);
+    let growth = stack_growth(&history, settled_part(load), 1 << 19, &Work::default());
     growth.expect("a stack with snapshots").behaviour
 }
 
@@ -372,7 +379,8 @@ fn the_interval_of_a_stack_covers_its_true_growth() {
             let covered = (1..=400)
                 .filter(|seed| {
                     let history = replay(model, *seed);
-                    let growth = stack_growth(&history, settled, 1 << 19).expect("snapshots");
+                    let growth = stack_growth(&history, settled, 1 << 19, &Work::default())
+                        .expect("snapshots");
                     (growth.low..=growth.high).contains(&(per_s * growth.window_s))
                 })
                 .count();
@@ -382,4 +390,147 @@ fn the_interval_of_a_stack_covers_its_true_growth() {
             );
         }
     }
+}
+
+#[test]
+fn a_program_that_becomes_slower_leaks_as_much_per_operation() {
+    // Twenty a second at first and ever fewer: as many as operations, of which 2000 are done at
+    // twice the time for 1000.
+    let mut counters = Counters::new();
+    let mut work = Vec::new();
+    let mut random = Random(7 << 32);
+    let mut at_ms = 0.0;
+    while at_ms < LOAD.1 {
+        let done = |at_ms: f64| 1000.0 * (1.0 + at_ms / 4000.0).ln();
+        let step_ms = 20.0;
+        for _ in 0..random.poisson(0.2 * (done(at_ms + step_ms) - done(at_ms))) {
+            counters.birth(at_ms);
+        }
+        work.push((at_ms, done(at_ms)));
+        if (at_ms / 1000.0).floor() < ((at_ms + step_ms) / 1000.0).floor() {
+            counters.snapshot(at_ms + step_ms);
+        }
+        at_ms += step_ms;
+    }
+    let said = |work: &Work| {
+        let growth = stack_growth(&counters.history, settled_part(LOAD), 1 << 19, work);
+        growth.expect("snapshots").behaviour
+    };
+    assert_eq!(said(&Work::new(work)), Behaviour::Leaks);
+}
+
+#[test]
+fn a_container_that_doubles_for_ever_leaks_and_its_bytes_go_to_the_owner_of_its_blocks() {
+    // 100 KiB at a second, and twice as much at twice the time.
+    let mut container = Counters::new();
+    let mut live_bytes = 0_u64;
+    for second in 1..=61_u64 {
+        if second.is_power_of_two() {
+            let at_ms = second as f64 * 1000.0 - 500.0;
+            if second > 1 {
+                container.death((second / 2) as f64 * 1000.0 - 500.0, at_ms);
+            }
+            container.birth(at_ms);
+            live_bytes = 102_400 * second;
+            container.history.born_bytes += live_bytes;
+            container.snapshot(second as f64 * 1000.0);
+            let last = container.history.snapshots.last_mut().expect("a snapshot");
+            last.live_bytes = Some(live_bytes);
+        }
+    }
+    let blocks = replay(Model::Leak { per_s: 2.0 }, 3);
+    let record = StackRecord {
+        sample_bytes: 1 << 16,
+        lost_samples: 0,
+        stacks: vec![container.history, blocks],
+    };
+    let growth = |groups: &[Group<'_>]| {
+        attribute(&record, groups, LOAD, None::<HeapGrowth>, &Work::default()).stacks
+    };
+    let alone = growth(&[Group {
+        containers: vec![&record.stacks[0]],
+        ..Group::default()
+    }]);
+    assert_eq!(alone[0].growth.behaviour, Behaviour::Leaks);
+    // At 24 s of the settled part's beginning it had 1600 KiB, and 3200 KiB since 32 s.
+    assert_eq!(alone[0].container_bytes, 1600.0 * 1024.0);
+    let both = growth(&[Group {
+        blocks: vec![&record.stacks[1]],
+        containers: vec![&record.stacks[0]],
+    }]);
+    assert_eq!(both[0].growth.behaviour, Behaviour::Leaks);
+    assert_eq!(both[0].container_bytes, 1600.0 * 1024.0);
+    let of_blocks = both[0].bytes[0] - both[0].container_bytes;
+    // Two samples a second in 36 s, each of 64 KiB and some bytes.
+    assert!(
+        (50.0..100.0).contains(&(of_blocks / 65_600.0)),
+        "{of_blocks}"
+    );
+}
+
+/// A row of so many bytes of growth, give or take a tenth.
+fn row(function: &str, behaviour: Behaviour, bytes: f64) -> Row {
+    let history = replay(Model::Leak { per_s: 2.0 }, 3);
+    let growth = stack_growth(&history, settled_part(LOAD), 1 << 16, &Work::default());
+    let mut growth = growth.expect("snapshots");
+    growth.behaviour = behaviour;
+    Row {
+        share: 0.0,
+        bytes,
+        bytes_low: 0.9 * bytes,
+        bytes_high: 1.1 * bytes,
+        blocks: 0.0,
+        container_bytes: 0.0,
+        container_growth: false,
+        growth,
+        function: function.to_owned(),
+        location: String::new(),
+        stacks: 1,
+    }
+}
+
+#[test]
+fn a_comparison_says_what_was_cured_only_where_it_would_have_been_seen() {
+    let answer = |rows: Vec<Row>, resolution_bytes_per_s: f64| Answer {
+        seconds: 3600.0,
+        sample_bytes: 1 << 16,
+        resolution_bytes_per_s,
+        rows,
+        ..Answer::default()
+    };
+    let before = answer(
+        vec![
+            row("kept", Behaviour::Leaks, 1e9),
+            row("cured", Behaviour::Leaks, 1e8),
+            row("halved", Behaviour::Leaks, 1e7),
+            row("small", Behaviour::Leaks, 1e5),
+        ],
+        10.0,
+    );
+    let after = answer(
+        vec![
+            row("kept", Behaviour::Leaks, 1.05e9),
+            row("cured", Behaviour::Churns, 0.0),
+            row("halved", Behaviour::Leaks, 0.5e7),
+            row("new", Behaviour::Leaks, 1e6),
+        ],
+        // 360,000 bytes in an hour.
+        100.0,
+    );
+    let changes: Vec<(String, Change)> = compare_stacks(&before, &after)
+        .rows
+        .into_iter()
+        .map(|row| (row.function, row.change))
+        .collect();
+    let expected = [
+        ("kept", Change::Same),
+        ("cured", Change::Cured),
+        ("halved", Change::Less),
+        ("new", Change::New),
+        ("small", Change::Unseen),
+    ];
+    assert_eq!(
+        changes,
+        expected.map(|(name, change)| (name.to_owned(), change))
+    );
 }

@@ -4,14 +4,16 @@ use super::symbols::{Symbols, is_container_growth, outside_allocator, own_places
 use leaklab_judge::amount::plural;
 use leaklab_judge::stats::quantile::median;
 use leaklab_reports::attribution::{
-    Answer, Attribution, Behaviour, Group, HeapGrowth, NamedStack, Place, RankedStack, Row,
+    Answer, Attribution, Behaviour, Group, HeapGrowth, NamedStack, Place, RankedStack, Row, Work,
     attribute, known_part, settled_part,
 };
 use leaklab_run::{Cell, Phase, SampleTable, StackHistory, StackRecord, columns};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Part of the settled load at each of its ends whose median stands for that end.
 const END_SHARE: f64 = 0.1;
+/// Frames of the program, from the owner of a way outwards, in which ways are looked for that meet.
+const ROLL_UP_FRAMES: usize = 4;
 
 /// Stacks that come the same way through the program's own code.
 struct Way<'a> {
@@ -19,6 +21,12 @@ struct Way<'a> {
     group: Group<'a>,
     owner: Place,
     behaviour: Behaviour,
+}
+
+impl Way<'_> {
+    fn leaks(&self) -> bool {
+        self.behaviour == Behaviour::Leaks
+    }
 }
 
 /// The answer for a cell: as it was worked out when the cell had ended, while the files of the
@@ -56,11 +64,12 @@ fn worked_out(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         return Ok(None);
     };
     let mut symbols = Symbols::default();
-    let ways = ways(&record, load, &mut symbols);
-    let rows = rolled_up(&ways);
+    let work = work(&table);
+    let mut ways = ways(&record, load, &work, &mut symbols);
+    let rows = rolled_up(&mut ways);
     let groups: Vec<Group<'_>> = rows.iter().map(|ways| joined(ways)).collect();
     let heap = heap_growth(&table, known_part(&record, load));
-    let attribution = attribute(&record, &groups, load, heap);
+    let attribution = attribute(&record, &groups, load, heap, &work);
     let mut answer = Answer {
         heap_growth: attribution.heap,
         seconds: attribution.seconds,
@@ -71,12 +80,17 @@ fn worked_out(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         ..Answer::default()
     };
     answer.notes = notes(&answer, &rows, &attribution, &symbols);
-    add_stacks(&mut answer, &record, load, &mut symbols);
+    add_stacks(&mut answer, &record, load, &work, &mut symbols);
     Ok(Some(answer))
 }
 
 /// The ways on which blocks come, each with its owner and what it does.
-fn ways<'a>(record: &'a StackRecord, load: (f64, f64), symbols: &mut Symbols) -> Vec<Way<'a>> {
+fn ways<'a>(
+    record: &'a StackRecord,
+    load: (f64, f64),
+    work: &Work,
+    symbols: &mut Symbols,
+) -> Vec<Way<'a>> {
     let mut found: BTreeMap<Vec<String>, Way<'a>> = BTreeMap::new();
     for stack in &record.stacks {
         let places = symbols.places(&stack.frames);
@@ -98,7 +112,7 @@ fn ways<'a>(record: &'a StackRecord, load: (f64, f64), symbols: &mut Symbols) ->
     }
     let mut ways: Vec<Way<'a>> = found.into_values().collect();
     let groups: Vec<Group<'_>> = ways.iter().map(|way| way.group.clone()).collect();
-    for stack in &attribute(record, &groups, load, None).stacks {
+    for stack in &attribute(record, &groups, load, None, work).stacks {
         ways[stack.group].behaviour = stack.growth.behaviour;
     }
     let owners: Vec<Place> = (0..ways.len()).map(|at| owner_of(&ways, at)).collect();
@@ -108,20 +122,20 @@ fn ways<'a>(record: &'a StackRecord, load: (f64, f64), symbols: &mut Symbols) ->
     ways
 }
 
+fn own_functions(way: &Way<'_>) -> Vec<String> {
+    let own = own_places(&way.places).into_iter();
+    own.map(|place| place.function.clone()).collect()
+}
+
 /// The owner of a way: without helpers by which blocks come too that are not its own. For what
 /// leaks those are the blocks that do not; calls of the same functions from other lines are its own.
 fn owner_of(ways: &[Way<'_>], at: usize) -> Place {
     let way = &ways[at];
-    let functions = |way: &Way<'_>| -> Vec<String> {
-        let own = own_places(&way.places).into_iter();
-        own.map(|place| place.function.clone()).collect()
-    };
-    let own = functions(way);
-    let leaks = |way: &Way<'_>| way.behaviour == Behaviour::Leaks;
+    let own = own_functions(way);
     let is_other = |other: &&Way<'_>| {
         other.behaviour != Behaviour::TooFew
-            && !(leaks(way) && leaks(other))
-            && functions(other) != own
+            && !(way.leaks() && other.leaks())
+            && own_functions(other) != own
     };
     let others = ways.iter().filter(is_other);
     let others: Vec<Vec<&Place>> = others.map(|other| own_places(&other.places)).collect();
@@ -130,26 +144,80 @@ fn owner_of(ways: &[Way<'_>], at: usize) -> Place {
 
 /// Ways that are one row: of one owner, and all leaking or all doing the same. The growth of
 /// containers goes to what their owner leaks.
-fn rolled_up<'a, 'b>(ways: &'b [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
-    let owner = |way: &'b Way<'a>| (way.owner.function.as_str(), way.owner.module.as_str());
-    let is_leak = |way: &Way<'_>| way.behaviour == Behaviour::Leaks;
-    let leaking: BTreeSet<_> = ways
+fn rolled_up<'a, 'b>(ways: &'b mut [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
+    roll_up_leaks(ways);
+    let leaking: Vec<Place> = ways
         .iter()
-        .filter(|way| is_leak(way) && !way.group.blocks.is_empty())
-        .map(owner)
+        .filter(|way| way.leaks() && !way.group.blocks.is_empty())
+        .map(|way| way.owner.clone())
         .collect();
+    for way in ways.iter_mut() {
+        if way.group.blocks.is_empty() {
+            let near = own_places(&way.places).into_iter().take(ROLL_UP_FRAMES);
+            let owners = near.filter_map(|place| leaking.iter().find(|o| is_same(o, place)));
+            if let Some(owner) = owners.last() {
+                way.owner = owner.clone();
+                way.behaviour = Behaviour::Leaks;
+            }
+        }
+    }
     let mut rows: BTreeMap<_, Vec<&Way<'a>>> = BTreeMap::new();
-    for way in ways {
-        let goes_to_leak = way.group.blocks.is_empty() && leaking.contains(&owner(way));
-        let behaviour = match goes_to_leak {
-            true => Behaviour::Leaks,
-            false => way.behaviour,
-        };
-        rows.entry((owner(way), behaviour.to_string()))
-            .or_default()
-            .push(way);
+    for way in ways.iter() {
+        let owner = (way.owner.function.as_str(), way.owner.module.as_str());
+        let key = (owner, way.behaviour.to_string());
+        rows.entry(key).or_default().push(way);
     }
     rows.into_values().collect()
+}
+
+fn is_same(one: &Place, other: &Place) -> bool {
+    one.function == other.function && one.module == other.module
+}
+
+/// Gives leaking ways that meet a few frames further out the one owner in which they do: what is
+/// kept for one thing is often several blocks. Not where they meet in a function that others go
+/// through whose blocks come and go.
+fn roll_up_leaks(ways: &mut [Way<'_>]) {
+    let come_and_go =
+        |way: &&Way<'_>| matches!(way.behaviour, Behaviour::Churns | Behaviour::Bounded);
+    let taken: HashSet<String> = ways
+        .iter()
+        .filter(come_and_go)
+        .flat_map(|way| own_places(&way.places))
+        .map(|place| place.function.clone())
+        .collect();
+    let near = |way: &Way<'_>| -> Vec<Place> {
+        let own = own_places(&way.places).into_iter();
+        let from_owner = own.skip_while(|place| !is_same(place, &way.owner));
+        from_owner.take(ROLL_UP_FRAMES).cloned().collect()
+    };
+    let leaking: Vec<usize> = (0..ways.len()).filter(|at| ways[*at].leaks()).collect();
+    // Each round gives at least one way an owner further out.
+    for _ in 0..leaking.len() {
+        let mut met = None;
+        'pairs: for (number, one) in leaking.iter().enumerate() {
+            for other in &leaking[number + 1..] {
+                let (first, second) = (near(&ways[*one]), near(&ways[*other]));
+                let is_shared = |place: &&Place| second.iter().any(|o| is_same(o, place));
+                let shared = first.iter().find(is_shared);
+                let shared = shared.filter(|place| !taken.contains(&place.function));
+                let is_news = !is_same(&ways[*one].owner, &ways[*other].owner);
+                if let Some(place) = shared.filter(|_| is_news) {
+                    met = Some((*one, *other, place.clone()));
+                    break 'pairs;
+                }
+            }
+        }
+        let Some((one, other, place)) = met else {
+            return;
+        };
+        let owners = [one, other].map(|at| ways[at].owner.clone());
+        for way in ways.iter_mut().filter(|way| way.leaks()) {
+            if owners.iter().any(|owner| is_same(owner, &way.owner)) {
+                way.owner = place.clone();
+            }
+        }
+    }
 }
 
 fn joined<'a>(ways: &[&Way<'a>]) -> Group<'a> {
@@ -246,7 +314,13 @@ fn notes(
 }
 
 /// Each stack by itself, with names.
-fn add_stacks(answer: &mut Answer, record: &StackRecord, load: (f64, f64), symbols: &mut Symbols) {
+fn add_stacks(
+    answer: &mut Answer,
+    record: &StackRecord,
+    load: (f64, f64),
+    work: &Work,
+    symbols: &mut Symbols,
+) {
     let groups: Vec<Group<'_>> = record
         .stacks
         .iter()
@@ -264,7 +338,7 @@ fn add_stacks(answer: &mut Answer, record: &StackRecord, load: (f64, f64), symbo
         )
         .collect();
     let mut numbers: HashMap<Place, usize> = HashMap::new();
-    for stack in &attribute(record, &groups, load, None).stacks {
+    for stack in &attribute(record, &groups, load, None, work).stacks {
         let places = symbols.places(&record.stacks[stack.group].frames);
         let mut numbered = Vec::new();
         for place in outside_allocator(&places) {
@@ -281,6 +355,18 @@ fn add_stacks(answer: &mut Answer, record: &StackRecord, load: (f64, f64), symbo
             live_bytes: stack.growth.live as f64 * stack.growth.bytes_per_sample,
         });
     }
+}
+
+/// The operations of a cell, where they are counted.
+fn work(table: &SampleTable) -> Work {
+    let operations = table.filled_column(columns::OPS_TOTAL);
+    let known = operations.into_iter().flat_map(|values| {
+        let points = table.elapsed_ms.iter().copied().zip(values.iter().copied());
+        points
+            .filter(|(_, done)| done.is_finite())
+            .collect::<Vec<_>>()
+    });
+    Work::new(known)
 }
 
 /// Growth of the live heap over the settled part of the load, between the medians of its ends.

@@ -94,6 +94,11 @@ fn allocates(place: &Place) -> bool {
             .any(|name| place.function.starts_with(name))
 }
 
+/// Whether a function makes a container larger, for whoever owns it.
+fn grows(place: &Place) -> bool {
+    GROWING.iter().any(|word| place.function.contains(word))
+}
+
 fn is_of_a_library(place: &Place) -> bool {
     let source = place.file.as_deref().unwrap_or_default();
     LIBRARY_SOURCES.iter().any(|part| source.contains(part))
@@ -114,7 +119,7 @@ pub fn own_places(places: &[Place]) -> Vec<&Place> {
     let of = |wanted: &dyn Fn(&Place) -> bool| -> Vec<&Place> {
         places.iter().filter(|place| wanted(place)).collect()
     };
-    let own = |place: &Place| !allocates(place) && !is_of_a_library(place);
+    let own = |place: &Place| !allocates(place) && !is_of_a_library(place) && !grows(place);
     let choices: [&dyn Fn(&Place) -> bool; 5] = [
         &|place| place.file.is_some() && own(place),
         &|place| place.named && own(place),
@@ -171,9 +176,7 @@ pub fn is_container_growth(places: &[Place]) -> bool {
         return false;
     };
     let inside = places.iter().take_while(|place| *place != innermost);
-    inside
-        .map(|place| place.function.as_str())
-        .any(|name| GROWING.iter().any(|word| name.contains(word)))
+    inside.into_iter().any(grows)
 }
 
 /// Looks places up; each file is opened once.

@@ -85,12 +85,60 @@ pub struct StackGrowth {
     pub live: u64,
     /// Length of the time in which the survivors were born: that part without the youngest blocks.
     pub window_s: f64,
+    /// Part of the work of the settled load that was done in it.
+    pub window_share: f64,
     /// Bytes that one sample stands for.
     pub bytes_per_sample: f64,
     /// Mean size of its blocks.
     pub block_bytes: f64,
     /// What its blocks do.
     pub behaviour: Behaviour,
+}
+
+/// How much work was done until when, so that a leak is told whose program becomes slower: it keeps
+/// as much per operation, and ever less per second. Empty where operations are not counted: then time
+/// is the work.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    /// Times of the run's clock and operations completed by then, both rising.
+    points: Vec<(f64, f64)>,
+}
+
+impl Work {
+    /// Takes times in milliseconds and the operations completed by then, in the order of time.
+    pub fn new(points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let mut kept: Vec<(f64, f64)> = Vec::new();
+        for (at_ms, done) in points {
+            if kept
+                .last()
+                .is_none_or(|last| last.0 < at_ms && last.1 <= done)
+            {
+                kept.push((at_ms, done));
+            }
+        }
+        let is_work = kept.len() > 1 && kept[kept.len() - 1].1 > kept[0].1;
+        Work {
+            points: if is_work { kept } else { Vec::new() },
+        }
+    }
+
+    fn until(&self, at_ms: f64) -> f64 {
+        let after = self.points.partition_point(|point| point.0 < at_ms);
+        match (after.checked_sub(1), self.points.get(after)) {
+            (Some(before), Some(next)) => {
+                let last = self.points[before];
+                last.1 + (next.1 - last.1) * (at_ms - last.0) / (next.0 - last.0)
+            }
+            (None, Some(next)) => next.1,
+            (Some(before), None) => self.points[before].1,
+            (None, None) => at_ms,
+        }
+    }
+
+    /// Work that was done between two times.
+    pub fn between(&self, (from_ms, to_ms): (f64, f64)) -> f64 {
+        self.until(to_ms) - self.until(from_ms)
+    }
 }
 
 /// The part of a load that growth is taken over: what remains after the settling.
@@ -108,6 +156,8 @@ struct Change {
     births: u64,
     /// Spans in which the survivors were born.
     spans: usize,
+    /// Begin and end of them.
+    window: (f64, f64),
 }
 
 impl Change {
@@ -150,7 +200,9 @@ impl Change {
             .map(|span| before.live[span].saturating_sub(after.live[span]))
             .sum();
         let range = from.min(to)..to;
+        let begin_ms = |span: usize| after.first_span_ms + span as f64 * after.span_ms;
         Change {
+            window: (begin_ms(range.start), begin_ms(range.end)),
             survivors: after.live[range.clone()].iter().sum(),
             deaths,
             births: after.born[range.clone()].iter().sum(),
@@ -159,12 +211,12 @@ impl Change {
     }
 
     /// Whether its growth is too small to be the last part of what went on evenly.
-    fn falls_behind(self, before: Change) -> bool {
-        let spans = (before.spans + self.spans) as f64;
-        if self.spans == 0 || before.spans == 0 {
+    fn falls_behind(self, before: Change, work: &Work) -> bool {
+        let [earlier, later] = [before, self].map(|change| work.between(change.window));
+        let share = later / (earlier + later);
+        if share.is_nan() || share <= 0.0 || share >= 1.0 {
             return false;
         }
-        let share = self.spans as f64 / spans;
         let count = |net: i64| u64::try_from(net).unwrap_or(0);
         let (earlier, later) = (count(before.net()), count(self.net()));
         if before.deaths + self.deaths == 0 {
@@ -250,6 +302,7 @@ pub fn stack_growth(
     stack: &StackHistory,
     settled: (f64, f64),
     sample_bytes: u64,
+    work: &Work,
 ) -> Option<StackGrowth> {
     let told = Told::until(stack, settled.1)?;
     let end = &told.end;
@@ -266,11 +319,22 @@ pub fn stack_growth(
         survivors: whole.survivors,
         births: whole.births,
         live,
-        window_s: whole.spans as f64 * end.span_ms / 1000.0,
+        window_s: (whole.window.1 - whole.window.0) / 1000.0,
+        window_share: share_of(work, whole.window, settled),
         bytes_per_sample: bytes_per_sample(block_bytes, sample_bytes as f64),
         block_bytes,
-        behaviour: behaviour(&told, &start, whole, settled),
+        behaviour: behaviour(&told, &start, whole, settled, work),
     })
+}
+
+/// Part of the work of a time that was done in another.
+fn share_of(work: &Work, part: (f64, f64), whole: (f64, f64)) -> f64 {
+    let all = work.between(whole);
+    if all > 0.0 {
+        work.between(part) / all
+    } else {
+        0.0
+    }
 }
 
 /// Bytes of live blocks at two times, as the samples have them, each of which stands for itself:
@@ -303,6 +367,7 @@ fn behaviour(
     start: &StackSnapshot,
     whole: Change,
     settled: (f64, f64),
+    work: &Work,
 ) -> Behaviour {
     let end = &told.end;
     let born: u64 = end.born.iter().sum();
@@ -317,8 +382,8 @@ fn behaviour(
     if grows
         && first.net() > 0
         && second.net() > 0
-        && !slows(told, start, settled)
-        && !only_late_ones_live(start, end, whole)
+        && !slows(told, start, settled, work)
+        && !only_late_ones_live(start, end, whole, work)
         && !old_ones_die(start, &middle, end)
     {
         return Behaviour::Leaks;
@@ -341,23 +406,32 @@ fn behaviour(
 }
 
 /// Whether the growth of one of the last parts falls behind what was before it.
-fn slows(told: &Told<'_>, start: &StackSnapshot, settled: (f64, f64)) -> bool {
+fn slows(told: &Told<'_>, start: &StackSnapshot, settled: (f64, f64), work: &Work) -> bool {
     LAST_EIGHTHS.iter().any(|eighths| {
         let begins = settled.1 - eighths / 8.0 * (settled.1 - settled.0);
         let then = told.at(told.span_end_ms(begins));
-        Change::between(&then, &told.end).falls_behind(Change::between(start, &then))
+        Change::between(&then, &told.end).falls_behind(Change::between(start, &then), work)
     })
 }
 
 /// Whether the blocks that live at the end were born too late for the growth: what leaks has
 /// survivors of all ages, and of what was thrown away at some time only the later ones live.
-fn only_late_ones_live(start: &StackSnapshot, end: &StackSnapshot, whole: Change) -> bool {
+fn only_late_ones_live(
+    start: &StackSnapshot,
+    end: &StackSnapshot,
+    whole: Change,
+    work: &Work,
+) -> bool {
     let (from, _) = Change::grown_up(end, start);
     let half = whole.spans / 2;
     let early: u64 = end.live[from..from + half].iter().sum();
     let net = u64::try_from(whole.net()).unwrap_or(0);
-    let share = half as f64 / whole.spans.max(1) as f64;
-    half > 0 && as_few_in_last_part(net.saturating_sub(early), early, share) < SLOWING_P
+    let middle_ms = whole.window.0 + half as f64 * end.span_ms;
+    let share = share_of(work, (whole.window.0, middle_ms), whole.window);
+    half > 0
+        && (0.0..1.0).contains(&share)
+        && share > 0.0
+        && as_few_in_last_part(net.saturating_sub(early), early, share) < SLOWING_P
 }
 
 /// Whether blocks die that are as old as the settled load and older, as those of a cache do that

@@ -15,7 +15,7 @@ mod ranking;
 
 pub use answer::{Answer, NamedStack, Row, SHOWN_ROWS, WHERE_FILE};
 pub use behaviour::{
-    Behaviour, FEWEST_SAMPLES, StackGrowth, bytes_per_sample, settled_part, stack_growth,
+    Behaviour, FEWEST_SAMPLES, StackGrowth, Work, bytes_per_sample, settled_part, stack_growth,
 };
 pub use cured::{Change, ChangedRow, StackComparison, compare_stacks};
 pub use flame::{FlameWidth, flame_svg};

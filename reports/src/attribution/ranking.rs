@@ -1,7 +1,7 @@
 //! The stacks of a cell, ranked by their share of the growth.
 
 use super::behaviour::{
-    Behaviour, FEWEST_SAMPLES, StackGrowth, live_bytes_between, settled_part, stack_growth,
+    Behaviour, FEWEST_SAMPLES, StackGrowth, Work, live_bytes_between, settled_part, stack_growth,
 };
 use super::merge::merged;
 use leaklab_run::{StackHistory, StackRecord};
@@ -77,13 +77,14 @@ pub fn attribute(
     groups: &[Group<'_>],
     load: (f64, f64),
     heap: Option<HeapGrowth>,
+    work: &Work,
 ) -> Attribution {
     let settled = settled_part(known_part(record, load));
     let seconds = (settled.1 - settled.0) / 1000.0;
     let mut stacks: Vec<RankedStack> = groups
         .iter()
         .enumerate()
-        .filter_map(|(at, group)| ranked(at, group, settled, record.sample_bytes))
+        .filter_map(|(at, group)| ranked(at, group, settled, record.sample_bytes, work))
         .collect();
     let leaks = |stack: &RankedStack| stack.growth.behaviour == Behaviour::Leaks;
     let sums = stacks
@@ -126,14 +127,14 @@ fn ranked(
     stacks: &Group<'_>,
     settled: (f64, f64),
     sample_bytes: u64,
+    work: &Work,
 ) -> Option<RankedStack> {
     let of_containers = stacks.blocks.is_empty();
     let counted = match of_containers {
         true => &stacks.containers,
         false => &stacks.blocks,
     };
-    let mut growth = stack_growth(&merged(counted)?, settled, sample_bytes)?;
-    let seconds = (settled.1 - settled.0) / 1000.0;
+    let mut growth = stack_growth(&merged(counted)?, settled, sample_bytes, work)?;
     if of_containers {
         let sum = merged(counted)?;
         if let Some(rise) = container_rise(&sum, settled) {
@@ -155,12 +156,12 @@ fn ranked(
     }
     let parts: Vec<StackGrowth> = counted
         .iter()
-        .filter_map(|stack| stack_growth(stack, settled, sample_bytes))
+        .filter_map(|stack| stack_growth(stack, settled, sample_bytes, work))
         .collect();
     // Each stack has blocks of its own size.
     growth.bytes_per_sample = mean_weight(&parts, |part| part.bytes_per_sample);
-    let scale = match growth.window_s > 0.0 {
-        true => seconds / growth.window_s,
+    let scale = match growth.window_share > 0.0 {
+        true => 1.0 / growth.window_share,
         false => 1.0,
     };
     let of_blocks = [growth.samples, growth.low, growth.high]
@@ -199,7 +200,7 @@ fn mean_weight(parts: &[StackGrowth], figure: impl Fn(&StackGrowth) -> f64) -> f
 
 /// Bytes by which a stack of containers grew.
 fn container_growth(stack: &StackHistory, settled: (f64, f64), sample_bytes: u64) -> f64 {
-    let growth = stack_growth(stack, settled, sample_bytes);
+    let growth = stack_growth(stack, settled, sample_bytes, &Work::default());
     let is_large = |growth: &StackGrowth| growth.block_bytes > 2.0 * sample_bytes as f64;
     match (growth, live_bytes_between(stack, settled)) {
         (Some(growth), Some([from, to])) if is_large(&growth) => to as f64 - from as f64,
