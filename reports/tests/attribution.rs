@@ -423,7 +423,6 @@ fn a_program_that_becomes_slower_leaks_as_much_per_operation() {
 fn a_container_that_doubles_for_ever_leaks_and_its_bytes_go_to_the_owner_of_its_blocks() {
     // 100 KiB at a second, and twice as much at twice the time.
     let mut container = Counters::new();
-    let mut live_bytes = 0_u64;
     for second in 1..=61_u64 {
         if second.is_power_of_two() {
             let at_ms = second as f64 * 1000.0 - 500.0;
@@ -431,7 +430,7 @@ fn a_container_that_doubles_for_ever_leaks_and_its_bytes_go_to_the_owner_of_its_
                 container.death((second / 2) as f64 * 1000.0 - 500.0, at_ms);
             }
             container.birth(at_ms);
-            live_bytes = 102_400 * second;
+            let live_bytes = 102_400 * second;
             container.history.born_bytes += live_bytes;
             container.snapshot(second as f64 * 1000.0);
             let last = container.history.snapshots.last_mut().expect("a snapshot");
