@@ -10,6 +10,8 @@ mod counts;
 mod format;
 mod growth;
 mod heap_snapshot;
+#[cfg(test)]
+mod hostile;
 mod lines;
 mod pprof;
 pub mod statistics;
