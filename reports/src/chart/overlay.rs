@@ -101,7 +101,8 @@ pub(super) fn scene(overlay: &Overlay, options: &ChartOptions) -> Scene {
     let bottom = footnote(&mut scene, &overlay.note, sizes, &palette);
     let mark_room = if overlay.marks.is_empty() { 0.6 } else { 1.5 };
     let top = top + sizes.small(&palette).em * mark_room;
-    let legend_width = legend_width(&overlay.series, &scene, sizes, &palette);
+    let room = options.text_room;
+    let legend_width = legend_width(&overlay.series, &scene, room, sizes, &palette);
     let right = f64::from(scene.width) - margin - legend_width;
     let styles = styles(&overlay.series, &palette);
     let all: Vec<(&Series, LineStyle)> = overlay.series.iter().zip(styles).collect();
@@ -232,7 +233,13 @@ fn plot(
     frame
 }
 
-fn legend_width(series: &[Series], scene: &Scene, sizes: Sizes, palette: &Palette) -> f64 {
+fn legend_width(
+    series: &[Series],
+    scene: &Scene,
+    text_room: f64,
+    sizes: Sizes,
+    palette: &Palette,
+) -> f64 {
     let text = series
         .iter()
         .map(|one| {
@@ -240,7 +247,8 @@ fn legend_width(series: &[Series], scene: &Scene, sizes: Sizes, palette: &Palett
                 .max(font::width(&one.details(), sizes.small(palette)))
         })
         .fold(0.0, f64::max);
-    (text + swatch_width(sizes) * 1.3 + 34.0 * sizes.unit).min(f64::from(scene.width) * 0.32)
+    (text / text_room + swatch_width(sizes) * 1.3 + 34.0 * sizes.unit)
+        .min(f64::from(scene.width) * 0.32)
 }
 
 fn swatch_width(sizes: Sizes) -> f64 {

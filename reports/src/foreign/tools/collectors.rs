@@ -9,6 +9,7 @@ use super::super::time::DayOrder;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, Note, ReadOptions, Recording, Table};
 use super::for_each_line;
+use leaklab_judge::amount::plural;
 use std::collections::VecDeque;
 use std::io::BufRead;
 
@@ -73,7 +74,8 @@ impl Heap {
         if !is_full {
             for table in &mut tables {
                 table.notes.push(Note::on_all(format!(
-                    "{others} collections looked at the whole heap, fewer than {FEWEST_FULL}; what lesser collections leave may still be garbage"
+                    "{} looked at the whole heap, fewer than {FEWEST_FULL}; what lesser collections leave may still be garbage",
+                    plural(others as u64, "collection")
                 )));
             }
         }
