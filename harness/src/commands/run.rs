@@ -42,7 +42,6 @@ pub const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(8 * 3600);
   leaklab run                                       a tour: a leak and its fix of each document
   leaklab run alts-timeout --duration 20s           every variant of one scenario
   leaklab run 'alts-timeout::{unpatched,cleared}'   some of them
-  leaklab run alts-timeout --set payload=64KiB      with another payload
   leaklab run --duration 8h --memory-limit 2GiB -- ./my-service --port 0
                                                     a soak of your own program")]
 pub struct Arguments {
