@@ -211,9 +211,9 @@ impl Scrape {
                 Err(why) => {
                     failures += 1;
                     (failures == FAILURES_TOLD).then(|| {
-                        let since = if had_any { "no longer" } else { "not" };
+                        let can = if had_any { "can no longer" } else { "cannot" };
                         let url = &self.url;
-                        Fed::Warning(format!("metrics of {url} cannot be read {since}: {why}"))
+                        Fed::Warning(format!("metrics of {url} {can} be read: {why}"))
                     })
                 }
             };
