@@ -14,7 +14,7 @@ use super::protocol::Message;
 use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_stdout};
 pub use super::setup::{CellEvent, CellSetup, Observer, Schedule};
 use super::signals;
-use super::ticks::{Gap, Ticks};
+use super::ticks::Ticks;
 use super::watchdog::Watchdog;
 use crate::attribution::StackCollector;
 use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
@@ -630,16 +630,6 @@ impl<'a> CellLoop<'a> {
             .observe(&self.setup.plan, &CellEvent::Sampled(&sample));
         if seen.is_break() && self.ending.is_none() {
             self.end(Outcome::Completed);
-        }
-    }
-
-    fn tell_gap(&mut self, at_ms: f64, gap: Option<Gap>) {
-        if let Some(gap) = gap {
-            let kind = EventKind::Gap {
-                duration_ms: gap.duration_ms,
-                missed: gap.missed,
-            };
-            self.recorder.event(at_ms, kind);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the measurement itself costs and lacks, seen from the loop of a cell.
 
 use super::{CellLoop, Ending, RUNNING};
+use crate::supervisor::ticks::Gap;
 use crate::system::process_cpu_us;
 use leaklab_run::{EventKind, Outcome};
 use std::sync::atomic::Ordering;
@@ -74,5 +75,16 @@ impl CellLoop<'_> {
         let status = &mut self.recorder.status;
         status.missed_samples += measurement.ticks_missed;
         status.measurement = Some(measurement.clone());
+    }
+
+    /// Writes down a time without rows.
+    pub(super) fn tell_gap(&mut self, at_ms: f64, gap: Option<Gap>) {
+        if let Some(gap) = gap {
+            let kind = EventKind::Gap {
+                duration_ms: gap.duration_ms,
+                missed: gap.missed,
+            };
+            self.recorder.event(at_ms, kind);
+        }
     }
 }
