@@ -154,8 +154,8 @@ fn rolled_up<'a, 'b>(ways: &'b mut [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
     for way in ways.iter_mut() {
         if way.group.blocks.is_empty() {
             let near = own_places(&way.places).into_iter().take(ROLL_UP_FRAMES);
-            let owners = near.filter_map(|place| leaking.iter().find(|o| is_same(o, place)));
-            if let Some(owner) = owners.last() {
+            let mut owners = near.filter_map(|place| leaking.iter().find(|o| is_same(o, place)));
+            if let Some(owner) = owners.next_back() {
                 way.owner = owner.clone();
                 way.behaviour = Behaviour::Leaks;
             }
