@@ -20,7 +20,7 @@ pub struct Amount {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Counts {
     amounts: BTreeMap<String, Amount>,
-    /// Objects whose keys found no place among [`MOST_KEYS`].
+    /// Objects whose keys found no place among `MOST_KEYS`.
     pub left_out: u64,
 }
 

@@ -108,7 +108,7 @@ pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -
     )
 }
 
-/// The figures of [`SHOWN`] that the series has.
+/// The figures of `SHOWN` that the series has.
 pub fn shown_figures(story: &SeriesStory) -> impl Iterator<Item = &FigureStory> {
     let of = |figure: Figure| story.figures.iter().find(move |one| one.figure == figure);
     SHOWN.into_iter().filter_map(of)

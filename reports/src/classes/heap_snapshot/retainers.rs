@@ -59,11 +59,11 @@ pub fn retainers<'a>(
     Ok(graph.told())
 }
 
-/// [`retainers`] of a snapshot that is in memory.
+/// `retainers` of a snapshot that is in memory.
 ///
 /// # Errors
 ///
-/// As for [`retainers`].
+/// As for `retainers`.
 pub fn retainers_of(bytes: &[u8], wanted: &[String], after: u64) -> Result<Vec<Retained>, String> {
     retainers(&|| Ok(Box::new(bytes)), wanted, after)
 }
