@@ -5,7 +5,7 @@ mod group;
 mod own;
 
 pub use group::ControlGroup;
-pub use own::{CellGroup, GroupLife, cell_groups, end_group};
+pub use own::{CellGroup, Fence, GroupLife, cell_groups, end_group};
 
 use std::path::{Path, PathBuf};
 

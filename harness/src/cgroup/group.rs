@@ -138,26 +138,36 @@ impl ControlGroup {
     /// What it is charged for now, page cache left out; `None` if it is gone.
     pub fn memory(&self) -> Option<GroupMemory> {
         let stat = std::fs::read_to_string(self.folder.join("memory.stat")).ok()?;
-        let value = |name: &str| {
-            let mut lines = stat.lines().filter_map(|line| line.split_once(' '));
-            let (_, value) = lines.find(|(key, _)| *key == name)?;
-            value.trim().parse::<u64>().ok()
-        };
         let has_version_1 = self.folder.join(VERSION_1.1).exists();
-        if !has_version_1 && let Some(anonymous) = value("anon") {
-            return Some(GroupMemory {
-                resident_bytes: anonymous + value("shmem").unwrap_or(0),
-                swap_bytes: number(&self.folder.join("memory.swap.current")),
-            });
-        }
-        // Version 1: `rss` is anonymous memory; `total_` counts the groups below it too.
-        let anonymous = value("total_rss").or(value("rss"))?;
-        let shared = value("total_shmem").or(value("shmem")).unwrap_or(0);
-        Some(GroupMemory {
-            resident_bytes: anonymous + shared,
-            swap_bytes: value("total_swap").or(value("swap")),
-        })
+        let swap = || number(&self.folder.join("memory.swap.current"));
+        memory_in(&stat, has_version_1, swap)
     }
+}
+
+/// What a `memory.stat` says; of version 2 swap stands in another file.
+pub(super) fn memory_in(
+    stat: &str,
+    has_version_1: bool,
+    swap: impl FnOnce() -> Option<u64>,
+) -> Option<GroupMemory> {
+    let value = |name: &str| {
+        let mut lines = stat.lines().filter_map(|line| line.split_once(' '));
+        let (_, value) = lines.find(|(key, _)| *key == name)?;
+        value.trim().parse::<u64>().ok()
+    };
+    if !has_version_1 && let Some(anonymous) = value("anon") {
+        return Some(GroupMemory {
+            resident_bytes: anonymous + value("shmem").unwrap_or(0),
+            swap_bytes: swap(),
+        });
+    }
+    // Version 1: `rss` is anonymous memory; `total_` counts the groups below it too.
+    let anonymous = value("total_rss").or(value("rss"))?;
+    let shared = value("total_shmem").or(value("shmem")).unwrap_or(0);
+    Some(GroupMemory {
+        resident_bytes: anonymous + shared,
+        swap_bytes: value("total_swap").or(value("swap")),
+    })
 }
 
 /// Where the hierarchy is that accounts for memory.

@@ -7,9 +7,12 @@
 //! moves into a leaf first; that works where nothing else is in its group, as below
 //! `systemd-run --user --scope -p Delegate=yes`.
 
+use super::group::{GroupMemory, memory_in};
 use super::{ControlGroup, MOUNTINFO, MemoryGroup, VERSION_1, number};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -36,6 +39,72 @@ struct Place {
 pub struct CellGroup {
     group: ControlGroup,
     is_version_1: bool,
+}
+
+/// The files of a cell's group that are read with each row, kept open.
+#[derive(Debug)]
+pub struct Fence {
+    group: ControlGroup,
+    is_version_1: bool,
+    processes: File,
+    stat: File,
+    swap: Option<File>,
+    events: Option<File>,
+}
+
+/// Longest file that is read again; `memory.stat` has some sixty lines.
+const REREAD_BYTES: usize = 8192;
+
+impl Fence {
+    /// Ids of the processes that are in it.
+    pub fn processes(&self) -> BTreeSet<u32> {
+        let folder = self.group.folder().metadata();
+        // A folder without others below it has two links.
+        if folder.map_or(true, |folder| folder.nlink() > 2) {
+            return self.group.processes();
+        }
+        let mut buffer = [0; REREAD_BYTES];
+        match read_again(&self.processes, &mut buffer) {
+            Some(text) if text.len() < REREAD_BYTES => {
+                text.lines().filter_map(|line| line.parse().ok()).collect()
+            }
+            _ => self.group.processes(),
+        }
+    }
+
+    /// What it is charged for now, page cache left out.
+    pub fn memory(&self) -> Option<GroupMemory> {
+        let mut buffer = [0; REREAD_BYTES];
+        let stat = read_again(&self.stat, &mut buffer)?;
+        memory_in(stat, self.is_version_1, || {
+            let mut buffer = [0; 32];
+            read_again(self.swap.as_ref()?, &mut buffer)?
+                .trim()
+                .parse()
+                .ok()
+        })
+    }
+
+    /// Processes of it that the kernel has killed for want of memory.
+    pub fn oom_kills(&self) -> u64 {
+        let mut buffer = [0; 512];
+        let events = self.events.as_ref();
+        let events = events.and_then(|events| read_again(events, &mut buffer));
+        events.map_or(0, oom_kills_in)
+    }
+}
+
+/// Reads a file of the kernel from its beginning, as it is now.
+fn read_again<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let length = file.read_at(buffer, 0).ok()?;
+    std::str::from_utf8(buffer.get(..length)?).ok()
+}
+
+/// The count in `memory.events` or `memory.oom_control`.
+fn oom_kills_in(events: &str) -> u64 {
+    let mut lines = events.lines();
+    let kills = lines.find_map(|line| line.strip_prefix("oom_kill "));
+    kills.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// What the kernel says of a group's memory over its life.
@@ -76,9 +145,24 @@ impl CellGroup {
         self.group.folder()
     }
 
-    /// The group as one that is read.
-    pub fn watched(&self) -> ControlGroup {
-        self.group.clone()
+    /// The group as one that is read; `None` if its files cannot be opened.
+    pub fn watched(&self) -> Option<Fence> {
+        let open = |name: &str| File::open(self.path(name)).ok();
+        Some(Fence {
+            group: self.group.clone(),
+            is_version_1: self.is_version_1,
+            processes: open("cgroup.procs")?,
+            stat: open("memory.stat")?,
+            swap: open("memory.swap.current"),
+            events: open(self.events()),
+        })
+    }
+
+    fn events(&self) -> &'static str {
+        match self.is_version_1 {
+            true => "memory.oom_control",
+            false => "memory.events",
+        }
     }
 
     /// Ends all of it at once, where the kernel can (version 2, Linux 5.14).
@@ -88,18 +172,15 @@ impl CellGroup {
 
     /// What happened to it so far.
     pub fn life(&self) -> GroupLife {
-        let (peak, events) = match self.is_version_1 {
-            true => ("memory.max_usage_in_bytes", "memory.oom_control"),
-            false => ("memory.peak", "memory.events"),
+        let peak = match self.is_version_1 {
+            true => "memory.max_usage_in_bytes",
+            false => "memory.peak",
         };
-        let events = std::fs::read_to_string(self.path(events)).unwrap_or_default();
-        let kills = events
-            .lines()
-            .find_map(|line| line.strip_prefix("oom_kill "));
+        let events = std::fs::read_to_string(self.path(self.events())).unwrap_or_default();
         let pressure = std::fs::read_to_string(self.path("memory.pressure")).unwrap_or_default();
         GroupLife {
             peak_bytes: number(&self.path(peak)),
-            oom_kills: kills.and_then(|text| text.parse().ok()).unwrap_or(0),
+            oom_kills: oom_kills_in(&events),
             memory_pressure_us: pressure.lines().find_map(|line| {
                 let (_, total) = line.strip_prefix("some ")?.rsplit_once("total=")?;
                 total.parse().ok()
@@ -304,7 +385,10 @@ mod tests {
             eprintln!("skipped: no control group can be made here");
             return;
         };
-        assert_eq!(group.watched().processes().len(), 0);
+        let fence = group.watched().expect("its files");
+        assert_eq!(fence.processes().len(), 0);
+        assert_eq!(fence.memory().expect("figures").resident_bytes, 0);
+        assert_eq!(fence.oom_kills(), 0);
         assert_eq!(group.life().oom_kills, 0);
         let folder = group.folder().to_owned();
         drop(group);

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest `stat` line: 52 fields of up to 20 digits and a name of up to 64 bytes.
 const STAT_BYTES: usize = 2048;
+/// Longest rollup: a line of 100 bytes and two dozen of 30.
+const ROLLUP_BYTES: usize = 4096;
 
 /// A process of the tree.
 pub struct Process {
@@ -164,7 +166,10 @@ impl Process {
     /// Reads the proportional set and swap; the kernel walks all its pages for it.
     pub fn proportional(&self) -> Option<Proportional> {
         let path = self.descriptors.with_file_name("smaps_rollup");
-        parse_rollup(&std::fs::read(path).ok()?)
+        // In one piece: a file without a length is else read in growing ones.
+        let mut text = [0; ROLLUP_BYTES];
+        let length = File::open(path).ok()?.read_at(&mut text, 0).ok()?;
+        parse_rollup(&text[..length])
     }
 
     /// The name of the program, as the kernel cuts it.

@@ -3,7 +3,7 @@
 
 use super::census::{self, Marks};
 use super::process::{Process, ProcessFigures};
-use crate::cgroup::ControlGroup;
+use crate::cgroup::{ControlGroup, Fence};
 use crate::system::{self, thread_cpu_us};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ pub struct ProcessTree {
     /// The group whose processes these are, where no process is the root of all.
     group: Option<ControlGroup>,
     /// The group that the root was started in: who is in it is a member.
-    fence: Option<ControlGroup>,
+    fence: Option<Fence>,
     processes: Vec<Process>,
     /// Members that have ended and were not reaped yet.
     ended: Vec<Process>,
@@ -75,11 +75,11 @@ impl ProcessTree {
 
     /// The tree of a child that was just started, whose orphans are known by `marks`, and by the
     /// control group `fence` that it was started in.
-    pub fn of_child(root: u32, marks: Marks, fence: Option<ControlGroup>) -> Self {
+    pub fn of_child(root: u32, marks: Marks, fence: Option<Fence>) -> Self {
         Self::following(root, marks, fence, true)
     }
 
-    fn following(root: u32, marks: Marks, fence: Option<ControlGroup>, is_own_child: bool) -> Self {
+    fn following(root: u32, marks: Marks, fence: Option<Fence>, is_own_child: bool) -> Self {
         census::follow(root, marks, is_own_child);
         let processes: Vec<Process> = Process::open(root).into_iter().collect();
         ProcessTree {
@@ -152,7 +152,7 @@ impl ProcessTree {
         match &self.group {
             None => {
                 self.read_proportional(&mut figures);
-                let charged = self.fence.as_ref().and_then(ControlGroup::memory);
+                let charged = self.fence.as_ref().and_then(Fence::memory);
                 figures.cgroup_bytes = charged.map(|charged| charged.resident_bytes);
             }
             // What the group is charged for, rather than what its processes map: their resident
@@ -218,7 +218,7 @@ impl ProcessTree {
     /// Resident bytes and what was swapped out: what a memory limit is held against. A control
     /// group of its own counts what processes share once, and no pages of files.
     pub fn level_bytes(&mut self) -> u64 {
-        let charged = self.fence.as_ref().and_then(ControlGroup::memory);
+        let charged = self.fence.as_ref().and_then(Fence::memory);
         if let Some(charged) = charged.filter(|charged| charged.resident_bytes > 0) {
             return charged.resident_bytes + charged.swap_bytes.unwrap_or(0);
         }
@@ -227,6 +227,12 @@ impl ProcessTree {
             sum += process.figures().map_or(0, |figures| figures.rss_bytes);
         }
         sum
+    }
+
+    /// Processes of the tree that the kernel has killed for want of memory, where its control
+    /// group tells.
+    pub fn oom_kills(&self) -> u64 {
+        self.fence.as_ref().map_or(0, Fence::oom_kills)
     }
 
     /// The same, of a row that was just taken.
@@ -326,7 +332,7 @@ impl ProcessTree {
                 pids.into_iter().collect()
             }
             None => {
-                let fenced = self.fence.as_ref().map(ControlGroup::processes);
+                let fenced = self.fence.as_ref().map(Fence::processes);
                 let mut fenced: Vec<u32> = fenced.into_iter().flatten().collect();
                 fenced.retain(|pid| !self.has(*pid));
                 census::claim(self.root, &fenced);

@@ -229,7 +229,7 @@ impl RunningChild {
             tree: ProcessTree::of_child(
                 process.id(),
                 marks,
-                group.as_ref().map(CellGroup::watched),
+                group.as_ref().and_then(CellGroup::watched),
             ),
             process: Watched::Ours(process),
             is_reaped: false,

@@ -21,14 +21,12 @@ impl CellLoop<'_> {
     /// Processes of the cell that the kernel killed for want of memory: one that is started anew
     /// by another would hide that the memory has run out, so that the cell ends here.
     pub(super) fn look_for_kills(&mut self, at_ms: f64) {
-        let Some(life) = self.child.group_life() else {
-            return;
-        };
-        let before = self.recorder.measurement.oom_kills;
-        self.recorder.measurement.oom_kills = life.oom_kills;
-        if life.oom_kills == before || self.ending.is_some() {
+        let kills = self.child.tree.oom_kills();
+        let before = std::mem::replace(&mut self.recorder.measurement.oom_kills, kills);
+        if kills == before || self.ending.is_some() {
             return;
         }
+        let life = self.child.group_life().unwrap_or_default();
         self.recorder.event(
             at_ms,
             EventKind::MemoryLimit {
