@@ -131,6 +131,10 @@ pub(crate) mod restarts {
     /// program: collections seldom free four fifths of everything.
     pub(crate) const EMPTIED: f64 = 0.2;
 
+    /// Falls come by the clock if no time between two differs from the usual by more than this
+    /// share: collections of a steady load differ by more.
+    pub(crate) const OFF_THE_CLOCK: f64 = 0.01;
+
     /// By how much the growth between falls may exceed the usual one: the lives of a program
     /// that is killed at its limit differ in length by a sixth.
     pub(crate) const RISES_SPREAD: f64 = 1.2;

@@ -3,7 +3,7 @@
 use crate::budget::Budget;
 use crate::policy::grain::RECORDS;
 use crate::policy::prepare::FINE_POINTS;
-use crate::series::{JudgeError, JudgeOptions, Series, Unit};
+use crate::series::{JudgeError, JudgeOptions, Series, Unit, Window};
 use crate::shape::bursts::without_bursts;
 use crate::shape::grain::find_grain;
 use crate::shape::restarts::find_quick_restarts;
@@ -49,6 +49,9 @@ pub(crate) struct Prepared {
     pub idle: usize,
     /// Where the program is known to have been started anew, on the axis.
     pub known_restarts: Option<Vec<f64>>,
+    /// Where a stretch was left out because it is marked, on the axis, and how much higher the
+    /// values are behind it.
+    pub marked: Vec<(f64, f64)>,
 }
 
 impl Prepared {
@@ -120,6 +123,16 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
     let known_restarts = series
         .restarts
         .map(|times| times.iter().filter_map(on_axis).collect());
+    let across = |window: &Window| {
+        let after = used.partition_point(|&i| series.time_s[i] < window.end_s);
+        let before = used.partition_point(|&i| series.time_s[i] < window.start_s);
+        let (&last, &next) = (used.get(before.checked_sub(1)?)?, used.get(after)?);
+        Some((
+            axis[next] - axis[first],
+            series.value[next] - series.value[last],
+        ))
+    };
+    let marked = series.excluded.iter().filter_map(across).collect();
     let grain = match options.exact {
         true => 0.0,
         // Things are counted one by one, whatever number of them is there.
@@ -158,6 +171,7 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         was_without_work,
         idle,
         known_restarts,
+        marked,
     })
 }
 

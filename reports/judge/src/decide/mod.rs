@@ -219,7 +219,7 @@ fn room_left(whole: &Whole<'_>) -> Option<Ruling> {
     if finding.verdict != Verdict::NoLeak || !case.options.exact || is_teeth {
         return None;
     }
-    let rate = late_growth(&case.prepared.fine, finding.fitted.0)?;
+    let rate = late_growth(&case.prepared.fine, finding.fitted.0, &case.prepared.marked)?;
     (rate > ROOM * finding.budget).then(|| {
         let ruling = Ruling::open(Why::NextStepDue { steps: 1 });
         match finding.line.clone() {

@@ -128,7 +128,7 @@ catalogue! {
         "Do few floors lie above the budget, but not rise to the end?"
         "inconclusive"
     RESTARTS_OR_TEETH "restarts-or-teeth"
-        "May the falls be restarts of a program that leaks as well as teeth: fewer than eight back to where the series began or with the leap of a start, or most of them with a gap?"
+        "May the falls be restarts of a program that leaks as well as teeth: fewer than eight back to where the series began, by the clock, or with the leap of a start, or most of them with a gap?"
         "inconclusive"
     ONE_TOOTH "one-tooth"
         "Is what rises in one life no more than what a fall has taken back before?"

@@ -1,8 +1,8 @@
 //! Where a program was restarted while it was recorded.
 
 use crate::policy::restarts::{
-    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS, PAUSE,
-    START_UP, STILL_RISING, TO_BASE,
+    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS,
+    OFF_THE_CLOCK, PAUSE, START_UP, STILL_RISING, TO_BASE,
 };
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::track::{Track, spacing};
@@ -155,7 +155,15 @@ pub(crate) fn doubtful_falls(
     let few_points = track.len().min(3);
     let start = median(&track.y[..few_points])?;
     let is_few = falls.len() < FEW_FALLS;
-    let back = |&trough: &f64| (trough - start).abs() < AT_START * depth;
+    // A record that begins within a life begins above the level that the program starts at; its
+    // restarts are told from teeth where somebody's timer keeps them.
+    let near = AT_START * depth;
+    let within = if is_by_the_clock(track, falls) {
+        depth
+    } else {
+        0.0
+    };
+    let back = |&trough: &f64| trough < start + near && trough > start - within - near;
     // A floor that rises leads further and further from there.
     let to_start = troughs.last().is_some_and(back) && back(&floor);
     let with_gap = falls
@@ -170,6 +178,21 @@ pub(crate) fn doubtful_falls(
         falls: falls.len(),
         rate: rate_of(track, &rises),
     })
+}
+
+/// Whether the falls come at equal times, to within two readings or a hundredth: those of a
+/// collector follow the load, those of a timer do not.
+fn is_by_the_clock(track: &Track, falls: &[(usize, usize)]) -> bool {
+    let between: Vec<f64> = falls
+        .windows(2)
+        .map(|pair| track.x[pair[1].1] - track.x[pair[0].1])
+        .collect();
+    let steps: Vec<f64> = track.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let (Some(usual), Some(step)) = (median(&between), median(&steps)) else {
+        return false;
+    };
+    let most = (2.0 * step).max(OFF_THE_CLOCK * usual);
+    between.len() >= 2 && between.iter().all(|one| (one - usual).abs() <= most)
 }
 
 /// Whether deep falls that make no sawtooth may be restarts of a program that leaks: it rises

@@ -143,19 +143,28 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
 
 /// What the largest growth in the later half of `track` comes to if a container has doubled by it
 /// that was filled from the beginning on, per unit of the axis: a step up, or what rose from half
-/// of the time until `settled`. `None` where nothing grew there.
-pub(crate) fn late_growth(track: &Track, settled: f64) -> Option<f64> {
+/// of the time until `settled`. What grew in stretches that are marked (their place and rise) is
+/// theirs. `None` where nothing grew there.
+pub(crate) fn late_growth(track: &Track, settled: f64, marked: &[(f64, f64)]) -> Option<f64> {
     let half = track.x[0] + LATE * track.span();
     let at = |x: f64| track.x.partition_point(|&place| place < x);
     let few = (track.len() / 50).max(3);
     let level = |from: usize| median(&track.y[from..(from + few).min(track.len())]);
+    let is_marked = |place: f64, size: f64| {
+        let reach = few as f64 * track.span() / track.len() as f64;
+        let is_its = |&(at, rise): &(f64, f64)| (at - place).abs() < reach && 2.0 * rise > size;
+        marked.iter().any(is_its)
+    };
     let steps = lasting_steps(track, 0.0).into_iter();
     let by_step = steps
         .map(|step| (track.x[step.index], step.size))
-        .filter(|&(place, size)| place > half && size > 0.0);
+        .filter(|&(place, size)| place > half && size > 0.0 && !is_marked(place, size));
     let since_half = || {
         let before = level(at(half).saturating_sub(few))?;
-        (settled > half).then_some((settled, level(at(settled))? - before))
+        let inside = marked.iter().filter(|(at, _)| *at > half && *at <= settled);
+        let theirs: f64 = inside.map(|(_, rise)| rise.max(0.0)).sum();
+        let rise = level(at(settled))? - before - theirs;
+        (settled > half && rise > 0.0).then_some((settled, rise))
     };
     by_step
         .chain(since_half())

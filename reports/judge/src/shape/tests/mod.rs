@@ -214,13 +214,30 @@ fn a_container_that_has_reached_its_bound_has_ended() {
     );
 }
 
+/// Teeth of a height of 100 from an arbitrary place on, which fall at `at`.
+fn teeth_that_fall(at: [usize; 4]) -> (Track, [(usize, usize); 4]) {
+    let since = |t: f64| {
+        let before = at.iter().rev().find(|&&fall| t >= fall as f64);
+        let began = before.map_or(-40.0, |&fall| fall as f64);
+        100.0 * (t - began) / 100.0
+    };
+    (track(400, 0.1, since), at.map(|fall| (fall - 1, fall)))
+}
+
 #[test]
 fn falls_to_next_to_nothing_are_in_doubt_wherever_the_record_begins() {
-    let teeth = track(300, 0.1, |t| (t + 40.0) % 100.0);
-    let falls = [(59, 60), (159, 160), (259, 260)];
+    let (teeth, falls) = teeth_that_fall([60, 155, 268, 352]);
     let doubt = |base: f64| doubtful_falls(&teeth, &falls, base);
-    assert_eq!(doubt(10.0).map(|d| d.falls), Some(3));
+    assert_eq!(doubt(10.0).map(|d| d.falls), Some(4));
     assert_eq!(doubt(1_000.0), None);
+}
+
+#[test]
+fn few_falls_by_the_clock_are_in_doubt_although_the_record_begins_within_a_life() {
+    let (nightly, falls) = teeth_that_fall([60, 160, 260, 360]);
+    let found = doubtful_falls(&nightly, &falls, 1_000.0).expect("a doubt");
+    assert_eq!(found.falls, 4);
+    assert!((found.rate - 1.0).abs() < 0.05, "{}", found.rate);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn a_container_that_was_filled_from_the_beginning_has_grown_late() {
     // Its last doubling lies in the later half, wherever the record ends.
     for count in [300, 420, 700, 1_100] {
         let (series, _) = container(2.0, 16.0, count);
-        let rate = late_growth(&series, 0.0).expect("a late step");
+        let rate = late_growth(&series, 0.0, &[]).expect("a late step");
         assert!((100.0..=240.0).contains(&rate), "{count}: {rate}");
     }
 }
@@ -156,13 +156,22 @@ fn a_container_that_was_filled_from_the_beginning_has_grown_late() {
 #[test]
 fn what_grew_early_and_rests_has_not_grown_late() {
     let early = track(400, 0.0, |t| if t >= 60.0 { 500.0 } else { 0.0 });
-    assert_eq!(late_growth(&early, 62.0), None);
-    assert_eq!(late_growth(&track(400, 0.0, |_| 7.0), 0.0), None);
+    assert_eq!(late_growth(&early, 62.0, &[]), None);
+    assert_eq!(late_growth(&track(400, 0.0, |_| 7.0), 0.0, &[]), None);
 }
 
 #[test]
 fn what_rose_until_late_has_grown_late_without_a_step() {
     let slow = track(400, 0.0, |t| 2.0 * t.min(300.0));
-    let rate = late_growth(&slow, 300.0).expect("a late rise");
+    let rate = late_growth(&slow, 300.0, &[]).expect("a late rise");
     assert!((0.5..2.0).contains(&rate), "{rate}");
+}
+
+#[test]
+fn what_grew_in_a_marked_stretch_is_no_container() {
+    let late = track(400, 0.5, |t| if t >= 300.0 { 500.0 } else { 0.0 });
+    assert!(late_growth(&late, 0.0, &[]).is_some());
+    assert_eq!(late_growth(&late, 0.0, &[(300.0, 500.0)]), None);
+    // One beside it that rose by little does not excuse it.
+    assert!(late_growth(&late, 0.0, &[(300.0, 10.0), (40.0, 500.0)]).is_some());
 }
