@@ -17,13 +17,13 @@ pub enum Format {
 /// What is asked of the second of two sides.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Terms {
-    /// What must hold of the second: not-worse, fixed or faster.
+    /// What must hold of the second: not-worse, fixed or faster [default: not-worse].
     ///
     /// not-worse: its growth is not larger by more than the budget. fixed: the first leaks, and
     /// what remains is within the budget. faster: throughput, median latency or CPU time is better.
     /// Each also asks that nothing else is harmed (--accept).
-    #[arg(long, default_value = "not-worse", value_parser = parse_requirement, value_name = "WHAT")]
-    require: Requirement,
+    #[arg(long, value_parser = parse_requirement, value_name = "WHAT")]
+    require: Option<Requirement>,
     /// How much worse a figure may become: throughput=5%, p99=2ms, peak=64MiB; repeatable.
     ///
     /// Figures are throughput, p50, p99, cpu, peak, settled, descriptors, threads, start-up. One
@@ -35,12 +35,17 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Whether something is required of a second side.
+    pub fn is_given(&self) -> bool {
+        self.require.is_some() || !self.accept.is_empty()
+    }
+
     /// The terms, with those of the file where no flag says otherwise.
     pub fn with(&self, file: &HarmBudgets) -> leaklab_reports::compare::Terms {
         let mut budgets = file.clone();
         budgets.extend(self.accept.iter().copied());
         leaklab_reports::compare::Terms {
-            requirement: self.require,
+            requirement: self.require.unwrap_or_default(),
             budgets,
         }
     }

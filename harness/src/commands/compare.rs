@@ -114,6 +114,10 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
         _ if arguments.stacks => Err(usage("--where compares two sides: name before and after")),
         [before, after] => compare(before, after, &options, arguments),
+        _ if arguments.terms.is_given() => Err(usage(
+            "--require and --accept hold a second side against a first: name two, not a run alone \
+             nor three (a run of `ab` has both: RUN::CELL::before RUN::CELL::after)",
+        )),
         several => rank(several, &options, arguments),
     }
 }

@@ -6,6 +6,7 @@ use crate::nights;
 use crate::results::judged::JudgedCell;
 use crate::run::{create_run_folder, write_run_record};
 use crate::run_life::run_life;
+use crate::shard::Shard;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::page::RunLife;
@@ -53,6 +54,17 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for (what, path) in paths {
         print(&format!("{what:8}{}\n", path.display()))?;
     }
+    let missing = missing_shards(&runs);
+    if !missing.is_empty() {
+        say!(
+            "shard {} is missing: this is not the whole run, and nothing is said of its cells",
+            missing.join(", ")
+        );
+    }
+    let complete = match missing.is_empty() {
+        true => Exit::Good,
+        false => Exit::Inconclusive,
+    };
     let judged: Vec<JudgedCell<'_>> = run.cells.iter().map(JudgedCell::as_recorded).collect();
     if let Err(error) = arguments.remember(&run, &judged, &runs) {
         say!("no line in the history: {error:#}");
@@ -60,7 +72,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(judged
         .iter()
         .map(JudgedCell::exit)
-        .fold(drawing, Exit::or_graver))
+        .fold(drawing.or_graver(complete), Exit::or_graver))
 }
 
 impl Arguments {
@@ -150,6 +162,20 @@ fn merged(runs: &[Run]) -> anyhow::Result<RunRecord> {
         harness_start_ticks: None,
         ..first.clone()
     })
+}
+
+/// The shards that none of the runs is, where they are shards of one whole.
+fn missing_shards(runs: &[Run]) -> Vec<String> {
+    let shards = runs.iter().filter_map(|run| {
+        let shard = run.record.configuration.other.get("shard")?.as_str()?;
+        Shard::parse(shard).ok()
+    });
+    let shards: Vec<Shard> = shards.collect();
+    let of = shards.first().map_or(0, |shard| shard.of);
+    (1..=of)
+        .filter(|number| !shards.iter().any(|shard| shard.number == *number))
+        .map(|number| format!("{number}/{of}"))
+        .collect()
 }
 
 /// A configuration without what shards differ in: which they are, and what their machines have.

@@ -2,6 +2,7 @@
 
 use crate::commands::sources::{TableArguments, series_of};
 use crate::exit::usage;
+use leaklab_judge::Verdict;
 use leaklab_reports::cell::{VerdictOptions, file_name};
 use leaklab_reports::chart::ChartOptions;
 use leaklab_reports::page::{PAGE_TEXT_ROOM, Recorded, recording_page};
@@ -73,6 +74,12 @@ pub fn report(
 ) -> anyhow::Result<PathBuf> {
     let mut recorded = recorded(name, tables)?;
     let mut notes = Vec::new();
+    // The gravest come first, and are the last to be left out.
+    recorded.sort_by_key(|one| match one.judgement.verdict {
+        Verdict::Leak => 0,
+        Verdict::Inconclusive => 1,
+        Verdict::NoLeak => 2,
+    });
     if recorded.len() > most {
         notes.push(format!("{most} of {} series are shown.", recorded.len()));
         recorded.truncate(most);

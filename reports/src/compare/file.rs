@@ -62,8 +62,17 @@ fn foreign(
     let table = foreign::read_recording(file, columns_wanted)
         .and_then(foreign::Recording::into_only_table)
         .map_err(failed)?;
-    let Some(metric) = table.metrics.first().map(|metric| metric.name.clone()) else {
-        return Err(failed(InputError::Empty));
+    let metric = match &table.metrics[..] {
+        [] => return Err(failed(InputError::Empty)),
+        [one] => one.name.clone(),
+        several => {
+            let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+            return Err(failed(InputError::NotASeries(format!(
+                "this table holds {} columns that could be compared ({}); pick one with --value",
+                names.len(),
+                names.join(", ")
+            ))));
+        }
     };
     let readings = Readings::of_foreign(table, options)
         .map_err(|words| failed(InputError::NotASeries(words)))?;

@@ -103,9 +103,16 @@ pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answe
         }
     }
     let (before, after) = (&comparison.before, &comparison.after);
-    if let (None, Some(trouble)) = (&before.trouble, &after.trouble) {
-        let reason = format!("the second did not complete: {trouble}");
-        parts.push(said(Decision::Open, &reason));
+    match (&before.trouble, &after.trouble) {
+        (None, Some(trouble)) => {
+            let reason = format!("the second did not complete: {trouble}");
+            parts.push(said(Decision::Open, &reason));
+        }
+        (Some(_), Some(trouble)) => {
+            let reason = format!("neither side completed; the second: {trouble}");
+            parts.push(said(Decision::Open, &reason));
+        }
+        _ => {}
     }
     let decision = parts
         .iter()

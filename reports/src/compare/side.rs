@@ -320,6 +320,9 @@ fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
     for (name, value) in &plan.parameters {
         all.insert(format!("parameter {name}"), value.clone());
     }
+    for (number, load) in (1..).zip(&cell.status.load) {
+        all.insert(format!("load {number}"), load.command.join(" "));
+    }
     if !plan.command.is_empty() {
         all.insert("command".to_owned(), plan.command.join(" "));
     }

@@ -98,6 +98,10 @@ impl Column {
     }
 }
 
+/// Restarts from which on they must be fewer than half of the rows: what changes with each is no
+/// record of lives.
+const MOST_RESTARTS: usize = 8;
+
 /// What the rows of one series have said so far.
 #[derive(Debug, Clone, Default)]
 struct Partial {
@@ -613,6 +617,13 @@ impl Partial {
         }
         self.restarts.sort_by(f64::total_cmp);
         self.restarts.dedup();
+        if self.restarts.len() > MOST_RESTARTS && 2 * self.restarts.len() > self.time_s.len() {
+            return Err(InputError::NotASeries(format!(
+                "what tells restarts changes at {} of {} rows: --restarts takes a count of restarts or a time of start, which stay as they are while the program runs",
+                self.restarts.len(),
+                self.time_s.len()
+            )));
+        }
         table.restarts = self.restarts;
         // Times count from the first row of the series.
         let first = self.time_s.first().copied().unwrap_or(0.0);
