@@ -259,6 +259,27 @@ fn what_somebody_accepted_does_not_gate_until_its_day() {
 }
 
 #[test]
+fn what_does_not_gate_does_not_fail_in_junit_either() {
+    let lab = Lab::new();
+    let flags = ["--name", "shop", "--duration", "5s", "--junit", "junit.xml"];
+    let failures = |text: &str| {
+        (
+            text.contains("failures=\"1\""),
+            text.contains("skipped=\"1\""),
+        )
+    };
+    let junit = || std::fs::read_to_string(lab.path().join("junit.xml")).expect("a report");
+    lab.run_script(&flags, "sleep 0.5; exit 7").expect_code(5);
+    assert_eq!(failures(&junit()), (true, false), "{}", junit());
+    let text = "[[quarantine]]\ncell = \"shop\"\nreason = \"ticket 8\"\nowner = \"ops\"\n\
+                expires = \"2099-12-31\"\n";
+    std::fs::write(lab.path().join("leaklab.ack.toml"), text).expect("a file");
+    lab.run_script(&flags, "sleep 0.5; exit 7").expect_code(0);
+    assert_eq!(failures(&junit()), (false, true), "{}", junit());
+    assert!(junit().contains("does not gate"), "{}", junit());
+}
+
+#[test]
 fn two_harnesses_that_append_at_once_lose_nothing() {
     let lab = Lab::new();
     let flags = [

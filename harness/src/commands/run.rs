@@ -380,7 +380,8 @@ impl Arguments {
         // What cannot be written does not cost the others; it is told by the exit code.
         let mut exit = Exit::Good;
         let lines = nights::records_of(&run, &judged);
-        let suite = || TestSuite::of(&run.record.id, &judged, self.on_inconclusive);
+        let accepted = |one: &JudgedCell<'_>| Some(acceptance(one, tolerance)?.words());
+        let suite = || TestSuite::of(&run.record.id, &judged, self.on_inconclusive, &accepted);
         let junit = self.junit.as_ref();
         let junit = junit.map(|path| (path, junit_xml(&[suite()])));
         let metrics = self.openmetrics.as_ref();
@@ -436,9 +437,23 @@ impl Arguments {
 
 /// What a cell adds to the exit code: nothing where somebody accepted what it shows.
 fn gate(judged: &JudgedCell<'_>, tolerance: &Tolerance) -> Exit {
+    match acceptance(judged, tolerance) {
+        Some(one) => {
+            say!("{} does not gate: {}", judged.cell.plan.id, one.words());
+            Exit::Good
+        }
+        None => judged.exit(),
+    }
+}
+
+/// Why what a cell shows does not gate.
+fn acceptance<'t>(
+    judged: &JudgedCell<'_>,
+    tolerance: &'t Tolerance,
+) -> Option<&'t Acknowledgement> {
     let exit = judged.exit();
     if !matches!(exit, Exit::Bad | Exit::Died | Exit::Inconclusive) {
-        return exit;
+        return None;
     }
     let cell = &judged.cell.plan.id;
     let accepts = |one: &&Acknowledgement| {
@@ -452,13 +467,7 @@ fn gate(judged: &JudgedCell<'_>, tolerance: &Tolerance) -> Exit {
                 }
             }
     };
-    match tolerance.acknowledged.iter().find(accepts) {
-        Some(one) => {
-            say!("{cell} does not gate: {}", one.words());
-            Exit::Good
-        }
-        None => exit,
-    }
+    tolerance.acknowledged.iter().find(accepts)
 }
 
 /// The growth of the memory that decided the verdict of a cell.

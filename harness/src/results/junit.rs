@@ -43,20 +43,33 @@ impl TestSuite {
         }
     }
 
-    /// The suite of a run.
-    pub fn of(name: &str, judged: &[JudgedCell<'_>], on_inconclusive: OnInconclusive) -> Self {
+    /// The suite of a run; what `accepted` gives words for does not fail, as it does not gate.
+    pub fn of(
+        name: &str,
+        judged: &[JudgedCell<'_>],
+        on_inconclusive: OnInconclusive,
+        accepted: &dyn Fn(&JudgedCell<'_>) -> Option<String>,
+    ) -> Self {
         let mut suite = TestSuite {
             on_inconclusive,
             ..TestSuite::new(name)
         };
-        judged.iter().for_each(|one| suite.add(one));
+        for one in judged {
+            match accepted(one) {
+                Some(words) => {
+                    let skipped = Some(Element::Skipped);
+                    suite.cases.push((skipped, case(one, skipped, &words)));
+                }
+                None => suite.add(one),
+            }
+        }
         suite
     }
 
     /// Adds a cell.
     pub fn add(&mut self, judged: &JudgedCell<'_>) {
         let element = element(judged, self.on_inconclusive);
-        self.cases.push((element, case(judged, element)));
+        self.cases.push((element, case(judged, element, "")));
     }
 
     fn counts(&self) -> String {
@@ -106,7 +119,8 @@ fn element(judged: &JudgedCell<'_>, on_inconclusive: OnInconclusive) -> Option<E
     }
 }
 
-fn case(judged: &JudgedCell<'_>, element: Option<Element>) -> String {
+/// A case, with words on why it does not gate, if somebody accepted what it shows.
+fn case(judged: &JudgedCell<'_>, element: Option<Element>, accepted: &str) -> String {
     let plan = &judged.cell.plan;
     let status = &judged.cell.status;
     // Repetitions of a variant are cases of their own.
@@ -140,7 +154,11 @@ fn case(judged: &JudgedCell<'_>, element: Option<Element>) -> String {
         Ok(judgement) => &judgement.reason,
         Err(error) => error,
     };
-    let message = escaped(&format!("{}; {reason}", status.message));
+    let accepted = match accepted {
+        "" => String::new(),
+        words => format!("does not gate: {words}; "),
+    };
+    let message = escaped(&format!("{accepted}{}; {reason}", status.message));
     let kind = escaped(&kind);
     let _ = match element {
         Element::Failure => write!(xml, "<failure type=\"{kind}\" message=\"{message}\"/>"),

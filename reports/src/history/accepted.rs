@@ -32,11 +32,16 @@ pub enum AcceptedUpTo {
 }
 
 impl Acknowledgement {
-    /// Whether it is of that cell.
+    /// Whether it is of that cell; a program of one's own is known by its name, too.
     #[must_use]
     pub fn is_of(&self, cell: &str) -> bool {
-        let rest = cell.strip_prefix(&self.cell);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('#'))
+        let is_it = |cell: &str| {
+            let rest = cell.strip_prefix(&self.cell);
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with("::") || rest.starts_with('#')
+            })
+        };
+        is_it(cell) || cell.strip_prefix("command::").is_some_and(is_it)
     }
 
     /// Whether it holds on a day, written as its own.
