@@ -554,7 +554,8 @@ impl OneCell<'_> {
         let is_program = !schedule.by_child;
         let is_own_program = plan.role.is_empty();
         let plan = CellPlan {
-            needs_work: is_program && !own.allow_idle && own.loads.is_empty(),
+            // A load command that runs may still not reach the program.
+            needs_work: is_program && !own.allow_idle,
             may_be_idle: own.allow_idle,
             settle: own.settle.as_ref().map(ToString::to_string),
             duration_s: schedule.load.map(|load| load.as_secs_f64()),

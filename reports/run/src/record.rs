@@ -158,8 +158,8 @@ pub struct CellPlan {
     /// Folder of the control group that was watched, whose charge is the memory of the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control_group: Option<String>,
-    /// Whether work must be seen before it is said not to leak: a program of one's own without a
-    /// load command, whose operations may be counted by nobody.
+    /// Whether work must be seen before it is said not to leak: a program of one's own, whose
+    /// operations may be counted by nobody and whose load command may not reach it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub needs_work: bool,
     /// Whether it is meant to be idle.

@@ -14,7 +14,7 @@ use leaklab_judge::{
     Budget, CellJudgement, CellSeries, Explanation, JudgeError, JudgeOptions, Judgement,
     MetricJudgement, RSS_GRAIN_BYTES, Series, Unit, Verdict, Window, explain, judge, judge_cell,
 };
-use leaklab_run::{Cell, Event, EventKind, Measurement, Phase, SampleTable, columns};
+use leaklab_run::{Cell, Event, EventKind, LoadReport, Measurement, Phase, SampleTable, columns};
 
 /// Columns that a cell is judged by, besides those that count its work; CPU time tells whether it
 /// worked where nothing is counted.
@@ -66,6 +66,12 @@ pub struct Readings {
     foreign: Option<Vec<(String, JudgeOptions)>>,
 }
 
+/// Whether a load command says that requests of its own were answered.
+fn was_served(cell: &Cell) -> bool {
+    let answered = |load: &LoadReport| load.requests > load.errors.or(Some(0));
+    cell.status.load.iter().any(answered)
+}
+
 impl Readings {
     /// Reads what a cell is judged by, and the columns that `wanted` accepts.
     ///
@@ -112,7 +118,7 @@ impl Readings {
         readings.doubt = measurement.and_then(Measurement::doubt);
         if cell.plan.may_be_idle {
             readings.idle.take_if(|idle| *idle == Idle::Throughout);
-        } else if cell.plan.needs_work && readings.idle.is_none() {
+        } else if cell.plan.needs_work && !was_served(cell) && readings.idle.is_none() {
             readings.idle = Idle::unknown(&readings.table);
         }
         if cell.plan.control_group.is_some() {

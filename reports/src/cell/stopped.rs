@@ -193,8 +193,9 @@ impl Idle {
         match self {
             Idle::Throughout => "no operation was completed during the load".to_owned(),
             Idle::Unknown { processor_share } => format!(
-                "nothing is known of any work: no operations were counted, nothing put it under \
-                 load, and it used {:.1} % of a processor (see --load, --allow-idle)",
+                "nothing is known of any work: no operations were counted, and it used {:.1} % of a \
+                 processor, as a program does that nothing puts under load (see --load, \
+                 --allow-idle)",
                 100.0 * processor_share
             ),
             Idle::Since(stopped) => stopped.words(),
