@@ -12,6 +12,7 @@ pub mod cell;
 pub mod chart;
 pub mod classes;
 pub mod compare;
+mod discovery;
 pub mod fleet;
 pub mod foreign;
 pub mod history;

@@ -107,6 +107,9 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
     child.tell(guard);
+    if let Some(folder) = child.group_folder() {
+        guard.watch_group(folder);
+    }
     let started = match pipes {
         Some(pipes) => start_threads(&recorder, setup, pid, pipes, &lines_lost, to.clone()),
         None => Ok(()),

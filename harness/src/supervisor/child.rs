@@ -119,9 +119,6 @@ impl RunningChild {
         if self.is_attached() {
             return Vec::new();
         }
-        if let Some(group) = &self.group {
-            guard.watch_group(group.folder());
-        }
         let news = self.tree.take_news();
         for &(pid, start_ticks) in &news {
             guard.watch(pid, start_ticks);

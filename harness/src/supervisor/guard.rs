@@ -2,8 +2,9 @@
 //!
 //! The kernel ends a child when its harness dies, but not what the child has started. The
 //! guard holds the read end of a pipe: lines `+id start` and `-id` name processes, `@folder` and
-//! `!folder` the control groups of cells; the end of the pipe, which even a killed harness brings about, makes it end those that are left, and
-//! all that carry a cell's name in their environment. It is started anew if it ends.
+//! `!folder` the control groups of cells; the end of the pipe, which even a killed harness brings
+//! about, makes it end those that are left, and all that carry a cell's name in their
+//! environment. It is started anew if it ends.
 
 use crate::procfs::{CELL_VARIABLE, start_ticks};
 use crate::system::{self, ProcessHandle};

@@ -38,7 +38,7 @@ pub use address::{Address, runs_of};
 pub use event::{Event, EventKind, read_events};
 pub use export::export_csv;
 pub use folder::{Cell, Run, RunError, write_atomically};
-pub use lines::{LONGEST_LINE, LineLimited};
+pub use lines::{LONGEST_LINE, LineLimited, read_bounded_line};
 pub use measurement::Measurement;
 pub use record::{
     CellPlan, CellStatus, Configuration, CostSummary, FORMAT_MAJOR, FORMAT_MINOR, FormatVersion,

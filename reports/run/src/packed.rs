@@ -190,8 +190,9 @@ fn push_count(out: &mut Vec<u8>, mut count: u64) {
     out.push(count as u8);
 }
 
-/// Takes a count off the front.
-fn count(bytes: &mut &[u8]) -> Option<u64> {
+/// Takes a count off the front, seven bits a byte with the lowest first, as protocol buffers have
+/// them too; `None` if it does not end.
+pub fn count(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;

@@ -2,12 +2,11 @@
 
 use super::counts::{Amount, Counts};
 use super::format::Format;
-use super::statistics::{FEWEST_POINTS, Slope, discoveries, slope};
+use super::statistics::{FEWEST_POINTS, Slope, slope};
+use crate::discovery::discoveries;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// False discovery rate among the keys of a series.
-pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 /// Mean bytes of a key below which it is not tested: the choice depends on its size and not on
 /// its growth, so that it costs the others nothing (R. Bourgon, R. Gentleman, W. Huber,
 /// "Independent filtering increases detection power for high-throughput experiments", PNAS 107
@@ -202,7 +201,7 @@ pub fn class_table(name: &str, format: Format, points: &[Point]) -> ClassTable {
     let p: Vec<f64> = (tested.iter())
         .map(|at| candidates[*at].row.slope.map_or(1.0, |slope| slope.p))
         .collect();
-    let found = discoveries(&p, FALSE_DISCOVERY_RATE);
+    let found = discoveries(&p);
     for (at, found) in tested.iter().zip(found) {
         candidates[*at].is_discovered = found;
     }

@@ -1,38 +1,16 @@
 //! Snapshots that are text: class histograms, tracemalloc, folded stacks, keys with counts.
 
 use super::counts::Counts;
+use leaklab_run::read_bounded_line;
 use std::io::BufRead;
 
-/// Longest line; of a longer one the beginning is read.
-const LONGEST_LINE: usize = 1 << 16;
-
-/// Calls `take` with each line, without its end.
-fn each_line(file: &mut dyn BufRead, mut take: impl FnMut(&str)) -> Result<(), String> {
+/// Calls `take` with each line, without its end; of one that is too long with its beginning.
+fn each_line(mut file: &mut dyn BufRead, mut take: impl FnMut(&str)) -> Result<(), String> {
     let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut any = false;
-        loop {
-            let available = file.fill_buf().map_err(|error| error.to_string())?;
-            if available.is_empty() {
-                break;
-            }
-            any = true;
-            let newline = available.iter().position(|byte| *byte == b'\n');
-            let part = &available[..newline.unwrap_or(available.len())];
-            let room = LONGEST_LINE.saturating_sub(line.len());
-            line.extend_from_slice(&part[..part.len().min(room)]);
-            let consumed = newline.map_or(available.len(), |at| at + 1);
-            file.consume(consumed);
-            if newline.is_some() {
-                break;
-            }
-        }
-        if !any {
-            return Ok(());
-        }
+    while read_bounded_line(&mut file, &mut line).map_err(|error| error.to_string())? {
         take(String::from_utf8_lossy(&line).trim_end());
     }
+    Ok(())
 }
 
 /// `   1:   12345   678900  [B (java.base@17.0.15)`: number, instances, bytes, class and module.

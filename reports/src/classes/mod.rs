@@ -21,7 +21,6 @@ pub use cell::{CLASSES_FILE, classes_of, read_classes, write_classes};
 pub use counts::{Amount, Counts};
 pub use format::{FORMATS, Format};
 pub use growth::{
-    ClassBehaviour, ClassRow, ClassTable, Compared, ComparedRow, FALSE_DISCOVERY_RATE, Point,
-    class_table, compared,
+    ClassBehaviour, ClassRow, ClassTable, Compared, ComparedRow, Point, class_table, compared,
 };
 pub use heap_snapshot::{Retained, retainers_of};

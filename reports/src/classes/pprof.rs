@@ -5,6 +5,7 @@
 //! program's own code, or the innermost of all where none is: `main.keep shop.go:12`.
 
 use super::counts::Counts;
+use leaklab_run::packed::count as varint;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
@@ -21,19 +22,6 @@ enum Value<'a> {
 
 /// The fields of a message that are left.
 struct Fields<'a>(&'a [u8]);
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
 
 impl<'a> Fields<'a> {
     /// The next field; `None` at the end, an error where it is no message.

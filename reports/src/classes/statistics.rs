@@ -1,4 +1,4 @@
-//! Slopes of few points, and error control over many keys.
+//! Slopes of few points.
 //!
 //! A series of snapshots has nine points, so its interval is Student's. Counts of objects are no
 //! independent errors about a line: what lives at one moment still lives at the next. The
@@ -6,11 +6,10 @@
 //! of a random walk with drift (errors that add up), whose drift is the mean of the steps. The
 //! p-value is that of the wider one.
 //!
-//! # Sources
+//! # Source
 //!
-//! Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate: a practical and powerful
-//! approach to multiple testing", J. R. Stat. Soc. B 57 (1995) 289. The random walk with drift:
-//! A. C. Harvey, "Forecasting, Structural Time Series Models and the Kalman Filter" (1989), 2.3.
+//! The random walk with drift: A. C. Harvey, "Forecasting, Structural Time Series Models and the
+//! Kalman Filter" (1989), 2.3.
 
 use leaklab_judge::stats::student::{t_cdf, t_quantile};
 
@@ -84,22 +83,6 @@ fn drift_error(x: &[f64], y: &[f64]) -> f64 {
     (variance / length).sqrt()
 }
 
-/// Which of the hypotheses are refused at a false discovery rate of `rate`, by their p-values
-/// (Benjamini and Hochberg's step-up procedure).
-pub fn discoveries(p: &[f64], rate: f64) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
-    let all = p.len() as f64;
-    let is_under = |(rank, at): &(usize, &usize)| p[**at] <= rate * (*rank + 1) as f64 / all;
-    let last = order.iter().enumerate().rfind(is_under);
-    let refused = last.map_or(0, |(rank, _)| rank + 1);
-    let mut found = vec![false; p.len()];
-    for at in &order[..refused] {
-        found[*at] = true;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,21 +114,6 @@ mod tests {
         // scipy 1.17.1: stats.t.ppf(0.975, 7) and 2 * stats.t.sf(slope / s, 7)
         near(slope.high - slope.value, 1.6866057656501716);
         near(slope.p, 0.09431219458549614);
-    }
-
-    #[test]
-    fn discoveries_equal_scipy() {
-        // scipy 1.17.1: stats.false_discovery_control(P, method='bh') <= 0.05; the values of
-        // table 1 of the paper, of which four are refused.
-        let p = [
-            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
-            0.5719, 0.6528, 0.7590, 1.0,
-        ];
-        let found = discoveries(&p, 0.05);
-        assert_eq!(found.iter().filter(|found| **found).count(), 4);
-        assert!(found[..4].iter().all(|found| *found));
-        assert_eq!(discoveries(&[], 0.05), Vec::<bool>::new());
-        assert_eq!(discoveries(&[0.03, 0.9, 0.04], 0.06), [true, false, true]);
     }
 
     #[test]

@@ -5,12 +5,11 @@
 //! judge says. Over all services the false discovery rate is held ([`discoveries`]), and each
 //! row says whether it is a discovery beside its unchanged verdict.
 
-mod discovery;
 mod page;
 mod pool;
 mod text;
 
-pub use discovery::{ACCEPTED_RATE, adjusted, discoveries};
+pub use crate::discovery::{ACCEPTED_RATE, adjusted, discoveries};
 pub use page::page;
 pub use pool::{Life, Pooled, pool};
 pub use text::{alert_rules, open_metrics, text};

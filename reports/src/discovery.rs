@@ -65,6 +65,21 @@ mod tests {
     }
 
     #[test]
+    fn discoveries_are_those_of_the_paper() {
+        // scipy 1.17.1: stats.false_discovery_control(P, method='bh') <= 0.05; the values of
+        // table 1 of the paper, of which four are refused.
+        let p = [
+            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
+            0.5719, 0.6528, 0.7590, 1.0,
+        ];
+        let found = discoveries(&p);
+        assert_eq!(found.iter().filter(|found| **found).count(), 4);
+        assert!(found[..4].iter().all(|found| *found));
+        assert_eq!(discoveries(&[]), Vec::<bool>::new());
+        assert_eq!(discoveries(&[0.025, 0.9, 0.033]), [true, false, true]);
+    }
+
+    #[test]
     fn what_is_no_probability_discovers_nothing() {
         assert_eq!(adjusted(&[f64::NAN, -1.0, 2.0]), [1.0, 1.0, 1.0]);
         assert!(adjusted(&[]).is_empty());
