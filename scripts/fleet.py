@@ -64,16 +64,32 @@ def series(kind, rate, rng):
             ("0", 0, [level + jitter() for _ in range(cut)]),
             ("1", cut, [other + jitter() for _ in range(POINTS - cut)]),
         ]
+    if kind == "one-of-replicas":
+        flat = [(str(pod), 0, [level + jitter() for _ in range(POINTS)]) for pod in range(1, 5)]
+        leaks = [level + rate * i * STEP_S / 3600 + jitter() for i in range(POINTS)]
+        return [("0", 0, leaks), *flat]
+    if kind == "replicas":
+        cut = rng.randrange(POINTS // 4, 3 * POINTS // 4)
+        other = level * rng.uniform(0.9, 1.2)
+        return [
+            life
+            for pod in range(4)
+            for life in (
+                (f"old-{pod}", 0, [level + jitter() for _ in range(cut + pod)]),
+                (f"new-{pod}", cut + pod, [other + jitter() for _ in range(POINTS - cut - pod)]),
+            )
+        ]
     return [("0", 0, [level + jitter() for _ in range(POINTS)])]
 
 
 def fleet(count, leaks, rng):
     """Services: (name, kind, rate, lives)."""
-    healthy = ["flat", "flat", "flat", "days", "warm-up", "deployed"]
+    healthy = ["flat", "flat", "replicas", "days", "warm-up", "deployed"]
+    leaking = ["deployed-leak", "leak", "one-of-replicas"]
     services = []
     for number in range(count):
         if number < leaks:
-            kind = "leak" if number % 3 else "deployed-leak"
+            kind = leaking[number % len(leaking)]
             rate = BUDGET_BYTES * math.exp(rng.uniform(math.log(2), math.log(60)))
         else:
             kind, rate = healthy[number % len(healthy)], 0.0

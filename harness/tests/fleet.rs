@@ -16,6 +16,12 @@ const STEP: f64 = 300.0;
 #[derive(Clone, Copy, PartialEq)]
 enum Manner {
     Answers,
+    /// Answers, and says that a store of its did not.
+    Warns,
+    /// Lists a service that its answer does not hold.
+    Forgets,
+    /// Answers with labels that nobody asked for.
+    Nameless,
     /// Refuses twice, then answers.
     Busy,
     Refuses,
@@ -132,8 +138,18 @@ fn answer(stream: Box<dyn Stream>, manner: Manner, count: &AtomicUsize) -> std::
         decoded(field.unwrap_or(""))
     };
     if first.contains("/api/v1/series") {
-        let body = r#"{"status":"success","data":[{"namespace":"shop","container":"cart","pod":"cart-1"}]}"#;
-        return reply(&mut stream, "200 OK", body);
+        let ghost = r#",{"namespace":"shop","container":"ghost","pod":"ghost-1"}"#;
+        let more = if manner == Manner::Forgets { ghost } else { "" };
+        let body = format!(
+            r#"{{"status":"success","data":[{{"namespace":"shop","container":"cart","pod":"cart-1"}}{more}]}}"#
+        );
+        let body = match manner {
+            Manner::Nameless => body
+                .replace("namespace", "job")
+                .replace("container", "unit"),
+            _ => body,
+        };
+        return reply(&mut stream, "200 OK", &body);
     }
     let asked = count.fetch_add(1, Ordering::SeqCst);
     if field("query").contains("resource_limits") {
@@ -144,7 +160,17 @@ fn answer(stream: Box<dyn Stream>, manner: Manner, count: &AtomicUsize) -> std::
     }
     let good = || values(field("start").parse().expect("a start"));
     match manner {
-        Manner::Answers => reply(&mut stream, "200 OK", &good()),
+        Manner::Answers | Manner::Forgets => reply(&mut stream, "200 OK", &good()),
+        Manner::Warns => {
+            let warning = r#"{"warnings":["store 10.0.0.3 did not answer"],"#;
+            reply(&mut stream, "200 OK", &good().replacen('{', warning, 1))
+        }
+        Manner::Nameless => {
+            let other = good()
+                .replace("namespace", "job")
+                .replace("container", "unit");
+            reply(&mut stream, "200 OK", &other)
+        }
         Manner::Busy if asked < 3 => reply(&mut stream, "503 Service Unavailable", "later"),
         Manner::Busy => reply(&mut stream, "200 OK", &good()),
         Manner::Refuses => reply(&mut stream, "500 Internal Server Error", "no"),
@@ -279,6 +305,38 @@ fn the_leaking_service_is_discovered_and_the_level_ones_are_not() {
     let again = lab.call(&["judge", &cart, "--restarts", "life", "--format", "json"]);
     let again: serde_json::Value = serde_json::from_str(&again.stdout).expect("a judgement");
     assert_eq!(again["verdict"], rows[0]["verdict"]);
+}
+
+#[test]
+fn an_answer_that_is_not_whole_is_no_green() {
+    let lab = Lab::new();
+    let level = |url: &str, more: &[&str]| {
+        let all = [&["--budget", "1GiB/h"], more].concat();
+        lab.call(&arguments(url, &all))
+    };
+    let warns = Stub::new(Manner::Warns);
+    level(&warns.url, &[]).expect_code(4).expect_stderr(&[
+        "not whole",
+        "10.0.0.3",
+        "--accept-partial",
+    ]);
+    level(&warns.url, &["--accept-partial"])
+        .expect_code(0)
+        .expect_stderr(&["note:", "10.0.0.3"]);
+    // What the server lists and does not hand out is named.
+    let forgets = level(&Stub::new(Manner::Forgets).url, &[]).expect_code(0);
+    for words in [
+        "1 inconclusive",
+        "not decided:",
+        "container=ghost",
+        "no reading",
+    ] {
+        assert!(forgets.stdout.contains(words), "{}", forgets.stdout);
+    }
+    // Series of many services without a name are no service.
+    level(&Stub::new(Manner::Nameless).url, &[])
+        .expect_code(2)
+        .expect_stderr(&["--by", "job"]);
 }
 
 #[test]

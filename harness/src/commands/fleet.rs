@@ -5,12 +5,12 @@ use crate::exit::{Exit, usage};
 use crate::prometheus::{Credentials, Limits, Prometheus, Range};
 use crate::words::say;
 use anyhow::Context;
-use leaklab_judge::amount::{parse_amount, parse_duration, plural};
-use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, Series, Verdict, judge};
+use leaklab_judge::amount::{count_text, parse_amount, parse_duration, plural};
+use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, Verdict};
 use leaklab_reports::fleet::{
-    Life, Pooled, Row, alert_rules, open_metrics, page, pool, rank, text,
+    Life, Pooled, Row, ServiceJudgement, alert_rules, judge_service, open_metrics, page, rank, text,
 };
-use leaklab_reports::foreign::{RangeSeries, is_memory_left};
+use leaklab_reports::foreign::{RangeAnswer, RangeSeries, is_memory_left};
 use leaklab_run::write_atomically;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -35,7 +35,7 @@ const SKETCH_POINTS: usize = 60;
   leaklab fleet --merge *.jsonl --page fleet.html         false discoveries over all of them
 
 Exit codes: 0 nobody is discovered · 1 a discovery · 2 usage · 3 nothing could be decided ·
-4 the server failed; what was read before is judged and shown.
+4 the server failed, or says that its answer is not whole; what was read is judged and shown.
 VictoriaMetrics, Thanos and Mimir speak the same API.")]
 pub struct Arguments {
     /// Address of the server: http://HOST:PORT[/PREFIX], or https://.
@@ -102,6 +102,9 @@ pub struct Arguments {
     /// judges it again.
     #[arg(long, value_name = "FOLDER")]
     save: Option<PathBuf>,
+    /// Accept an answer that the server calls partial, as while one of its stores is away.
+    #[arg(long)]
+    accept_partial: bool,
     /// Judge the K-th of N parts of the fleet: 1/8.
     #[arg(long, value_name = "K/N", value_parser = parse_shard)]
     shard: Option<(u64, u64)>,
@@ -303,8 +306,28 @@ fn asked(arguments: &Arguments) -> anyhow::Result<(Vec<Row>, Option<String>)> {
         range,
         limits: BTreeMap::new(),
         rows: Vec::new(),
+        partial: None,
+        nameless: None,
     };
-    let failure = fleet.judge_all().err();
+    let failure = fleet.judge_all().err().or_else(|| fleet.partial.take());
+    if let Some((count, labels)) = &fleet.nameless {
+        let words = format!(
+            "{} series without any label of --by ({}); the first bears {}",
+            count_text(*count),
+            arguments.by.join(", "),
+            labels
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
+        if fleet.rows.is_empty() && failure.is_none() {
+            return Err(usage(format!(
+                "{words}: name the service by one of those with --by"
+            )));
+        }
+        say!("note: {words}: left out");
+    }
     Ok((fleet.rows, failure))
 }
 
@@ -314,6 +337,10 @@ struct Fleet<'a> {
     range: Range,
     limits: BTreeMap<Identity, f64>,
     rows: Vec<Row>,
+    /// Why the answers may not be whole.
+    partial: Option<String>,
+    /// How many series bear no label of `--by`, and the labels of one of them.
+    nameless: Option<(u64, Vec<String>)>,
 }
 
 impl Fleet<'_> {
@@ -350,16 +377,50 @@ impl Fleet<'_> {
         if services.is_empty()
             || (total * points <= POINTS_PER_ANSWER && self.arguments.shard.is_none())
         {
-            let answer = self.server.range(query, self.range)?;
-            return self.judge_answer(answer, None);
+            let answer = self.values(query)?;
+            self.judge_answer(answer, None)?;
+            let named = services.keys().cloned().collect();
+            self.name_those_without_readings(&named);
+            return Ok(());
         }
         for question in questions(&services, points) {
             let wanted: BTreeSet<Identity> = question.iter().cloned().collect();
             let query = with_matchers(query, &question);
-            let answer = self.server.range(&query, self.range)?;
+            let answer = self.values(&query)?;
             self.judge_answer(answer, Some(&wanted))?;
+            self.name_those_without_readings(&wanted);
         }
         Ok(())
+    }
+
+    /// The values of a query; whether they are all of them is kept.
+    fn values(&mut self, query: &str) -> Result<Vec<RangeSeries>, String> {
+        let RangeAnswer { series, partial } = self.server.range(query, self.range)?;
+        if let Some(words) = partial {
+            let words = format!("the server's answer is not whole: {words}");
+            if self.arguments.accept_partial {
+                say!("note: {words}");
+            } else {
+                self.partial.get_or_insert(format!(
+                    "{words}; ask again when all of it answers, or judge what there is with --accept-partial"
+                ));
+            }
+        }
+        Ok(series)
+    }
+
+    /// A service that the server lists and gives no reading of has not been judged, which is
+    /// said of it.
+    fn name_those_without_readings(&mut self, named: &BTreeSet<Identity>) {
+        let known: BTreeSet<&Identity> = self.rows.iter().map(|row| &row.labels).collect();
+        let absent = named.iter().filter(|labels| !known.contains(labels));
+        let rows: Vec<Row> = absent
+            .map(|labels| {
+                let reason = "the server lists it, but its answer holds no reading of it";
+                self.row(labels.clone(), ServiceJudgement::unknown(reason))
+            })
+            .collect();
+        self.rows.extend(rows);
     }
 
     /// Limits by identity; a fleet without any has none.
@@ -371,7 +432,7 @@ impl Fleet<'_> {
         let Ok(answer) = self.server.range(&self.arguments.limits, range) else {
             return;
         };
-        for series in answer {
+        for series in answer.series {
             let identity = self.identity(&series.labels);
             let highest = series.value.iter().copied().fold(0.0, f64::max);
             if identity.len() == self.arguments.by.len() && highest > 0.0 {
@@ -386,56 +447,83 @@ impl Fleet<'_> {
         answer: Vec<RangeSeries>,
         wanted: Option<&BTreeSet<Identity>>,
     ) -> Result<(), String> {
-        let mut services: BTreeMap<Identity, Vec<Life>> = BTreeMap::new();
+        let mut services: BTreeMap<Identity, Vec<RangeSeries>> = BTreeMap::new();
         for series in answer {
             let identity = self.identity(&series.labels);
+            if identity.is_empty() {
+                let labels = || series.labels.keys().cloned().collect();
+                self.nameless.get_or_insert_with(|| (0, labels())).0 += 1;
+                continue;
+            }
             let is_wanted =
                 wanted.map_or_else(|| self.is_of_shard(&identity), |w| w.contains(&identity));
             if is_wanted && !series.time_s.is_empty() {
-                services.entry(identity).or_default().push(Life {
-                    time_s: series.time_s,
-                    value: series.value,
-                });
+                services.entry(identity).or_default().push(series);
             }
         }
-        for (labels, lives) in services {
-            let pooled = pool(lives);
+        for (labels, instances) in services {
+            let lives = lives_of(instances, &labels);
+            let options = JudgeOptions {
+                budget: self.arguments.budget.unwrap_or_default(),
+                limit: self.limit_of(&labels),
+                grain: RSS_GRAIN_BYTES,
+                ..JudgeOptions::default()
+            };
+            let judged = judge_service(lives, &options);
             if let Some(folder) = &self.arguments.save {
-                save(folder, &labels, &pooled).map_err(|error| {
+                save(folder, &labels, &judged).map_err(|error| {
                     format!("cannot write into `{}`: {error}", folder.display())
                 })?;
             }
-            if let Some(row) = self.judged(labels, &pooled) {
-                self.rows.push(row);
-            }
+            let row = self.row(labels, judged);
+            self.rows.push(row);
         }
         Ok(())
     }
 
-    fn judged(&self, labels: Identity, pooled: &Pooled) -> Option<Row> {
-        let limit_bytes = self.limits.get(&labels).copied().or(self.arguments.limit);
-        let options = JudgeOptions {
-            budget: self.arguments.budget.unwrap_or_default(),
-            limit: limit_bytes,
-            grain: RSS_GRAIN_BYTES,
-            ..JudgeOptions::default()
-        };
-        let series = Series {
-            restarts: (!pooled.restarts.is_empty()).then_some(&pooled.restarts[..]),
-            ..Series::new(&pooled.time_s, &pooled.value)
-        };
-        let judgement = judge(&series, &options).ok()?;
-        Some(Row {
+    fn limit_of(&self, labels: &Identity) -> Option<f64> {
+        self.limits.get(labels).copied().or(self.arguments.limit)
+    }
+
+    fn row(&self, labels: Identity, judged: ServiceJudgement) -> Row {
+        Row {
+            limit_bytes: self.limit_of(&labels),
             labels,
-            replicas: pooled.replicas,
-            lives: pooled.lives,
-            limit_bytes,
-            judgement,
+            replicas: judged.replicas,
+            lives: judged.lives,
+            part: judged.part,
+            judgement: judged.judgement,
             adjusted_p_value: None,
             discovery: None,
-            sketch: sketch(pooled),
-        })
+            sketch: sketch(&judged.series),
+        }
     }
+}
+
+/// The instances of a service, each named by the labels that tell it from the others.
+fn lives_of(instances: Vec<RangeSeries>, service: &Identity) -> Vec<Life> {
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, value) in instances.iter().flat_map(|one| &one.labels) {
+        values
+            .entry(name.clone())
+            .or_default()
+            .insert(value.clone());
+    }
+    let tells = |name: &str| {
+        !service.contains_key(name) && values.get(name).is_some_and(|values| values.len() > 1)
+    };
+    let named = |series: RangeSeries| {
+        let words: Vec<String> = (series.labels.iter())
+            .filter(|(name, _)| tells(name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        Life {
+            name: words.join(", "),
+            time_s: series.time_s,
+            value: series.value,
+        }
+    };
+    instances.into_iter().map(named).collect()
 }
 
 /// The series thinned: the highest reading of each stretch.
@@ -538,9 +626,21 @@ fn with_matchers(selector: &str, services: &[Identity]) -> String {
     }
 }
 
-/// Keeps a service's series; `life` counts its lives.
-fn save(folder: &Path, labels: &Identity, pooled: &Pooled) -> std::io::Result<()> {
+/// Keeps the series that a service was judged by, and, where that is a part, all of it beside.
+fn save(folder: &Path, labels: &Identity, judged: &ServiceJudgement) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
+    let words: Vec<&str> = labels.values().map(String::as_str).collect();
+    let name = leaklab_reports::cell::file_name(&words.join("."));
+    // Names that are the same once a path can hold them are told apart by their hash.
+    let name = format!("{name}-{:08x}", hash(labels) as u32);
+    if let Some(whole) = &judged.whole {
+        save_series(&folder.join(format!("{name}-whole.csv")), whole)?;
+    }
+    save_series(&folder.join(format!("{name}.csv")), &judged.series)
+}
+
+/// A series as CSV; `life` counts its lives.
+fn save_series(path: &Path, pooled: &Pooled) -> std::io::Result<()> {
     let mut text = String::from("time_s,memory_bytes,life\n");
     let mut restarts = pooled.restarts.iter().peekable();
     let mut life = 0;
@@ -551,11 +651,7 @@ fn save(folder: &Path, labels: &Identity, pooled: &Pooled) -> std::io::Result<()
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{time},{value},{life}");
     }
-    let words: Vec<&str> = labels.values().map(String::as_str).collect();
-    let name = leaklab_reports::cell::file_name(&words.join("."));
-    // Names that are the same once a path can hold them are told apart by their hash.
-    let path = folder.join(format!("{name}-{:08x}.csv", hash(labels) as u32));
-    write_atomically(&path, text.as_bytes())
+    write_atomically(path, text.as_bytes())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod http;
 pub use http::{Credentials, Limits};
 
 use http::{Answer, Endpoint};
-use leaklab_reports::foreign::{RangeSeries, read_range};
+use leaklab_reports::foreign::{RangeAnswer, RangeSeries, read_range};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -107,7 +107,8 @@ impl Prometheus {
     /// # Errors
     ///
     /// Words for what the server did.
-    pub fn range(&self, query: &str, range: Range) -> Result<Vec<RangeSeries>, String> {
+    pub fn range(&self, query: &str, range: Range) -> Result<RangeAnswer, String> {
+        let mut partial = None;
         let mut joined: BTreeMap<BTreeMap<String, String>, RangeSeries> = BTreeMap::new();
         for page in range.pages() {
             let form = form(&[
@@ -117,7 +118,9 @@ impl Prometheus {
                 ("step", &page.step_s.to_string()),
             ]);
             let body = self.post("/api/v1/query_range", &form)?;
-            for series in read_range(&body)? {
+            let answer = read_range(&body)?;
+            partial = partial.or(answer.partial);
+            for series in answer.series {
                 match joined.get_mut(&series.labels) {
                     Some(before) => {
                         before.time_s.extend(series.time_s);
@@ -129,7 +132,10 @@ impl Prometheus {
                 }
             }
         }
-        Ok(joined.into_values().collect())
+        Ok(RangeAnswer {
+            series: joined.into_values().collect(),
+            partial,
+        })
     }
 
     fn post(&self, path: &str, form: &str) -> Result<Vec<u8>, String> {

@@ -163,3 +163,32 @@ pub struct Judgement {
 fn says_nothing() -> f64 {
     1.0
 }
+
+impl Judgement {
+    /// What is said where there is nothing to judge.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Inconclusive,
+            kind: None,
+            shape: Shape::Flat,
+            slope_bytes_per_hour: None,
+            slope_low_bytes_per_hour: None,
+            slope_high_bytes_per_hour: None,
+            slope_bytes_per_op: None,
+            slope_low_bytes_per_op: None,
+            slope_high_bytes_per_op: None,
+            budget_bytes_per_hour: None,
+            budget_bytes_per_op: None,
+            resolution_bytes_per_hour: None,
+            settled_after_s: None,
+            needs_s: None,
+            time_to_limit_s: None,
+            reason: reason.into(),
+            fitted: None,
+            points: 0,
+            level: None,
+            confidence: 0.0,
+            p_value: says_nothing(),
+        }
+    }
+}

@@ -1,17 +1,20 @@
 //! Many services judged together: replicas and lives pooled, false discoveries held down.
 //!
 //! A service is what is left of a series' labels without those of its instance. Its instances
-//! become one series ([`pool`]), which the judge sees like any other; its verdict is what the
-//! judge says. Over all services the false discovery rate is held ([`discoveries`]), and each
+//! become one series, which the judge sees like any other, and so do its replicas and what runs
+//! since its last deployment ([`judge_service`]); its verdict is what the judge says of all or of
+//! the part that is named. Over all services the false discovery rate is held ([`discoveries`]), and each
 //! row says whether it is a discovery beside its unchanged verdict.
 
 mod page;
 mod pool;
+mod service;
 mod text;
 
 pub use crate::discovery::{ACCEPTED_RATE, adjusted, discoveries};
 pub use page::page;
-pub use pool::{Life, Pooled, pool};
+pub use pool::{Life, Pooled};
+pub use service::{Part, ServiceJudgement, judge_service};
 pub use text::{alert_rules, open_metrics, text};
 
 use leaklab_judge::{Judgement, Verdict};
@@ -29,7 +32,10 @@ pub struct Row {
     pub lives: usize,
     /// The limit of its memory, where that is known.
     pub limit_bytes: Option<f64>,
-    /// What the judge says of its series.
+    /// What the judgement is about, where that is not all of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// What the judge says of its series, or of that part of it.
     #[serde(flatten)]
     pub judgement: Judgement,
     /// Its p-value, adjusted for all services (Benjamini-Hochberg).

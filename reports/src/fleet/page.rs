@@ -30,12 +30,10 @@ pub fn page(rows: &[Row], title: &str) -> String {
         let class = if row.is_discovery() { "yes" } else { "no" };
         let _ = write!(
             html,
-            "<figure class=\"{class}\">{}<figcaption><b>{}</b><br>{}, discovery: {class}; {}{}</figcaption></figure>",
+            "<figure class=\"{class}\">{}<figcaption><b>{}</b><br>{}</figcaption></figure>",
             picture(row),
             escaped(&row.name()),
-            row.judgement.verdict,
-            escaped(&text::growth(row)),
-            escaped(&text::limit(row)),
+            escaped(&text::said(row)),
         );
     }
     html.push_str("</main></html>\n");

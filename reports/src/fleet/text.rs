@@ -27,29 +27,50 @@ pub fn text(rows: &[Row]) -> String {
         },
         ACCEPTED_RATE * 100.0,
     );
-    let leaks = rows
-        .iter()
-        .filter(|row| row.is_discovery() || row.judgement.verdict == Verdict::Leak);
-    for row in leaks.take(MOST_SHOWN) {
-        let discovery = if row.is_discovery() { "yes" } else { "no" };
-        let _ = writeln!(
-            text,
-            "  {}\n    {}, discovery: {discovery}; {}{}",
-            row.name(),
-            row.judgement.verdict,
-            growth(row),
-            limit(row),
-        );
+    let leaks: Vec<&Row> = (rows.iter())
+        .filter(|row| row.is_discovery() || row.judgement.verdict == Verdict::Leak)
+        .collect();
+    for row in leaks.iter().take(MOST_SHOWN) {
+        let _ = writeln!(text, "  {}\n    {}", row.name(), said(row));
     }
-    let left = found.len().saturating_sub(MOST_SHOWN);
-    if left > 0 {
-        let _ = writeln!(text, "  and {} more", count_text(left as u64));
+    more(&mut text, leaks.len());
+    let is_open = |row: &&Row| row.judgement.verdict == Verdict::Inconclusive;
+    let open: Vec<&Row> = (rows.iter())
+        .filter(|row| is_open(row) && !row.is_discovery())
+        .collect();
+    if !open.is_empty() {
+        text.push_str("not decided:\n");
     }
+    for row in open.iter().take(MOST_SHOWN) {
+        let _ = writeln!(text, "  {}\n    {}", row.name(), said(row));
+    }
+    more(&mut text, open.len());
     text
 }
 
+fn more(text: &mut String, count: usize) {
+    let left = count.saturating_sub(MOST_SHOWN);
+    if left > 0 {
+        let _ = writeln!(text, "  and {} more", count_text(left as u64));
+    }
+}
+
+/// What is said of one service: its verdict and rate, or why there is none.
+pub(super) fn said(row: &Row) -> String {
+    let discovery = if row.is_discovery() { "yes" } else { "no" };
+    let part = (row.part.as_ref()).map_or_else(String::new, |part| format!("{part}: "));
+    let words = match row.judgement.verdict {
+        Verdict::Inconclusive => row.judgement.reason.clone(),
+        _ => format!("{}{}", growth(row), limit(row)),
+    };
+    format!(
+        "{}, discovery: {discovery}; {part}{words}",
+        row.judgement.verdict
+    )
+}
+
 /// `+11.4 MiB per hour (11.3 to 11.5)`.
-pub(super) fn growth(row: &Row) -> String {
+fn growth(row: &Row) -> String {
     let judgement = &row.judgement;
     let unit = leaklab_judge::Unit::Bytes;
     match (
@@ -66,7 +87,7 @@ pub(super) fn growth(row: &Row) -> String {
 }
 
 /// `, at its limit of 512 MiB in 3 d 2 h`.
-pub(super) fn limit(row: &Row) -> String {
+fn limit(row: &Row) -> String {
     match (row.limit_bytes, row.judgement.time_to_limit_s) {
         (Some(limit), Some(left)) => {
             format!(

@@ -140,11 +140,29 @@ struct Answer {
     error: String,
     #[serde(default)]
     data: Data,
+    /// What a server says where stores of its did not answer, or a limit cut its answer.
+    #[serde(default)]
+    warnings: Vec<String>,
+    /// VictoriaMetrics' word for the same.
+    #[serde(default, rename = "isPartial")]
+    is_partial: bool,
     /// `promtool query range -o json` and `jq .data` leave the envelope away.
     #[serde(default, rename = "resultType")]
     kind: String,
     #[serde(default)]
     result: Vec<Matrix>,
+}
+
+impl Answer {
+    /// Why the answer may not be whole, in the server's words.
+    fn partial(&self) -> Option<String> {
+        match self.warnings.first() {
+            Some(words) => Some(quote::shown(words.as_bytes()).to_string()),
+            None => self
+                .is_partial
+                .then(|| "it is marked as partial".to_owned()),
+        }
+    }
 }
 
 fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording, InputError> {
@@ -249,12 +267,21 @@ pub struct RangeSeries {
     pub value: Vec<f64>,
 }
 
+/// An answer to a range query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RangeAnswer {
+    /// Its series.
+    pub series: Vec<RangeSeries>,
+    /// Why series or readings may be missing, where the server says so.
+    pub partial: Option<String>,
+}
+
 /// Reads an answer of Prometheus to `query_range`.
 ///
 /// # Errors
 ///
 /// Words where it is none, where the server answered with an error, or where times do not rise.
-pub fn read_range(answer: &[u8]) -> Result<Vec<RangeSeries>, String> {
+pub fn read_range(answer: &[u8]) -> Result<RangeAnswer, String> {
     let answer: Answer = serde_json::from_slice(answer)
         .map_err(|error| quote::escaped(error.to_string().as_bytes()))?;
     if answer.status != "success" {
@@ -270,6 +297,7 @@ pub fn read_range(answer: &[u8]) -> Result<Vec<RangeSeries>, String> {
             quote::shown(answer.data.kind.as_bytes())
         ));
     }
+    let partial = answer.partial();
     let mut all = Vec::with_capacity(answer.data.result.len());
     for one in answer.data.result {
         let mut series = RangeSeries {
@@ -289,7 +317,10 @@ pub fn read_range(answer: &[u8]) -> Result<Vec<RangeSeries>, String> {
         }
         all.push(series);
     }
-    Ok(all)
+    Ok(RangeAnswer {
+        series: all,
+        partial,
+    })
 }
 
 fn metric_name(one: &Matrix) -> String {

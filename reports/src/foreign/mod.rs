@@ -29,7 +29,7 @@ mod tools;
 mod unit;
 
 pub use error::InputError;
-pub use json::{RangeSeries, read_range};
+pub use json::{RangeAnswer, RangeSeries, read_range};
 use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
 pub use read::read_recording;
 pub use time::TimeUnit;

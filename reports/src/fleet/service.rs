@@ -1,0 +1,301 @@
+//! The verdict of a service that has replicas and deployments.
+//!
+//! Replicas laid end to end are one series, which finds what grows in all of them. It hides what
+//! grows in one of many, and what began with the last deployment. So each replica, and what runs
+//! at the end, are judged alone as well; the service's judgement is that of the part which it
+//! names. A leak in a part must stand after a correction for the number of parts.
+
+use super::pool::{Life, Pooled, current, places, pool};
+use leaklab_judge::amount::duration_text;
+use leaklab_judge::{JudgeOptions, Judgement, Series, Verdict, judge};
+use serde::{Deserialize, Serialize};
+
+/// How sure a leak in one of several parts of a service must be, all parts together (Bonferroni).
+const ACCEPTED_ERROR: f64 = 0.05;
+
+/// What a service's judgement is about, where that is not all of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// What runs at the end, since the newest of it took the place of another.
+    Deployment {
+        /// Seconds from the newest of its starts to the last reading.
+        ran_s: f64,
+    },
+    /// One instance.
+    Replica {
+        /// Its labels beyond those of the service.
+        name: String,
+        /// Instances that leak, by themselves.
+        leaking: usize,
+        /// Instances in all.
+        of: usize,
+    },
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Deployment { ran_s } => {
+                write!(
+                    f,
+                    "since the deployment {} before the end",
+                    duration_text(*ran_s)
+                )
+            }
+            Self::Replica { name, leaking, of } if *leaking > 0 => {
+                write!(f, "{leaking} of {of} replicas leak, most of all {name}")
+            }
+            Self::Replica { name, of, .. } => {
+                write!(
+                    f,
+                    "one of {of} replicas may grow, which the others hide: {name}"
+                )
+            }
+        }
+    }
+}
+
+/// A service, judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceJudgement {
+    /// Instances that ran at the same time.
+    pub replicas: usize,
+    /// Instances in all.
+    pub lives: usize,
+    /// What the judgement is about, where that is not all of the service.
+    pub part: Option<Part>,
+    /// The series of that part.
+    pub series: Pooled,
+    /// What the judge says of it; its p-value is corrected for the number of parts.
+    pub judgement: Judgement,
+    /// All of the service as one series, where a part speaks for it.
+    pub whole: Option<Pooled>,
+}
+
+impl ServiceJudgement {
+    /// A service without a reading.
+    pub fn unknown(reason: &str) -> Self {
+        Self {
+            replicas: 0,
+            lives: 0,
+            part: None,
+            series: Pooled::default(),
+            judgement: Judgement::unknown(reason),
+            whole: None,
+        }
+    }
+}
+
+/// A series with what the judge says of it.
+#[derive(Clone)]
+struct Judged {
+    series: Pooled,
+    judgement: Judgement,
+}
+
+impl Judged {
+    fn new(places: &[Vec<Life>], options: &JudgeOptions) -> Self {
+        let pooled = pool(places);
+        let series = Series {
+            restarts: (!pooled.restarts.is_empty()).then_some(&pooled.restarts[..]),
+            ..Series::new(&pooled.time_s, &pooled.value)
+        };
+        let unknown = |error: leaklab_judge::JudgeError| Judgement::unknown(error.to_string());
+        Self {
+            judgement: judge(&series, options).unwrap_or_else(unknown),
+            series: pooled,
+        }
+    }
+
+    fn rate(&self) -> f64 {
+        self.judgement.slope_bytes_per_hour.unwrap_or(0.0)
+    }
+
+    /// Whether it grows by more than its budget, as far as can be seen.
+    fn grows(&self) -> bool {
+        let budget = self.judgement.budget_bytes_per_hour.unwrap_or(0.0);
+        self.judgement.verdict != Verdict::NoLeak && self.rate() > budget
+    }
+
+    /// Whether it leaks, and would be said to in one of so many parts.
+    fn surely_leaks(&self, parts: usize) -> bool {
+        let corrected = self.judgement.p_value * parts as f64;
+        self.judgement.verdict == Verdict::Leak && corrected <= ACCEPTED_ERROR
+    }
+}
+
+/// Judges the instances of a service.
+pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgement {
+    let places = places(lives);
+    let whole = Judged::new(&places, options);
+    let (replicas, lives) = (whole.series.replicas, whole.series.lives);
+    let running = current(&places);
+    let now = (running.as_ref()).map(|(running, _)| Judged::new(running, options));
+    let several = |places: &[Vec<Life>]| if places.len() > 1 { places.len() } else { 0 };
+    let mut parts = 1 + usize::from(now.is_some());
+    // What runs now is what is asked for, once it says something else than its past does.
+    let is_news = |now: &Judged| {
+        let verdict = now.judgement.verdict;
+        verdict != Verdict::Inconclusive && verdict != whole.judgement.verdict
+    };
+    let (part, of_replicas, together) = match (running, now) {
+        (Some((running, ran_s)), Some(now)) if is_news(&now) => {
+            (Some(Part::Deployment { ran_s }), running, now)
+        }
+        _ => (None, places, whole.clone()),
+    };
+    parts += several(&of_replicas);
+    let hidden = match several(&of_replicas) {
+        0 => None,
+        _ if together.surely_leaks(parts) => None,
+        _ => hidden(&of_replicas, &together, parts, options),
+    };
+    let (part, chosen) = match hidden {
+        Some((part, replica)) => (Some(part), replica),
+        None => (part, together),
+    };
+    let mut judgement = chosen.judgement;
+    judgement.p_value = (judgement.p_value * parts as f64).min(1.0);
+    ServiceJudgement {
+        replicas,
+        lives,
+        whole: part.is_some().then_some(whole.series),
+        part,
+        series: chosen.series,
+        judgement,
+    }
+}
+
+/// The replica that all together hide: one that leaks for sure, or, where all together are
+/// level, one that may.
+fn hidden(
+    places: &[Vec<Life>],
+    together: &Judged,
+    parts: usize,
+    options: &JudgeOptions,
+) -> Option<(Part, Judged)> {
+    let of = places.len();
+    let replicas: Vec<(&str, Judged)> = (places.iter())
+        .map(|lives| {
+            let name = lives.last().map_or("", |life| life.name.as_str());
+            (name, Judged::new(std::slice::from_ref(lives), options))
+        })
+        .collect();
+    let sure = (replicas.iter()).filter(|(_, one)| one.surely_leaks(parts));
+    let leaking = sure.count();
+    let is_hidden = |one: &Judged| match leaking {
+        0 => together.judgement.verdict == Verdict::NoLeak && one.grows(),
+        _ => one.surely_leaks(parts),
+    };
+    let (name, worst) = (replicas.into_iter())
+        .filter(|(_, one)| is_hidden(one))
+        .max_by(|a, b| a.1.rate().total_cmp(&b.1.rate()))?;
+    let name = name.to_owned();
+    Some((Part::Replica { name, leaking, of }, worst))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP_S: f64 = 300.0;
+    const DAY: usize = 288;
+
+    /// Noise without memory that needs no generator: the fractions of multiples of a surd.
+    fn noise(step: usize, seed: usize) -> f64 {
+        1e6 * (((step + 1_000 * seed) as f64 * 0.618_033_988_75).fract() - 0.5)
+    }
+
+    fn instance(name: usize, steps: std::ops::Range<usize>, per_hour: f64) -> Life {
+        let first = steps.start;
+        let grown = |step: usize| per_hour * (step - first) as f64 * STEP_S / 3_600.0;
+        Life {
+            name: format!("pod=cart-{name}"),
+            time_s: steps.clone().map(|step| step as f64 * STEP_S).collect(),
+            value: steps
+                .map(|step| 1e8 + grown(step) + noise(step, name))
+                .collect(),
+        }
+    }
+
+    fn judge_of(lives: Vec<Life>) -> ServiceJudgement {
+        judge_service(lives, &JudgeOptions::default())
+    }
+
+    #[test]
+    fn a_replica_that_leaks_is_not_hidden_by_the_others() {
+        for replicas in [2, 5, 12, 40] {
+            let leaks = |one| if one == 1 { 3e6 } else { 0.0 };
+            let lives = (0..replicas).map(|one| instance(one, 0..5 * DAY, leaks(one)));
+            let judged = judge_of(lives.collect());
+            let part = Part::Replica {
+                name: "pod=cart-1".to_owned(),
+                leaking: 1,
+                of: replicas,
+            };
+            assert_eq!(judged.judgement.verdict, Verdict::Leak, "1 of {replicas}");
+            assert_eq!(judged.part, Some(part));
+            let rate = judged.judgement.slope_bytes_per_hour.expect("a rate");
+            assert!((rate - 3e6).abs() < 1e5, "{rate}");
+            assert!(judged.judgement.p_value < ACCEPTED_ERROR);
+        }
+    }
+
+    #[test]
+    fn most_replicas_leaking_and_all_of_them_is_a_leak() {
+        let most = (0..5).map(|one| instance(one, 0..5 * DAY, if one < 4 { 3e6 } else { 0.0 }));
+        let judged = judge_of(most.collect());
+        assert_eq!(judged.judgement.verdict, Verdict::Leak);
+        assert!(
+            matches!(
+                &judged.part,
+                None | Some(Part::Replica {
+                    leaking: 4,
+                    of: 5,
+                    ..
+                })
+            ),
+            "{:?}",
+            judged.part
+        );
+        let all = judge_of((0..5).map(|one| instance(one, 0..5 * DAY, 3e6)).collect());
+        assert_eq!((all.judgement.verdict, all.part), (Verdict::Leak, None));
+        assert_eq!((all.replicas, all.lives), (5, 5));
+    }
+
+    #[test]
+    fn what_runs_now_speaks_for_itself() {
+        // Level for five days, then a deployment that leaks, or the other way round.
+        let turned = |before: f64, after: f64| {
+            let lives = (0..3).flat_map(|one| {
+                [
+                    instance(one, 0..5 * DAY, before),
+                    instance(10 + one, 5 * DAY..8 * DAY, after),
+                ]
+            });
+            judge_of(lives.collect())
+        };
+        let worse = turned(0.0, 3e6);
+        assert_eq!(worse.judgement.verdict, Verdict::Leak, "{:?}", worse.part);
+        let fixed = turned(3e6, 0.0);
+        assert_eq!(fixed.judgement.verdict, Verdict::NoLeak, "{:?}", fixed.part);
+        assert!(
+            matches!(fixed.part, Some(Part::Deployment { ran_s }) if ran_s > 2.9 * 86_400.0),
+            "{:?}",
+            fixed.part
+        );
+        assert_eq!((fixed.replicas, fixed.lives), (3, 6));
+    }
+
+    #[test]
+    fn level_replicas_are_level_and_nothing_is_unknown() {
+        let judged = judge_of((0..8).map(|one| instance(one, 0..5 * DAY, 0.0)).collect());
+        assert_eq!(
+            (judged.judgement.verdict, judged.part, judged.whole),
+            (Verdict::NoLeak, None, None)
+        );
+        let none = judge_of(Vec::new());
+        assert_eq!(none.judgement.verdict, Verdict::Inconclusive);
+    }
+}
