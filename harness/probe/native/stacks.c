@@ -30,6 +30,8 @@
 /* Spans of time; when they are used up, two become one. */
 #define SPANS 32
 #define FIRST_SPAN_US 125000
+/* The smallest page that Linux has. */
+#define PAGE_BYTES 4096
 
 struct stack {
     uint64_t hash;
@@ -185,13 +187,25 @@ static void on_death(const void *address, size_t usable)
     release();
 }
 
+/* Empties a table. One that was never used has zeros only; a write to each of its pages keeps it
+ * from looking like growth when samples come. */
+static void clear(void *table, size_t length)
+{
+    if (start_us != 0) {
+        memset(table, 0, length);
+        return;
+    }
+    volatile char *bytes = table;
+    for (size_t at = 0; at < length; at += PAGE_BYTES)
+        bytes[at] = 0;
+}
+
 /* Begins anew, in a process that was forked: what it frees of its parent's is not counted. */
 static void begin(void)
 {
     acquire();
-    memset(stacks, 0, sizeof stacks);
-    /* Written now, so that the tables do not look like growth when samples come. */
-    memset(blocks, 0, sizeof blocks);
+    clear(stacks, sizeof stacks);
+    clear(blocks, sizeof blocks);
     start_us = now_us();
     span_us = FIRST_SPAN_US;
     lost = 0;

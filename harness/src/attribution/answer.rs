@@ -1,5 +1,6 @@
 //! Works out where the heap of a cell grows, with the names of its stacks.
 
+use super::roll_up::{Way, live, rolled_up};
 use super::symbols::{Symbols, is_container_growth, outside_allocator, own_places, owner, way};
 use leaklab_judge::amount::plural;
 use leaklab_judge::stats::quantile::median;
@@ -8,26 +9,10 @@ use leaklab_reports::attribution::{
     attribute, known_part, settled_part,
 };
 use leaklab_run::{Cell, Phase, SampleTable, StackHistory, StackRecord, columns};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Part of the settled load at each of its ends whose median stands for that end.
 const END_SHARE: f64 = 0.1;
-/// Frames of the program, from the owner of a way outwards, in which ways are looked for that meet.
-const ROLL_UP_FRAMES: usize = 4;
-
-/// Stacks that come the same way through the program's own code.
-struct Way<'a> {
-    places: Vec<Place>,
-    group: Group<'a>,
-    owner: Place,
-    behaviour: Behaviour,
-}
-
-impl Way<'_> {
-    fn leaks(&self) -> bool {
-        self.behaviour == Behaviour::Leaks
-    }
-}
 
 /// The answer for a cell: as it was worked out when the cell had ended, while the files of the
 /// program were those that ran, else worked out now. `None` if its stacks were not sampled.
@@ -142,84 +127,6 @@ fn owner_of(ways: &[Way<'_>], at: usize) -> Place {
     owner(&way.places, &others).cloned().unwrap_or_default()
 }
 
-/// Ways that are one row: of one owner, and all leaking or all doing the same. The growth of
-/// containers goes to what their owner leaks.
-fn rolled_up<'a, 'b>(ways: &'b mut [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
-    roll_up_leaks(ways);
-    let leaking: Vec<Place> = ways
-        .iter()
-        .filter(|way| way.leaks() && !way.group.blocks.is_empty())
-        .map(|way| way.owner.clone())
-        .collect();
-    for way in ways.iter_mut() {
-        if way.group.blocks.is_empty() {
-            let near = own_places(&way.places).into_iter().take(ROLL_UP_FRAMES);
-            let mut owners = near.filter_map(|place| leaking.iter().find(|o| is_same(o, place)));
-            if let Some(owner) = owners.next_back() {
-                way.owner = owner.clone();
-                way.behaviour = Behaviour::Leaks;
-            }
-        }
-    }
-    let mut rows: BTreeMap<_, Vec<&Way<'a>>> = BTreeMap::new();
-    for way in ways.iter() {
-        let owner = (way.owner.function.as_str(), way.owner.module.as_str());
-        let key = (owner, way.behaviour.to_string());
-        rows.entry(key).or_default().push(way);
-    }
-    rows.into_values().collect()
-}
-
-fn is_same(one: &Place, other: &Place) -> bool {
-    one.function == other.function && one.module == other.module
-}
-
-/// Gives leaking ways that meet a few frames further out the one owner in which they do: what is
-/// kept for one thing is often several blocks. Not where they meet in a function that others go
-/// through whose blocks come and go.
-fn roll_up_leaks(ways: &mut [Way<'_>]) {
-    let come_and_go =
-        |way: &&Way<'_>| matches!(way.behaviour, Behaviour::Churns | Behaviour::Bounded);
-    let taken: HashSet<String> = ways
-        .iter()
-        .filter(come_and_go)
-        .flat_map(|way| own_places(&way.places))
-        .map(|place| place.function.clone())
-        .collect();
-    let near = |way: &Way<'_>| -> Vec<Place> {
-        let own = own_places(&way.places).into_iter();
-        let from_owner = own.skip_while(|place| !is_same(place, &way.owner));
-        from_owner.take(ROLL_UP_FRAMES).cloned().collect()
-    };
-    let leaking: Vec<usize> = (0..ways.len()).filter(|at| ways[*at].leaks()).collect();
-    // Each round gives at least one way an owner further out.
-    for _ in 0..leaking.len() {
-        let mut met = None;
-        'pairs: for (number, one) in leaking.iter().enumerate() {
-            for other in &leaking[number + 1..] {
-                let (first, second) = (near(&ways[*one]), near(&ways[*other]));
-                let is_shared = |place: &&Place| second.iter().any(|o| is_same(o, place));
-                let shared = first.iter().find(is_shared);
-                let shared = shared.filter(|place| !taken.contains(&place.function));
-                let is_news = !is_same(&ways[*one].owner, &ways[*other].owner);
-                if let Some(place) = shared.filter(|_| is_news) {
-                    met = Some((*one, *other, place.clone()));
-                    break 'pairs;
-                }
-            }
-        }
-        let Some((one, other, place)) = met else {
-            return;
-        };
-        let owners = [one, other].map(|at| ways[at].owner.clone());
-        for way in ways.iter_mut().filter(|way| way.leaks()) {
-            if owners.iter().any(|owner| is_same(owner, &way.owner)) {
-                way.owner = place.clone();
-            }
-        }
-    }
-}
-
 fn joined<'a>(ways: &[&Way<'a>]) -> Group<'a> {
     let mut group = Group::default();
     for way in ways {
@@ -231,11 +138,7 @@ fn joined<'a>(ways: &[&Way<'a>]) -> Group<'a> {
 
 /// The way of a row that most of its blocks come by.
 fn main_way<'a, 'b>(ways: &[&'b Way<'a>]) -> &'b Way<'a> {
-    let live = |way: &Way<'_>| -> u64 {
-        let last =
-            |stack: &&StackHistory| stack.snapshots.last().map_or(0, |s| s.live.iter().sum());
-        way.group.blocks.iter().map(last).sum()
-    };
+    let live = |way: &Way<'_>| -> u64 { way.group.blocks.iter().map(|stack| live(stack)).sum() };
     let mut main = ways[0];
     for way in ways {
         if live(way) > live(main) {

@@ -4,6 +4,7 @@
 mod answer;
 mod collect;
 mod pprof;
+mod roll_up;
 mod symbols;
 mod text;
 

@@ -42,6 +42,10 @@ const ALLOCATING: [&str; 30] = [
     "xmalloc",
     "xrealloc",
 ];
+/// Prefixes of jemalloc's own names.
+const JEMALLOC: [&str; 2] = ["_rjem_", "je_"];
+/// Frames that jemalloc has inside of itself, at most.
+const JEMALLOC_FRAMES: usize = 16;
 /// Beginnings of names of standard and base libraries, for what has no source file.
 const LIBRARIES: [&str; 16] = [
     "alloc::",
@@ -113,9 +117,27 @@ fn is_system_library(module: &str) -> bool {
     is_library && (module.starts_with("/lib") || module.starts_with("/usr/lib"))
 }
 
+/// A stack without what jemalloc does inside: functions of it that have no prefix are told from
+/// the program's by those further out that have one.
+fn outside_jemalloc(places: &[Place]) -> &[Place] {
+    let is_entry = |place: &Place| {
+        place.module.contains(OUR_OBJECT)
+            || JEMALLOC
+                .iter()
+                .any(|prefix| place.function.starts_with(prefix))
+    };
+    let first = &places[..places.len().min(JEMALLOC_FRAMES)];
+    let inside = first.iter().rposition(is_entry).map_or(0, |at| at + 1);
+    &places[inside..]
+}
+
 /// The places of a stack, innermost first, that are the program's own code; those that are
 /// nobody's library where that cannot be told.
 pub fn own_places(places: &[Place]) -> Vec<&Place> {
+    let places = match outside_jemalloc(places) {
+        [] => places,
+        outside => outside,
+    };
     let of = |wanted: &dyn Fn(&Place) -> bool| -> Vec<&Place> {
         places.iter().filter(|place| wanted(place)).collect()
     };
@@ -146,10 +168,11 @@ pub fn way(places: &[Place]) -> Vec<String> {
 
 /// A stack without what is inside the allocator, which is the same for all.
 pub fn outside_allocator(places: &[Place]) -> &[Place] {
-    let inside = places.iter().take_while(|place| allocates(place)).count();
-    match inside == places.len() {
+    let outside = outside_jemalloc(places);
+    let inside = outside.iter().take_while(|place| allocates(place)).count();
+    match inside == outside.len() {
         true => places,
-        false => &places[inside..],
+        false => &outside[inside..],
     }
 }
 
@@ -393,6 +416,21 @@ mod tests {
             way(&stack),
             "a recursion is gone through once"
         );
+    }
+
+    #[test]
+    fn functions_inside_jemalloc_are_nobodys_own_whatever_their_names() {
+        let stack = [
+            "prof_backtrace_impl",
+            "_rjem_je_prof_backtrace",
+            "_rjem_je_malloc_default",
+            "shop::sessions::keep",
+            "main",
+        ]
+        .map(|function| place(function, None, "/home/a/shop"));
+        let found = owner(&stack, &[]).expect("an owner");
+        assert_eq!(found.function, "shop::sessions::keep");
+        assert_eq!(outside_allocator(&stack), &stack[3..]);
     }
 
     #[test]
