@@ -9,6 +9,17 @@ pub const RSS_GRAIN_BYTES: f64 = 131_072.0;
 /// of one (`%.2f` in `pidstat` and `sar`).
 pub const LEAST_BUDGET_PERCENT_PER_HOUR: f64 = 0.01;
 
+/// A budget that is a share of the level.
+pub(crate) mod share {
+    /// Growth over the record, in shares of the level that it began at, from which on a share of
+    /// that level per hour does not clear it: what has grown by half does not rest.
+    pub(crate) const MULTIPLIED: f64 = 0.5;
+
+    /// Hours of the least budget that such growth must come to: a heap of a few kilobytes doubles
+    /// by nothing.
+    pub(crate) const HOURS_OF_LEAST: f64 = 24.0;
+}
+
 /// Confidence of a verdict, and how much is looked at.
 pub(crate) mod verdict {
     /// Degrees of freedom that stand for certainty: the interval is that of the windows themselves.
@@ -144,6 +155,10 @@ pub(crate) mod restarts {
 
     /// A fall is deep if it takes this share of the range.
     pub(crate) const DEEP: f64 = 0.35;
+
+    /// Of many falls, the share that may be leaps up as sharp as they are: noise that is loud at
+    /// times goes up as it goes down.
+    pub(crate) const LEAPS: f64 = 0.5;
 
     /// A fall is beyond the noise if it is so many standard deviations of usual changes.
     pub(crate) const BEYOND_NOISE: f64 = 8.0;
@@ -353,6 +368,13 @@ pub(crate) mod windows {
     /// Share of the run that is left out at its beginning.
     pub(crate) const LEFT_OUT: f64 = 0.3;
 
+    /// Shares at the end of a part that is level as a whole, which must not rise by themselves; the
+    /// confidence with which they do, five being looked at in every series; and the fewest
+    /// readings in one.
+    pub(crate) const ENDS: [f64; 5] = [0.12, 0.18, 0.25, 0.35, 0.5];
+    pub(crate) const END_CONFIDENCE: f64 = 0.999;
+    pub(crate) const FEWEST_OF_END: usize = 20;
+
     /// Shares of the fitted part, at its end and at its beginning, that must not contradict a leak.
     pub(crate) const LAST: [f64; 3] = [0.25, 0.35, 0.5];
 
@@ -494,6 +516,37 @@ pub(crate) mod calendar {
     pub(crate) const BINS_OF_DAY: usize = 12;
 }
 
+/// Two levels whose readings come in no order.
+pub(crate) mod mixture {
+    /// Fewest readings in which they are looked for; of stretches, and the most in one.
+    pub(crate) const FEWEST: usize = 40;
+    pub(crate) const LEAST: usize = 40;
+    pub(crate) const MOST: usize = 128;
+
+    /// Stretches that are looked at, at most.
+    pub(crate) const WINDOWS: usize = 16;
+
+    /// The least share of readings at either level.
+    pub(crate) const SHARE: f64 = 0.08;
+
+    /// How wide the gap between both must be, in standard deviations of the wider one: of 40
+    /// normal values the widest gap of the inner nine tenths is below 1.2 of their own, and below
+    /// half of it in nineteen of twenty.
+    pub(crate) const APART: f64 = 1.5;
+
+    /// Values that differ by a few grains only have gaps of that size: the widest must be so many
+    /// times the smallest, or a share of the level, as processes differ by.
+    pub(crate) const GRAINS: f64 = 8.0;
+    pub(crate) const OF_LEVEL: f64 = 0.05;
+
+    /// Share of the changes that independent draws make from one level to the other: load that is
+    /// switched keeps each for many readings.
+    pub(crate) const UNORDERED: f64 = 0.6;
+
+    /// Longer parts are grouped as other series are.
+    pub(crate) const MOST_POINTS: usize = super::prepare::FINE_POINTS;
+}
+
 /// A level that is left and come back to.
 pub(crate) mod levels {
     /// Fewest readings in which it is looked for.
@@ -516,6 +569,12 @@ pub(crate) mod levels {
 
     /// How often the level must be left and come back to.
     pub(crate) const LEAST_SWITCHES: usize = 4;
+
+    /// Share of the readings off the level that may lie on the side where the other level is not.
+    pub(crate) const BEYOND: f64 = 0.25;
+
+    /// How many times as long as before the level may be left at the end.
+    pub(crate) const LEFT_FOR: f64 = 1.25;
 
     /// The least share of readings at the level.
     pub(crate) const KEPT: f64 = 0.4;

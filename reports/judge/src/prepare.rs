@@ -6,6 +6,7 @@ use crate::policy::prepare::FINE_POINTS;
 use crate::series::{JudgeError, JudgeOptions, Series, Unit, Window};
 use crate::shape::bursts::without_bursts;
 use crate::shape::grain::find_grain;
+use crate::shape::mixture::split_mixture;
 use crate::shape::restarts::find_quick_restarts;
 use crate::shape::work::find_busy;
 use crate::stats::bins;
@@ -49,6 +50,8 @@ pub(crate) struct Prepared {
     pub idle: usize,
     /// Where the program is known to have been started anew, on the axis.
     pub known_restarts: Option<Vec<f64>>,
+    /// The readings of two levels, where they come in no order.
+    pub mixture: Option<(Track, Track)>,
     /// Where a stretch was left out because it is marked, on the axis, and how much higher the
     /// values are behind it.
     pub marked: Vec<(f64, f64)>,
@@ -116,6 +119,7 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
     };
     let span = track.span();
     let least_step = learned_step(&track.y, options.grain);
+    let mixture = split_mixture(&track, base);
     let on_axis = |&time: &f64| {
         let after = used.iter().position(|&i| series.time_s[i] >= time)?;
         (after > 0).then(|| axis[used[after]] - axis[first])
@@ -171,6 +175,7 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         was_without_work,
         idle,
         known_restarts,
+        mixture,
         marked,
     })
 }

@@ -15,6 +15,9 @@ pub(crate) enum Why {
     WindowsAgree,
     WindowsDisagree,
     WithinBefore,
+    RisesLate,
+    TwoLevels,
+    Multiplied { times: f64 },
     Standstill,
     Decelerating,
     FewTeeth { teeth: usize },
@@ -94,6 +97,13 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         Why::WithinBefore => {
             format!("the rise at the end stays within what the series did before{longer}")
         }
+        Why::RisesLate => format!(
+            "growth of {interval} lies below the budget of {budget} as a whole, but the end of the run rises beyond it{longer}"
+        ),
+        Why::TwoLevels => "the readings change between two levels in no order, as where those of two processes stand in one series, and one of these is not known to keep the budget; a series for each process would tell".to_owned(),
+        Why::Multiplied { times } => format!(
+            "growth of {interval} is within the budget of {budget}, a share of the level, but has made {times:.1} times that level of it without an end; a budget in bytes would tell"
+        ),
         Why::Unsettled => {
             format!("the series has not settled: no part up to its end is straight{longer}")
         }

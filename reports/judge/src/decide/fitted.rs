@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 
 use crate::decide::case::Case;
-use crate::decide::finding::{Finding, Side, budget_on_axis, ruling_of, shape_of, side_of};
+use crate::decide::finding::{
+    Finding, Side, budget_on_axis, level_before, ruling_of, shape_of, side_of,
+};
 use crate::decide::rules::{
-    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, Ruling, SETTLED_LATE, SLOWING, STANDSTILL,
-    TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE, ruled,
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, RISES_LATE, Ruling, SETTLED_LATE, SLOWING,
+    STANDSTILL, TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE, ruled,
 };
 use crate::decide::windows;
 use crate::fit::line::{Line, fit_line};
@@ -42,12 +44,13 @@ struct Fitted<'a> {
 }
 
 /// The rules that are asked of a fit.
-fn rules<'a>() -> [Asked<Fitted<'a>>; 11] {
+fn rules<'a>() -> [Asked<Fitted<'a>>; 12] {
     [
         (WINDOWS_DISAGREE, windows_disagree),
         (WITHIN_BEFORE, within_before),
         (SLOWING, slowing),
         (SETTLED_LATE, settled_late),
+        (RISES_LATE, rises_late),
         (WINDOWS_AGREE, windows_agree),
         (FALLING, falling),
         (STANDSTILL, standstill),
@@ -108,9 +111,16 @@ pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Fi
     };
     let line = beside_what_is_left(line, &part, &regressors, &settled, prepared.grain);
     case.note_fit(&line, finding.fitted, settled.straight);
+    // Where no part is straight, the windows that are looked at begin earlier.
+    let ahead = match settled.straight {
+        true => level_before(prepared, level, &line),
+        false => level.min(level_of(&windows::first(&track))),
+    };
+    let budget = budget_on_axis(prepared, case.options, ahead);
     let finding = Finding {
         shape: shape_of(&line),
         line: Some(line.clone()),
+        budget,
         ..finding
     };
     let fit = Fitted {
@@ -305,6 +315,18 @@ fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
         let (_, high) = line.interval(REPORTED_CONFIDENCE);
         let may_go_on = fit.line.clone().reaching(f64::MAX, high);
         Ruling::open(Why::SettledLate).with_line(may_go_on)
+    })
+}
+
+/// A leak that begins late under noise which was louder before, or is in bursts, is no bend of the
+/// whole; the end alone shows it.
+fn rises_late(fit: &Fitted<'_>) -> Option<Ruling> {
+    let rises = fit.side() == Some(Side::Below)
+        && windows::rise_at_end(fit.part, fit.regressors, fit.budget, fit.grain());
+    rises.then(|| {
+        let (_, high) = fit.line.interval(REPORTED_CONFIDENCE);
+        let may_go_on = fit.line.clone().reaching(f64::MAX, high.max(fit.budget));
+        Ruling::open(Why::RisesLate).with_line(may_go_on)
     })
 }
 

@@ -11,12 +11,14 @@ mod segment;
 mod windows;
 
 use crate::amount::{duration_text, number_text, plural};
+use crate::budget::Budget;
 use crate::decide::case::Case;
-use crate::decide::finding::{Finding, budget_on_axis};
+use crate::decide::finding::{Finding, budget_on_axis, least_budget};
 use crate::decide::report::report;
 use crate::decide::restarted::{Doubt, judge_known_lives, judge_restarted};
 use crate::decide::rules::{
-    Asked, BELOW_GRAIN, NO_WORK, ROOM_LEFT, Ruling, TOO_FEW_READINGS, first_to_speak,
+    Asked, BELOW_GRAIN, MULTIPLIED, NO_WORK, ROOM_LEFT, Ruling, TOO_FEW_READINGS, TWO_LEVELS,
+    first_to_speak,
 };
 use crate::decide::sawtooth_floor::judge_sawtooth;
 use crate::decide::segment::judge_segment;
@@ -25,13 +27,15 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
 use crate::policy::grain::SEVERAL;
 use crate::policy::sawtooth::SMALL_TEETH;
+use crate::policy::share::{HOURS_OF_LEAST, MULTIPLIED as TIMES};
 use crate::policy::staircase::ROOM;
-use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
+use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::prepare::{Prepared, prepare};
 use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series};
 use crate::shape::calendar::{without_teeth, without_weeks};
 use crate::shape::cycle::find_cycle;
+use crate::shape::mixture::split_mixture;
 use crate::shape::restarts::doubtful_falls;
 use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
 use crate::shape::staircase::late_growth;
@@ -90,7 +94,12 @@ pub(crate) fn judge_prepared(case: &Case<'_>) -> Finding {
         case,
         finding: &finding,
     };
-    let last: [Asked<Whole<'_>>; 2] = [(BELOW_GRAIN, below_grain), (ROOM_LEFT, room_left)];
+    let last: [Asked<Whole<'_>>; 4] = [
+        (BELOW_GRAIN, below_grain),
+        (ROOM_LEFT, room_left),
+        (TWO_LEVELS, two_levels),
+        (MULTIPLIED, multiplied),
+    ];
     match first_to_speak(case, &whole, &last) {
         Some(ruling) => finding.with(ruling),
         None => finding,
@@ -226,6 +235,53 @@ fn room_left(whole: &Whole<'_>) -> Option<Ruling> {
             Some(line) => ruling.with_line(line.reaching(f64::MAX, rate)),
             None => ruling,
         }
+    })
+}
+
+/// Where readings of two levels come in no order, a line through all shows neither: each must keep
+/// the budget by itself.
+fn two_levels(whole: &Whole<'_>) -> Option<Ruling> {
+    let case = whole.case;
+    if whole.finding.verdict != Verdict::NoLeak {
+        return None;
+    }
+    let (low, high) = case.prepared.mixture.as_ref()?;
+    let keeps_budget = |level: &Track| {
+        let enough = level.len() >= FEWEST_READINGS && level.span() > 0.0;
+        if !enough || split_mixture(level, case.prepared.base).is_some() {
+            return false;
+        }
+        let finding = judge_segment(case, level);
+        match (finding.verdict, &finding.why, &finding.line) {
+            (Verdict::NoLeak, ..) => true,
+            // Few readings of a seldom level are not precise; nothing in them grows.
+            (_, Why::TooWide, Some(line)) => line.slope < finding.budget,
+            _ => false,
+        }
+    };
+    (!keeps_budget(low) || !keeps_budget(high)).then(|| Ruling::open(Why::TwoLevels))
+}
+
+/// A share of the level is no measure for what has made most of that level itself.
+fn multiplied(whole: &Whole<'_>) -> Option<Ruling> {
+    let (case, finding) = (whole.case, whole.finding);
+    let is_share = matches!(
+        case.options.budget,
+        Budget::Default | Budget::PercentOfSettledLevelPerHour(_)
+    );
+    let line = finding.line.as_ref()?;
+    if finding.verdict != Verdict::NoLeak
+        || !is_share
+        || line.slope <= line.half_width(REPORTED_CONFIDENCE)
+    {
+        return None;
+    }
+    let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
+    let level = (case.prepared.base + line.start_value).max(f64::MIN_POSITIVE);
+    let least = HOURS_OF_LEAST * least_budget(case.options.unit);
+    (rise > TIMES * level && rise > least).then(|| {
+        let times = 1.0 + rise / level;
+        Ruling::open(Why::Multiplied { times })
     })
 }
 

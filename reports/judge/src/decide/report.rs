@@ -132,7 +132,10 @@ fn needs(prepared: &Prepared, finding: &Finding) -> Option<f64> {
             usual * (4.0 * FEWEST_READINGS as f64 - *readings as f64).max(1.0)
         }
         (Why::BelowGrain { wanted_s, .. }, _) => wanted_s - fitted_s,
-        (Why::NoWork | Why::RestartsOrTeeth { .. }, _) => return None,
+        (
+            Why::NoWork | Why::RestartsOrTeeth { .. } | Why::TwoLevels | Why::Multiplied { .. },
+            _,
+        ) => return None,
         _ => prepared.duration_s,
     };
     // Nothing is said before growth could have made several steps of the metric.

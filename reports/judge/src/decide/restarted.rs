@@ -238,6 +238,22 @@ impl Lives<'_> {
         long().any(other) || long().any(|life| excludes(life, self.speaking))
     }
 
+    /// Whether the last life leaks, though an earlier one speaks for a program that does not.
+    fn last_leaks_alone(&self) -> bool {
+        let last = self
+            .lives
+            .iter()
+            .max_by(|a, b| a.stretch.0.total_cmp(&b.stretch.0));
+        self.speaking.verdict == Verdict::NoLeak
+            && last.is_some_and(|life| {
+                let side = life
+                    .line
+                    .as_ref()
+                    .map(|line| side_of(line, life.budget, self.case.confidence));
+                life.verdict == Verdict::Leak || side == Some(Side::Above)
+            })
+    }
+
     /// What the rules but that of the standstill make of the lives.
     fn is_open(&self) -> bool {
         [lives_disagree, life_alone, short_lives, lives_together]
@@ -250,7 +266,7 @@ impl Lives<'_> {
 
 fn lives_disagree(lives: &Lives<'_>) -> Option<Ruling> {
     let restarts = lives.restarts();
-    (lives.is_decided() && lives.contradict())
+    (lives.is_decided() && (lives.contradict() || lives.last_leaks_alone()))
         .then(|| Ruling::open(Why::RestartsDisagree { restarts }))
 }
 

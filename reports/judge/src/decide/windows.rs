@@ -6,7 +6,8 @@ use crate::fit::model::Regressors;
 use crate::judgement::Verdict;
 use crate::policy::verdict::MANY;
 use crate::policy::windows::{
-    ABOVE_FALLS, FALL_GROUPS, FALL_OF_NOISE, FIRST, LAST, LEFT_OUT, STANDSTILL, WINDOWS,
+    ABOVE_FALLS, END_CONFIDENCE, ENDS, FALL_GROUPS, FALL_OF_NOISE, FEWEST_OF_END, FIRST, LAST,
+    LEFT_OUT, STANDSTILL, WINDOWS,
 };
 use crate::stats::quantile::{median, quantile};
 use crate::track::{Track, coarse};
@@ -14,6 +15,36 @@ use crate::track::{Track, coarse};
 /// Where the later part of `track` begins.
 fn later_from(track: &Track) -> f64 {
     track.x[0] + LEFT_OUT * track.span()
+}
+
+/// The readings that the first of the windows begins with.
+pub(crate) fn first(track: &Track) -> Track {
+    let width = (1.0 - LEFT_OUT) / WINDOWS as f64 * track.span();
+    let begin = later_from(track);
+    let at = |x: f64| track.x.partition_point(|&place| place < x);
+    let from = at(begin).min(track.len() - 1);
+    track.slice(from..at(begin + width).max(from + 1))
+}
+
+/// Whether one of the last windows of `part` rises beyond the budget by itself.
+pub(crate) fn rise_at_end(part: &Track, regressors: &Regressors, budget: f64, grain: f64) -> bool {
+    let rises = |share: &f64| {
+        let from = part.x[0] + (1.0 - share) * part.span();
+        let window = part.slice(part.x.partition_point(|&x| x < from)..part.len());
+        window.len() >= FEWEST_OF_END
+            && is_long_enough(&window, regressors)
+            && fit_line(&window, regressors, grain)
+                .is_some_and(|line| line.slope - line.half_width(END_CONFIDENCE) > budget)
+    };
+    ENDS.iter().any(rises)
+}
+
+/// Whether `window` holds enough readings, and enough of a cycle, for a line.
+fn is_long_enough(window: &Track, regressors: &Regressors) -> bool {
+    window.len() >= 12
+        && regressors
+            .cycle
+            .is_none_or(|cycle| window.span() >= 1.5 * cycle.period)
 }
 
 /// The verdict that all windows share, with a line whose interval spans their slopes.
@@ -87,14 +118,8 @@ pub(crate) fn contradict(
     grain: f64,
 ) -> bool {
     let (begin, span) = (part.x[0], part.span());
-    let enough = |window: &Track| {
-        window.len() >= 12
-            && regressors
-                .cycle
-                .is_none_or(|cycle| window.span() >= 1.5 * cycle.period)
-    };
     let too_low = |window: Track| {
-        enough(&window)
+        is_long_enough(&window, regressors)
             && fit_line(&window, regressors, grain).is_some_and(|line| {
                 line.slope + line.half_width(confidence) < budget.max(0.5 * slope)
             })

@@ -3,9 +3,9 @@
 
 use crate::fit::model::fit;
 use crate::policy::levels::{
-    AWAY, CLIMBING, EXCURSION, FEWEST, FLOOR_AWAY, FLOOR_BELOW, FLOOR_KEPT, FLOOR_LEAST,
-    FLOOR_LEFT, HALF_WAY, KEPT, LEAST_SWITCHES, LONGEST, LOW, LOW_PARTS, NEAR, ROUNDS, SEPARATION,
-    TRANSITION,
+    AWAY, BEYOND, CLIMBING, EXCURSION, FEWEST, FLOOR_AWAY, FLOOR_BELOW, FLOOR_KEPT, FLOOR_LEAST,
+    FLOOR_LEFT, HALF_WAY, KEPT, LEAST_SWITCHES, LEFT_FOR, LONGEST, LOW, LOW_PARTS, NEAR, ROUNDS,
+    SEPARATION, TRANSITION,
 };
 use crate::policy::verdict::FEWEST_READINGS;
 use crate::stats::quantile::{median, quantile, robust_sigma};
@@ -46,9 +46,14 @@ pub(crate) fn find_rest(track: &Track) -> Option<Track> {
     let gone: Vec<bool> = (0..track.len()).map(|i| off(i) > near).collect();
     let left = gone.windows(2).filter(|pair| !pair[0] && pair[1]).count();
     let kept = gone.iter().filter(|gone| !**gone).count() as f64;
+    // Noise that is loud at times leaves a level on both sides.
+    let beyond = |i: usize| gone[i] && (residuals[i] > level) != (opposite > level);
+    let beyond = (0..track.len()).filter(|&i| beyond(i)).count() as f64;
     if left < LEAST_SWITCHES
         || kept < KEPT * track.len() as f64
         || between > (TRANSITION * track.len() as f64) as usize + 2 * left
+        || beyond > BEYOND * (track.len() as f64 - kept)
+        || !is_come_back_to(track, &gone)
     {
         return None;
     }
@@ -58,6 +63,19 @@ pub(crate) fn find_rest(track: &Track) -> Option<Track> {
         .collect();
     let rest = without(track, &beside);
     (rest.len() >= FEWEST_READINGS && rest.span() > 0.0).then_some(rest)
+}
+
+/// Whether the level was come back to at the end, or is left for no longer than before: what begins
+/// to grow late leaves it for good.
+fn is_come_back_to(track: &Track, gone: &[bool]) -> bool {
+    let there = track.x.iter().zip(gone).filter(|(_, gone)| !**gone);
+    let places: Vec<f64> = there.map(|(&x, _)| x).collect();
+    let longest = places
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .fold(0.0, f64::max);
+    let last = places.last().copied().unwrap_or(track.x[0]);
+    track.x[track.len() - 1] - last <= LEFT_FOR * longest
 }
 
 /// The readings of `track` at the level that it rests at, beside excursions of any height above

@@ -5,6 +5,7 @@ pub(crate) mod calendar;
 pub(crate) mod cycle;
 pub(crate) mod grain;
 pub(crate) mod levels;
+pub(crate) mod mixture;
 pub(crate) mod restarts;
 pub(crate) mod sawtooth;
 pub(crate) mod staircase;

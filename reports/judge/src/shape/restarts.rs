@@ -1,7 +1,7 @@
 //! Where a program was restarted while it was recorded.
 
 use crate::policy::restarts::{
-    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LOW, MOST_RESTARTS,
+    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LEAPS, LOW, MOST_RESTARTS,
     OFF_THE_CLOCK, PAUSE, START_UP, STILL_RISING, TO_BASE,
 };
 use crate::stats::quantile::{median, quantile, robust_sigma};
@@ -204,6 +204,10 @@ pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFa
         .filter(|&i| track.y[i - 1] - track.y[i] > deep)
         .map(|i| (i - 1, i))
         .collect();
+    let leaps = (1..track.len()).filter(|&i| track.y[i] - track.y[i - 1] > deep);
+    if falls.len() >= FEW_FALLS && leaps.count() as f64 > LEAPS * falls.len() as f64 {
+        return None;
+    }
     let rises = rises_between(&falls);
     let still_rising = |&(from, to): &(usize, usize)| {
         let middle = (from + to) / 2;

@@ -9,6 +9,7 @@
 pub mod classic;
 pub mod containers;
 pub mod loads;
+pub mod mixed;
 pub mod programs;
 
 use fastrand::Rng;
@@ -158,6 +159,7 @@ pub fn families() -> impl Iterator<Item = &'static str> {
         .chain(containers::FAMILIES)
         .chain(loads::FAMILIES)
         .chain(programs::FAMILIES)
+        .chain(mixed::FAMILIES)
 }
 
 /// One series of `family` from `seed`.
@@ -176,6 +178,8 @@ pub fn generate(family: &'static str, seed: u64) -> Labelled {
         loads::generate(family, random)
     } else if programs::FAMILIES.contains(&family) {
         programs::generate(family, random)
+    } else if mixed::FAMILIES.contains(&family) {
+        mixed::generate(family, random)
     } else {
         classic::generate(family, random)
     }
