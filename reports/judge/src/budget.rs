@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
-    /// 0.5 % of the settled level per hour, at least 64 KiB per hour (for counts: at least 1).
+    /// 0.5 % per hour of the settled level, or of that ahead of the growth where it grows; at least
+    /// 64 KiB per hour (for counts: at least 1).
     #[default]
     Default,
     /// Bytes (or things) per hour.
