@@ -79,8 +79,12 @@ impl FromStr for Leak {
     }
 }
 
-/// Lets a cell's program leak so many bytes an hour; `processor_share` is the CPU time that it
-/// uses without.
+/// The gauge by which a program that links the probe says how much it was made to leak.
+const INJECTED_GAUGE: &str = "injected_bytes";
+
+/// Lets a cell's program leak so many bytes an hour. `without` is its soak without a leak: what
+/// tells of its heap there by itself leaks through the probe that it links, anything else through
+/// a preloaded object.
 ///
 /// # Errors
 ///
@@ -90,9 +94,9 @@ pub fn prepare(
     program: &Path,
     leak: Leak,
     bytes_per_hour: f64,
-    processor_share: f64,
+    without: &Tried,
 ) -> Result<(), String> {
-    if cell.child.preload.is_none() {
+    if cell.child.preload.is_none() && !without.tells_its_heap {
         // What it says of the heap that malloc does not see is told of --heap, not of this.
         HeapSource::Mallinfo
             .choose(program)
@@ -101,7 +105,7 @@ pub fn prepare(
         cell.child.injects_only = true;
     }
     let per_s = match leak {
-        Leak::Work => bytes_per_hour / 3600.0 / processor_share,
+        Leak::Work => bytes_per_hour / 3600.0 / without.processor_share,
         _ => bytes_per_hour / 3600.0,
     };
     let held_s = cell.schedule.load.unwrap_or_default().as_secs_f64() * HELD_PART;
@@ -123,19 +127,35 @@ pub struct Tried {
     budget: Option<f64>,
     /// CPU time of the load as a share of a processor.
     pub processor_share: f64,
+    /// Whether the program tells of its heap by itself, over the pipe.
+    tells_its_heap: bool,
+    /// Whether it tells how much it was made to leak.
+    tells_the_leak: bool,
 }
 
 impl Tried {
     /// Of a cell that has ended.
     pub fn of(judged: &JudgedCell<'_>) -> Self {
         let memory = judged.memory().map(|memory| &memory.judgement);
+        let is_told = |name: &str| {
+            let table = judged.cell.samples(|column| column == name).ok();
+            table.is_some_and(|table| table.filled_column(name).is_some())
+        };
         Tried {
+            tells_its_heap: is_told(columns::ALLOCATED_BYTES),
+            tells_the_leak: is_told(&columns::gauge(INJECTED_GAUGE)),
             verdict: judged.verdict(),
             standing: judged.standing(),
             resolution: memory.and_then(|memory| memory.resolution_bytes_per_hour),
             budget: memory.and_then(|memory| memory.budget_bytes_per_hour),
             processor_share: processor_share(judged).unwrap_or(0.0),
         }
+    }
+
+    /// Whether a leak was made, as far as that is known: what tells of its heap by itself must
+    /// tell of the leak as well.
+    pub fn was_made(&self, without: &Tried, is_preloaded: bool) -> bool {
+        is_preloaded || !without.tells_its_heap || self.tells_the_leak
     }
 
     /// The size of the first leak that is tried in a soak of that length, in bytes an hour.

@@ -370,6 +370,36 @@ fn a_challenge_leaks_in_the_program_and_says_what_was_called() {
 }
 
 #[test]
+fn a_challenge_of_a_program_that_links_the_probe_leaks_on_its_own_heap() {
+    let lab = Lab::new();
+    let challenge = |program: &[&str]| {
+        let soak = "challenge --leak container --soaks 1 --duration 3s --interval 50ms --";
+        let words: Vec<&str> = soak.split(' ').chain(program.iter().copied()).collect();
+        lab.call(&words)
+    };
+    let linked = env!("CARGO_BIN_EXE_leaklab");
+    let called = challenge(&[linked, "cell", "shape::flat", "--rate", "100"]);
+    assert!(
+        [Some(0), Some(1)].contains(&called.code),
+        "{}",
+        called.stderr
+    );
+    let table = called.cell().samples(|_| true).expect("samples");
+    let last = |name: &str| {
+        let column = table.filled_column(name).expect(name);
+        let known = column.iter().rev().find(|value| !value.is_nan());
+        *known.expect("a reading")
+    };
+    let injected = last("gauge:injected_bytes");
+    assert!(injected > 0.0 && last(columns::ALLOCATED_BYTES) > injected);
+    // What speaks the protocol and cannot leak has not met a challenge.
+    let speaks = r#"while sleep 0.05; do echo '{"heap":{"allocated_bytes":1000000}}' >/proc/self/fd/$LEAKLAB_PIPE; done"#;
+    challenge(&["sh", "-c", speaks])
+        .expect_code(2)
+        .expect_stderr(&["made no leak", "leaklab-probe", "--heap mallinfo"]);
+}
+
+#[test]
 fn what_a_variant_must_get_follows_the_pace_and_the_length_of_its_load() {
     let lab = Lab::new();
     for (variant, flags, expected) in [

@@ -31,6 +31,7 @@
 
 mod clock;
 mod heap;
+mod inject;
 mod latency;
 mod line;
 mod registry;

@@ -93,6 +93,7 @@ pub fn start_before_ready() -> bool {
     if SAMPLER.set(sampler).is_err() {
         return true;
     }
+    crate::inject::start();
     let (started, has_started) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("leaklab-probe".to_owned())

@@ -14,6 +14,7 @@ use anyhow::Context;
 use leaklab_judge::amount::bytes_text;
 use leaklab_judge::{Budget, Verdict};
 use leaklab_reports::cell::Standing;
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,12 +25,12 @@ use std::time::Duration;
   leaklab challenge --duration 10m --load 'wrk -d 1h http://127.0.0.1:8080/' -- ./shop
   leaklab challenge --leak blocks --require 10MiB/h --heap jemalloc -- ./shop
 
-Each leak is made inside the program, by a thread of a preloaded object: steady blocks, one
-container that doubles, blocks in proportion to the CPU time that the program uses (as a leak
-per request), and blocks that are given back late, which are no leak. One soak without a leak
-comes first; then the size is searched between the largest leak that was not called and the
-smallest that was, each in a soak of its own, with the program's own load. The flags are those
-of `leaklab run`.
+Each leak is made inside the program, by a thread of a preloaded object or of the probe that it
+links: steady blocks, one container that doubles, blocks in proportion to the CPU time that the
+program uses (as a leak per request), and blocks that are given back late, which are no leak. One
+soak without a leak comes first; then the size is searched between the largest leak that was not
+called and the smallest that was, each in a soak of its own, with the program's own load. The
+flags are those of `leaklab run`.
 
 Exit codes: 0 every leak is called from some size on, and what is given back is not called one ·
 1 one is not, or not at --require, or the program leaks by itself · else as `leaklab run`.")]
@@ -98,7 +99,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
         let mut search = Search::new(start, arguments.soaks, soaks.load);
         while let Some(size) = search.next() {
-            let tried = soaks.soak(Some((leak, size, baseline.processor_share)))?;
+            let tried = soaks.soak(Some((leak, size, &baseline)))?;
             if let Some(signal) = signals::asked_by() {
                 return Ok(Exit::Signal(signal));
             }
@@ -108,7 +109,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         challenged.push(Challenged::searched(leak, &search));
     }
     if leaks.contains(&Leak::Late) {
-        let tried = soaks.soak(Some((Leak::Late, start * LATE_FACTOR, 0.0)))?;
+        let tried = soaks.soak(Some((Leak::Late, start * LATE_FACTOR, &baseline)))?;
         challenged.push(Challenged::late(start * LATE_FACTOR, tried.verdict));
     }
     if let Some(signal) = signals::asked_by() {
@@ -163,15 +164,16 @@ impl<'a> Soaks<'a> {
         );
     }
 
-    /// One soak, with a leak of so many bytes an hour; `processor_share` turns them into bytes of
-    /// CPU time.
-    fn soak(&self, leak: Option<(Leak, f64, f64)>) -> anyhow::Result<Tried> {
+    /// One soak, with a leak of so many bytes an hour beside what the one without showed.
+    fn soak(&self, leak: Option<(Leak, f64, &Tried)>) -> anyhow::Result<Tried> {
+        let is_preloaded = Cell::new(false);
         let plan = |folder: &Path| {
             let mut cells = command_cells(&self.settings, &self.arguments.command, folder)?;
-            if let Some((leak, bytes_per_hour, share)) = leak {
+            if let Some((leak, bytes_per_hour, without)) = leak {
                 let program = Path::new(&self.arguments.command[0]);
                 for cell in &mut cells {
-                    prepare(cell, program, leak, bytes_per_hour, share).map_err(usage)?;
+                    prepare(cell, program, leak, bytes_per_hour, without).map_err(usage)?;
+                    is_preloaded.set(cell.child.preload.is_some());
                 }
             }
             Ok(cells)
@@ -186,6 +188,15 @@ impl<'a> Soaks<'a> {
         let cell = &run.cells[0];
         let judged = JudgedCell::as_recorded(cell);
         let tried = Tried::of(&judged);
+        if let Some((_, _, without)) = leak {
+            if !tried.was_made(without, is_preloaded.get()) {
+                return Err(usage(
+                    "the program tells of its heap by itself and made no leak when it was asked to: \
+                     link the leaklab-probe of this version, or name a heap that is read from \
+                     outside (--heap mallinfo, --heap jemalloc)",
+                ));
+            }
+        }
         match &judged.judgement {
             Ok(judgement) => say!("  {}: {}", judgement.verdict, judgement.reason),
             Err(why) => say!("  not judged: {why}"),
