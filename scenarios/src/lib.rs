@@ -11,6 +11,7 @@ pub mod alts_timeout;
 pub mod blocked_senders;
 pub mod catalogue;
 pub mod channel_io;
+pub mod collector;
 pub mod defer_in_loop;
 mod descriptors;
 pub mod fanout_await;

@@ -54,11 +54,13 @@ fn unpatched_retains_the_payload_at_every_size() {
     alone(|| {
         for payload in ["payload=64KiB", "payload=1MiB", "payload=4MiB"] {
             let mut cell = prepare("unpatched", &[payload]);
-            let retained = cell.measured(5, 35);
+            // One or two that are under way on a busy machine must not tip the mean.
+            let retained = cell.measured(5, 80);
             let ratio = retained / cell.retained();
             println!("{payload}: {retained:.0} bytes per operation, {ratio:.4} of the formula");
             assert!((ratio - 1.0).abs() < 0.05, "{payload}: {retained}");
-            assert!((39..=40).contains(&cell.gauge("blocks_alive")), "{payload}");
+            let alive = cell.gauge("blocks_alive");
+            assert!((84..=85).contains(&alive), "{payload}: {alive}");
         }
     });
 }

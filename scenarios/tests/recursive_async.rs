@@ -70,6 +70,7 @@ fn clearing_the_pending_timer_gives_everything_back() {
                 runtime.fire_timer();
             }
             let before = allocated_bytes();
+            let found_before = runtime.mark();
             for _ in 0..OPERATIONS {
                 runtime.fire_timer();
             }
@@ -78,9 +79,35 @@ fn clearing_the_pending_timer_gives_everything_back() {
                 grown >= 90.0 * OPERATIONS as f64,
                 "{variant} grew by {grown}"
             );
+            // What a collector finds from the timer on is what the allocator holds.
+            let found = (runtime.mark() - found_before) as f64;
+            assert!(
+                (found / grown - 1.0).abs() < 0.02,
+                "{variant}: {found} of {grown} found"
+            );
             runtime.clear_timers();
             let left = growth(before);
             assert!(left <= 0.0, "{variant} still holds {left}");
+        }
+    });
+}
+
+#[test]
+fn a_collector_has_ever_more_to_do_the_fuller_its_heap() {
+    alone(|| {
+        // A turn allocates 2.4 KiB, all of which stays under recursion, so that the heap is full
+        // after some 800 of them, and none in the loop.
+        for (name, least, most) in [("async-recursive", 400, 1_000), ("loop", 1, 20)] {
+            let mut cell = prepare(
+                living().find(|variant| variant.name == name).expect("it"),
+                &["heap=2MiB"],
+            );
+            cell.load(None, OPERATIONS);
+            let collections = cell.gauge("collections");
+            assert!(
+                (least..=most).contains(&collections),
+                "{name}: {collections}"
+            );
         }
     });
 }

@@ -188,14 +188,14 @@ impl<'a> Soaks<'a> {
         let cell = &run.cells[0];
         let judged = JudgedCell::as_recorded(cell);
         let tried = Tried::of(&judged);
-        if let Some((_, _, without)) = leak {
-            if !tried.was_made(without, is_preloaded.get()) {
-                return Err(usage(
-                    "the program tells of its heap by itself and made no leak when it was asked to: \
-                     link the leaklab-probe of this version, or name a heap that is read from \
-                     outside (--heap mallinfo, --heap jemalloc)",
-                ));
-            }
+        if let Some((_, _, without)) = leak
+            && !tried.was_made(without, is_preloaded.get())
+        {
+            return Err(usage(
+                "the program tells of its heap by itself and made no leak when it was asked to: \
+                 link the leaklab-probe of this version, or name a heap that is read from \
+                 outside (--heap mallinfo, --heap jemalloc)",
+            ));
         }
         match &judged.judgement {
             Ok(judgement) => say!("  {}: {}", judgement.verdict, judgement.reason),

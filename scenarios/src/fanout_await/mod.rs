@@ -20,11 +20,10 @@
 //!
 //! [`store`] is a real object store on loopback, [`client`] a real asynchronous client,
 //! [`worker`] the loop in each form, [`join_set`] Rust's own form of the mistake,
-//! [`collector`] what the leak costs a managed heap.
+//! [`crate::collector`] what the leak costs a managed heap.
 
 pub mod channel;
 pub mod client;
-pub mod collector;
 pub mod continuation;
 pub mod job;
 pub mod join_set;
@@ -229,6 +228,7 @@ const DESCRIPTION: Description = Description {
         "offers_dropped",
         "responses_alive",
         "collections",
+        "collection_us",
     ],
     variants: VARIANTS,
     tour: &["await-on-parent", "child-scope"],

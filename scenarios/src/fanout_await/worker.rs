@@ -2,10 +2,11 @@
 
 use super::channel::Channel;
 use super::client::ObjectClient;
-use super::collector::Collector;
 use super::continuation::{Cancelled, DispatchedContinuation};
+use super::job::Job;
 use super::response::Outcome;
 use super::scope::coroutine_scope;
+use crate::collector::Collector;
 use crate::{Gauge, Meter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +34,8 @@ pub struct Tools {
     pub failures: AtomicU64,
     /// The collector of the modelled heap, if there is one.
     pub collector: Option<Collector>,
+    /// Where its walk begins.
+    pub root: Arc<Job>,
 }
 
 impl Tools {
@@ -51,7 +54,8 @@ impl Tools {
     fn allocate(&self, object_bytes: usize, outcome: &Outcome) {
         if let Some(collector) = &self.collector {
             let answer_bytes = outcome.as_ref().map_or(0, |answer| answer.body.len());
-            collector.allocate(object_bytes + answer_bytes, &*self.meter);
+            let bytes = object_bytes + answer_bytes;
+            collector.allocate(bytes, &*self.meter, || self.root.mark());
         }
     }
 }

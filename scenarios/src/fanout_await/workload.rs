@@ -2,13 +2,13 @@
 
 use super::channel::Channel;
 use super::client::ObjectClient;
-use super::collector::Collector;
 use super::continuation::DisposeTest;
 use super::job::Job;
 use super::join_set;
 use super::scope;
 use super::store::ObjectStore;
 use super::worker::{Message, Tools, Wait, worker};
+use crate::collector::Collector;
 use crate::{Gauge, Load, Setup, Workload, WorkloadError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,7 +75,6 @@ impl Fanout {
         let store = ObjectStore::start(setup.parameters.bytes("response"), worker_count)?;
         let gauge = |name| setup.meter.new_gauge(name);
         let parent_nodes = gauge("parent_nodes");
-        let collections = gauge("collections");
         let scope = Job::root();
         let heap_bytes = setup.parameters.bytes("heap");
         let tools = Arc::new(Tools {
@@ -88,8 +87,8 @@ impl Fanout {
             ),
             meter: Arc::clone(&setup.meter),
             failures: AtomicU64::new(0),
-            collector: (heap_bytes > 0)
-                .then(|| Collector::new(heap_bytes, Arc::clone(&scope), collections)),
+            collector: Collector::new(heap_bytes, &*setup.meter),
+            root: Arc::clone(&scope),
         });
         let mut fanout = Fanout {
             object_bytes: setup.parameters.bytes("object"),

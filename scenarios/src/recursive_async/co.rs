@@ -18,7 +18,7 @@
 use super::function::{Frame, Registers};
 use super::heap::{CLOSURE, CONTEXT, GENERATOR, Live};
 use super::promise::{
-    Completion, Function, Outcome, Promise, Reaction, Reject, Resolve, ResolvingContext,
+    Completion, Function, Marker, Outcome, Promise, Reaction, Reject, Resolve, ResolvingContext,
     new_promise,
 };
 use super::runtime::Runtime;
@@ -140,6 +140,21 @@ pub fn run(runtime: &Runtime, generator: Rc<Generator>) -> Rc<Promise> {
     promise
 }
 
+impl ExecutorContext {
+    /// Marks itself, its functions, the call with its generator, and what waits for that.
+    fn mark(&self, marker: &mut Marker) {
+        marker.live_bytes += counted::<ExecutorContext>()
+            + counted::<OnFulfilled>()
+            + counted::<OnRejected>()
+            + counted::<Next>()
+            + counted::<CallContext>()
+            + boxed::<Arguments>()
+            + counted::<Generator>()
+            + self.call.generator.frame.heap_bytes();
+        self.resolve.context.mark(marker);
+    }
+}
+
 impl Function for OnFulfilled {
     fn call(&self, runtime: &Runtime, _: Outcome) -> Completion {
         let yielded = self.context.call.generator.next(runtime);
@@ -149,12 +164,20 @@ impl Function for OnFulfilled {
         // Returns nothing: the fix of tj/co 180.
         Completion::Settled(Outcome::Fulfilled)
     }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
+    }
 }
 
 impl Function for OnRejected {
     fn call(&self, runtime: &Runtime, outcome: Outcome) -> Completion {
         // `gen.throw(err)`: the task's body catches nothing.
         self.context.reject.call(runtime, outcome)
+    }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
     }
 }
 
@@ -218,7 +241,7 @@ struct OldOnFulfilled {
 }
 
 struct OldOnRejected {
-    _context: Rc<OldContext>,
+    context: Rc<OldContext>,
     _live: Live<CLOSURE>,
 }
 
@@ -235,7 +258,7 @@ pub fn run_4_0_2(runtime: &Runtime, generator: Rc<Generator>) -> Rc<Promise> {
         _live: Live::counted(),
     });
     let on_rejected = Rc::new(OldOnRejected {
-        _context: Rc::clone(&context),
+        context: Rc::clone(&context),
         _live: Live::counted(),
     });
     context
@@ -254,6 +277,17 @@ fn settled(runtime: &Runtime, outcome: Outcome) -> Rc<Promise> {
     let promise = Promise::new();
     runtime.settle(&promise, outcome);
     promise
+}
+
+impl OldContext {
+    /// Marks itself, its functions and the generator.
+    fn mark(&self, marker: &mut Marker) {
+        marker.live_bytes += counted::<OldContext>()
+            + counted::<OldOnFulfilled>()
+            + counted::<OldOnRejected>()
+            + counted::<Generator>()
+            + self.generator.frame.heap_bytes();
+    }
 }
 
 impl Function for OldOnFulfilled {
@@ -275,10 +309,18 @@ impl Function for OldOnFulfilled {
         // resolved with `derived`, and so follows it.
         Completion::Promise(derived)
     }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
+    }
 }
 
 impl Function for OldOnRejected {
     fn call(&self, _: &Runtime, outcome: Outcome) -> Completion {
         Completion::Settled(outcome)
+    }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
     }
 }

@@ -6,8 +6,9 @@
 //! owns the caller's frame. Nothing in this chain ends before its innermost part does.
 
 use super::heap::{CLOSURE, CONTEXT, GENERATOR, Live};
-use super::promise::{Completion, Function, Outcome, Promise, Reaction};
+use super::promise::{Completion, Function, Marker, Outcome, Promise, Reaction};
 use super::runtime::Runtime;
+use crate::retained::{boxed, counted, size_class};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -64,6 +65,15 @@ impl Frame {
         {
             *byte = 0x5A;
         }
+    }
+
+    /// Bytes of the registers and of the local in them.
+    pub fn heap_bytes(&self) -> usize {
+        let local_bytes = match &self.registers.borrow()[LOCAL] {
+            Register::Block(block) => size_class(block.len()),
+            Register::Undefined => 0,
+        };
+        boxed::<Registers>() + local_bytes
     }
 
     /// Suspends with no register that will be read again. Interpreted code saves all of
@@ -158,10 +168,26 @@ impl AsyncCall {
     }
 }
 
+impl AwaitContext {
+    /// Marks itself, the two closures, the call, and what waits for that.
+    fn mark(&self, marker: &mut Marker) {
+        marker.live_bytes += counted::<AwaitContext>()
+            + counted::<AwaitFulfilled>()
+            + counted::<AwaitRejected>()
+            + counted::<AsyncCall>()
+            + self.call.frame.heap_bytes();
+        marker.promises.push(Rc::clone(&self.call.promise));
+    }
+}
+
 impl Function for AwaitFulfilled {
     fn call(&self, runtime: &Runtime, _: Outcome) -> Completion {
         AsyncCall::resume(&self.context.call, runtime);
         Completion::Settled(Outcome::Fulfilled)
+    }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
     }
 }
 
@@ -170,5 +196,9 @@ impl Function for AwaitRejected {
         // The task's body catches nothing.
         runtime.settle(&self.context.call.promise, Outcome::Rejected);
         Completion::Settled(Outcome::Fulfilled)
+    }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
     }
 }

@@ -66,6 +66,16 @@ const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "heap",
+        help: "size of a modelled V8 heap, whose collector walks what lives whenever it is full; \
+               0: no collector; not for boxed-future, trampoline and sync-recursive",
+        kind: ParameterKind::Bytes {
+            min: 0,
+            max: 16 << 30,
+            default: 0,
+        },
+    },
+    Parameter {
         name: "depth-limit",
         help: "boxed-future: levels after which it goes on as a loop, for the stack's sake",
         kind: ParameterKind::Count {
@@ -105,6 +115,10 @@ Locals come on top. Interpreted code saves every register of a suspended frame, 
 optimized code saves those that are read again (`--set frames=optimized`). The report's 390,285
 levels in nearly 1 GB are some 2.7 KB each: bookkeeping and what the application had at hand,
 for which `local` stands. Rust keeps a local to the end of its scope unless it is dropped.
+
+The report's service was slow before its memory was gone, since each full collection walks all that
+lives. Rust has no collector; `--set heap=64MiB` models one that does this walk whenever a heap of
+that size is full (gauges collections, collection_us; the latency shows its pauses).
 
 `boxed-future` is Rust's own form. Here the outermost turn owns the chain, each wake-up polls
 every level (gauge polls_per_wakeup, and the latency with it), and poll and drop recurse on the
@@ -225,6 +239,8 @@ const DESCRIPTION: Description = Description {
         "contexts",
         "live_turns",
         "polls_per_wakeup",
+        "collections",
+        "collection_us",
     ],
     variants: VARIANTS,
     tour: &["async-recursive", "loop"],

@@ -6,6 +6,7 @@
 
 use super::heap::{self, CLOSURE, CONTEXT, Live, PROMISE, REACTION};
 use super::runtime::Runtime;
+use crate::retained::{boxed, counted};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -30,6 +31,29 @@ pub enum Completion {
 pub trait Function {
     /// Calls it.
     fn call(&self, runtime: &Runtime, outcome: Outcome) -> Completion;
+
+    /// Marks what it keeps alive, with itself and its twin for the other outcome.
+    fn mark(&self, marker: &mut Marker);
+}
+
+/// What a collector has seen of what lives. The objects of the scenario form a chain: each is
+/// reached on one way, if of two twins one is followed.
+#[derive(Default)]
+pub struct Marker {
+    /// Bytes of what was seen.
+    pub live_bytes: usize,
+    /// Promises that were seen and not looked into, so that a long chain needs no deep stack.
+    pub promises: Vec<Rc<Promise>>,
+}
+
+impl Marker {
+    /// Looks into what was seen until all has been; the bytes of it.
+    pub fn finish(mut self) -> usize {
+        while let Some(promise) = self.promises.pop() {
+            promise.mark(&mut self);
+        }
+        self.live_bytes
+    }
 }
 
 /// A promise.
@@ -112,6 +136,23 @@ impl Promise {
         }
     }
 
+    fn mark(&self, marker: &mut Marker) {
+        marker.live_bytes += counted::<Promise>();
+        let state = self.state.borrow();
+        let mut next = match &*state {
+            State::Pending(reactions) => reactions.as_ref(),
+            State::Settled(_) => None,
+        };
+        while let Some(reaction) = next {
+            marker.live_bytes += boxed::<Reaction>();
+            if let Some(function) = &reaction.on_fulfilled {
+                function.mark(marker);
+            }
+            marker.promises.extend(reaction.derived.clone());
+            next = reaction.next.as_ref();
+        }
+    }
+
     /// How it was settled; `None` while it is pending.
     pub fn outcome(&self) -> Option<Outcome> {
         match *self.state.borrow() {
@@ -140,7 +181,7 @@ pub struct ResolvingContext {
 
 /// The `resolve` of `new Promise((resolve, reject) => …)`.
 pub struct Resolve {
-    context: Rc<ResolvingContext>,
+    pub(super) context: Rc<ResolvingContext>,
     _live: Live<CLOSURE>,
 }
 
@@ -176,16 +217,31 @@ impl ResolvingContext {
         }
         Completion::Settled(Outcome::Fulfilled)
     }
+
+    /// Marks itself, the two functions, and the promise.
+    pub fn mark(&self, marker: &mut Marker) {
+        marker.live_bytes +=
+            counted::<ResolvingContext>() + counted::<Resolve>() + counted::<Reject>();
+        marker.promises.push(Rc::clone(&self.promise));
+    }
 }
 
 impl Function for Resolve {
     fn call(&self, runtime: &Runtime, _: Outcome) -> Completion {
         self.context.settle(runtime, Outcome::Fulfilled)
     }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
+    }
 }
 
 impl Function for Reject {
     fn call(&self, runtime: &Runtime, _: Outcome) -> Completion {
         self.context.settle(runtime, Outcome::Rejected)
+    }
+
+    fn mark(&self, marker: &mut Marker) {
+        self.context.mark(marker);
     }
 }

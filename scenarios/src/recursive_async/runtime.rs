@@ -1,6 +1,6 @@
 //! The event loop: timers, microtasks, and what the task's code sees as globals.
 
-use super::promise::{Completion, Function, Outcome, Promise, Reaction, new_promise};
+use super::promise::{Completion, Function, Marker, Outcome, Promise, Reaction, new_promise};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -74,6 +74,15 @@ impl Runtime {
     pub fn clear_timers(&self) {
         let timers = std::mem::take(&mut *self.timers.borrow_mut());
         drop(timers);
+    }
+
+    /// Bytes of all that lives, found as a collector finds it: from the timers on.
+    pub fn mark(&self) -> usize {
+        let mut marker = Marker::default();
+        for timer in self.timers.borrow().iter() {
+            timer.mark(&mut marker);
+        }
+        marker.finish()
     }
 
     /// Counts a turn of the task and evaluates its exit condition, which the report's
@@ -159,6 +168,8 @@ mod tests {
             self.1.borrow_mut().push_str(self.0);
             Completion::Settled(Outcome::Fulfilled)
         }
+
+        fn mark(&self, _: &mut Marker) {}
     }
 
     fn runtime() -> Runtime {

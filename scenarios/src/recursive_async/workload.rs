@@ -4,7 +4,9 @@ use super::future::{Executor, STACK_BYTES_PER_LEVEL, World, start_recursive, tra
 use super::heap::{KIND_NAMES, census};
 use super::runtime::{Globals, Runtime};
 use super::stack::StackWorkload;
-use super::task;
+use super::{co, task};
+use crate::collector::Collector;
+use crate::retained::size_class;
 use crate::{Gauge, Load, Parameters, Setup, Workload, WorkloadError};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -17,10 +19,11 @@ const BASE_STACK_BYTES: usize = 2 << 20;
 /// Builds the workload of a variant.
 pub fn prepare(setup: &Setup) -> Result<Box<dyn Workload>, WorkloadError> {
     let gauges = Gauges::new(setup);
+    let collector = Collector::new(setup.parameters.bytes("heap"), &*setup.meter);
     Ok(match setup.variant.name {
         "sync-recursive" => Box::new(StackWorkload::new(setup, gauges)),
         "boxed-future" | "trampoline" => Box::new(FutureWorkload::new(setup, gauges)?),
-        _ => Box::new(EventLoopWorkload::new(setup, gauges)),
+        _ => Box::new(EventLoopWorkload::new(setup, gauges, collector)),
     })
 }
 
@@ -61,15 +64,27 @@ fn keeps_dead_registers(parameters: &Parameters) -> bool {
     parameters.choice("frames") == "interpreted"
 }
 
+/// Heap bytes that one turn allocates, whether they stay or not.
+fn turn_bytes(setup: &Setup) -> usize {
+    let objects = match setup.variant.name {
+        "co-recursive" | "old-co-loop" => co::bytes_per_level(),
+        _ => task::bytes_per_await(),
+    };
+    objects + size_class(setup.parameters.bytes("local"))
+}
+
 /// The variants on the model's event loop.
 struct EventLoopWorkload {
     variant: &'static str,
     runtime: Runtime,
     gauges: Gauges,
+    collector: Option<Collector>,
+    /// What a turn allocates, for the collector.
+    turn_bytes: usize,
 }
 
 impl EventLoopWorkload {
-    fn new(setup: &Setup, gauges: Gauges) -> Self {
+    fn new(setup: &Setup, gauges: Gauges, collector: Option<Collector>) -> Self {
         let workload = EventLoopWorkload {
             variant: setup.variant.name,
             runtime: Runtime::new(Globals {
@@ -78,6 +93,8 @@ impl EventLoopWorkload {
                 exit_after: setup.parameters.count("exit-after") as u64,
             }),
             gauges,
+            collector,
+            turn_bytes: turn_bytes(setup),
         };
         workload.start();
         workload
@@ -96,6 +113,9 @@ impl Workload for EventLoopWorkload {
             self.runtime.fire_timer();
             if !self.runtime.has_timer() {
                 self.start();
+            }
+            if let Some(collector) = &self.collector {
+                collector.allocate(self.turn_bytes, load.meter(), || self.runtime.mark());
             }
             self.gauges.show_census();
             load.complete_timed(started);
