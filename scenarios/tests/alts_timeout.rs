@@ -53,14 +53,15 @@ fn timeout2_and_select_retain_nothing() {
 fn unpatched_retains_the_payload_at_every_size() {
     alone(|| {
         for payload in ["payload=64KiB", "payload=1MiB", "payload=4MiB"] {
-            let mut cell = prepare("unpatched", &[payload]);
-            // One or two that are under way on a busy machine must not tip the mean.
-            let retained = cell.measured(5, 80);
+            // On a busy machine a block of 4 MiB takes longer to write than the short timeout
+            // is, which then has fired before it is tried: nothing parks, and nothing stays.
+            let mut cell = prepare("unpatched", &[payload, "soon=50ms"]);
+            let retained = cell.measured(5, 35);
             let ratio = retained / cell.retained();
             println!("{payload}: {retained:.0} bytes per operation, {ratio:.4} of the formula");
             assert!((ratio - 1.0).abs() < 0.05, "{payload}: {retained}");
             let alive = cell.gauge("blocks_alive");
-            assert!((84..=85).contains(&alive), "{payload}: {alive}");
+            assert!((39..=40).contains(&alive), "{payload}: {alive}");
         }
     });
 }
