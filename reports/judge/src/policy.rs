@@ -307,6 +307,10 @@ pub(crate) mod settled {
 
     /// Probability with which one test of a straight stretch errs, on either side.
     pub(crate) const TEST_ERROR: f64 = 0.0005;
+
+    /// The quantile of the normal distribution for it, below that of Student's t: scipy 1.17.1,
+    /// `norm.ppf(0.9995)` is 3.29053.
+    pub(crate) const NORMAL_QUANTILE: f64 = 3.2905;
 }
 
 /// Growth that slows down.
@@ -554,6 +558,10 @@ pub(crate) mod levels {
 
     /// Rounds in which groups, their edge and the slope are found in turn.
     pub(crate) const ROUNDS: usize = 4;
+
+    /// How far apart both groups must lie at first, in standard deviations within them: halves of a
+    /// normal distribution lie 2.65 of theirs apart, which is 2√(2/π) / √(1 − 2/π).
+    pub(crate) const HALVES: f64 = 2.8;
 
     /// How far off the others must lie, in standard deviations of the level.
     pub(crate) const SEPARATION: f64 = 12.0;

@@ -1,7 +1,7 @@
 //! A change of slope at a place, tested.
 
 use crate::fit::model::{Regressors, columns, fit};
-use crate::policy::settled::TEST_ERROR;
+use crate::policy::settled::{NORMAL_QUANTILE, TEST_ERROR};
 use crate::stats::autoregression;
 use crate::stats::regression::Fit;
 use crate::stats::student::t_cdf;
@@ -78,7 +78,8 @@ impl<'a> BendTest<'a> {
 impl Bend {
     /// Whether chance bends a straight line as much.
     pub fn is_chance(&self) -> bool {
-        t_cdf(self.t.abs(), self.degrees.max(6.0)) < 1.0 - TEST_ERROR
+        let size = self.t.abs();
+        size < NORMAL_QUANTILE || t_cdf(size, self.degrees.max(6.0)) < 1.0 - TEST_ERROR
     }
 
     /// Whether it is too small to matter beside the distance to the budget.

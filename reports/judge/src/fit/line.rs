@@ -45,8 +45,15 @@ pub(crate) struct Line {
 impl Line {
     /// Half the width of the interval of the slope at a two-sided `confidence`.
     pub fn half_width(&self, confidence: f64) -> f64 {
+        // What is no less precise by fewer degrees is the wider of two.
+        let is_narrower = |p: &Precision, other: &Precision| {
+            let (error, degrees) = (p.standard_error, p.degrees);
+            let no_wider = error <= other.standard_error && degrees >= other.degrees;
+            no_wider && (error < other.standard_error || degrees > other.degrees)
+        };
         self.precision
             .iter()
+            .filter(|p| !self.precision.iter().any(|other| is_narrower(p, other)))
             .map(|p| t_quantile(0.5 + confidence / 2.0, p.degrees) * p.standard_error)
             .fold(0.0, f64::max)
             .hypot(self.grain_error)

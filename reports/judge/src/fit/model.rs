@@ -2,6 +2,7 @@
 
 use crate::policy::line::DRIFT_CYCLES;
 use crate::stats::regression::{Fit, least_squares};
+use crate::stats::turns::sin_cos_of_turns;
 
 /// What is fitted beside the line.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,25 +83,20 @@ pub(crate) struct Cycle {
 
 /// The harmonics of a cycle, a cosine and a sine of each.
 pub(crate) fn waves(x: &[f64], period: f64, harmonics: usize) -> Vec<Vec<f64>> {
-    let turn = std::f64::consts::TAU / period;
-    let first: Vec<(f64, f64)> = x.iter().map(|v| (turn * v).sin_cos()).collect();
-    let mut waves = vec![
-        first
-            .iter()
-            .map(|(_, cosine)| *cosine)
-            .collect::<Vec<f64>>(),
-        first.iter().map(|(sine, _)| *sine).collect(),
-    ];
+    let (mut cosine, mut sine) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    for ((v, cosine), sine) in x.iter().zip(&mut cosine).zip(&mut sine) {
+        (*sine, *cosine) = sin_cos_of_turns(v / period);
+    }
+    let mut waves = vec![cosine, sine];
     // A harmonic more is a turn further at each point.
     for _ in 1..harmonics {
-        let last = waves.len() - 2;
-        let turned = |further: fn((f64, f64), (f64, f64)) -> f64| {
-            let both = waves[last].iter().zip(&waves[last + 1]).zip(&first);
-            both.map(|((c, s), (sine, cosine))| further((*c, *s), (*cosine, *sine)))
-                .collect()
-        };
-        let cosines = turned(|(c, s), (cosine, sine)| c * cosine - s * sine);
-        let sines = turned(|(c, s), (cosine, sine)| s * cosine + c * sine);
+        let (mut cosines, mut sines) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let last = &waves[waves.len() - 2..];
+        for i in 0..x.len() {
+            let ((c, s), (cosine, sine)) = ((last[0][i], last[1][i]), (waves[0][i], waves[1][i]));
+            cosines[i] = c * cosine - s * sine;
+            sines[i] = s * cosine + c * sine;
+        }
         waves.extend([cosines, sines]);
     }
     waves

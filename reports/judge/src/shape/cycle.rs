@@ -8,6 +8,7 @@ use crate::policy::cycle::{
 };
 use crate::stats::autoregression::lag_one_correlation;
 use crate::stats::regression::{Fit, dot};
+use crate::stats::turns::sin_cos_of_turns;
 use crate::track::{Track, coarse};
 
 /// The cycle that dominates `track`, or what follows its warm-up, if there is one. `day` is
@@ -76,7 +77,7 @@ impl<'a> Search<'a> {
         let borrowed: Vec<&[f64]> = waves.iter().map(Vec::as_slice).collect();
         let left = match self.track.len() < self.base.len() + borrowed.len() {
             true => None,
-            false => self.line.rss_with(&borrowed),
+            false => self.line.rss_with_few(&borrowed),
         };
         left.map_or(0.0, |rss| 1.0 - rss / self.rss)
     }
@@ -152,7 +153,7 @@ impl<'a> Search<'a> {
     /// cos((k+1)θ + φ) = 2 cos θ cos(kθ + φ) − cos((k−1)θ + φ) replaces all but the first ones.
     fn periodogram(&self, count: usize) -> Vec<f64> {
         const LANES: usize = 4;
-        let per_cycle = std::f64::consts::TAU / self.track.span();
+        let per_cycle = self.track.span().recip();
         let mut sums = vec![([0.0; LANES], [0.0; LANES]); count];
         let fours = self
             .track
@@ -163,7 +164,7 @@ impl<'a> Search<'a> {
             let (mut twice, mut now, mut before) =
                 ([0.0; LANES], [[0.0; LANES]; 2], [[0.0; LANES]; 2]);
             for (lane, (x, residual)) in times.iter().zip(residuals).enumerate() {
-                let wave = |cycles: f64| (per_cycle * cycles * x).sin_cos();
+                let wave = |cycles: f64| sin_cos_of_turns(per_cycle * cycles * x);
                 twice[lane] = 2.0 * wave(GRID).1;
                 let ((sine, cosine), (sine_before, cosine_before)) =
                     (wave(FEWEST_CYCLES), wave(FEWEST_CYCLES - GRID));
@@ -191,7 +192,7 @@ impl<'a> Search<'a> {
     }
 
     /// The best number of cycles near `cycles` and the share that it explains, by a golden
-    /// section.
+    /// section, and a parabola through its last places: a peak is as round as one.
     fn refined(&self, cycles: f64) -> (f64, f64) {
         const GOLDEN: f64 = 0.618_033_988_75;
         let span = self.track.span();
@@ -199,18 +200,27 @@ impl<'a> Search<'a> {
         let (mut low, mut high) = ((cycles - GRID).max(1.0), cycles + GRID);
         let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
         let (mut at_a, mut at_b) = (share(a), share(b));
-        for _ in 0..14 {
+        let mut outer = (a, at_a);
+        for _ in 0..6 {
             if at_a > at_b {
+                outer = (b, at_b);
                 (high, b, at_b) = (b, a, at_a);
                 a = high - GOLDEN * (high - low);
                 at_a = share(a);
             } else {
+                outer = (a, at_a);
                 (low, a, at_a) = (a, b, at_b);
                 b = low + GOLDEN * (high - low);
                 at_b = share(b);
             }
         }
-        if at_a > at_b { (a, at_a) } else { (b, at_b) }
+        let (best, other) = match at_a > at_b {
+            true => ((a, at_a), (b, at_b)),
+            false => ((b, at_b), (a, at_a)),
+        };
+        let top = top_of_parabola(best, other, outer).clamp(low, high);
+        let at_top = share(top);
+        if at_top > best.1 { (top, at_top) } else { best }
     }
 
     /// How many harmonics the form of the cycle shows.
@@ -218,10 +228,20 @@ impl<'a> Search<'a> {
         let points = self.track.len() as f64;
         let per_cycle = points * period / self.track.span();
         let most = ((per_cycle / POINTS_PER_HARMONIC) as usize).clamp(2, MOST_HARMONICS);
+        let most = most.min((self.track.len().saturating_sub(self.base.len())) / 2);
+        if most < 3 {
+            return 2;
+        }
+        let waves = waves(&self.track.x, period, most);
+        let borrowed: Vec<&[f64]> = waves.iter().map(Vec::as_slice).collect();
+        let Some(all) = self.line.rss_with_each(&borrowed) else {
+            return 2;
+        };
         let mut best = 2;
-        let mut left = 1.0 - self.share(period, 2);
+        let left_by = |harmonics: usize| all[2 * harmonics - 1] / self.rss;
+        let mut left = left_by(2);
         for harmonics in 3..=most {
-            let now = 1.0 - self.share(period, harmonics);
+            let now = left_by(harmonics);
             let added = 2.0 * (harmonics - best) as f64;
             let freedom = points - (self.base.len() + 2 * harmonics) as f64;
             if (left - now) / added > HARMONIC_GAIN * now / freedom.max(1.0) {
@@ -267,6 +287,15 @@ impl<'a> Search<'a> {
         }
         1.0 - least / self.rss
     }
+}
+
+/// Where the parabola through three points has its top; the first of them where there is none.
+fn top_of_parabola(best: (f64, f64), second: (f64, f64), third: (f64, f64)) -> f64 {
+    let (left, right) = (best.0 - second.0, best.0 - third.0);
+    let (down, up) = (best.1 - second.1, best.1 - third.1);
+    let bottom = left * up - right * down;
+    let top = best.0 - 0.5 * (left * left * up - right * right * down) / bottom;
+    if top.is_finite() { top } else { best.0 }
 }
 
 fn wanted_share(cycles: f64) -> f64 {

@@ -4,11 +4,12 @@
 use crate::fit::model::fit;
 use crate::policy::levels::{
     AWAY, BEYOND, CLIMBING, EXCURSION, FEWEST, FLOOR_AWAY, FLOOR_BELOW, FLOOR_KEPT, FLOOR_LEAST,
-    FLOOR_LEFT, HALF_WAY, KEPT, LEAST_SWITCHES, LEFT_FOR, LONGEST, LOW, LOW_PARTS, NEAR, ROUNDS,
-    SEPARATION, TRANSITION,
+    FLOOR_LEFT, HALF_WAY, HALVES, KEPT, LEAST_SWITCHES, LEFT_FOR, LONGEST, LOW, LOW_PARTS, NEAR,
+    ROUNDS, SEPARATION, TRANSITION,
 };
 use crate::policy::verdict::FEWEST_READINGS;
-use crate::stats::quantile::{median, quantile, robust_sigma};
+use crate::stats::quantile::{median, quantile, robust_sigma, sort};
+use crate::stats::regression::least_squares;
 use crate::track::{Track, without};
 
 /// The readings of `track` at the level that it comes back to; `None` where there is no such
@@ -220,7 +221,7 @@ fn low_slope(track: &Track) -> Option<f64> {
 /// of those below it.
 fn most_frequent(values: &[f64]) -> Option<(f64, f64)> {
     let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
+    sort(&mut sorted);
     let few = sorted.len() / 10;
     let width = |start: usize| sorted[start + few] - sorted[start];
     let start = (0..sorted.len() - few).min_by(|&a, &b| width(a).total_cmp(&width(b)))?;
@@ -244,7 +245,7 @@ fn two_groups(track: &Track) -> Option<(Vec<bool>, Vec<f64>)> {
     }
     let u: Vec<f64> = track.x.iter().map(|x| (x - track.x[0]) / span).collect();
     let ones = vec![1.0; n];
-    let mut residuals = fit(&[ones.clone(), u.clone()], &track.y)?.residuals;
+    let mut residuals = least_squares(&[&ones, &u], &track.y)?.residuals;
     let mut high = vec![false; n];
     for _ in 0..ROUNDS {
         let (low_end, high_end) = residuals
@@ -252,23 +253,43 @@ fn two_groups(track: &Track) -> Option<(Vec<bool>, Vec<f64>)> {
             .fold((f64::MAX, f64::MIN), |(l, h), &r| (l.min(r), h.max(r)));
         let mut edge = 0.5 * (low_end + high_end);
         for _ in 0..ROUNDS {
-            let mean = |above: bool| {
-                let group: Vec<f64> = residuals
-                    .iter()
-                    .copied()
-                    .filter(|&r| (r > edge) == above)
-                    .collect();
-                group.iter().sum::<f64>() / group.len().max(1) as f64
-            };
-            edge = 0.5 * (mean(true) + mean(false));
+            let (mut above, mut below, mut count) = (0.0, 0.0, 0.0);
+            for &r in &residuals {
+                let is_above = f64::from(u8::from(r > edge));
+                above += is_above * r;
+                below += (1.0 - is_above) * r;
+                count += is_above;
+            }
+            edge = 0.5 * (above / f64::max(count, 1.0) + below / (n as f64 - count).max(1.0));
+        }
+        if !are_apart(&residuals, edge) {
+            return None;
         }
         high = residuals.iter().map(|&r| r > edge).collect();
         let state: Vec<f64> = high.iter().map(|&h| f64::from(u8::from(h))).collect();
-        let fitted = fit(&[ones.clone(), u.clone(), state], &track.y)?;
-        let slope = fitted.coefficients[1];
+        let slope = least_squares(&[&ones, &u, &state], &track.y)?.coefficients[1];
         residuals = track.y.iter().zip(&u).map(|(y, u)| y - slope * u).collect();
     }
     Some((high, residuals))
+}
+
+/// Whether two groups of `values` on either side of `edge` lie as far apart as halves of a bell
+/// do not.
+fn are_apart(values: &[f64], edge: f64) -> bool {
+    // Count, sum and sum of squares of all, and of those above.
+    let (mut all, mut above) = ([0.0; 3], [0.0; 3]);
+    for value in values.iter().map(|value| value - edge) {
+        let is_above = f64::from(u8::from(value > 0.0));
+        for (k, part) in [1.0, value, value * value].into_iter().enumerate() {
+            all[k] += part;
+            above[k] += is_above * part;
+        }
+    }
+    let below = [all[0] - above[0], all[1] - above[1], all[2] - above[2]];
+    let mean = |group: [f64; 3]| group[1] / group[0].max(1.0);
+    let within = |group: [f64; 3]| group[2] - mean(group) * group[1];
+    let deviation = ((within(above) + within(below)).max(0.0) / all[0].max(1.0)).sqrt();
+    mean(above) - mean(below) > HALVES * deviation
 }
 
 #[cfg(test)]

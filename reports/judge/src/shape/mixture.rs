@@ -5,6 +5,7 @@ use crate::policy::mixture::{
     APART, FEWEST, GRAINS, LEAST, MOST, MOST_POINTS, OF_LEVEL, SHARE, UNORDERED, WINDOWS,
 };
 use crate::stats::bins;
+use crate::stats::quantile::sort;
 use crate::track::Track;
 
 /// The readings of the lower and of the upper of two levels, where `track` has two between which
@@ -52,7 +53,7 @@ pub(crate) fn split_mixture(track: &Track, base: f64) -> Option<(Track, Track)> 
 fn edge_between(values: &[f64], base: f64, sorted: &mut Vec<f64>) -> Option<f64> {
     sorted.clear();
     sorted.extend_from_slice(values);
-    sorted.sort_unstable_by(f64::total_cmp);
+    sort(sorted);
     let few = ((SHARE * values.len() as f64) as usize).max(3);
     let gap = |at: &usize| sorted[*at] - sorted[*at - 1];
     let at = (few..=sorted.len() - few).max_by(|a, b| gap(a).total_cmp(&gap(b)))?;

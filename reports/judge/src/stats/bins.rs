@@ -29,12 +29,20 @@ pub fn by_time(x: &[f64], y: &[f64], count: usize) -> Bins {
     let mut start = 0;
     // A hair's breadth more, so that rounding does not decide for a time on an edge.
     let group_of = |time: f64| (((time - first) / width + 1e-6) as usize).min(count - 1);
+    let is_dense = x.len() > 32 * count;
     while start < x.len() {
         let group = group_of(x[start]);
-        let length = x[start..]
-            .partition_point(|&time| group_of(time) <= group)
-            .max(1);
-        let end = start + length;
+        // Few points are gone through, many are searched.
+        let end = match is_dense {
+            true => start + x[start..].partition_point(|&time| group_of(time) <= group),
+            false => {
+                let same = x[start + 1..]
+                    .iter()
+                    .take_while(|&&time| group_of(time) <= group);
+                start + 1 + same.count()
+            }
+        };
+        let length = end - start;
         bins.x
             .push(x[start..end].iter().sum::<f64>() / length as f64);
         bins.y.push(tame_mean(&y[start..end], &mut work));
@@ -50,10 +58,10 @@ fn tame_mean(values: &[f64], work: &mut Vec<f64>) -> f64 {
     }
     work.clear();
     work.extend_from_slice(values);
-    let center = quantile_mut(work, 0.5).unwrap_or(0.0);
+    let center = middle(work);
     work.iter_mut()
         .for_each(|value| *value = (*value - center).abs());
-    let limit = 4.0 * MAD_TO_SIGMA * quantile_mut(work, 0.5).unwrap_or(0.0);
+    let limit = 4.0 * MAD_TO_SIGMA * middle(work);
     let (mut sum, mut kept) = (0.0, 0.0);
     for &value in values {
         if (value - center).abs() <= limit {
@@ -66,6 +74,26 @@ fn tame_mean(values: &[f64], work: &mut Vec<f64>) -> f64 {
     } else {
         center
     }
+}
+
+/// The median; few values are put in order one by one.
+fn middle(values: &mut [f64]) -> f64 {
+    const FEW: usize = 16;
+    let count = values.len();
+    if count > FEW {
+        return quantile_mut(values, 0.5).unwrap_or(0.0);
+    }
+    for end in 1..count {
+        let value = values[end];
+        let mut at = end;
+        while at > 0 && values[at - 1] > value {
+            values[at] = values[at - 1];
+            at -= 1;
+        }
+        values[at] = value;
+    }
+    let (low, high) = (values[(count - 1) / 2], values[count / 2]);
+    low + (high - low) * 0.5
 }
 
 #[cfg(test)]

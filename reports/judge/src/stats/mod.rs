@@ -13,3 +13,4 @@ pub mod random;
 pub mod regression;
 pub mod student;
 pub mod turning_points;
+pub mod turns;

@@ -1,6 +1,6 @@
 //! Abrupt steps in a series: where the level changes at once rather than along a slope.
 
-use super::quantile::{median, robust_sigma};
+use super::quantile::middle_and_sigma;
 use super::regression::least_squares;
 use crate::policy::mosum::OUTLYING;
 
@@ -68,8 +68,8 @@ fn outliers_at(values: &[f64], width: usize, grain: f64) -> Vec<(Step, f64)> {
         .iter()
         .map(|&i| (sums[i + width] - 2.0 * sums[i] + sums[i - width]) / width as f64)
         .collect();
-    let usual = median(&differences).unwrap_or(0.0);
-    let sigma = robust_sigma(&differences).max(0.3 * grain);
+    let (usual, sigma) = middle_and_sigma(&differences).unwrap_or((0.0, 0.0));
+    let sigma = sigma.max(0.3 * grain);
     if sigma <= 0.0 && grain <= 0.0 && differences.iter().all(|d| *d == usual) {
         return Vec::new();
     }

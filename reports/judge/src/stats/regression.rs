@@ -29,6 +29,9 @@ pub struct Added {
 /// A column is a combination of others, to rounding, where less than this share of it is left.
 const LEFT: f64 = 1e-10;
 
+/// From this share of its sum of squares on a column is far from a combination of others.
+const WELL_APART: f64 = 1e-4;
+
 impl Fit {
     /// Sum of squared residuals.
     pub fn rss(&self) -> f64 {
@@ -55,11 +58,11 @@ impl Fit {
     /// The fit of the same observations by one column more. `None` where that is a combination
     /// of the others. Time O(n·p).
     pub fn with(&self, column: &[f64]) -> Option<Added> {
-        let size = dot(column, column).sqrt();
+        let before = dot(column, column);
         let mut rest = column.to_vec();
-        let shares = take_out(&self.orthonormal, &mut rest);
+        let shares = take_out(&self.orthonormal, &mut rest, before);
         let squares = dot(&rest, &rest);
-        if squares.is_nan() || squares.sqrt() <= LEFT * size {
+        if squares.is_nan() || squares.sqrt() <= LEFT * before.sqrt() {
             return None;
         }
         let mut residuals = self.residuals.clone();
@@ -83,14 +86,58 @@ impl Fit {
     /// What a column has that no column of the model has.
     pub fn beyond(&self, column: &[f64]) -> Vec<f64> {
         let mut rest = column.to_vec();
-        take_out(&self.orthonormal, &mut rest);
+        take_out(&self.orthonormal, &mut rest, dot(column, column));
         rest
     }
 
     /// The sum of squared residuals with these columns more. `None` where one is a combination
     /// of the others. Time O(n·p) for each.
     pub fn rss_with(&self, columns: &[&[f64]]) -> Option<f64> {
+        self.rss_with_each(columns)
+            .map(|all| all.last().copied().unwrap_or_else(|| self.rss()))
+    }
+
+    /// As [`rss_with`](Self::rss_with), by the normal equations of the new columns: in fewer steps,
+    /// where these are far from being combinations of each other.
+    pub fn rss_with_few(&self, columns: &[&[f64]]) -> Option<f64> {
+        let count = columns.len();
+        let parts: Vec<Vec<f64>> = columns
+            .iter()
+            .map(|column| {
+                self.orthonormal
+                    .iter()
+                    .map(|basis| dot(basis, column))
+                    .collect()
+            })
+            .collect();
+        let mut triangle = vec![vec![0.0; count]; count];
+        let mut gain = 0.0;
+        let mut along: Vec<f64> = Vec::with_capacity(count);
+        // Cholesky's factor of what the columns have that the model has not.
+        for i in 0..count {
+            for j in 0..=i {
+                let within = dot(columns[i], columns[j]) - dot(&parts[i], &parts[j]);
+                let left = within - dot(&triangle[i][..j], &triangle[j][..j]);
+                if i != j {
+                    triangle[i][j] = left / triangle[j][j];
+                } else if left.is_nan() || left <= WELL_APART * dot(columns[i], columns[i]) {
+                    return self.rss_with(columns);
+                } else {
+                    triangle[i][i] = left.sqrt();
+                }
+            }
+            let share = dot(columns[i], &self.residuals) - dot(&triangle[i][..i], &along);
+            along.push(share / triangle[i][i]);
+            gain += along[i] * along[i];
+        }
+        Some((self.rss() - gain).max(0.0))
+    }
+
+    /// The sums of squared residuals with the first, the first two, … of these columns more. `None`
+    /// where one is a combination of the others.
+    pub fn rss_with_each(&self, columns: &[&[f64]]) -> Option<Vec<f64>> {
         let mut rss = self.rss();
+        let mut all = Vec::with_capacity(columns.len());
         let mut added: Vec<Vec<f64>> = Vec::with_capacity(columns.len());
         for column in columns {
             let size = dot(column, column).sqrt();
@@ -105,9 +152,10 @@ impl Fit {
             }
             rest.iter_mut().for_each(|value| *value /= left);
             rss -= dot(&rest, &self.residuals).powi(2);
+            all.push(rss.max(0.0));
             added.push(rest);
         }
-        Some(rss.max(0.0))
+        Some(all)
     }
 }
 
@@ -126,13 +174,17 @@ pub fn least_squares(columns: &[&[f64]], y: &[f64]) -> Option<Fit> {
     let mut orthonormal: Vec<Vec<f64>> = Vec::with_capacity(count);
     let mut triangle = vec![vec![0.0; count]; count];
     for (j, column) in columns.iter().enumerate() {
-        let size = dot(column, column).sqrt();
+        let before = dot(column, column);
         let mut rest = column.to_vec();
-        for (k, share) in take_out(&orthonormal, &mut rest).into_iter().enumerate() {
+        let shares = take_out(&orthonormal, &mut rest, before);
+        for (k, share) in shares.into_iter().enumerate() {
             triangle[k][j] = share;
         }
-        let left = dot(&rest, &rest).sqrt();
-        if left.is_nan() || left <= LEFT * size {
+        let left = match j {
+            0 => before.sqrt(),
+            _ => dot(&rest, &rest).sqrt(),
+        };
+        if left.is_nan() || left <= LEFT * before.sqrt() {
             return None;
         }
         triangle[j][j] = left;
@@ -140,7 +192,7 @@ pub fn least_squares(columns: &[&[f64]], y: &[f64]) -> Option<Fit> {
         orthonormal.push(rest);
     }
     let mut residuals = y.to_vec();
-    let shares = take_out(&orthonormal, &mut residuals);
+    let shares = take_out(&orthonormal, &mut residuals, dot(y, y));
     Some(Fit {
         coefficients: solved(&triangle, &shares),
         residuals,
@@ -149,16 +201,21 @@ pub fn least_squares(columns: &[&[f64]], y: &[f64]) -> Option<Fit> {
     })
 }
 
-/// Takes what `values` have of each of `orthonormal` out of them, twice against rounding, and
-/// returns how much that was.
-fn take_out(orthonormal: &[Vec<f64>], values: &mut [f64]) -> Vec<f64> {
+/// Takes what `values` have of each of `orthonormal` out of them, and returns how much that was.
+/// Where that was most of their sum of squares `before`, it is done twice, against rounding.
+fn take_out(orthonormal: &[Vec<f64>], values: &mut [f64], before: f64) -> Vec<f64> {
     let mut shares = vec![0.0; orthonormal.len()];
-    for _ in 0..2 {
-        for (basis, sum) in orthonormal.iter().zip(&mut shares) {
+    let once = |shares: &mut [f64], values: &mut [f64]| {
+        for (basis, sum) in orthonormal.iter().zip(shares) {
             let share = dot(basis, values);
             *sum += share;
             subtract(values, share, basis);
         }
+    };
+    once(&mut shares, values);
+    let is_most = dot(&shares, &shares) > 0.5 * before;
+    if is_most || !before.is_finite() {
+        once(&mut shares, values);
     }
     shares
 }
@@ -248,6 +305,9 @@ mod tests {
         let rss: f64 = added.residuals.iter().map(|r| r * r).sum();
         assert!((rss - 0.039_142_857_142_857_08).abs() < 1e-12, "{rss}");
         assert!((line.rss_with(&[&squares]).expect("full rank") - rss).abs() < 1e-12);
+        let few = line.rss_with_few(&[&squares, &[0.0, 1.0, 0.0, -1.0, 0.0, 1.0]]);
+        let all = line.rss_with(&[&squares, &[0.0, 1.0, 0.0, -1.0, 0.0, 1.0]]);
+        assert!((few.expect("full rank") - all.expect("full rank")).abs() < 1e-12);
         let sum: f64 = added.weights.iter().zip(y).map(|(w, v)| w * v).sum();
         assert!((sum - expected[2]).abs() < 1e-12, "{sum}");
         assert!(line.with(&[2.0, 4.0, 6.0, 8.0, 10.0, 12.0]).is_none());
