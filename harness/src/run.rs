@@ -7,8 +7,10 @@ use crate::plan::{RunSettings, configuration};
 use crate::progress::LiveView;
 use crate::supervisor::cell::CellSetup;
 use crate::supervisor::pool::run_cells;
+use crate::time::duration_text;
 use crate::words::say;
 use anyhow::Context;
+use leaklab_judge::amount::plural;
 use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
 use leaklab_reports::classes::write_classes;
 use leaklab_run::{
@@ -18,6 +20,7 @@ use leaklab_run::{
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A run that has ended.
 pub struct RecordedRun {
@@ -120,6 +123,7 @@ fn run_and_judge(
     until_verdict: bool,
 ) -> Vec<Option<CellStatus>> {
     let alarms = Alarms::of(cells);
+    announce(cells, jobs);
     let view = LiveView::new(cells.len(), until_verdict, alarms.clone());
     let jobs = usize::try_from(jobs).unwrap_or(1);
     let failed_verdicts = Mutex::new(Vec::new());
@@ -133,6 +137,22 @@ fn run_and_judge(
         say!("warning: {error:#}");
     }
     statuses
+}
+
+/// Says how long several cells will take.
+fn announce(cells: &[CellSetup], jobs: u64) {
+    let lengths: Option<Vec<Duration>> = cells.iter().map(|cell| cell.schedule.length()).collect();
+    let Some(lengths) = lengths.filter(|lengths| lengths.len() > 1) else {
+        return;
+    };
+    let whole = lengths.iter().sum::<Duration>() / u32::try_from(jobs).unwrap_or(1).max(1);
+    let longest = lengths.iter().copied().max().unwrap_or_default();
+    say!(
+        "{} of at most {}: about {} in all",
+        plural(cells.len() as u64, "cell"),
+        duration_text(longest),
+        duration_text(whole.max(longest))
+    );
 }
 
 /// Judges a cell as soon as it has ended, so that a run that dies later has its verdict.

@@ -50,6 +50,14 @@ pub struct Schedule {
     pub by_child: bool,
 }
 
+impl Schedule {
+    /// From the start to the end, if nothing ends it before; `None` where only a count of
+    /// operations does.
+    pub fn length(&self) -> Option<Duration> {
+        self.load.map(|load| self.warmup + load + self.drain)
+    }
+}
+
 /// What happens in a cell while it runs.
 #[derive(Debug)]
 pub enum CellEvent<'a> {
