@@ -93,7 +93,7 @@ fn readings_that_were_not_taken_are_empty() {
 #[test]
 fn readings_that_were_not_taken_are_counted_for_each_metric() {
     let table = read(
-        "t,ops_total,rss_bytes,heap_bytes,swap_bytes\n0,0,1,5,\n1,,,6,\n2,9,NaN,7,\n3,9,4,8,\n",
+        "t_s,ops_total,rss_bytes,heap_bytes,swap_bytes\n0,0,1,5,\n1,,,6,\n2,9,NaN,7,\n3,9,4,8,\n",
     );
     let of_swap = "`swap_bytes` has no readings and was left out";
     let of_operations =
@@ -125,13 +125,13 @@ fn a_column_that_was_asked_for_stays_though_it_is_empty() {
 fn a_last_line_without_a_line_end_is_left_out_and_said_so() {
     // Torn between fields, inside a number, and not at all: the last two look the same.
     for last in ["2,3", "2,3,2", "2", "2,", "2,3,2000000"] {
-        let table = read(&format!("t,rss_bytes,threads\n0,1,2\n1,2,2\n{last}"));
+        let table = read(&format!("t_s,rss_bytes,threads\n0,1,2\n1,2,2\n{last}"));
         assert_eq!(table.time_s, [0.0, 1.0], "{last}");
         assert_eq!(table.metrics[0].values, [1.0, 2.0], "{last}");
         let said = "the last line has no line end; it may be torn and was left out";
         assert_eq!(table.notes_of("rss_bytes"), [said], "{last}");
     }
-    let ended = read("t,value\n0,1\n1,2\n");
+    let ended = read("t_s,value\n0,1\n1,2\n");
     assert_eq!((ended.time_s.len(), ended.notes.len()), (2, 0));
 }
 

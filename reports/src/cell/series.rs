@@ -189,7 +189,7 @@ impl Readings {
             budget,
             limit: options.limit_bytes,
             idle: Idle::find(&samples, &[], &[]),
-            doubt: None,
+            doubt: table.incomplete,
             table: samples,
             foreign: Some(asked),
         })

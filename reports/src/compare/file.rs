@@ -35,8 +35,12 @@ impl Side {
     ) -> Result<Self, FileError> {
         let name = short_name(path);
         let chosen = columns_wanted.time.is_some() || !columns_wanted.values.is_empty();
-        let mut side = match leaklab_run::read_table(path, |_| true) {
-            Ok(table) if !chosen => {
+        // A pipe can be read once, and holds no cell.
+        let samples = path
+            .is_file()
+            .then(|| leaklab_run::read_table(path, |_| true));
+        let mut side = match samples {
+            Some(Ok(table)) if !chosen => {
                 let readings = Readings::of_table(table, &[], options);
                 Side::new(&name, &readings, readings.judge().map_err(Into::into))?
             }

@@ -198,37 +198,6 @@ pub(super) fn day_order<'a>(mut fields: impl Iterator<Item = &'a str>) -> DayOrd
     }
 }
 
-/// The usual step of times that count from a start, where it is one that nobody takes between
-/// readings in seconds: they may be parts of seconds.
-pub(super) fn doubtful_step(times: &[f64]) -> Option<f64> {
-    // Stamps since 1970 tell their unit by their size.
-    const LONGEST_SINCE_A_START_S: f64 = 3e8;
-    // Steps that people set, in seconds: they part an hour or a day.
-    const USUAL_S: [f64; 20] = [
-        60.0, 90.0, 120.0, 150.0, 180.0, 240.0, 300.0, 360.0, 600.0, 720.0, 900.0, 1_200.0,
-        1_800.0, 3_600.0, 7_200.0, 10_800.0, 14_400.0, 21_600.0, 28_800.0, 43_200.0,
-    ];
-    const NEAR: f64 = 0.02;
-    const FEWEST: usize = 3;
-    let first = *times.first()?;
-    let mut steps: Vec<f64> = times
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .filter(|step| *step > 0.0)
-        .collect();
-    if steps.len() < FEWEST || first.abs() > LONGEST_SINCE_A_START_S {
-        return None;
-    }
-    steps.sort_by(f64::total_cmp);
-    let step = steps[steps.len() / 2];
-    let is_near = |usual: f64| (step - usual).abs() <= NEAR * usual;
-    let days = (step / DAY_S).round();
-    let is_usual = step < 55.0
-        || USUAL_S.iter().any(|usual| is_near(*usual))
-        || (1.0..=31.0).contains(&days) && is_near(days * DAY_S);
-    (!is_usual).then_some(step)
-}
-
 /// Time that goes back: a clock that was set, or several series.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Setbacks {
@@ -253,6 +222,7 @@ impl Setbacks {
     /// The time of the next row, never before the one ahead of it.
     pub fn next(&mut self, time_s: f64, line: u64, field: &[u8], before: &[u8]) -> f64 {
         self.rows += 1;
+        let raw_s = time_s;
         let mut time_s = time_s + self.offset_s;
         if self.rows == 1 {
             self.last_s = time_s;
@@ -267,7 +237,12 @@ impl Setbacks {
             self.lines.push(line);
             time_s = due;
             if self.first.is_none() {
-                self.first = Some((line, quote::shown(before), quote::shown(field)));
+                // Where nobody wrote a time, it is told in seconds.
+                let told = |field: &[u8], seconds: f64| match field {
+                    [] => format!("{seconds:.3} s"),
+                    _ => quote::shown(field),
+                };
+                self.first = Some((line, told(before, self.last_s), told(field, raw_s)));
             }
         } else if step == 0.0 {
             self.repeated += 1;
@@ -304,6 +279,13 @@ impl Setbacks {
     /// Rows whose time stands in the row before, as a share of all.
     pub fn repeated_share(&self) -> f64 {
         self.repeated as f64 / self.rows.max(1) as f64
+    }
+
+    /// Counts the rows of a series that goes on with this one.
+    pub fn count_in(&mut self, next: &Setbacks) {
+        self.rows += next.rows;
+        self.repeated += next.repeated;
+        self.last_s = next.last_s;
     }
 
     /// Line and both times of the first setback.
@@ -359,25 +341,5 @@ mod tests {
         let mut clock = Clock::default();
         assert_eq!(read(&mut clock, "20261121235930"), Some(0.0));
         assert_eq!(read(&mut clock, "20261122000000"), Some(30.0));
-    }
-
-    #[test]
-    fn steps_that_nobody_takes_in_seconds_are_in_doubt() {
-        let steps = |from: f64, step: f64| -> Vec<f64> {
-            (0..20).map(|i| from + step * f64::from(i)).collect()
-        };
-        for (from, step, doubtful) in [
-            (0.0, 1.0, false),
-            (0.0, 15.0, false),
-            (0.0, 300.0, false),
-            (0.0, 86_400.0, false),
-            (0.0, 1_000.0, true),
-            (500.0, 15_000.0, true),
-            (0.0, 1e6, true),
-            (1_763_700_000.0, 1_000.0, false),
-        ] {
-            let found = doubtful_step(&steps(from, step)).is_some();
-            assert_eq!(found, doubtful, "{from} + {step}");
-        }
     }
 }

@@ -1,16 +1,17 @@
 //! Series as their rows come in, taken apart by a key; made whole at the end.
 
 use super::clock::Setbacks;
-use super::columns::{self, Role};
 use super::left_out::{
     leave_out_columns_in_doubt, leave_out_columns_without_readings, note_missing_readings,
     zeros_of_an_ended_program,
 };
+use super::metric::metric;
 use super::names::named_by_what_varies;
 use super::number::{amount, is_missing, number, plain, resolution};
 use super::quote;
-use super::unit::{self, ValueUnit};
-use super::{InputError, Metric, Note, Table};
+use super::role::{self, Role};
+use super::unit::ValueUnit;
+use super::{InputError, Note, Table, lives, swap};
 use leaklab_judge::Window;
 use leaklab_judge::amount::{count_text, plural};
 use std::collections::HashMap;
@@ -42,7 +43,7 @@ pub(super) struct Column {
     pub unit: Option<ValueUnit>,
     pub role: Role,
     /// The unit that fields themselves said.
-    from_field: Option<ValueUnit>,
+    pub from_field: Option<ValueUnit>,
     /// Whether it is of a table that anybody may have written, and not of a known tool.
     pub is_of_table: bool,
     /// Whether the name alone says the unit, so that the readings may belie it.
@@ -52,6 +53,8 @@ pub(super) struct Column {
     pub grain: f64,
     /// A number that may be a thousand times as large, as the file writes it.
     pub two_numbers: Option<String>,
+    /// The column of swap that was added to it.
+    pub swap: Option<String>,
 }
 
 impl Column {
@@ -65,7 +68,19 @@ impl Column {
             is_by_name: false,
             grain: f64::INFINITY,
             two_numbers: None,
+            swap: None,
         }
+    }
+
+    /// Whether column or fields say what it counts, so that its readings are bytes by now.
+    pub fn says_its_unit(&self) -> bool {
+        self.unit.or(self.from_field).is_some()
+    }
+
+    /// Whether it counts shares or things, and no bytes.
+    pub fn is_share(&self) -> bool {
+        let unit = self.unit.or(self.from_field);
+        matches!(unit, Some(ValueUnit::Percent | ValueUnit::Count))
     }
 
     /// The column in the rows of one metric, whose name says what the column's does not.
@@ -77,7 +92,7 @@ impl Column {
         };
         Self {
             unit,
-            role: columns::role_of(name),
+            role: role::role_of(name),
             grain: self.grain * factor,
             ..self.clone()
         }
@@ -100,24 +115,24 @@ impl Column {
 
 /// Restarts from which on they must be fewer than half of the rows: what changes with each is no
 /// record of lives.
-const MOST_RESTARTS: usize = 8;
+pub(super) const MOST_RESTARTS: usize = 8;
 
 /// What the rows of one series have said so far.
 #[derive(Debug, Clone, Default)]
-struct Partial {
-    name: String,
+pub(super) struct Partial {
+    pub name: String,
     /// The metric that its key names, where one does.
     metric: Option<String>,
-    time_s: Vec<f64>,
-    values: Vec<Vec<f64>>,
-    operations: Vec<f64>,
-    setbacks: Setbacks,
+    pub time_s: Vec<f64>,
+    pub values: Vec<Vec<f64>>,
+    pub operations: Vec<f64>,
+    pub setbacks: Setbacks,
     /// First row after each setback.
-    cuts: Vec<usize>,
+    pub cuts: Vec<usize>,
     load: Option<Window>,
-    restarts: Vec<f64>,
+    pub restarts: Vec<f64>,
     restart_field: Option<Vec<u8>>,
-    last_time_field: Vec<u8>,
+    pub last_time_field: Vec<u8>,
 }
 
 /// Where a field stands, for messages.
@@ -137,8 +152,12 @@ pub(super) struct Collector {
     /// Whether times are negative and rise: those of rows with the newest first.
     pub is_newest_first: bool,
     pub counts_operations: bool,
+    /// Whether swap counts with what is resident, where both are columns.
+    pub joins_swap: bool,
     /// What tells series apart, in words.
     pub key_names: Vec<String>,
+    /// How many parts of the keys, the last ones, tell lives of one program apart.
+    pub lives: usize,
     series: Vec<Partial>,
     by_key: HashMap<Vec<u8>, usize>,
     last: Option<(Vec<u8>, usize)>,
@@ -153,7 +172,9 @@ impl Collector {
             is_one_series: false,
             is_newest_first: false,
             counts_operations: false,
+            joins_swap: false,
             key_names: Vec::new(),
+            lives: 0,
             series: Vec::new(),
             by_key: HashMap::new(),
             last: None,
@@ -437,6 +458,43 @@ impl Collector {
         }
     }
 
+    /// Joins lives of one program that follow each other; what told them apart, in words.
+    pub fn join_lives(&mut self) -> Lives {
+        let series = std::mem::take(&mut self.series);
+        let joined = lives::join(series, self.lives, &self.key_names);
+        self.series = joined.series;
+        Lives {
+            by: joined.by.map(|columns| format!("; lives by {columns}")),
+            note: joined.too_often.map(|columns| {
+                Note::on_all(format!(
+                    "{columns} changes too often to tell lives of a program apart, and was left out"
+                ))
+            }),
+        }
+    }
+
+    /// Joins the lives of processes whose keys are a command and a number; what told them apart.
+    pub fn join_processes(&mut self) -> String {
+        self.lives = 1;
+        self.key_names = vec![String::new(), "PID".to_owned()];
+        let by = self.join_lives().by;
+        self.key_names.truncate(1);
+        for partial in &mut self.series {
+            partial.name = match partial.name.split_once(KEY_SEPARATOR) {
+                Some((command, "")) => command.to_owned(),
+                Some(("", pid)) => format!("process {pid}"),
+                Some((command, pid)) => format!("{command} ({pid})"),
+                None => std::mem::take(&mut partial.name),
+            };
+        }
+        by.unwrap_or_default()
+    }
+
+    /// The key and the place of the last row's series.
+    pub fn last_key(&self) -> Option<(&[u8], usize)> {
+        self.last.as_ref().map(|(key, index)| (&key[..], *index))
+    }
+
     /// How many series there are.
     pub fn len(&self) -> usize {
         self.series.len()
@@ -450,8 +508,8 @@ impl Collector {
             let name = partial.name.split(KEY_SEPARATOR).nth(place);
             partial.metric = name.map(str::to_owned);
         }
-        let is_memory = |partial: &Partial| columns::is_called_like_memory(&partial.name);
-        let role = |partial: &Partial| columns::role_of(partial.metric.as_deref().unwrap_or(""));
+        let is_memory = |partial: &Partial| role::is_called_like_memory(&partial.name);
+        let role = |partial: &Partial| role::role_of(partial.metric.as_deref().unwrap_or(""));
         let is_use = |p: &Partial| is_memory(p) && matches!(role(p), Role::Used | Role::Free);
         if self.series.iter().any(is_use) {
             self.series.retain(is_use);
@@ -469,6 +527,7 @@ impl Collector {
             is_one_series,
             is_newest_first,
             counts_operations,
+            joins_swap,
             key_names,
             ..
         } = self;
@@ -481,11 +540,22 @@ impl Collector {
             if !is_one_series {
                 check_times(&partial, &key_names)?;
             }
-            let partial = match is_newest_first {
+            let mut partial = match is_newest_first {
                 true => partial.turned()?,
                 false => partial,
             };
-            let mut table = partial.into_table(&columns, counts_operations)?;
+            let joined = joins_swap
+                .then(|| swap::join(&columns, &mut partial.values))
+                .flatten();
+            let mut table = partial.into_table(
+                joined
+                    .as_ref()
+                    .map_or(&columns[..], |joined| &joined.columns),
+                counts_operations,
+            )?;
+            table
+                .notes
+                .extend(joined.and_then(|joined| joined.note).map(Note::on_all));
             if !several {
                 table.name.clear();
             }
@@ -499,6 +569,15 @@ impl Collector {
         }
         Ok(tables)
     }
+}
+
+/// What told lives of a program apart.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    /// Words to stand behind what a file was read as.
+    pub by: Option<String>,
+    /// What was left out.
+    pub note: Option<Note>,
 }
 
 /// Parts a key's values from each other.
@@ -652,123 +731,5 @@ impl Partial {
             table.metrics.push(metric);
         }
         Ok(table)
-    }
-}
-
-/// A metric with its unit settled.
-fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note>) -> Metric {
-    let shown = match column.role {
-        Role::Free => format!("{}, turned round", column.name),
-        _ => column.name.clone(),
-    };
-    let name = &shown;
-    let said = column.unit.or(column.from_field);
-    let mut doubt = None;
-    let mut grain = column.grain;
-    let belied = column
-        .two_numbers
-        .as_ref()
-        .map(|text| InputError::TwoNumbers {
-            column: column.name.clone(),
-            text: text.clone(),
-        })
-        .or_else(|| {
-            let unit = column.unit.filter(|_| column.is_by_name)?;
-            unit::check_named(&column.name, unit, &values).err()
-        });
-    let (unit, is_known) = match said {
-        Some(unit) => {
-            doubt = belied.map(|error| error.to_string());
-            note_conversion(name, column.unit.is_some(), unit, notes);
-            (unit, true)
-        }
-        None => match unit::settle(&column.name, &values) {
-            Ok(settled) => {
-                let factor = settled.unit.factor();
-                if factor != 1.0 {
-                    values.iter_mut().for_each(|value| *value *= factor);
-                    grain *= factor;
-                }
-                if let Some(why) = settled.why {
-                    notes.push(Note::on(name, format!("`{name}` is taken as KiB: {why}")));
-                } else if !settled.is_known {
-                    note_assumption(name, &values, notes);
-                }
-                (settled.unit, settled.is_known)
-            }
-            Err(error) => {
-                doubt = Some(error.to_string());
-                (ValueUnit::Bytes(1.0), false)
-            }
-        },
-    };
-    let turned_about = (column.role == Role::Free).then(|| turn(&mut values));
-    if turned_about.is_some() {
-        notes.push(Note::on(
-            name,
-            format!(
-                "`{}` is memory that is left, so it is judged turned round: what is gone of it counts as growth",
-                column.name
-            ),
-        ));
-    }
-    Metric {
-        name: shown,
-        grain: match grain.is_finite() && mostly_repeats(&values) {
-            true => grain,
-            false => 0.0,
-        },
-        values,
-        unit: unit.of_judge(),
-        unit_is_known: is_known,
-        doubt,
-        turned_about,
-    }
-}
-
-/// Whether most readings are the one before: then their grain hides what moves. Where they
-/// scatter by more than it, their mean is finer than they are.
-fn mostly_repeats(values: &[f64]) -> bool {
-    let pairs = values.windows(2).filter(|pair| !pair[0].is_nan());
-    let (mut all, mut same) = (0_usize, 0_usize);
-    for pair in pairs {
-        all += 1;
-        same += usize::from(pair[0] == pair[1]);
-    }
-    2 * same > all
-}
-
-/// Turns readings round in the middle of their range, so that their level, which the default
-/// budget is a share of, stays what it was.
-fn turn(values: &mut [f64]) -> f64 {
-    let known = || values.iter().copied().filter(|value| value.is_finite());
-    let (low, high) = known().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| {
-        (low.min(value), high.max(value))
-    });
-    let sum = if low.is_finite() { low + high } else { 0.0 };
-    for value in values.iter_mut() {
-        *value = sum - *value;
-    }
-    sum
-}
-
-fn note_conversion(name: &str, by_column: bool, unit: ValueUnit, notes: &mut Vec<Note>) {
-    if let ValueUnit::Bytes(factor) = unit
-        && by_column
-        && factor != 1.0
-    {
-        notes.push(Note::on(
-            name,
-            format!("`{name}` was converted to bytes, {factor} each"),
-        ));
-    }
-}
-
-fn note_assumption(name: &str, values: &[f64], notes: &mut Vec<Note>) {
-    if values.iter().any(|value| *value > 0.0) {
-        notes.push(Note::on(
-            name,
-            format!("nothing says what `{name}` counts: shown as bytes, and judged by its share of the level alone; --unit says it"),
-        ));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::number::{amount, is_missing};
 use super::quote;
-use super::time::is_stamp;
+use super::role::{Role, is_called_like_memory, is_swap, role_of};
+use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
 use super::{InputError, ReadOptions, RestartSource};
 use leaklab_judge::amount::count_text;
@@ -17,8 +18,12 @@ pub(super) struct Chosen {
     pub operations: Option<usize>,
     /// Which phase a row belongs to, in a table that leaklab wrote.
     pub phase: Option<usize>,
-    /// Columns of text that tell series apart.
+    /// Where dates stand in a column of their own, beside the times of day.
+    pub date: Option<usize>,
+    /// Columns of text that tell series apart; behind them those that tell lives apart.
     pub keys: Vec<usize>,
+    /// How many of the keys, the last ones, tell lives of a program apart.
+    pub lives: usize,
     /// Where one of the keys names the metric.
     pub metric_key: Option<usize>,
     /// Column whose changes are restarts.
@@ -37,22 +42,8 @@ pub(super) struct ValueColumn {
     pub role: Role,
 }
 
-/// What growth of a column means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// More is more used.
-    Used,
-    /// More is less used: free, available.
-    Free,
-    /// Buffers, caches, what is given back when it is needed; addresses without memory behind
-    /// them; shares of what another column says in bytes.
-    Beside,
-    /// Limits, totals, highest marks: what is in use may rise or fall under them.
-    Bound,
-}
-
 /// Names of a time column, the likeliest first.
-const TIMES: [&str; 22] = [
+const TIMES: [&str; 34] = [
     "elapsed_s",
     "elapsed_ms",
     "time_s",
@@ -75,28 +66,53 @@ const TIMES: [&str; 22] = [
     "seconds",
     "zeit",
     "utc",
+    "zeitstempel",
+    "zeitpunkt",
+    "uhrzeit",
+    "datum",
+    "temps",
+    "fecha",
+    "tempo",
+    "czas",
+    "время",
+    "时间",
+    "時刻",
+    "日時",
 ];
 
-/// Parts of the names of memory columns.
-const MEMORY: [&str; 18] = [
-    "bytes",
-    "rss",
-    "pss",
-    "uss",
-    "mem",
-    "heap",
-    "alloc",
-    "resident",
-    "working_set",
-    "real (",
-    "used",
-    "private",
-    "value",
-    "swap",
-    "vms",
-    "vsz",
-    "avail",
-    "speicher",
+/// Names of columns that tell one life of a program from the next, the widest first: where one
+/// changes and what was there does not come back, the program was started anew.
+const LIVES: [&str; 30] = [
+    "pod",
+    "pod_name",
+    "podname",
+    "pod name",
+    "container",
+    "container_name",
+    "container id",
+    "container_id",
+    "containerid",
+    "id",
+    "instance_id",
+    "instanceid",
+    "boot_id",
+    "run_id",
+    "invocation_id",
+    "pid",
+    "process_id",
+    "processid",
+    "process id",
+    "main_pid",
+    "mainpid",
+    "start_time",
+    "starttime",
+    "started_at",
+    "startedat",
+    "create_time",
+    "process_start_time_seconds",
+    "restarts",
+    "restart_count",
+    "restartcount",
 ];
 
 /// Names of columns of numbers that are never memory.
@@ -106,7 +122,7 @@ const NEVER_VALUES: [&str; 17] = [
 ];
 
 /// Names of columns that number the rows.
-const ROW_NUMBERS: [&str; 9] = [
+const ROW_NUMBERS: [&str; 12] = [
     "index",
     "row",
     "line",
@@ -116,6 +132,9 @@ const ROW_NUMBERS: [&str; 9] = [
     "sample",
     "unnamed: 0",
     "iteration",
+    "",
+    "rownum",
+    "row_number",
 ];
 
 /// Names of columns that name the metric of a row.
@@ -185,6 +204,11 @@ pub(super) fn choose(
     comma_is_point: bool,
     options: &ReadOptions,
 ) -> Result<Chosen, InputError> {
+    if names.is_empty() {
+        return Err(InputError::NoValues {
+            time: String::new(),
+        });
+    }
     let looks: Vec<Look> = (0..names.len())
         .map(|column| look(rows, column, comma_is_point))
         .collect();
@@ -214,9 +238,11 @@ pub(super) fn choose(
     for (name, text) in &options.only {
         chosen.only.push((position(names, name)?, text.clone()));
     }
-    let taken = |column: usize| {
-        Some(column) == time || Some(column) == operations || Some(column) == restarts
-    };
+    if let Some((date, of_day)) = time.and_then(|time| date_beside(rows, &looks, time)) {
+        (chosen.date, chosen.time) = (Some(date), Some(of_day));
+    }
+    let (time, date) = (chosen.time, chosen.date);
+    let taken = |column: usize| [time, date, operations, restarts].contains(&Some(column));
     if !is_ours {
         keys(&mut chosen, names, rows, &looks, options, taken)?;
     }
@@ -224,6 +250,10 @@ pub(super) fn choose(
     if options.values.is_empty() {
         let candidates = candidates(names, &looks, free);
         (chosen.values, chosen.left_out) = without_besides(names, rows, candidates, options);
+        if !is_ours {
+            let others = other_numbers(names, &looks, &chosen, free);
+            chosen.left_out.extend(others);
+        }
     } else {
         for name in &options.values {
             let position = position(names, name)?;
@@ -282,8 +312,19 @@ fn time_column(
             .filter(can_be)
             .find(|&column| names[column].trim().eq_ignore_ascii_case(time))
     });
-    let looks_like = || looks.iter().position(|look| *look == Look::Times);
-    let found = called.or_else(looks_like);
+    let looks_like = || {
+        let is_one = |&column: &usize| looks[column] == Look::Times;
+        let mut stamps = (0..looks.len()).filter(is_one);
+        // When the program was started is no time of a reading.
+        let first = stamps.clone().next();
+        stamps.find(|&c| !is_called(&LIVES, &names[c])).or(first)
+    };
+    let bare = || {
+        (0..names.len())
+            .filter(|&column| looks[column] == Look::Numbers)
+            .find(|&column| TimeUnit::of_bare_name(&names[column]).is_some())
+    };
+    let found = called.or_else(looks_like).or_else(bare);
     if options.every_s.is_some() {
         // Regular readings need no time, and may have one.
         return Ok(found);
@@ -306,7 +347,10 @@ fn time_column(
             time: quote::cut(&names[0]),
         }),
         None if names.len() > 1 && numbers_rows(0) => Err(InputError::NoTimes {
-            what: format!("rows that `{}` numbers", quote::cut(&names[0])),
+            what: match names[0].trim() {
+                "" => "rows that a column without a name numbers".to_owned(),
+                name => format!("rows that `{}` numbers", quote::cut(name)),
+            },
         }),
         None => Ok(Some(0)),
     }
@@ -337,10 +381,55 @@ fn candidates(names: &[String], looks: &[Look], free: impl Fn(usize) -> bool) ->
     }
     let is_value = |column: &usize| {
         let name = lower(*column);
-        !NEVER_VALUES.contains(&name.as_str()) && !name.contains("cpu")
+        !ROW_NUMBERS.contains(&name.as_str())
+            && !NEVER_VALUES.contains(&name.as_str())
+            && !name.contains("cpu")
     };
     let likely: Vec<usize> = pool.iter().copied().filter(is_value).collect();
     if likely.is_empty() { pool } else { likely }
+}
+
+/// Names columns of numbers that are not called like memory, beside those that are: a program's
+/// own name for memory may be any.
+fn other_numbers(
+    names: &[String],
+    looks: &[Look],
+    chosen: &Chosen,
+    free: impl Fn(usize) -> bool,
+) -> Option<String> {
+    let is_known = |column: usize| {
+        let lower = names[column].trim().to_lowercase();
+        let lower = lower.as_str();
+        is_called_like_memory(lower)
+            || role_of(lower) != Role::Used
+            || NEVER_VALUES.contains(&lower)
+            || ROW_NUMBERS.contains(&lower)
+            || IDENTITIES.contains(&lower)
+            || LIVES.contains(&lower)
+            || lower.contains("cpu")
+            || matches!(
+                ValueUnit::of_name(lower),
+                Some(ValueUnit::Percent | ValueUnit::Count)
+            )
+            || TimeUnit::of_name(lower).is_some()
+    };
+    let is_chosen = |column: usize| chosen.values.iter().any(|v| v.position == column);
+    let others: Vec<String> = (0..names.len())
+        .filter(|&c| looks[c] == Look::Numbers && free(c) && !is_chosen(c) && !is_known(c))
+        .map(|c| names[c].clone())
+        .collect();
+    let is_by_name = chosen
+        .values
+        .iter()
+        .any(|value| is_called_like_memory(&names[value.position]));
+    if others.is_empty() || !is_by_name {
+        return None;
+    }
+    let verb = if others.len() == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} {verb} not called like memory and not judged; --value NAME judges a column",
+        quote::list(&others)
+    ))
 }
 
 /// Leaves out what says nothing about use beside another column that does.
@@ -364,7 +453,10 @@ fn without_besides(
     let has_amount = all
         .iter()
         .any(|column| column.role == Role::Used && !is_share(column));
-    let has_used = all.iter().any(|column| column.role == Role::Used);
+    // What lies in swap says nothing about the rest, which free memory does.
+    let has_used = all
+        .iter()
+        .any(|column| column.role == Role::Used && !is_swap(&names[column.position]));
     let has_free = all.iter().any(|column| column.role == Role::Free);
     let (kept, beside): (Vec<_>, Vec<_>) = all.into_iter().partition(|column| match column.role {
         Role::Used => !(has_amount && is_share(column)),
@@ -399,92 +491,6 @@ fn value_column(names: &[String], position: usize, options: &ReadOptions) -> Val
     }
 }
 
-/// What growth of a column means, by the words of its name.
-pub(super) fn role_of(name: &str) -> Role {
-    let lower = name.to_ascii_lowercase();
-    // `mem_limit`, `MemAvailable`, `kbmemfree`, `buff/cache`.
-    let mut spaced = String::new();
-    let mut before_is_small = false;
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && before_is_small {
-            spaced.push(' ');
-        }
-        before_is_small = c.is_ascii_lowercase();
-        spaced.push(if c.is_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            ' '
-        });
-    }
-    const UNITS: [&str; 9] = [
-        "bytes", "kb", "mb", "gb", "kib", "mib", "gib", "b", "percent",
-    ];
-    // Labels behind a name (`{limit="a"}`) say nothing about it.
-    let spaced = match lower.find('{') {
-        Some(at) if at > 0 => spaced.get(..at).unwrap_or(&spaced).to_owned(),
-        _ => spaced,
-    };
-    let words: Vec<&str> = spaced
-        .split_whitespace()
-        .filter(|word| !UNITS.contains(word))
-        .collect();
-    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
-    let starts = |wanted: &[&str]| {
-        words.iter().any(|word| {
-            let word = word.strip_prefix("kb").unwrap_or(word);
-            wanted.iter().any(|part| word.starts_with(part))
-        })
-    };
-    let is_used = has(&["used", "usage", "rss", "inuse", "resident", "allocated"]);
-    if has(&[
-        "free",
-        "memfree",
-        "kbmemfree",
-        "swapfree",
-        "kbswpfree",
-        "unused",
-        "headroom",
-        "remaining",
-        "left",
-    ]) || starts(&["avail"])
-        || lower.ends_with("memavailable")
-    {
-        return Role::Free;
-    }
-    let is_mark = has(&[
-        "max",
-        "maximum",
-        "peak",
-        "hwm",
-        "maxrss",
-        "vmpeak",
-        "vmhwm",
-        "watermark",
-    ]) || !is_used
-        && has(&[
-            "limit",
-            "limits",
-            "capacity",
-            "quota",
-            "requests",
-            "request",
-            "reservation",
-            "threshold",
-        ]);
-    let is_total = words.last() == Some(&"total") && words.len() > 1 && !lower.starts_with("total")
-        || has(&["total", "memtotal"]) && !is_used
-        || lower.ends_with("_total");
-    let is_cache = starts(&["cache", "buff", "slab"]) && !is_used;
-    let is_address = starts(&["virt", "vsz", "vms", "vmsize"]) || has(&["virtual"]);
-    if is_mark || is_total {
-        Role::Bound
-    } else if is_cache || is_address {
-        Role::Beside
-    } else {
-        Role::Used
-    }
-}
-
 /// Finds the columns that tell series apart.
 fn keys(
     chosen: &mut Chosen,
@@ -515,11 +521,19 @@ fn keys(
             .any(|value| value.eq_ignore_ascii_case(&names[column]))
     };
     let called = |list: &[&str], column: usize| list.contains(&lower(column).as_str());
+    let metric = (0..names.len())
+        .filter(|&c| looks[c] == Look::Text && !taken(c) && !is_asked_for(c))
+        .find(|&c| called(&METRIC_NAMES, c));
+    let lives = match options.restarts {
+        Some(_) => Vec::new(),
+        None => lives(names, rows, looks, |c| {
+            taken(c) || is_asked_for(c) || metric == Some(c)
+        }),
+    };
     let texts: Vec<usize> = (0..names.len())
         .filter(|&c| looks[c] == Look::Text && !taken(c) && !is_asked_for(c))
-        .filter(|&c| !called(&STATES, c))
+        .filter(|&c| !called(&STATES, c) && !lives.contains(&c))
         .collect();
-    let metric = texts.iter().copied().find(|&c| called(&METRIC_NAMES, c));
     let jumbled = times_repeat(chosen.time, rows);
     let keys: Vec<usize> = match metric {
         Some(metric) => texts
@@ -533,19 +547,21 @@ fn keys(
     };
     chosen.metric_key = metric;
     chosen.keys = keys;
-    let varying = chosen.keys.iter().any(|&c| distinct(rows, c) > 1);
+    let in_turn = lives.iter().any(|&c| comes_again(rows, c));
+    let varying = chosen.keys.iter().any(|&c| distinct(rows, c) > 1) || in_turn;
     if jumbled && !varying {
         // No text tells the rows apart; a number that names a process may.
         chosen.keys.extend((0..names.len()).filter(|&c| {
             looks[c] == Look::Numbers
                 && !taken(c)
+                && !lives.contains(&c)
                 && called(&IDENTITIES, c)
                 && distinct(rows, c) > 1
                 && varies_little(rows, c)
         }));
     }
-    if !chosen.keys.iter().any(|&c| distinct(rows, c) > 1) {
-        let numbers = |&c: &usize| looks[c] == Look::Numbers && !taken(c);
+    if !in_turn && !chosen.keys.iter().any(|&c| distinct(rows, c) > 1) {
+        let numbers = |&c: &usize| looks[c] == Look::Numbers && !taken(c) && !lives.contains(&c);
         // A value alone that takes the same few values again and again is a flat one.
         let is_alone = (0..names.len()).filter(numbers).count() < 2;
         chosen.keys.extend(
@@ -554,7 +570,62 @@ fn keys(
                 .find(|&c| !is_alone && !is_asked_for(c) && goes_round(rows, c)),
         );
     }
+    chosen.lives = lives.len();
+    chosen.keys.extend(lives);
     Ok(())
+}
+
+/// The columns that tell lives of a program apart, the widest first. What changes with each row
+/// is no record of lives.
+fn lives(
+    names: &[String],
+    rows: &[Vec<String>],
+    looks: &[Look],
+    taken: impl Fn(usize) -> bool,
+) -> Vec<usize> {
+    const FEW: usize = 8;
+    let mut found: Vec<(usize, usize)> = (0..names.len())
+        .filter(|&c| !taken(c) && looks[c] != Look::Nothing)
+        .filter_map(|c| Some((place_of(&LIVES, &names[c])?, c)))
+        .filter(|&(_, c)| varies_little(rows, c) || rows.len() < FEW)
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, c)| c).collect()
+}
+
+fn place_of(list: &[&str], name: &str) -> Option<usize> {
+    let lower = name.trim().to_lowercase();
+    list.iter().position(|known| *known == lower)
+}
+
+fn is_called(list: &[&str], name: &str) -> bool {
+    place_of(list, name).is_some()
+}
+
+/// A column of dates and one of times of day, where the time is one of the two and the other
+/// stands beside it.
+fn date_beside(rows: &[Vec<String>], looks: &[Look], time: usize) -> Option<(usize, usize)> {
+    let are = |column: usize, is_one: fn(&str) -> bool| {
+        let fields = || rows.iter().filter_map(|row| row.get(column));
+        let mut fields = fields()
+            .filter(|field| !is_missing(field.as_bytes()))
+            .peekable();
+        fields.peek().is_some() && fields.all(|field| is_one(field))
+    };
+    let is_date = |text: &str| {
+        !text.contains(':') && matches!(stamp(text, DayOrder::default()), Some(Stamp::At(_)))
+    };
+    let is_of_day = |text: &str| matches!(stamp(text, DayOrder::default()), Some(Stamp::OfDay(_)));
+    let other = |is_one: fn(&str) -> bool| {
+        let times = |&column: &usize| column != time && looks[column] == Look::Times;
+        (0..looks.len())
+            .filter(times)
+            .find(|&column| are(column, is_one))
+    };
+    if are(time, is_of_day) {
+        return Some((other(is_date)?, time));
+    }
+    are(time, is_date).then(|| other(is_of_day).map(|of_day| (time, of_day)))?
 }
 
 /// Whether a column of numbers goes through the same few values in the same order, round after
@@ -612,14 +683,16 @@ fn tells_apart(rows: &[Vec<String>], column: usize, jumbled: bool) -> bool {
     if several == 1 {
         return true;
     }
-    let fields = || rows.iter().filter_map(|row| row.get(column));
-    let changes = fields()
-        .zip(fields().skip(1))
-        .filter(|(a, b)| a != b)
-        .count();
     // One change per value is a stretch of time: a phase, a state.
-    let comes_again = changes >= several;
-    varies_little(rows, column) && (jumbled || comes_again)
+    varies_little(rows, column) && (jumbled || comes_again(rows, column))
+}
+
+/// Whether a value stands again in a column after another one.
+fn comes_again(rows: &[Vec<String>], column: usize) -> bool {
+    let fields = || rows.iter().filter_map(|row| row.get(column));
+    let pairs = fields().zip(fields().skip(1));
+    let changes = pairs.filter(|(a, b)| a != b).count();
+    changes > 0 && changes >= distinct(rows, column)
 }
 
 /// The position of a column by its name.
@@ -642,13 +715,6 @@ pub(super) fn position(names: &[String], wanted: &str) -> Result<usize, InputErr
             known: quote::list(names),
         }
     })
-}
-
-/// Whether a text is called like memory.
-pub(super) fn is_called_like_memory(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let lower = lower.replace("memcache", "").replace("member", "");
-    MEMORY.iter().any(|part| lower.contains(part))
 }
 
 /// How many series were left out because their metric is no memory.
@@ -696,36 +762,6 @@ mod tests {
         assert_eq!((samples.time, samples.operations), (Some(0), Some(2)));
         assert_eq!(samples.phase, Some(1));
         assert_eq!(positions(&samples), [3, 4]);
-    }
-
-    #[test]
-    fn what_says_nothing_about_use_is_told_by_its_words() {
-        for (name, role) in [
-            ("mem_available_bytes", Role::Free),
-            ("node_memory_MemAvailable_bytes{instance=\"a\"}", Role::Free),
-            ("kbmemfree", Role::Free),
-            ("kbavail", Role::Free),
-            ("free", Role::Free),
-            ("freed_bytes", Role::Used),
-            ("memory_limit", Role::Bound),
-            ("mem_total", Role::Bound),
-            ("headroom_bytes", Role::Free),
-            ("memory_left", Role::Free),
-            ("peak_rss", Role::Bound),
-            ("total_rss", Role::Used),
-            ("go_memstats_alloc_bytes_total", Role::Bound),
-            ("container_memory_max_usage_bytes", Role::Bound),
-            ("buff/cache", Role::Beside),
-            ("kbbuffers", Role::Beside),
-            ("container_memory_cache", Role::Beside),
-            ("container_memory_working_set_bytes{max=\"1\"}", Role::Used),
-            ("Virtual (MB)", Role::Beside),
-            ("kbmemused", Role::Used),
-            ("MEM USAGE / LIMIT", Role::Used),
-            ("heap_used", Role::Used),
-        ] {
-            assert_eq!(role_of(name), role, "{name}");
-        }
     }
 
     #[test]

@@ -1,224 +1,26 @@
 //! Tables of text: a row per line, fields between separators.
 
+mod layout;
 mod quick;
 
-use super::clock::{Clock, day_order, doubtful_step};
+use super::clock::{Clock, day_order};
 use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
 use super::columns::{Chosen, choose, other_metrics};
-use super::lines::{Lines, whole_lines};
-use super::number::{amount, is_missing, number};
+use super::lines::Lines;
+use super::number::{is_missing, number};
 use super::quote;
-use super::time::{DayOrder, TimeUnit, is_stamp};
+use super::time::{DayOrder, TimeUnit};
+use super::time_unit::{self, Counted};
 use super::unit::ValueUnit;
-use super::{InputError, Note, ReadOptions, Recording, RestartSource};
-use leaklab_judge::amount::{count_text, plural};
+use super::{InputError, Note, ReadOptions, Recording, RestartSource, mixture};
+use layout::{Layout, MOST_QUOTED_LINES, ends_within_quotes};
+pub(super) use layout::{Separator, split, time_words};
+use leaklab_judge::amount::plural;
 use leaklab_run::Phase;
 use std::io::BufRead;
 
-/// Rows that are looked at before columns are chosen.
-const SAMPLED_ROWS: usize = 400;
-
-/// What stands between fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Separator {
-    Character(u8),
-    /// One space or more; two or more in the header, whose names may hold one. The first that
-    /// many words of a row are one field: a time that holds spaces.
-    Spaces {
-        time_words: usize,
-    },
-}
-
-impl Separator {
-    fn of(line: &[u8]) -> Self {
-        [b';', b'\t', b',']
-            .into_iter()
-            .map(|separator| (line.iter().filter(|b| **b == separator).count(), separator))
-            .filter(|(count, _)| *count > 0)
-            // Between semicolons and tabs a comma is a decimal point or part of a name.
-            .max_by_key(|(count, separator)| (*separator != b',', *count))
-            .map_or(Self::Spaces { time_words: 1 }, |(_, separator)| {
-                Self::Character(separator)
-            })
-    }
-
-    fn comma_is_point(self) -> bool {
-        self == Self::Character(b';')
-    }
-}
-
-/// Calls `each` with every field, quotes taken off.
-pub(super) fn split(line: &[u8], separator: Separator, header: bool, mut each: impl FnMut(&[u8])) {
-    match separator {
-        Separator::Spaces { time_words } => {
-            let text = line.trim_ascii();
-            let wide = header && text.windows(2).any(|pair| pair == b"  ");
-            let mut words = if header { 1 } else { time_words };
-            let mut rest = text;
-            while !rest.is_empty() {
-                let end = match (wide, words) {
-                    (true, _) => rest.windows(2).position(|pair| pair == b"  "),
-                    (false, 1) => rest.iter().position(u8::is_ascii_whitespace),
-                    (false, count) => end_of_words(rest, count),
-                };
-                words = 1;
-                let end = end.unwrap_or(rest.len());
-                each(&rest[..end]);
-                rest = rest[end..].trim_ascii_start();
-            }
-        }
-        Separator::Character(separator) if !line.contains(&b'"') => {
-            line.split(|byte| *byte == separator).for_each(each)
-        }
-        Separator::Character(separator) => {
-            let mut field = Vec::new();
-            let mut quoted = false;
-            let mut bytes = line.iter().copied().peekable();
-            while let Some(byte) = bytes.next() {
-                match byte {
-                    b'"' if quoted && bytes.peek() == Some(&b'"') => {
-                        field.push(b'"');
-                        bytes.next();
-                    }
-                    b'"' => quoted = !quoted,
-                    other if other == separator && !quoted => {
-                        each(&field);
-                        field.clear();
-                    }
-                    other => field.push(other),
-                }
-            }
-            each(&field);
-        }
-    }
-}
-
-/// Where the first `count` words end.
-fn end_of_words(text: &[u8], count: usize) -> Option<usize> {
-    let mut ends = text
-        .iter()
-        .zip(text.iter().skip(1).chain(b" "))
-        .enumerate()
-        .filter(|(_, (byte, next))| !byte.is_ascii_whitespace() && next.is_ascii_whitespace())
-        .map(|(at, _)| at + 1);
-    ends.nth(count.saturating_sub(1))
-}
-
-/// How many words at the beginning of a line are a time, where that is more than one.
-pub(super) fn time_words(line: &[u8]) -> usize {
-    const MOST: usize = 7;
-    let Ok(text) = std::str::from_utf8(line) else {
-        return 1;
-    };
-    let words: Vec<&str> = text.split_ascii_whitespace().take(MOST).collect();
-    (2..=words.len())
-        .rev()
-        .find(|&count| is_stamp(&words[..count].join(" ")))
-        .unwrap_or(1)
-}
-
-/// A header without the `#` that some tools put before it.
-fn header_text(line: &[u8]) -> &[u8] {
-    line.strip_prefix(b"#").unwrap_or(line)
-}
-
-fn fields(line: &[u8], separator: Separator, header: bool) -> Vec<String> {
-    let mut fields = Vec::new();
-    split(line, separator, header, |field| {
-        fields.push(quote::escaped(field));
-    });
-    fields
-}
-
-/// What the first lines say about a table.
-#[derive(Debug)]
-pub(super) struct Layout {
-    pub separator: Separator,
-    pub names: Vec<String>,
-    /// Lines before the first row, the header included, blank ones not counted.
-    pub lines_before_rows: usize,
-    pub sample: Vec<Vec<String>>,
-}
-
-impl Layout {
-    pub fn of(head: &[u8]) -> Result<Self, InputError> {
-        let mut lines = whole_lines(head).take(SAMPLED_ROWS).peekable();
-        let mut before = 0;
-        let mut first = lines.next().ok_or(InputError::Empty)?;
-        // Excel's line about the separator, and comments above a header.
-        while first.starts_with(b"sep=") || is_comment(first, lines.peek().copied()) {
-            before += 1;
-            first = lines.next().ok_or(InputError::Empty)?;
-        }
-        let rest: Vec<&[u8]> = lines.collect();
-        let mut separator = Separator::of(header_text(first));
-        let names = fields(header_text(first), separator, true);
-        if let (Separator::Spaces { time_words: words }, Some(row)) =
-            (&mut separator, rest.first().or(Some(&first)))
-        {
-            *words = time_words(row);
-        }
-        let plain = fields(first, separator, false);
-        let second = rest.first().map(|row| fields(row, separator, false));
-        let is_row = is_row(&plain, second.as_deref(), separator.comma_is_point());
-        let (names, first_rows) = if is_row {
-            let numbered = (1..=plain.len()).map(|i| i.to_string()).collect();
-            (numbered, vec![plain])
-        } else {
-            before += 1;
-            (names, Vec::new())
-        };
-        if let (Separator::Spaces { time_words: words }, Some(row)) = (&mut separator, rest.first())
-        {
-            let all = row
-                .split(u8::is_ascii_whitespace)
-                .filter(|w| !w.is_empty())
-                .count();
-            // A header that names each word of the time needs them apart.
-            if all == names.len() {
-                *words = 1;
-            }
-        }
-        let rows = rest.iter().map(|row| fields(row, separator, false));
-        Ok(Self {
-            separator,
-            names: each_once(names),
-            lines_before_rows: before,
-            sample: first_rows.into_iter().chain(rows).collect(),
-        })
-    }
-}
-
-/// A line of remarks: behind `#`, and with fewer fields than the line below.
-fn is_comment(line: &[u8], next: Option<&[u8]>) -> bool {
-    let Some(next) = next.filter(|_| line.starts_with(b"#")) else {
-        return false;
-    };
-    if next.starts_with(b"#") {
-        return true;
-    }
-    let separator = Separator::of(next);
-    let count = |line: &[u8]| fields(header_text(line), separator, true).len();
-    separator != Separator::Spaces { time_words: 1 } && count(line) < count(next)
-}
-
-/// Whether the first line is a row: its fields look like those of the second, and some are
-/// numbers or times.
-fn is_row(first: &[String], second: Option<&[String]>, comma_is_point: bool) -> bool {
-    let is_value =
-        |field: &String| amount(field.as_bytes(), comma_is_point).is_some() || is_stamp(field);
-    let missing = |field: &String| is_missing(field.as_bytes());
-    if !first.iter().any(is_value) {
-        return false;
-    }
-    match second {
-        Some(second) if second.len() == first.len() => first
-            .iter()
-            .zip(second)
-            .all(|(a, b)| missing(a) || missing(b) || is_value(a) == is_value(b)),
-        _ => first.iter().all(|field| is_value(field) || missing(field)),
-    }
-}
+/// What a table is read as that no known tool wrote.
+pub(super) const PLAIN: &str = "a table";
 
 /// What a field of a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,6 +48,9 @@ pub(super) struct Rows {
     notes: Vec<Note>,
     key: Vec<u8>,
     time_field: Vec<u8>,
+    date_field: Vec<u8>,
+    /// Whether nobody says how many series the table holds.
+    is_one_table: bool,
     rows: u64,
     short_rows: u64,
     restart_pending: bool,
@@ -285,12 +90,10 @@ impl Rows {
         collector.counts_operations = chosen.operations.is_some();
         collector.is_one_series = chosen.keys.is_empty() && !options.by.is_empty();
         collector.key_names = chosen.keys.iter().map(|&c| names[c].clone()).collect();
-        let stamps = chosen.time.iter().flat_map(|&time| {
-            sample
-                .iter()
-                .filter_map(move |row| row.get(time))
-                .map(String::as_str)
-        });
+        collector.lives = chosen.lives;
+        collector.joins_swap = options.values.is_empty() && chosen.phase.is_none();
+        let times = sampled_times(sample, &chosen);
+        let stamps = times.iter().map(String::as_str);
         let order = day_order(stamps.clone());
         let counts_from_start = chosen.time.is_some_and(|time| says_elapsed(&names[time]))
             || stamps.clone().any(is_beyond_a_day);
@@ -301,26 +104,24 @@ impl Rows {
         }
         let is_newest_first = is_newest_first(stamps.clone(), order, comma_is_point);
         collector.is_newest_first = is_newest_first;
-        let by_name = chosen.time.and_then(|time| TimeUnit::of_name(&names[time]));
-        if let Some(time) = chosen.time
-            && options.time_unit.or(by_name).is_none()
-            && chosen.keys.is_empty()
-        {
-            let fields = sample.iter().filter_map(|row| row.get(time));
-            let numbers = fields.map_while(|field| number(field.as_bytes(), comma_is_point));
-            if let Some(step) = doubtful_step(&numbers.collect::<Vec<_>>()) {
-                return Err(InputError::TwoTimeUnits {
-                    column: quote::cut(&names[time]),
-                    step: count_text(step.round() as u64),
-                });
+        let numbers = times
+            .iter()
+            .map_while(|field| number(field.as_bytes(), comma_is_point));
+        let name = chosen.time.map_or("", |time| names[time].as_str());
+        let counted = match options.time_unit.or_else(|| TimeUnit::of_name(name)) {
+            Some(unit) => Counted::told(unit),
+            None => {
+                let in_turn = chosen.keys.len() > chosen.lives;
+                time_unit::of_numbers(name, &numbers.collect::<Vec<_>>(), in_turn)?
             }
-        }
-        let notes = chosen.left_out.iter().cloned().map(Note::on_all).collect();
+        };
+        let mut notes: Vec<Note> = chosen.left_out.iter().cloned().map(Note::on_all).collect();
+        notes.extend(counted.note.map(Note::on_all));
         let mut key_places = vec![usize::MAX; names.len()];
         for (place, &column) in chosen.keys.iter().enumerate() {
             key_places[column] = place;
         }
-        let mut clock = Clock::new(options.time_unit.or(by_name), order);
+        let mut clock = Clock::new(counted.unit, order);
         clock.is_elapsed = counts_from_start;
         Ok(Self {
             clock,
@@ -334,6 +135,8 @@ impl Rows {
             notes,
             key: Vec::new(),
             time_field: Vec::new(),
+            date_field: Vec::new(),
+            is_one_table: options.by.is_empty(),
             rows: 0,
             short_rows: 0,
             restart_pending: false,
@@ -452,12 +255,14 @@ impl Rows {
         self.key.clear();
         let mut parts: Vec<Vec<u8>> = vec![Vec::new(); self.chosen.keys.len()];
         let many_keys = parts.len() > 1;
+        self.date_field.clear();
         cut(&mut |field| {
             if self.chosen.time == Some(position) {
-                let read = read_time(&mut self.clock, field, self.collector.comma_is_point);
-                time = Some(read);
                 self.time_field.clear();
                 self.time_field.extend_from_slice(field);
+            }
+            if self.chosen.date == Some(position) {
+                self.date_field.extend_from_slice(field.trim_ascii());
             }
             for (column, text) in &self.chosen.only {
                 wanted &= *column != position || field.trim_ascii() == text.trim().as_bytes();
@@ -479,6 +284,16 @@ impl Rows {
         if position != self.names.len() {
             return Ok(Some((position, 0)));
         }
+        if self.chosen.time.is_some() {
+            if self.chosen.date.is_some() && !is_missing(&self.time_field) {
+                self.date_field.push(b' ');
+                let at = self.time_field.len();
+                self.time_field.extend_from_slice(&self.date_field);
+                self.time_field.rotate_left(at);
+            }
+            let comma_is_point = self.collector.comma_is_point;
+            time = Some(read_time(&mut self.clock, &self.time_field, comma_is_point));
+        }
         if many_keys {
             self.key = parts.join(&[KEY_SEPARATOR as u8][..]);
         }
@@ -489,7 +304,10 @@ impl Rows {
         self.key = key;
         let series = series?;
         if self.rows_of_series.len() <= series {
-            self.rows_of_series.resize(series + 1, 0);
+            // Rows at regular times: a life begins where the one before has ended.
+            let begun = self.rows_of_series.iter().copied().max();
+            let begun = begun.filter(|_| self.chosen.lives > 0).unwrap_or(0);
+            self.rows_of_series.resize(series + 1, begun);
         }
         let seconds = match (time, self.every_s) {
             (Some(Ok(seconds)), _) if self.is_newest_first => -seconds,
@@ -583,11 +401,32 @@ impl Rows {
             ));
         }
         self.collector.restarts_at(&marks);
+        let lives = self.collector.join_lives();
+        self.notes.extend(lives.note);
+        let tables = self.collector.finish(self.were_named, &self.notes)?;
+        if self.is_one_table && self.chosen.phase.is_none() {
+            tables.iter().try_for_each(mixture::check)?;
+        }
         Ok(Recording {
-            read_as: None,
-            tables: self.collector.finish(self.were_named, &self.notes)?,
+            read_as: lives.by.map(|by| format!("{PLAIN}{by}")),
+            tables,
         })
     }
+}
+
+/// The times of the first rows, as text; dates of a column of their own before them.
+fn sampled_times(sample: &[Vec<String>], chosen: &Chosen) -> Vec<String> {
+    let Some(time) = chosen.time else {
+        return Vec::new();
+    };
+    let of_row = |row: &Vec<String>| {
+        let of_day = row.get(time)?.clone();
+        Some(match chosen.date.and_then(|date| row.get(date)) {
+            Some(date) => format!("{date} {of_day}"),
+            None => of_day,
+        })
+    };
+    sample.iter().filter_map(of_row).collect()
 }
 
 /// Whether a column counts from a start, by its name.
@@ -689,6 +528,28 @@ fn read_time(clock: &mut Clock, field: &[u8], comma_is_point: bool) -> Result<f6
         .ok_or(false)
 }
 
+/// Adds the lines that follow within quotes to a row; no if the last of them has no end.
+fn go_on_within_quotes<R: BufRead>(
+    row: &mut Vec<u8>,
+    lines: &mut Lines<R>,
+) -> Result<bool, InputError> {
+    const MOST_BYTES: usize = 1 << 20;
+    for _ in 0..MOST_QUOTED_LINES {
+        if !ends_within_quotes(row) || row.len() > MOST_BYTES {
+            return Ok(true);
+        }
+        let Some(next) = lines.next()? else {
+            return Ok(false);
+        };
+        row.push(b'\n');
+        row.extend_from_slice(next);
+        if !lines.ended {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Reads a table of text.
 pub(super) fn read<R: BufRead>(
     head: &[u8],
@@ -719,27 +580,33 @@ pub(super) fn read<R: BufRead>(
                 }
             }
         }
-        let Some(line) = lines.next()? else { break };
-        if line.trim_ascii().is_empty() {
+        if lines.next()?.is_none() {
+            break;
+        }
+        let mut is_torn = !lines.ended;
+        lines.swap(&mut row);
+        if !is_torn && matches!(separator, Separator::Character(_)) {
+            is_torn = !go_on_within_quotes(&mut row, &mut lines)?;
+        }
+        if row.trim_ascii().is_empty() {
             continue;
         }
         if before < layout.lines_before_rows {
             before += 1;
-            header = line.to_vec();
+            header.clone_from(&row);
             continue;
         }
-        if !header.is_empty() && line == header {
+        if !header.is_empty() && row == header {
             // Files put behind each other, and tools that repeat their header.
             continue;
         }
-        if line.contains(&b'L') && line.windows(13).any(|part| part == b"LINUX-RESTART") {
+        if row.contains(&b'L') && row.windows(13).any(|part| part == b"LINUX-RESTART") {
             rows.restart();
             continue;
         }
         // A number cut short looks whole: a row counts once its line has ended.
-        torn = !lines.ended;
+        torn = is_torn;
         if !torn {
-            lines.swap(&mut row);
             rows.add(lines.number, |each| {
                 split(&row, separator, false, |field| each(field))
             })?;

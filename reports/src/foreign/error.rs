@@ -144,13 +144,15 @@ pub enum InputError {
     },
     /// Times that may be seconds or parts of seconds.
     #[error(
-        "the times in `{column}` count from a start in steps of {step}, and nothing says of what; say --time-unit s, or --time-unit ms"
+        "the times in `{column}` count from a start in steps of {step}, and nothing says of what; say {units}"
     )]
     TwoTimeUnits {
         /// Name of the column.
         column: String,
         /// The usual step, in words.
         step: String,
+        /// The flags that say what is meant.
+        units: &'static str,
     },
     /// Two units are as likely.
     #[error(

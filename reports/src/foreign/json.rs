@@ -1,9 +1,9 @@
 //! JSON: answers of Prometheus, arrays and lines of objects, columns, `sadf -j`.
 
 use super::collector::{Collector, Column};
-use super::columns::{Role, role_of};
-use super::delimited::Rows;
+use super::delimited::{PLAIN, Rows};
 use super::quote;
+use super::role::{Role, role_of};
 use super::unit::ValueUnit;
 use super::{InputError, Note, ReadOptions, Recording};
 use serde::Deserialize;
@@ -140,12 +140,14 @@ struct Answer {
     error: String,
     #[serde(default)]
     data: Data,
-    /// What a server says where stores of its did not answer, or a limit cut its answer.
+    /// What the server wants to be known: stores that did not answer, above all.
     #[serde(default)]
-    warnings: Vec<String>,
-    /// VictoriaMetrics' word for the same.
-    #[serde(default, rename = "isPartial")]
-    is_partial: bool,
+    warnings: Option<Vec<String>>,
+    #[serde(default)]
+    infos: Option<Vec<String>>,
+    /// VictoriaMetrics says so that some of its storage did not answer.
+    #[serde(default, rename = "isPartial", alias = "is_partial", alias = "partial")]
+    is_partial: Option<bool>,
     /// `promtool query range -o json` and `jq .data` leave the envelope away.
     #[serde(default, rename = "resultType")]
     kind: String,
@@ -153,14 +155,22 @@ struct Answer {
     result: Vec<Matrix>,
 }
 
+/// Texts of a server, each cut, and not too many.
+fn listed(texts: &[String]) -> String {
+    const MOST: usize = 3;
+    let texts = texts
+        .iter()
+        .take(MOST)
+        .map(|t| quote::shown_long(t.as_bytes()));
+    texts.collect::<Vec<_>>().join("; ")
+}
+
 impl Answer {
     /// Why the answer may not be whole, in the server's words.
     fn partial(&self) -> Option<String> {
-        match self.warnings.first() {
-            Some(words) => Some(quote::shown(words.as_bytes()).to_string()),
-            None => self
-                .is_partial
-                .then(|| "it is marked as partial".to_owned()),
+        match self.warnings.as_deref().unwrap_or_default() {
+            [] => (self.is_partial == Some(true)).then(|| "it is marked as partial".to_owned()),
+            warnings => Some(listed(warnings)),
         }
     }
 }
@@ -173,6 +183,10 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
             quote::shown(answer.error.as_bytes())
         )));
     }
+    let incomplete = answer
+        .partial()
+        .map(|words| format!("the server says that its answer may not be whole: {words}"));
+    let infos = answer.infos.take().unwrap_or_default();
     if answer.data.result.is_empty() {
         answer.data.result = answer.result;
         answer.data.kind = answer.kind;
@@ -225,6 +239,11 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
                 Some(format!("{label}={}", quote::escaped(value.as_bytes())))
             });
             table.name = said.collect::<Vec<_>>().join(", ");
+            table.incomplete.clone_from(&incomplete);
+            if !infos.is_empty() {
+                let words = format!("the server says: {}", listed(&infos));
+                table.notes.push(Note::on_all(words));
+            }
         }
         tables.extend(
             one_table
@@ -490,9 +509,11 @@ impl<'a> JsonRows<'a> {
         let is_docker = ["MemUsage", "MemPerc", "Container"]
             .iter()
             .all(|name| self.names.iter().any(|n| n == name));
+        let lives = recording.read_as.take().unwrap_or_default();
+        let lives = lives.strip_prefix(PLAIN).unwrap_or("");
         recording.read_as = Some(match is_docker {
-            true => "docker stats as JSON: MemUsage".to_owned(),
-            false => "JSON rows".to_owned(),
+            true => format!("docker stats as JSON: MemUsage{lives}"),
+            false => format!("JSON rows{lives}"),
         });
         Ok(recording)
     }

@@ -20,11 +20,17 @@ mod error;
 mod json;
 mod left_out;
 mod lines;
+mod lives;
+mod metric;
+mod mixture;
 mod names;
 mod number;
 mod quote;
 mod read;
+mod role;
+mod swap;
 mod time;
+mod time_unit;
 mod tools;
 mod unit;
 
@@ -38,7 +44,7 @@ pub use unit::ValueUnit;
 /// Whether a column or metric of that name is memory that is left (free, available), so that its
 /// growth is good news.
 pub fn is_memory_left(name: &str) -> bool {
-    columns::role_of(name) == columns::Role::Free
+    role::role_of(name) == role::Role::Free
 }
 
 /// Which columns to read, and how.
@@ -124,6 +130,8 @@ pub struct Table {
     pub restarts: Vec<f64>,
     /// What was put up with: a torn line, a unit that was converted.
     pub notes: Vec<Note>,
+    /// Why the readings carry no verdict, in words: who gave them says that some are missing.
+    pub incomplete: Option<String>,
 }
 
 /// One metric of a table.

@@ -52,6 +52,15 @@ pub(super) fn shown(field: &[u8]) -> String {
     cut(&escaped(&field[..field.len().min(most_bytes)]))
 }
 
+/// As [`shown`], of a sentence.
+pub(super) fn shown_long(text: &[u8]) -> String {
+    const MOST_BYTES: usize = 300;
+    let text = text.trim_ascii();
+    let end = text.len().min(MOST_BYTES);
+    let rest = if end < text.len() { "…" } else { "" };
+    escaped(&text[..end]) + rest
+}
+
 /// The beginning of a text, with an ellipsis where something follows.
 pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {

@@ -9,6 +9,8 @@ use jiff::tz::TimeZone;
 pub enum TimeUnit {
     /// Nanoseconds.
     Nanoseconds,
+    /// Tenths of microseconds, in which Windows and .NET count.
+    Ticks,
     /// Microseconds.
     Microseconds,
     /// Milliseconds.
@@ -21,6 +23,8 @@ pub enum TimeUnit {
     Hours,
     /// Days.
     Days,
+    /// Weeks.
+    Weeks,
 }
 
 impl TimeUnit {
@@ -28,12 +32,14 @@ impl TimeUnit {
     pub fn seconds(self) -> f64 {
         match self {
             Self::Nanoseconds => 1e-9,
+            Self::Ticks => 1e-7,
             Self::Microseconds => 1e-6,
             Self::Milliseconds => 1e-3,
             Self::Seconds => 1.0,
             Self::Minutes => 60.0,
             Self::Hours => 3_600.0,
             Self::Days => 86_400.0,
+            Self::Weeks => 604_800.0,
         }
     }
 
@@ -44,17 +50,39 @@ impl TimeUnit {
             .trim_end_matches([')', ']'])
             .to_ascii_lowercase();
         let last = name.rsplit([' ', '_', '(', '[', '-', '.']).next()?;
-        // A single letter is a name like any other.
-        if last == name && name.len() < 2 {
+        // A single letter is a name like any other, but hours have no other.
+        if last == name && name.len() < 2 && name != "h" {
             return None;
         }
-        last.parse().ok()
+        last.parse().ok().or_else(|| Self::of_bare_name(&name))
     }
 
-    /// The unit of Unix stamps of this size; smaller numbers are seconds.
+    /// The unit that a name as a whole is, in the languages of spreadsheets: `hour`, `Stunden`.
+    pub(super) fn of_bare_name(name: &str) -> Option<Self> {
+        Some(match name.trim().to_lowercase().as_str() {
+            "h" | "hr" | "hrs" | "hour" | "hours" | "stunde" | "stunden" | "heure" | "heures"
+            | "horas" | "ore" | "uur" | "timmar" | "часы" | "小时" | "時間" => Self::Hours,
+            "min" | "mins" | "minute" | "minutes" | "minuten" | "minuto" | "minutos" | "minuti"
+            | "минуты" | "分钟" | "分" => Self::Minutes,
+            "sec" | "secs" | "second" | "seconds" | "sekunde" | "sekunden" | "seconde"
+            | "secondes" | "segundos" | "secondi" | "секунды" | "秒" => Self::Seconds,
+            "day" | "days" | "tag" | "tage" | "jour" | "jours" | "día" | "días" | "dias"
+            | "giorni" | "dag" | "dagen" | "дни" | "天" | "mjd" | "jd" | "julian"
+            | "julian_day" | "julian day" => Self::Days,
+            "week" | "weeks" | "woche" | "wochen" | "semaine" | "semaines" | "semanas" => {
+                Self::Weeks
+            }
+            _ => return None,
+        })
+    }
+
+    /// The unit of Unix stamps of this size; smaller numbers are seconds. Between 10¹⁷ and 10¹⁸
+    /// nanoseconds since 1970 would be before 2002: there .NET and Windows count tenths of
+    /// microseconds, since the years 1 and 1601.
     pub(super) fn of_size(first: f64) -> Self {
         match first.abs() {
-            size if size >= 1e17 => Self::Nanoseconds,
+            size if size >= 1e18 => Self::Nanoseconds,
+            size if size >= 1e17 => Self::Ticks,
             size if size >= 1e14 => Self::Microseconds,
             size if size >= 1e11 => Self::Milliseconds,
             _ => Self::Seconds,
@@ -70,13 +98,15 @@ impl std::str::FromStr for TimeUnit {
             "ns" | "nanoseconds" => Self::Nanoseconds,
             "us" | "µs" | "microseconds" => Self::Microseconds,
             "ms" | "msec" | "millis" | "milliseconds" => Self::Milliseconds,
-            "s" | "sec" | "secs" | "seconds" => Self::Seconds,
-            "min" | "mins" | "minutes" => Self::Minutes,
-            "h" | "hours" => Self::Hours,
-            "d" | "days" => Self::Days,
+            "s" | "sec" | "secs" | "second" | "seconds" => Self::Seconds,
+            "min" | "mins" | "minute" | "minutes" => Self::Minutes,
+            "h" | "hour" | "hours" => Self::Hours,
+            "d" | "day" | "days" => Self::Days,
+            "w" | "week" | "weeks" => Self::Weeks,
+            "ticks" => Self::Ticks,
             _ => {
                 return Err(format!(
-                    "`{text}` is no unit of time; known are ns, us, ms, s, min, h and d"
+                    "`{text}` is no unit of time; known are ns, us, ms, s, min, h, d, w and ticks (of 100 ns)"
                 ));
             }
         })

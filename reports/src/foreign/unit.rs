@@ -2,6 +2,7 @@
 //! what is possible.
 
 use super::InputError;
+use super::role::is_called_like_memory;
 use leaklab_judge::Unit;
 use leaklab_judge::amount::bytes_text;
 
@@ -51,15 +52,16 @@ impl ValueUnit {
     /// (`/proc`), and a letter alone is a power of 1,024 (`top`, `free -h`).
     pub(super) fn of_field(text: &str) -> Option<Self> {
         Some(match text {
-            "B" | "b" | "bytes" | "Bytes" => Self::Bytes(1.0),
-            "kB" | "KiB" | "Ki" | "K" | "k" | "kiB" | "kb" => Self::Bytes(KIB),
-            "MiB" | "Mi" | "M" | "m" => Self::Bytes(MIB),
-            "GiB" | "Gi" | "G" | "g" => Self::Bytes(GIB),
-            "TiB" | "Ti" | "T" | "t" => Self::Bytes(GIB * KIB),
+            "B" | "b" | "bytes" | "Bytes" | "o" | "octets" | "байт" => Self::Bytes(1.0),
+            "kB" | "KiB" | "Ki" | "K" | "k" | "kiB" | "kb" | "ko" | "Ko" | "Kio" | "kio" | "КБ"
+            | "Кб" | "КиБ" => Self::Bytes(KIB),
+            "MiB" | "Mi" | "M" | "m" | "Mio" | "МиБ" => Self::Bytes(MIB),
+            "GiB" | "Gi" | "G" | "g" | "Gio" | "ГиБ" => Self::Bytes(GIB),
+            "TiB" | "Ti" | "T" | "t" | "Tio" => Self::Bytes(GIB * KIB),
             "KB" => Self::Bytes(1e3),
-            "MB" | "mb" => Self::Bytes(1e6),
-            "GB" | "gb" => Self::Bytes(1e9),
-            "TB" | "tb" => Self::Bytes(1e12),
+            "MB" | "mb" | "Mo" | "МБ" | "Мб" => Self::Bytes(1e6),
+            "GB" | "gb" | "Go" | "ГБ" | "Гб" => Self::Bytes(1e9),
+            "TB" | "tb" | "To" => Self::Bytes(1e12),
             "%" => Self::Percent,
             _ => return None,
         })
@@ -68,7 +70,7 @@ impl ValueUnit {
     /// The unit that the name of a column says. psrecord's `MB` is 2²⁰, and that is the unit of
     /// the two memory columns of its CSV.
     pub(super) fn of_name(name: &str) -> Option<Self> {
-        const PSRECORD: [&str; 2] = ["mem_real", "mem_virtual"];
+        const PSRECORD: [&str; 4] = ["mem_real", "mem_virtual", "real (mb)", "virtual (mb)"];
         // `/proc/PID/status` and `smaps_rollup`, whose figures are kB.
         const PROC: [&str; 9] = [
             "VmRSS", "VmSize", "VmPeak", "VmHWM", "VmData", "VmSwap", "RssAnon", "RssFile",
@@ -107,8 +109,12 @@ impl ValueUnit {
         }
         // `go_memstats_alloc_bytes`, `rss_bytes_total`: the unit need not stand at the end.
         let mut words = lower.split(|c: char| !(c.is_alphanumeric() || c == 'µ'));
-        if words.any(|word| matches!(word, "bytes" | "byte")) {
+        if words.any(|word| matches!(word, "bytes" | "byte" | "octets" | "octet")) {
             return Some(Self::Bytes(1.0));
+        }
+        // A counter of Windows, whose megabytes are 2²⁰ bytes.
+        if lower.ends_with("\\available mbytes") {
+            return Some(Self::Bytes(MIB));
         }
         let last = lower
             .trim_end_matches([')', ']'])
@@ -123,8 +129,11 @@ impl ValueUnit {
         }
         Some(match last {
             "b" if lower.ends_with(')') || lower.ends_with(']') => Self::Bytes(1.0),
-            "kb" | "kib" => Self::Bytes(KIB),
-            "mb" if lower.ends_with("(mb)") => Self::Bytes(MIB),
+            "kb" | "kib" | "ko" | "kio" => Self::Bytes(KIB),
+            "mo" if is_called_like_memory(name) => Self::Bytes(1e6),
+            "go" if is_called_like_memory(name) => Self::Bytes(1e9),
+            "mio" => Self::Bytes(MIB),
+            "gio" => Self::Bytes(GIB),
             "mb" => Self::Bytes(1e6),
             "gb" => Self::Bytes(1e9),
             "mib" => Self::Bytes(MIB),
@@ -347,6 +356,14 @@ mod tests {
             ("VmRSS", Some(ValueUnit::Bytes(1_024.0))),
             ("kbmemused", Some(ValueUnit::Bytes(1_024.0))),
             ("Real (MB)", Some(ValueUnit::Bytes(1_048_576.0))),
+            ("Speicher (MB)", Some(ValueUnit::Bytes(1e6))),
+            ("mémoire (Mo)", Some(ValueUnit::Bytes(1e6))),
+            ("mem_ko", Some(ValueUnit::Bytes(1_024.0))),
+            ("libre_octets", Some(ValueUnit::Bytes(1.0))),
+            (
+                "Memory\\Available MBytes",
+                Some(ValueUnit::Bytes(1_048_576.0)),
+            ),
             ("mem_used_mb", Some(ValueUnit::Bytes(1e6))),
             ("memory_percent", Some(ValueUnit::Percent)),
             ("%memused", Some(ValueUnit::Percent)),

@@ -1,6 +1,6 @@
 //! The rows of plain numbers that most tables are made of, straight out of the buffer.
 
-use super::{Duty, Rows};
+use super::{Duty, KEY_SEPARATOR, Rows};
 
 /// Digits of a number that is exact in a double, whatever its point.
 const EXACT_DIGITS: usize = 15;
@@ -42,6 +42,8 @@ struct Shape {
     columns: usize,
     separator: u8,
     series: usize,
+    /// What tells the life of the last row, part by part; another one takes the other way.
+    life: Vec<Vec<u8>>,
 }
 
 impl Rows {
@@ -83,7 +85,8 @@ impl Rows {
     /// `None` where rows say more than times and values, or nothing was read yet.
     fn shape(&self, separator: u8) -> Option<Shape> {
         let chosen = &self.chosen;
-        let is_plain = chosen.keys.is_empty()
+        let is_plain = chosen.keys.len() == chosen.lives
+            && chosen.date.is_none()
             && chosen.only.is_empty()
             && chosen.time.is_some()
             && chosen.operations.is_none()
@@ -93,10 +96,13 @@ impl Rows {
             && !self.collector.comma_is_point
             && self.rows > 0
             && self.clock.is_of_numbers();
-        is_plain.then_some(Shape {
+        let (key, series) = is_plain.then(|| self.collector.last_key()).flatten()?;
+        let parts = key.split(|byte| *byte == KEY_SEPARATOR as u8);
+        Some(Shape {
             columns: self.names.len(),
             separator,
-            series: 0,
+            series,
+            life: parts.map(<[u8]>::to_vec).collect(),
         })
     }
 
@@ -117,6 +123,11 @@ impl Rows {
                 let length = rest
                     .iter()
                     .position(|b| *b == shape.separator || matches!(b, b'\n' | b'"' | b'\r'))?;
+                let place = *self.key_places.get(column)?;
+                if place < usize::MAX && shape.life.get(place)?[..] != *rest[..length].trim_ascii()
+                {
+                    return None;
+                }
                 at += length;
             } else {
                 let (number, end) = digits(buffer, at)?;

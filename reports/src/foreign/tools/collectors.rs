@@ -2,9 +2,10 @@
 
 use super::super::clock::Clock;
 use super::super::collector::{Collector, Column};
-use super::super::columns::Role;
 use super::super::lines::Lines;
 use super::super::number::amount;
+use super::super::quote;
+use super::super::role::Role;
 use super::super::time::DayOrder;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, Note, ReadOptions, Recording, Table};
@@ -25,7 +26,9 @@ struct Heap {
     full: Collector,
     full_count: usize,
     collections: usize,
+    /// Whether another process began since the last collection, and since the last full one.
     restarted: bool,
+    restarted_full: bool,
 }
 
 impl Heap {
@@ -37,7 +40,14 @@ impl Heap {
             full_count: 0,
             collections: 0,
             restarted: false,
+            restarted_full: false,
         }
+    }
+
+    /// Another process begins here.
+    fn restart(&mut self) {
+        self.restarted = self.collections > 0;
+        self.restarted_full = self.full_count > 0;
     }
 
     fn after_any(&mut self, seconds: f64, line: u64, bytes: f64) -> Result<(), InputError> {
@@ -53,8 +63,26 @@ impl Heap {
 
     fn after_full(&mut self, seconds: f64, line: u64, bytes: f64) -> Result<(), InputError> {
         self.full_count += 1;
+        let restarted = std::mem::take(&mut self.restarted_full);
         let series = self.full.series_of(b"", String::new)?;
-        self.full.push(series, seconds, line, &[bytes])
+        self.full.push(series, seconds, line, &[bytes])?;
+        if restarted {
+            self.full.restart(series);
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        seconds: f64,
+        line: u64,
+        reading: &NodeReading<'_>,
+    ) -> Result<(), InputError> {
+        self.after_any(seconds, line, reading.bytes)?;
+        match reading.is_full {
+            true => self.after_full(seconds, line, reading.bytes),
+            false => Ok(()),
+        }
     }
 
     /// The collections that look at everything where there are enough of them, else all.
@@ -172,21 +200,28 @@ pub(super) fn read_unified<R: BufRead>(
     let mut full = Full::default();
     let mut region_bytes = None;
     let mut has_old_figures = false;
+    let mut last_pause: Option<u64> = None;
     for_each_line(lines, |line, number| {
         let (decorations, message) = decorated(line);
         if decorations.is_empty() {
             return Ok(());
         }
         if message.starts_with("Using ") && decorations.contains(&"gc") {
-            heap.restarted = heap.collections > 0;
+            heap.restart();
             times.restart();
+            last_pause = None;
         }
         if let Some(region) = message.strip_prefix("Heap Region Size: ") {
             region_bytes = size(region);
         }
+        let begun = times.lives;
         let Some(seconds) = times.of(&decorations, &mut dates, options) else {
             return Ok(());
         };
+        if times.lives > begun {
+            heap.restart();
+            last_pause = None;
+        }
         let Some(collection) = message.strip_prefix("GC(") else {
             return Ok(());
         };
@@ -194,6 +229,15 @@ pub(super) fn read_unified<R: BufRead>(
             return Ok(());
         };
         let what = what.trim_start();
+        // Pauses are numbered as they come; where nobody says how long a machine has been up,
+        // one that begins anew is another machine.
+        if what.starts_with("Pause Young") || what.starts_with("Pause Full") {
+            let pause = id.parse::<u64>().ok();
+            if pause < last_pause && times.uptime_s.is_none() {
+                heap.restart();
+            }
+            last_pause = pause.or(last_pause);
+        }
         let is_full = what.starts_with("Pause Full")
             || what.starts_with("Pause Young (Mixed)")
             || what.starts_with("Major Collection");
@@ -227,7 +271,16 @@ pub(super) fn read_unified<R: BufRead>(
     if !has_old_figures {
         heap.full.columns[0].name = "heap after mixed and full collections".to_owned();
     }
-    heap.finish("a JVM")
+    let mut recording = heap.finish("a JVM")?;
+    if recording
+        .tables
+        .iter()
+        .any(|table| !table.restarts.is_empty())
+        && let Some(read_as) = &mut recording.read_as
+    {
+        read_as.push_str("; lives by the beginnings of machines");
+    }
+    Ok(recording)
 }
 
 /// The old generation after a collection, where the line is about it.
@@ -253,11 +306,29 @@ struct JvmTimes {
     base_s: f64,
     last_s: f64,
     has_dates: bool,
+    /// How long the machine had been up, where the log says it.
+    uptime_s: Option<f64>,
+    /// How often that began anew.
+    lives: u64,
 }
 
 impl JvmTimes {
     fn restart(&mut self) {
         self.base_s = self.last_s;
+        self.uptime_s = None;
+    }
+
+    /// Takes the uptime of a line. Threads that log at once may swap their lines by a little.
+    fn take_uptime(&mut self, uptime_s: f64) {
+        const SWAPPED_S: f64 = 1.0;
+        let is_new = self
+            .uptime_s
+            .is_some_and(|before| uptime_s + SWAPPED_S < before);
+        if is_new {
+            self.restart();
+            self.lives += 1;
+        }
+        self.uptime_s = Some(uptime_s);
     }
 
     fn of(
@@ -266,6 +337,10 @@ impl JvmTimes {
         dates: &mut Clock,
         options: &ReadOptions,
     ) -> Option<f64> {
+        let uptime = decorations.iter().find_map(|text| uptime_of(text));
+        if let Some(uptime_s) = uptime {
+            self.take_uptime(uptime_s);
+        }
         let date = decorations
             .iter()
             .find(|text| text.len() >= 19 && text.contains('T') && text.contains(':'));
@@ -276,16 +351,6 @@ impl JvmTimes {
         if self.has_dates {
             return None;
         }
-        let uptime = decorations.iter().find_map(|text| {
-            let (digits, factor) = match text.strip_suffix("ms") {
-                Some(digits) => (digits, 1e-3),
-                None => match text.strip_suffix("ns") {
-                    Some(digits) => (digits, 1e-9),
-                    None => (text.strip_suffix('s')?, 1.0),
-                },
-            };
-            Some(digits.replacen(',', ".", 1).parse::<f64>().ok()? * factor)
-        });
         let seconds = match (uptime, options.every_s) {
             (Some(uptime), _) => self.base_s + uptime,
             (None, Some(every_s)) => self.last_s + every_s,
@@ -296,6 +361,18 @@ impl JvmTimes {
     }
 }
 
+/// Seconds of a decoration: `2.123s`, `2123ms`.
+fn uptime_of(text: &str) -> Option<f64> {
+    let (digits, factor) = match text.strip_suffix("ms") {
+        Some(digits) => (digits, 1e-3),
+        None => match text.strip_suffix("ns") {
+            Some(digits) => (digits, 1e-9),
+            None => (text.strip_suffix('s')?, 1.0),
+        },
+    };
+    Some(digits.replacen(',', ".", 1).parse::<f64>().ok()? * factor)
+}
+
 /// Reads the log of a JVM before 9 (`-Xloggc -XX:+PrintGCDetails`).
 pub(super) fn read_old_jvm<R: BufRead>(
     lines: Lines<R>,
@@ -304,7 +381,15 @@ pub(super) fn read_old_jvm<R: BufRead>(
     let mut heap = Heap::new("heap after collections", "heap after full collections");
     let mut dates = Clock::new(options.time_unit, DayOrder::default());
     let mut last: Option<(f64, bool)> = None;
+    let mut uptime_s = 0.0;
     for_each_line(lines, |line, number| {
+        // Behind a date stands how long the machine has been up.
+        if let Some(uptime) = old_uptime(line) {
+            if uptime < uptime_s {
+                heap.restart();
+            }
+            uptime_s = uptime;
+        }
         if line.contains(": [") {
             last = old_time(line, &mut dates).map(|seconds| (seconds, line.contains("[Full GC")));
         }
@@ -326,6 +411,13 @@ pub(super) fn read_old_jvm<R: BufRead>(
         Ok(())
     })?;
     heap.finish("a JVM before 9")
+}
+
+/// The seconds behind a date: `2026-11-21T17:47:00.123+0000: 2.123: [GC`.
+fn old_uptime(line: &str) -> Option<f64> {
+    let before = &line[..line.find(": [")?];
+    let (_, uptime) = before.split_once(": ")?;
+    uptime.trim().replacen(',', ".", 1).parse().ok()
 }
 
 /// The time at the beginning: `2026-11-21T17:47:00.123+0000: 2.123: [GC`, or `2.123: [GC`.
@@ -377,32 +469,77 @@ pub(super) fn node_reading(line: &str) -> Option<NodeReading<'_>> {
     })
 }
 
-/// Reads `node --trace-gc`.
+/// Reads `node --trace-gc`. A process that ends and another that begins are lives of one
+/// program; processes and threads that collect in turn are series of their own.
 pub(super) fn read_node<R: BufRead>(
     lines: Lines<R>,
-    _options: &ReadOptions,
+    options: &ReadOptions,
 ) -> Result<Recording, InputError> {
-    let mut heap = Heap::new("heap after collections", "heap after mark-sweep");
-    let (mut isolate, mut base_s, mut last_s) = (String::new(), 0.0, 0.0);
+    const TOOL: &str = "node --trace-gc";
+    let heap = || Heap::new("heap after collections", "heap after mark-sweep");
+    let mut isolates: Vec<(String, Heap)> = Vec::new();
+    let mut one = heap();
+    let (mut last, mut base_s, mut last_s) = (0, 0.0, 0.0);
+    let mut is_in_turn = false;
     for_each_line(lines, |line, number| {
         let Some(reading) = node_reading(line) else {
             return Ok(());
         };
-        if reading.isolate != isolate {
-            // Another process counts its milliseconds from its own start.
-            heap.restarted = !isolate.is_empty();
-            base_s = last_s;
-            isolate = reading.isolate.to_owned();
+        let known = isolates
+            .iter()
+            .position(|(name, _)| name == reading.isolate);
+        if known.is_none() && isolates.len() == MOST_ISOLATES {
+            return Err(InputError::TooManySeries {
+                column: "`pid:isolate`".to_owned(),
+                most: MOST_ISOLATES,
+            });
         }
-        last_s = base_s + reading.seconds;
-        heap.after_any(last_s, number, reading.bytes)?;
-        if reading.is_full {
-            heap.after_full(last_s, number, reading.bytes)?;
+        let place = known.unwrap_or(isolates.len());
+        if known.is_none() {
+            // Another process counts its milliseconds from its own start.
+            one.restart();
+            base_s = last_s;
+            isolates.push((reading.isolate.to_owned(), heap()));
+        }
+        is_in_turn |= known.is_some() && place != last;
+        last = place;
+        isolates[place].1.add(reading.seconds, number, &reading)?;
+        if !is_in_turn {
+            last_s = base_s + reading.seconds;
+            one.add(last_s, number, &reading)?;
         }
         Ok(())
     })?;
-    heap.finish("node --trace-gc")
+    if is_in_turn {
+        let mut recording = Recording::default();
+        for (name, heap) in isolates {
+            let name = quote::escaped(name.as_bytes());
+            if !options.only.iter().all(|(_, text)| *text == name) {
+                continue;
+            }
+            let of_one = heap.finish(TOOL)?;
+            recording.read_as = of_one.read_as;
+            for mut table in of_one.tables {
+                table.name.clone_from(&name);
+                recording.tables.push(table);
+            }
+        }
+        return match recording.tables.is_empty() {
+            true => Err(InputError::NoRows),
+            false => Ok(recording),
+        };
+    }
+    let mut recording = one.finish(TOOL)?;
+    if isolates.len() > 1
+        && let Some(read_as) = &mut recording.read_as
+    {
+        read_as.push_str("; lives by pid");
+    }
+    Ok(recording)
 }
+
+/// Processes and threads of one log, at most.
+const MOST_ISOLATES: usize = 1_000;
 
 /// Seconds and bytes left of a line of `GODEBUG=gctrace=1`:
 /// `gc 3 @6.690s 0%: … 13->13->12 MB, 13 MB goal, …`. The third figure is live; MB are 2²⁰.

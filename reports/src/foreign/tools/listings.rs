@@ -1,20 +1,20 @@
 //! Tables that tools print again and again: `ps`, `top`, `smem`, `docker stats`, `free`; and
 //! files of `/proc` and of cgroups, read in a loop.
 
-use super::super::collector::{Collector, Column, Place};
-use super::super::columns::Role;
+use super::super::collector::{Collector, Column, KEY_SEPARATOR, Place};
 use super::super::lines::Lines;
 use super::super::number::amount;
 use super::super::quote;
+use super::super::role::Role;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, ReadOptions, Recording};
 use super::for_each_line;
 use super::sysstat::{is_wanted, not_empty};
 use super::times::Times;
+use super::{free, loops};
 use std::io::BufRead;
 
 const KIB: ValueUnit = ValueUnit::Bytes(1_024.0);
-const MIB: f64 = 1_048_576.0;
 
 /// What is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(in crate::foreign) enum Kind {
     Meminfo,
     /// `memory.stat` of a cgroup, version 2 or 1.
     MemoryStat,
+    /// `kubectl top`, `redis-cli info`, `jstat`.
+    Loop(loops::Kind),
 }
 
 /// The kind of listing that these lines are.
@@ -53,8 +55,11 @@ pub(super) fn recognise(lines: &[&str]) -> Option<Kind> {
     if any(&|line| line.contains("MEM USAGE / LIMIT")) {
         return Some(Kind::Docker);
     }
-    if any(&|line| line.starts_with("Mem:")) && any(&|line| words(line, &["total", "used"])) {
+    if free::recognise(lines) {
         return Some(Kind::Free);
+    }
+    if let Some(kind) = loops::recognise(lines) {
+        return Some(Kind::Loop(kind));
     }
     let names = |name: &str| any(&|line| line_value(line, name).is_some());
     if names("VmRSS:") {
@@ -99,11 +104,12 @@ pub(super) fn read<R: BufRead>(
         Kind::Top => read_table(&TOP, lines, options),
         Kind::Smem => read_table(&SMEM, lines, options),
         Kind::Docker => read_docker(lines, options),
-        Kind::Free => read_free(lines, options),
+        Kind::Free => free::read(lines, options),
         Kind::Status => read_named("VmRSS:", &STATUS, lines, options),
         Kind::Rollup => read_named("Pss:", &ROLLUP, lines, options),
         Kind::Meminfo => read_meminfo(lines, options),
         Kind::MemoryStat => read_memory_stat(lines, options),
+        Kind::Loop(kind) => loops::read(kind, lines, options),
     }
 }
 
@@ -112,6 +118,8 @@ struct Listing {
     what: &'static str,
     read_as: &'static str,
     value: &'static str,
+    /// What lies in swap, where the tool says it.
+    swap: &'static str,
     /// Columns of text, whose fields may hold blanks.
     texts: &'static [&'static str],
 }
@@ -120,6 +128,7 @@ const PS: Listing = Listing {
     what: "the lines of ps come",
     read_as: "ps: RSS in KiB",
     value: "RSS",
+    swap: "SWAP",
     texts: &["COMMAND", "CMD", "ARGS", "COMM"],
 };
 
@@ -127,6 +136,7 @@ const TOP: Listing = Listing {
     what: "the lines of top come",
     read_as: "top: RES in KiB",
     value: "RES",
+    swap: "SWAP",
     texts: &["COMMAND"],
 };
 
@@ -134,6 +144,7 @@ const SMEM: Listing = Listing {
     what: "the lines of smem come",
     read_as: "smem: PSS in KiB",
     value: "PSS",
+    swap: "Swap",
     texts: &["Command"],
 };
 
@@ -168,8 +179,7 @@ fn read_table<R: BufRead>(
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
     let unit = options.unit.unwrap_or(KIB);
-    let mut collector = Collector::new(vec![Column::new(listing.value, Some(unit), Role::Used)]);
-    collector.key_names = vec![String::new()];
+    let mut collector = with_swap(listing.value, listing.swap, Some(unit), Role::Used);
     let mut times = Times::new(options);
     let mut columns: Option<Columns> = None;
     for_each_line(lines, |line, number| {
@@ -208,16 +218,12 @@ fn read_table<R: BufRead>(
         if amount(value.as_bytes(), false).is_none() {
             return Ok(());
         }
-        let key = match (columns.text_of(&words), field("PID")) {
-            (Some(command), Some(pid)) => format!("{command} ({pid})"),
-            (Some(text), None) => text,
-            (None, Some(pid)) => format!("process {pid}"),
-            (None, None) => String::new(),
-        };
-        let key = quote::escaped(key.as_bytes());
-        if !is_wanted(&key, options) {
+        let command = quote::escaped(columns.text_of(&words).unwrap_or_default().as_bytes());
+        let pid = quote::escaped(field("PID").unwrap_or_default().as_bytes());
+        if !is_wanted(&format!("{command} ({pid})"), options) {
             return Ok(());
         }
+        let key = format!("{command}{KEY_SEPARATOR}{pid}");
         let (seconds, stamp) = times.now(listing.what)?;
         let stamp = stamp.to_owned();
         let series = collector.series_of(key.as_bytes(), || key.clone())?;
@@ -226,12 +232,29 @@ fn read_table<R: BufRead>(
             line: number,
             column: listing.value,
         };
-        collector.field(series, 0, value.as_bytes(), place)
+        collector.field(series, 0, value.as_bytes(), place)?;
+        match field(listing.swap) {
+            Some(swap) if amount(swap.as_bytes(), false).is_some() => {
+                collector.field(series, 1, swap.as_bytes(), place)
+            }
+            _ => Ok(()),
+        }
     })?;
+    let lives = collector.join_processes();
     Ok(Recording {
-        read_as: Some(listing.read_as.to_owned()),
+        read_as: Some(format!("{}{lives}", listing.read_as)),
         tables: not_empty(collector)?,
     })
+}
+
+/// A collector of what is resident and of what lies in swap beside it.
+pub(super) fn with_swap(value: &str, swap: &str, unit: Option<ValueUnit>, role: Role) -> Collector {
+    let mut collector = Collector::new(vec![
+        Column::new(value, unit, role),
+        Column::new(swap, unit, Role::Used),
+    ]);
+    collector.joins_swap = true;
+    collector
 }
 
 fn read_docker<R: BufRead>(
@@ -267,9 +290,8 @@ fn read_docker<R: BufRead>(
         let Some(memory) = of("MEM USAGE / LIMIT").filter(|_| fields.len() == names.len()) else {
             return Ok(());
         };
-        let name = of("NAME")
-            .or_else(|| of("CONTAINER ID"))
-            .unwrap_or_default();
+        let id = of("CONTAINER ID").unwrap_or_default();
+        let name = of("NAME").unwrap_or_else(|| id.clone());
         let name = quote::escaped(name.as_bytes());
         let is_wanted = options.only.iter().all(|(_, text)| *text == name);
         if !is_wanted || memory.starts_with("--") {
@@ -283,100 +305,17 @@ fn read_docker<R: BufRead>(
             line: number,
             column: "MEM USAGE",
         };
+        collector.life(series, id.as_bytes());
         collector.field(series, 0, memory.as_bytes(), place)
     })?;
-    Ok(Recording {
-        read_as: Some("docker stats: MEM USAGE".to_owned()),
-        tables: not_empty(collector)?,
-    })
-}
-
-/// The unit that `free` printed in, by the memory that a machine can have.
-fn unit_of_free(total: f64) -> Option<f64> {
-    const LEAST_MACHINE: f64 = 256.0;
-    if total >= 2_147_483_648.0 {
-        // As KiB it would be 2 TiB.
-        Some(1.0)
-    } else if total >= MIB {
-        Some(1_024.0)
-    } else if (LEAST_MACHINE..262_144.0).contains(&total) {
-        // 256 MiB to 256 GiB; as KiB no machine has that little.
-        Some(MIB)
-    } else {
-        None
-    }
-}
-
-fn read_free<R: BufRead>(lines: Lines<R>, options: &ReadOptions) -> Result<Recording, InputError> {
-    let mut collector = Collector::new(vec![Column::new("used", options.unit, Role::Used)]);
-    let mut times = Times::new(options);
-    let mut header: Vec<String> = Vec::new();
-    let mut said = None;
-    let mut pending: Option<(f64, f64, String, u64)> = None;
-    let flush = |pending: &mut Option<(f64, f64, String, u64)>,
-                 collector: &mut Collector|
-     -> Result<(), InputError> {
-        let Some((seconds, used, stamp, number)) = pending.take() else {
-            return Ok(());
-        };
-        let series = collector.series_of(b"", String::new)?;
-        collector.row(series, seconds, number, stamp.as_bytes())?;
-        collector.value(series, 0, used);
-        Ok(())
-    };
-    for_each_line(lines, |line, number| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if words.first() == Some(&"total") {
-            flush(&mut pending, &mut collector)?;
-            times.begin_block();
-            header = words.iter().map(|word| (*word).to_owned()).collect();
-            return Ok(());
-        }
-        if line.starts_with("-/+ buffers/cache:") {
-            // Before procps 3.3.10 `used` held the caches; this line does not.
-            let without = words.get(2).and_then(|word| amount(word.as_bytes(), false));
-            if let (Some(pending), Some(without), Some(factor)) = (&mut pending, without, said) {
-                pending.1 = without.number * factor;
-            }
-            return Ok(());
-        }
-        if !line.starts_with("Mem:") {
-            times.take_line(line);
-            return Ok(());
-        }
-        let value = |name: &str| {
-            let at = header.iter().position(|word| word == name)?;
-            amount(words.get(at + 1)?.as_bytes(), false)
-        };
-        let (Some(total), Some(used)) = (value("total"), value("used")) else {
-            return Ok(());
-        };
-        let factor = match (used.unit, options.unit) {
-            (Some(unit), _) => unit.factor(),
-            (None, Some(unit)) => unit.factor(),
-            (None, None) => unit_of_free(total.number).ok_or_else(|| {
-                InputError::NotASeries(format!(
-                    "free says {} in all and not in what; say --unit B, KiB, MiB or GiB",
-                    total.number
-                ))
-            })?,
-        };
-        said = Some(factor);
-        let (seconds, stamp) = times.now("the lines of free come")?;
-        pending = Some((seconds, used.number * factor, stamp.to_owned(), number));
-        Ok(())
-    })?;
-    flush(&mut pending, &mut collector)?;
-    // The readings are bytes by now.
-    collector.columns[0].unit = Some(ValueUnit::Bytes(1.0));
-    let unit = match said {
-        Some(1_024.0) => "used in KiB",
-        Some(MIB) => "used in MiB",
-        _ => "used",
+    let tables = not_empty(collector)?;
+    let lives = match tables.iter().any(|table| !table.restarts.is_empty()) {
+        true => "; lives by `CONTAINER ID`",
+        false => "",
     };
     Ok(Recording {
-        read_as: Some(format!("free: {unit}, of the whole machine")),
-        tables: not_empty(collector)?,
+        read_as: Some(format!("docker stats: MEM USAGE{lives}")),
+        tables,
     })
 }
 
@@ -385,18 +324,21 @@ struct Named {
     what: &'static str,
     read_as: &'static str,
     column: &'static str,
+    swap: &'static str,
 }
 
 const STATUS: Named = Named {
     what: "the lines of /proc/PID/status come",
     read_as: "/proc/PID/status: VmRSS in KiB",
     column: "VmRSS",
+    swap: "VmSwap",
 };
 
 const ROLLUP: Named = Named {
     what: "the lines of smaps_rollup come",
     read_as: "/proc/PID/smaps_rollup: Pss in KiB",
     column: "Pss",
+    swap: "SwapPss",
 };
 
 fn read_named<R: BufRead>(
@@ -405,12 +347,22 @@ fn read_named<R: BufRead>(
     lines: Lines<R>,
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
-    let mut collector = Collector::new(vec![Column::new(named.column, Some(KIB), Role::Used)]);
+    let mut collector = with_swap(named.column, named.swap, Some(KIB), Role::Used);
     let mut times = Times::new(options);
     let mut pid = String::new();
+    let of_swap = format!("{}:", named.swap);
     for_each_line(lines, |line, number| {
         if let Some(value) = line_value(line, "Pid:") {
             pid = value.to_owned();
+        }
+        if let Some(value) = line_value(line, &of_swap) {
+            // It stands behind what is resident.
+            if collector.len() > 0
+                && let Some(amount) = amount(value.as_bytes(), false)
+            {
+                collector.value(0, 1, amount.number * KIB.factor());
+            }
+            return Ok(());
         }
         let Some(value) = line_value(line, name) else {
             times.take_line(line);
@@ -440,9 +392,9 @@ fn read_meminfo<R: BufRead>(
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
     const NAME: &str = "MemTotal - MemAvailable";
-    let mut collector = Collector::new(vec![Column::new(NAME, Some(KIB), Role::Used)]);
+    let mut collector = with_swap(NAME, "swap used", Some(KIB), Role::Used);
     let mut times = Times::new(options);
-    let mut total = f64::NAN;
+    let (mut total, mut swap) = (f64::NAN, f64::NAN);
     let kib = |text: &str| {
         text.split(' ')
             .next()
@@ -453,6 +405,14 @@ fn read_meminfo<R: BufRead>(
             total = kib(value).unwrap_or(f64::NAN);
             times.take_prefix(line);
             return Ok(());
+        }
+        if let Some(value) = line_value(line, "SwapTotal:").and_then(kib) {
+            swap = value;
+        }
+        if let Some(left) = line_value(line, "SwapFree:").and_then(kib)
+            && collector.len() > 0
+        {
+            collector.value(0, 1, (swap - left).max(0.0) * KIB.factor());
         }
         let Some(available) = line_value(line, "MemAvailable:").and_then(kib) else {
             times.take_line(line);

@@ -1,7 +1,9 @@
 //! What tools print in a loop, and logs: recognised by their lines.
 
 mod collectors;
+mod free;
 mod listings;
+mod loops;
 mod profiles;
 mod sysstat;
 mod times;
@@ -16,7 +18,8 @@ pub(super) enum Tool {
     /// `pidstat -r` and `sar -r`, as text.
     Sysstat,
     Vmstat,
-    /// `free`, `top -b`, `ps`, `smem`, `docker stats`, `/proc` files and `memory.stat`.
+    /// `free`, `top -b`, `ps`, `smem`, `docker stats`, `kubectl top`, `jstat`, `redis-cli info`,
+    /// `/proc` files and `memory.stat`.
     Listing(listings::Kind),
     /// The unified log of a JVM.
     Jvm,

@@ -1,9 +1,9 @@
 //! Totals of heap profilers and memory recorders: massif, heaptrack, mprof; and `promtool`.
 
 use super::super::collector::{Collector, Column};
-use super::super::columns::{Role, role_of};
 use super::super::lines::Lines;
 use super::super::quote;
+use super::super::role::{Role, role_of};
 use super::super::unit::ValueUnit;
 use super::super::{InputError, ReadOptions, Recording};
 use super::for_each_line;

@@ -1,14 +1,15 @@
 //! `pidstat -r`, `sar -r` and `vmstat`.
 
 use super::super::clock::Clock;
-use super::super::collector::{Collector, Column, Place};
-use super::super::columns::Role;
+use super::super::collector::{Collector, Column, KEY_SEPARATOR, Place};
 use super::super::delimited::time_words;
 use super::super::lines::Lines;
+use super::super::role::Role;
 use super::super::time::DayOrder;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, ReadOptions, Recording};
 use super::for_each_line;
+use super::listings::with_swap;
 use super::times::Times;
 use std::io::BufRead;
 
@@ -25,7 +26,7 @@ pub(super) fn is_header(line: &str) -> bool {
 /// Whether a line is the second header of `vmstat`.
 pub(super) fn is_vmstat_header(line: &str) -> bool {
     let mut words = line.split_whitespace();
-    words.next() == Some("r") && words.next() == Some("b") && line.contains(" free ")
+    words.next() == Some("r") && words.next() == Some("b") && words.next() == Some("swpd")
 }
 
 /// The columns of a header, counted behind the time.
@@ -110,15 +111,14 @@ pub(super) fn read<R: BufRead>(
         let Some(seconds) = clock.seconds(time.as_bytes(), false) else {
             return Ok(());
         };
-        let key = match (header.pid, header.command) {
-            (Some(pid), Some(command)) => {
-                format!("{} ({})", fields[command..].join(" "), fields[pid])
-            }
-            _ => String::new(),
+        let (command, pid) = match (header.pid, header.command) {
+            (Some(pid), Some(command)) => (fields[command..].join(" "), fields[pid]),
+            _ => (String::new(), ""),
         };
-        if !is_wanted(&key, options) {
+        if !is_wanted(&format!("{command} ({pid})"), options) {
             return Ok(());
         }
+        let key = format!("{command}{KEY_SEPARATOR}{pid}");
         let series = collector.series_of(key.as_bytes(), || key.clone())?;
         collector.row(series, seconds, number, time.as_bytes())?;
         if std::mem::take(&mut restarted) {
@@ -139,10 +139,11 @@ pub(super) fn read<R: BufRead>(
     if is_sar {
         collector.columns[0].name = "kbmemused".to_owned();
     }
+    let lives = collector.join_processes();
     Ok(Recording {
         read_as: Some(match is_sar {
             true => "sar: kbmemused in KiB, of the whole machine".to_owned(),
-            false => "pidstat: RSS in KiB".to_owned(),
+            false => format!("pidstat: RSS in KiB{lives}"),
         }),
         tables: not_empty(collector)?,
     })
@@ -178,7 +179,7 @@ pub(super) fn read_vmstat<R: BufRead>(
     // Free memory alone falls while the kernel caches files; with what it gives back it does not.
     const NAME: &str = "free+buff+cache";
     let unit = options.unit.unwrap_or(KIB);
-    let mut collector = Collector::new(vec![Column::new(NAME, Some(unit), Role::Free)]);
+    let mut collector = with_swap(NAME, "swpd", Some(unit), Role::Free);
     let mut times = Times::new(options);
     let mut header: Vec<String> = Vec::new();
     for_each_line(lines, |line, number| {
@@ -188,15 +189,14 @@ pub(super) fn read_vmstat<R: BufRead>(
         }
         let words: Vec<&str> = line.split_whitespace().collect();
         let place = |name: &str| header.iter().position(|word| word == name);
-        let (Some(free), Some(buff), Some(cache), Some(last)) =
-            (place("free"), place("buff"), place("cache"), place("id"))
-        else {
+        // The names of the columns are those of the user's language; their order is not.
+        const COLUMNS: [usize; 4] = [2, 3, 4, 5];
+        let is_of_activity = header.iter().any(|name| name.starts_with("inac"));
+        let number_at = |at: usize| words.get(at).and_then(|word| word.parse::<f64>().ok());
+        let [swap, Some(free), Some(buff), Some(cache)] = COLUMNS.map(number_at) else {
             return Ok(());
         };
-        let number_at = |at: usize| words.get(at).and_then(|word| word.parse::<f64>().ok());
-        let (Some(free), Some(buff), Some(cache)) =
-            (number_at(free), number_at(buff), number_at(cache))
-        else {
+        let Some(last) = place("id").filter(|_| !is_of_activity) else {
             return Ok(());
         };
         // The time stands at the end, under the name of its zone.
@@ -210,7 +210,8 @@ pub(super) fn read_vmstat<R: BufRead>(
         times.begin_block();
         let (seconds, _) = times.now("vmstat without -t has lines")?;
         let series = collector.series_of(b"", String::new)?;
-        collector.push(series, seconds, number, &[free + buff + cache])
+        let swap = swap.unwrap_or(f64::NAN);
+        collector.push(series, seconds, number, &[free + buff + cache, swap])
     })?;
     Ok(Recording {
         read_as: Some(
