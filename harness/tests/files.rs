@@ -154,3 +154,97 @@ fn input_without_end_is_refused() {
         assert!(message.contains(words), "{shell}: {message}");
     }
 }
+
+/// A table of memory that stands level at 120 MB, under a name and in a unit of one's own.
+fn level_table(header: &str, of_bytes: impl Fn(f64) -> f64) -> String {
+    let mut text = format!("{header}\n");
+    for row in 0..2_400_usize {
+        let bytes = 120e6 + 4e5 * noise(row);
+        let _ = writeln!(text, "{},{:.4}", START_S + 15 * row, of_bytes(bytes));
+    }
+    text
+}
+
+#[test]
+fn a_limit_that_the_record_reaches_is_no_green() {
+    let lab = Lab::new();
+    let text = level_table("time,rss_bytes", |bytes| bytes);
+    std::fs::write(lab.path().join("level.csv"), text).expect("a file");
+    let free = level_table("time,mem_available_bytes", |bytes| 8e9 + bytes);
+    std::fs::write(lab.path().join("free.csv"), free).expect("a file");
+    lab.call(&["judge", "level.csv", "--limit", "500MB"])
+        .expect_code(0);
+    for (file, limit) in [
+        ("level.csv", "100MB"),
+        ("level.csv", "120100KB"),
+        ("free.csv", "9GB"),
+    ] {
+        let called = lab.call(&["judge", file, "--limit", limit]).expect_code(1);
+        assert!(called.stdout.contains("no-leak"), "{}", called.stdout);
+        assert!(
+            called.stdout.contains("limit       reached"),
+            "{}",
+            called.stdout
+        );
+        let called = lab
+            .call(&["judge", file, "--limit", limit, "--format", "json"])
+            .expect_code(1);
+        let judged: serde_json::Value = serde_json::from_str(&called.stdout).expect("an object");
+        assert!(judged["limit_reached_s"].is_f64(), "{judged}");
+    }
+}
+
+#[test]
+fn a_pipe_is_read_as_a_file_is() {
+    let lab = Lab::new();
+    let text = level_table("time,rss_bytes", |bytes| bytes);
+    std::fs::write(lab.path().join("level.csv"), text).expect("a file");
+    let binary = env!("CARGO_BIN_EXE_leaklab");
+    for script in [
+        "exec 3< <(cat level.csv); \"$0\" judge /dev/fd/3",
+        "cat level.csv | \"$0\" judge /dev/stdin",
+        "mkfifo pipe; cat level.csv > pipe & \"$0\" judge pipe; status=$?; wait; exit $status",
+        "\"$0\" compare <(cat level.csv) <(cat level.csv) --no-chart",
+        "\"$0\" report <(cat level.csv) --output page.html && test -s page.html",
+    ] {
+        let output = Command::new("bash")
+            .args(["-c", script, binary])
+            .current_dir(lab.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("bash");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{script}: {said}");
+    }
+}
+
+#[test]
+fn sides_are_compared_in_one_unit_or_not_at_all() {
+    let lab = Lab::new();
+    for (name, text) in [
+        ("bytes.csv", level_table("time,rss_bytes", |bytes| bytes)),
+        ("mb.csv", level_table("time,mem_mb", |bytes| bytes / 1e6)),
+        (
+            "speicher.csv",
+            level_table("Zeit,Speicher (MB)", |bytes| bytes / 1e6),
+        ),
+        (
+            "percent.csv",
+            level_table("time,mem_percent", |bytes| bytes / 4e7),
+        ),
+    ] {
+        std::fs::write(lab.path().join(name), text).expect("a file");
+    }
+    lab.call(&["compare", "bytes.csv", "percent.csv", "--no-chart"])
+        .expect_code(2)
+        .expect_stderr(&["counts bytes", "counts percent", "--value"]);
+    for after in ["speicher.csv", "bytes.csv"] {
+        let called = lab.call(&["compare", "mb.csv", after, "--no-chart", "--format", "json"]);
+        let compared: serde_json::Value = serde_json::from_str(&called.stdout).expect("an object");
+        let peak = |side: &str| compared[side]["peak_bytes"].as_f64().expect("a peak");
+        assert!(
+            (peak("before") - peak("after")).abs() < 1e3,
+            "{after}: {compared}"
+        );
+    }
+}

@@ -2,12 +2,12 @@
 
 use crate::attribution::{answer, stack_comparison_text};
 use crate::commands::chart::{parse_size, parse_theme};
-use crate::commands::sources::TableArguments;
+use crate::commands::sources::{TableArguments, is_readable};
 use crate::commands::{arguments, print};
 use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::words::say;
-use leaklab_judge::Budget;
+use leaklab_judge::{Budget, Unit};
 use leaklab_reports::attribution::compare_stacks;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
@@ -125,7 +125,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 impl Given {
     fn open(text: &str) -> anyhow::Result<Self> {
         let path = Path::new(text);
-        if path.is_file() {
+        if is_readable(path) {
             // Samples inside their run know more than the file alone.
             let folder = path.parent().filter(|_| path.ends_with("samples.csv"));
             let cell =
@@ -190,6 +190,26 @@ impl Given {
     }
 }
 
+/// Refuses sides of which one counts what the other does not: bytes and percent.
+fn refuse_other_units(before: &Side, after: &Side) -> anyhow::Result<()> {
+    if before.unit == after.unit {
+        return Ok(());
+    }
+    let counts = |side: &Side| {
+        let what = match side.unit.judged() {
+            Unit::Bytes => "bytes",
+            Unit::Percent => "percent",
+            Unit::Count => "things",
+        };
+        format!("`{}` of {} counts {what}", side.metric, side.name)
+    };
+    Err(usage(format!(
+        "{}, and {}: they cannot be compared; name columns of one unit with --value, or say --unit",
+        counts(before),
+        counts(after)
+    )))
+}
+
 fn compare(
     before: &Given,
     after: &Given,
@@ -224,6 +244,7 @@ fn compare(
     let mut decision = Decision::Holds;
     for (count, (first, second)) in matched.pairs.into_iter().enumerate() {
         let (before, after) = (before[first].clone(), after[second].clone());
+        refuse_other_units(&before, &after)?;
         let comparison = Comparison::with(before, after, &terms);
         decision = decision.or_graver(comparison.answer.decision);
         if count > 0 && arguments.format != OutputFormat::Json {

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use leaklab_judge::{
     Budget, CellJudgement, Explanation, Judgement, MetricJudgement, Unit, parse_amount,
 };
-use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions};
+use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions, memory_of};
 use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::Table;
 use leaklab_run::{Cell, write_atomically};
@@ -38,7 +38,8 @@ pub struct Arguments {
     /// 0.5 % of the settled level per hour, at least 64 KiB].
     #[arg(long)]
     budget: Option<Budget>,
-    /// A level that must not be reached; its time is foretold: 2GiB.
+    /// A level that must not be reached: its time is foretold, and a record that reaches it ends
+    /// with 1: 2GiB.
     #[arg(long, value_parser = parse_limit)]
     limit: Option<f64>,
     /// Explain every metric of every cell, where a run has several cells.
@@ -83,6 +84,8 @@ struct Shown {
     value: Vec<f64>,
     /// What was put up with when it was read.
     notes: Vec<String>,
+    /// Seconds after which the limit that was given is reached within the record.
+    limit_reached_s: Option<f64>,
     /// How the verdict came about, where that was asked for.
     explanation: Option<Explanation>,
 }
@@ -142,8 +145,10 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
 fn line(shown: &Shown) -> String {
     let growth = shown.judgement.slope_bytes_per_hour;
     let growth = growth.map_or_else(String::new, |slope| amount(slope, shown.unit) + " per hour");
+    let limit = shown.limit_reached_s.map(limit_text);
+    let limit = limit.map_or_else(String::new, |text| format!("  limit {text}"));
     format!(
-        "{:<13} {growth:>20}  {}  {}\n",
+        "{:<13} {growth:>20}  {}  {}{limit}\n",
         shown.judgement.verdict, shown.series, shown.metric
     )
 }
@@ -170,7 +175,8 @@ fn judge_table(
         let mut judged = readings
             .judge_alone(&metric)
             .map_err(|error| usage(format!("`{name}`, column `{metric}`{of_series}: {error}")))?;
-        let exit = Standing::of_verdict(&judged).into();
+        let limit_reached_s = reaches_limit(&readings, &metric, arguments.limit);
+        let exit = Exit::from(Standing::of_verdict(&judged)).or_graver(of_limit(limit_reached_s));
         let judgement = judged.metrics.swap_remove(0).judgement;
         let value = readings.table().column(&metric).unwrap_or_default();
         let shown = Shown {
@@ -185,10 +191,36 @@ fn judge_table(
                 .flatten(),
             metric,
             notes,
+            limit_reached_s,
         };
         Ok((shown, exit))
     });
     judged.collect()
+}
+
+/// Seconds after which a column reaches the limit that was given; `None` where it does not.
+/// Memory that is left is turned round, and the limit with it.
+fn reaches_limit(readings: &Readings, column: &str, limit: Option<f64>) -> Option<f64> {
+    let limit = readings.options(column).limit.filter(|_| limit.is_some())?;
+    let series = readings.series(column)?;
+    let place = series.value.iter().position(|value| *value >= limit)?;
+    series.time_s.get(place).map(|time| time.max(0.0))
+}
+
+/// What a limit that was reached makes of the exit code: who gave it requires it.
+fn of_limit(reached_s: Option<f64>) -> Exit {
+    match reached_s {
+        Some(_) => Exit::Bad,
+        None => Exit::Good,
+    }
+}
+
+/// That a limit is reached, in words.
+fn limit_text(reached_s: f64) -> String {
+    match reached_s > 0.0 {
+        true => format!("reached after {}, within the record", seconds(reached_s)),
+        false => "reached from the first reading on".to_owned(),
+    }
 }
 
 /// Judges the cells of a run. In words, several cells are a line each.
@@ -208,6 +240,11 @@ fn judge_cells(
         progress.inc(1);
         exit = exit.or_graver(judged.exit());
         suite.add(&judged);
+        if let Some((column, reached_s)) = cell_at_limit(judged.cell, arguments) {
+            exit = exit.or_graver(Exit::Bad);
+            let id = &judged.cell.plan.id;
+            say!("{id}: the limit is {} by {column}", limit_text(reached_s));
+        }
         if in_short {
             all.push(judged);
             return Ok(());
@@ -219,6 +256,15 @@ fn judge_cells(
         print(&cells_table(&all))?;
     }
     Ok((exit, suite))
+}
+
+/// The memory of a cell that reaches the limit, where one was given, and when it does.
+fn cell_at_limit(cell: &Cell, arguments: &Arguments) -> Option<(String, f64)> {
+    arguments.limit?;
+    let readings = Readings::of_cell(cell, &arguments.verdict_options(), |_| false).ok()?;
+    let (column, _) = memory_of(readings.table())?;
+    let reached_s = reaches_limit(&readings, column, arguments.limit)?;
+    Some((column.to_owned(), reached_s))
 }
 
 /// A bar on a terminal, for runs that take a while; nothing elsewhere.
@@ -261,6 +307,7 @@ fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<(
             time_s: readings.map_or_else(Vec::new, |readings| readings.time_s().to_vec()),
             value: readings.and_then(value).unwrap_or_default(),
             notes: Vec::new(),
+            limit_reached_s: None,
             explanation: readings
                 .filter(|_| arguments.explain)
                 .and_then(|readings| readings.explain(metric)),
@@ -305,6 +352,9 @@ fn json(shown: &Shown) -> anyhow::Result<serde_json::Value> {
     if let serde_json::Value::Object(judgement) = serde_json::to_value(&shown.judgement)? {
         object.extend(judgement);
     }
+    if let Some(reached_s) = shown.limit_reached_s {
+        object.insert("limit_reached_s".to_owned(), reached_s.into());
+    }
     object.insert("notes".to_owned(), shown.notes.clone().into());
     if let Some(explanation) = &shown.explanation {
         object.insert("explanation".to_owned(), serde_json::to_value(explanation)?);
@@ -336,7 +386,10 @@ fn explained(shown: &Shown, with_sketch: bool) -> String {
     if with_sketch {
         text.push_str(&sketched(shown));
     }
-    for (name, words) in figures(judgement, unit) {
+    let limit = shown
+        .limit_reached_s
+        .map(|reached_s| ("limit", limit_text(reached_s)));
+    for (name, words) in figures(judgement, unit).into_iter().chain(limit) {
         let _ = writeln!(text, "  {name:<11} {words}");
     }
     for step in shown.explanation.iter().flat_map(|way| &way.notes) {

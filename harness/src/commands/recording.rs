@@ -1,6 +1,6 @@
 //! A recording as an argument of `chart` and `report`.
 
-use crate::commands::sources::{TableArguments, series_of};
+use crate::commands::sources::{TableArguments, is_readable, series_of};
 use crate::exit::usage;
 use leaklab_judge::Verdict;
 use leaklab_reports::cell::{VerdictOptions, file_name};
@@ -9,9 +9,10 @@ use leaklab_reports::page::{PAGE_TEXT_ROOM, Recorded, recording_page};
 use leaklab_run::{Address, write_atomically};
 use std::path::{Path, PathBuf};
 
-/// Whether an argument names a file that is no part of a run.
+/// Whether an argument names a file, or a pipe, that is no part of a run.
 pub fn is_recording(name: &str) -> bool {
-    Path::new(name).is_file() && Address::parse(name).resolve().is_err()
+    let path = Path::new(name);
+    is_readable(path) && (!path.is_file() || Address::parse(name).resolve().is_err())
 }
 
 /// The judged series of a recording.

@@ -122,6 +122,11 @@ pub enum Source {
     Cells(Vec<Cell>),
 }
 
+/// Whether a path is read as a file: a pipe, too, as `<(command)` and `/dev/stdin` are.
+pub fn is_readable(path: &Path) -> bool {
+    path.exists() && !path.is_dir()
+}
+
 /// Opens what `name` stands for; what was put up with is said on stderr. Any path inside a
 /// cell's folder names the cell, unless columns are named.
 ///
@@ -136,8 +141,9 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
         return Ok(Source::Tables(told(name, recording)));
     }
     let address = Address::parse(name);
-    if path.is_file() {
-        if !tables.names_columns()
+    if is_readable(path) {
+        if path.is_file()
+            && !tables.names_columns()
             && let Ok((_, cells)) = address.resolve()
         {
             return Ok(Source::Cells(cells));
