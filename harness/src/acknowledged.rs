@@ -62,10 +62,7 @@ fn read(text: &str) -> Result<Vec<Acknowledgement>, Problem> {
     for mut entry in keys.tables("accept")? {
         let named = entry.parsed("figure", parse_figure)?;
         let figure = named.ok_or_else(|| entry.lacks("has no `figure`"))?;
-        let bound = entry.parsed("up-to", |text| match parse_accepted(figure, text)? {
-            Accepted::Amount(amount) => Ok(amount),
-            Accepted::Share(_) => Err("is a value, not a share".to_owned()),
-        })?;
+        let bound = entry.parsed("up-to", |text| parse_bound(figure, text))?;
         let bound = bound.ok_or_else(|| entry.lacks("has no `up-to`"))?;
         all.push(take(entry, AcceptedUpTo::Figure(figure, bound))?);
     }
@@ -100,15 +97,41 @@ fn take(mut entry: Keys<'_>, what: AcceptedUpTo) -> Result<Acknowledgement, Prob
     })
 }
 
-fn parse_figure(text: &str) -> Result<Figure, String> {
+/// Reads the value that a figure is accepted up to, with or without what it is per: `64B`, `64B/op`.
+fn parse_bound(figure: Figure, text: &str) -> Result<f64, String> {
+    let (per, example) = match figure {
+        Figure::GrowthPerOperation => ("/op", "64B/op"),
+        Figure::GrowthPerHour => ("/h", "2MiB/h"),
+        Figure::Throughput => ("/s", "450/s"),
+        Figure::LatencyP50 | Figure::LatencyP99 | Figure::CpuPerOperation => ("", "2ms"),
+        Figure::StartUp => ("", "500ms"),
+        Figure::SettledLevel | Figure::Peak => ("", "64MiB"),
+        Figure::Descriptors | Figure::Threads => ("", "20"),
+    };
+    let amount = text.trim();
+    let amount = amount.strip_suffix(per).unwrap_or(amount).trim_end();
+    match parse_accepted(figure, amount) {
+        Ok(Accepted::Amount(amount)) => Ok(amount),
+        Ok(Accepted::Share(_)) | Err(_) => Err(format!(
+            "`{text}` is no value of {}, up to which it is accepted: write {example}",
+            figure.name()
+        )),
+    }
+}
+
+/// The figures that can be accepted, with their names.
+fn known_figures() -> impl Iterator<Item = (Figure, &'static str)> {
     let growth = [
         (Figure::GrowthPerOperation, "growth-per-operation"),
         (Figure::GrowthPerHour, "growth-per-hour"),
     ];
-    let known = || growth.into_iter().chain(Figure::BUDGETED);
-    let found = known().find(|(_, name)| *name == text);
+    growth.into_iter().chain(Figure::BUDGETED)
+}
+
+fn parse_figure(text: &str) -> Result<Figure, String> {
+    let found = known_figures().find(|(_, name)| *name == text);
     found.map(|(figure, _)| figure).ok_or_else(|| {
-        let names: Vec<&str> = known().map(|(_, name)| name).collect();
+        let names: Vec<&str> = known_figures().map(|(_, name)| name).collect();
         format!("is none of {}", names.join(", "))
     })
 }
@@ -138,11 +161,30 @@ mod tests {
     }
 
     #[test]
+    fn every_value_that_a_message_proposes_is_taken() {
+        for (figure, name) in known_figures() {
+            let message = parse_bound(figure, "5%").expect_err("a share is no value");
+            let proposed = message.rsplit(' ').next().unwrap_or_default();
+            assert!(parse_bound(figure, proposed).is_ok(), "{name}: {message}");
+        }
+        assert_eq!(parse_bound(Figure::GrowthPerHour, "1KiB/h"), Ok(1024.0));
+        assert_eq!(parse_bound(Figure::GrowthPerHour, "1KiB"), Ok(1024.0));
+    }
+
+    #[test]
     fn mistakes_are_answered_with_the_way_out() {
         for (text, part) in [
             ("[[accept]]\ncell = \"x\"", "has no `figure`"),
             ("[[quarantine]]\ncell = \"x\"", "has no `reason`"),
             ("[[acept]]", "did you mean `accept`?"),
+            (
+                "[[accept]]\nfigure = \"growth-per-operation\"\nup-to = \"5%\"",
+                "write 64B/op",
+            ),
+            (
+                "[[accept]]\nfigure = \"throughput\"\nup-to = \"lots\"",
+                "write 450/s",
+            ),
             (
                 "[[quarantine]]\ncell = \"x\"\nreason = \"r\"\nowner = \"o\"\nexpires = \"soon\"",
                 "a day like 2026-12-31",

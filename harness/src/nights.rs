@@ -3,13 +3,17 @@
 
 use crate::results::judged::JudgedCell;
 use anyhow::Context;
-use leaklab_reports::cell::Standing;
+use leaklab_reports::cell::{Standing, verdict_words};
 use leaklab_reports::compare::Side;
-use leaklab_reports::history::{NightRecord, Records, Tolerance, read_history, stories, words};
-use leaklab_run::{Run, write_atomically};
+use leaklab_reports::history::{
+    MissingNight, NightRecord, Records, SeriesStory, Tolerance, missing_nights, read_history,
+    stories, words,
+};
+use leaklab_run::{Outcome, Run, write_atomically};
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// The history that belongs to a folder of runs.
 pub fn history_file(out: &Path) -> PathBuf {
@@ -25,8 +29,14 @@ pub fn records_of(run: &Run, judged: &[JudgedCell<'_>]) -> Vec<NightRecord> {
 pub fn record_of(run: &Run, judged: &JudgedCell<'_>) -> NightRecord {
     let side = Side::from_cell(run, judged.cell, &Default::default());
     let mut record = NightRecord::of(run, judged.cell, side.ok().as_ref());
-    record.standing = judged.verdict_text();
-    record.is_good = judged.standing() == Standing::Good;
+    let standing = judged.standing();
+    let ended_well = judged.cell.status.outcome == Some(Outcome::Completed);
+    record.standing = match ended_well && judged.is_as_expected() != Some(false) {
+        true => judged.verdict_text(),
+        false => verdict_words(judged.cell, judged.judgement.as_ref().ok()),
+    };
+    record.is_good = standing == Standing::Good;
+    record.exit_code = Some(standing.exit_code());
     record
 }
 
@@ -95,6 +105,24 @@ pub fn read(path: &Path) -> anyhow::Result<Records> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Records::default()),
         Err(error) => Err(error).with_context(context),
     }
+}
+
+/// The nights that are missing now, by their rhythm or by `most`; a newest line that is damaged is
+/// one, too.
+pub fn missing(
+    read: &Records,
+    stories: &[SeriesStory],
+    most: Option<Duration>,
+    tolerance: &Tolerance,
+) -> Vec<MissingNight> {
+    let newest = read.damaged.last().filter(|_| read.is_newest_damaged);
+    let torn = newest.map(|line| {
+        MissingNight::of_all(&format!(
+            "line {line}, the newest of the history, is damaged"
+        ))
+    });
+    let late = missing_nights(stories, SystemTime::now(), most, tolerance);
+    torn.into_iter().chain(late).collect()
 }
 
 /// What a run has changed in its series: a change for the worse that only it has shown, or one that

@@ -2,7 +2,7 @@
 //!
 //! Seeds are fixed, so the counts are exact; the bounds are those that METHOD.md claims.
 
-use leaklab_reports::history::{Course, Harm, Night, follow};
+use leaklab_reports::history::{Change, Course, Harm, LONGEST_DELAY, Night, follow};
 
 /// A standard normal deviate (Box and Muller).
 fn normal(random: &mut fastrand::Rng) -> f64 {
@@ -130,4 +130,72 @@ fn a_thousand_nights_without_a_change_give_at_most_one_alarm() {
     }
     println!("{alarms} alarms and {repeated} repeated runs in 3,000 nights of nine figures");
     assert!(alarms <= 3, "{alarms} false alarms in 3,000 nights");
+}
+
+#[test]
+fn the_place_and_the_size_of_a_change_lie_in_their_ranges() {
+    // From a change that many nights together show to one that each does.
+    for (name, sizes) in [("growth", [3.0, 6.0, 12.0]), ("figure", [0.02, 0.04, 0.1])] {
+        for size in sizes {
+            let (mut found, mut placed, mut sized, mut nights_between) = (0, 0, 0, 0);
+            for seed in 0..400 {
+                let mut random = fastrand::Rng::with_seed(40_000 + seed);
+                let (nights, truth) = match name {
+                    "growth" => (growth(&mut random, 45, 20, size), size),
+                    _ => (figure(&mut random, 45, 20, -size), 500.0 * size),
+                };
+                let course = follow(&nights, Harm::Up);
+                let confirmed = |change: &&Change| change.confirmed_on.is_some();
+                let Some(change) = course.changes.iter().find(confirmed) else {
+                    continue;
+                };
+                found += 1;
+                placed += usize::from((change.earliest..=change.latest).contains(&20));
+                sized += usize::from((change.size.low..=change.size.high).contains(&truth));
+                nights_between += change.latest - change.earliest;
+            }
+            println!(
+                "{name} +{size}: {found} of 400 found, place in its range {placed}, size {sized}, \
+                 {nights_between} nights between the ends of all ranges"
+            );
+            assert!(found >= 200, "{name} +{size}: {found} of 400 found");
+            let least = found * 93 / 100;
+            assert!(
+                placed >= least,
+                "{name} +{size}: {placed} of {found} placed"
+            );
+            assert!(sized >= least, "{name} +{size}: {sized} of {found} sized");
+        }
+    }
+}
+
+#[test]
+fn a_suspicion_ends() {
+    // Nights without a change: what is suspected is so for a few nights and then dissolved.
+    let (mut open, mut suspected, mut nights_of) = (0, 0, 0);
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(90_000 + seed);
+        let nights = growth(&mut random, 150, 150, 0.0);
+        let course = follow(&nights, Harm::Up);
+        assert!(
+            course
+                .changes
+                .iter()
+                .all(|change| change.confirmed_on.is_none())
+        );
+        suspected += course.dissolved.len();
+        for change in &course.dissolved {
+            let lasted = change.dissolved_on.expect("a night") - change.suspected_on;
+            assert!(lasted <= LONGEST_DELAY, "{change:?}");
+            nights_of += lasted;
+        }
+        open += course.changes.len();
+    }
+    println!(
+        "{suspected} suspicions in 6,000 nights, {nights_of} nights long, {open} open at the end"
+    );
+    assert!(
+        nights_of <= 300,
+        "{nights_of} of 6,000 nights are suspected"
+    );
 }

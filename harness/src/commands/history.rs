@@ -11,13 +11,14 @@ use anyhow::Context;
 use leaklab_reports::cell::file_name;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::history::{
-    NightRecord, SeriesStory, Tolerance, missing_nights, openmetrics, picture, stories, words,
+    MissingNight, NightRecord, SeriesState, SeriesStory, Tolerance, accepted_lines, openmetrics,
+    picture, stories, words,
 };
 use leaklab_reports::page::render_nights;
 use leaklab_run::{Run, write_atomically};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Tell what changed over nights: growth, memory, throughput, latency and CPU time.
 ///
@@ -28,9 +29,15 @@ use std::time::{Duration, SystemTime};
 /// A night is missing when the time since the last one is longer than nights here usually are
 /// apart (learned from five of them or more), or than --missing-after.
 ///
-/// Exit code: 1 if something has become worse, is confirmed, and nobody accepted it
-/// (leaklab.ack.toml), 3 if the last night is missing or a change for the worse is suspected,
-/// else 0.
+/// A night that died, was cut short or could not be measured is shown as what it was and is not
+/// pooled with the others.
+///
+/// Exit code: 4 if the last night of a series could not be measured, 5 if it died, 1 if something
+/// has become worse and is confirmed, or the last night leaks or is not what it declares, and
+/// nobody accepted it (leaklab.ack.toml); 3 if the last night is missing or was cut short, or a
+/// change for the worse is suspected; else 0. What is suspected is confirmed or dissolved by the
+/// next nights. A series that is not run any more, while ten other nights were, gates by its
+/// confirmed changes alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -98,7 +105,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     if arguments.rebuild {
         rebuild(&arguments.place, &path)?;
     }
-    let read = nights::read(&path)?;
+    let mut read = nights::read(&path)?;
     if !read.damaged.is_empty() {
         let lines: Vec<String> = read.damaged.iter().take(5).map(usize::to_string).collect();
         let more = if read.damaged.len() > 5 { ", …" } else { "" };
@@ -114,7 +121,19 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         cell.is_none_or(|part| record.cell.contains(part))
             && class.is_none_or(|part| record.host_class.contains(part))
     };
-    let records: Vec<NightRecord> = read.records.into_iter().filter(wanted).collect();
+    let all = std::mem::take(&mut read.records);
+    let acknowledged = acknowledgements(arguments.ack.as_deref())?;
+    for one in acknowledged
+        .iter()
+        .filter(|one| !all.iter().any(|night| one.is_of(&night.cell)))
+    {
+        say!(
+            "note: no night is of `{}`, which is accepted: {}",
+            one.cell,
+            one.words()
+        );
+    }
+    let records: Vec<NightRecord> = all.into_iter().filter(wanted).collect();
     if records.is_empty() {
         return Err(usage(format!(
             "no night in `{}` (hint: `leaklab run` appends to it; `leaklab history --rebuild` makes it from run folders)",
@@ -123,17 +142,16 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     }
     let stories = stories(records);
     let tolerance = Tolerance {
-        acknowledged: acknowledgements(arguments.ack.as_deref())?,
+        acknowledged,
         budgets: Config::read(None)?.harm,
     };
-    let now = SystemTime::now();
-    let missing = missing_nights(&stories, now, arguments.missing_after, &tolerance);
+    let missing = nights::missing(&read, &stories, arguments.missing_after, &tolerance);
     match arguments.format {
-        Format::Human => print(&human(&stories, &tolerance))?,
-        Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&stories)?))?,
+        Format::Human => print(&human(&stories, &tolerance, &missing))?,
+        Format::Json => print(&json(&stories, &tolerance, &missing)?)?,
         Format::Markdown => {
-            let texts: Vec<String> = stories.iter().map(words::markdown).collect();
-            print(&texts.join("\n"))?;
+            let of = |story| words::markdown(story, &tolerance, &missing);
+            print(&stories.iter().map(of).collect::<Vec<_>>().join("\n"))?;
         }
         Format::OtavaCsv => match &stories[..] {
             [one] => print(&words::otava_csv(one))?,
@@ -160,9 +178,16 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         draw(&stories, folder)?;
     }
     for line in &missing {
-        say!("{line}");
+        say!("{}", line.words);
     }
-    Ok(exit_of(&stories, &tolerance, !missing.is_empty()))
+    let of = |story| {
+        Exit::of_code(
+            SeriesState::of(story, &tolerance, &missing)
+                .exit_code()
+                .into(),
+        )
+    };
+    Ok(stories.iter().map(of).fold(Exit::Good, Exit::or_graver))
 }
 
 /// Draws each figure of each series; the paths go to stderr.
@@ -183,19 +208,27 @@ fn draw(stories: &[SeriesStory], folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn exit_of(stories: &[SeriesStory], tolerance: &Tolerance, missing: bool) -> Exit {
-    let stories = || stories.iter();
-    let gates = |story: &SeriesStory| {
-        let mut harm = story.harm();
-        harm.any(|(figure, _)| tolerance.of(story, figure).is_none())
+/// The stories, each with how it stands, what is missing and what somebody accepted.
+fn json(
+    stories: &[SeriesStory],
+    tolerance: &Tolerance,
+    missing: &[MissingNight],
+) -> serde_json::Result<String> {
+    let of = |story: &SeriesStory| {
+        let mut value = serde_json::to_value(story)?;
+        let state = SeriesState::of(story, tolerance, missing);
+        let last = story.nights.last();
+        let cell = last.map_or("", |night| night.cell.as_str());
+        let missing = missing.iter().filter(|one| one.is_of(cell));
+        value["state"] = serde_json::to_value(state)?;
+        value["exit_code"] = state.exit_code().into();
+        value["last_night"] = last.map(|night| night.standing.as_str()).into();
+        value["missing"] = missing.map(|one| one.words.as_str()).collect();
+        value["accepted"] = accepted_lines(story, tolerance).into();
+        Ok(value)
     };
-    if stories().any(gates) {
-        Exit::Bad
-    } else if missing || stories().any(SeriesStory::is_suspected) {
-        Exit::Inconclusive
-    } else {
-        Exit::Good
-    }
+    let all: serde_json::Result<Vec<serde_json::Value>> = stories.iter().map(of).collect();
+    Ok(format!("{}\n", serde_json::to_string_pretty(&all?)?))
 }
 
 /// The night that a series ended with.
@@ -203,27 +236,23 @@ fn newest(story: &SeriesStory) -> Option<&NightRecord> {
     story.nights.last()
 }
 
-fn human(stories: &[SeriesStory], tolerance: &Tolerance) -> String {
+fn human(stories: &[SeriesStory], tolerance: &Tolerance, missing: &[MissingNight]) -> String {
     let mut text = String::new();
     for story in stories {
         let mut table = plain_table(&words::night_columns(story));
         for night in 0..story.nights.len() {
             table.add_row(words::night_row(story, night));
         }
+        let state = words::state_text(SeriesState::of(story, tolerance, missing));
         text.push_str(&format!(
-            "{} on {}\n{table}\n\n{}\n",
-            story.series,
-            story.host_class,
-            words::findings(story)
+            "{} on {}: {state}\n{table}\n\n",
+            story.series, story.host_class
         ));
-        for figure in &story.figures {
-            let is_harmed = story
-                .harm()
-                .any(|(harmed, _)| harmed.figure == figure.figure);
-            if let Some(why) = tolerance.of(story, figure).filter(|_| is_harmed) {
-                text.push_str(&format!("does not gate: {}: {why}\n", figure.figure.name()));
-            }
+        for (_, line) in words::closing_lines(story, tolerance, missing) {
+            text.push_str(&line);
+            text.push('\n');
         }
+        text.push('\n');
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use crate::nights;
 use crate::run_life::run_life;
-use leaklab_reports::history::{SeriesStory, Tolerance, missing_nights, stories};
+use leaklab_reports::history::{MissingNight, SeriesStory, Tolerance, stories};
 use leaklab_reports::page::{RunLife, RunSummary, SeriesRow, render_nights, series_rows};
 use leaklab_run::Run;
 use std::collections::HashMap;
@@ -144,7 +144,8 @@ impl RunsFolder {
         {
             return rows.clone();
         }
-        let mut rows = series_rows(&self.stories(), &self.tolerance);
+        let (stories, missing) = self.stories();
+        let mut rows = series_rows(&stories, &self.tolerance, &missing);
         rows.truncate(MAX_SERIES);
         *kept = Some((state, rows.clone()));
         rows
@@ -153,17 +154,19 @@ impl RunsFolder {
     /// The page over nights; `None` where there is no history.
     pub fn nights_page(&self) -> Option<Result<String, String>> {
         let (path, _) = self.history()?;
-        let stories = self.stories();
-        let missing = missing_nights(&stories, SystemTime::now(), None, &self.tolerance);
+        let (stories, missing) = self.stories();
         let place = path.display().to_string();
         let page = render_nights(&place, &stories, &self.tolerance, &missing, Some("../"));
         Some(page.map_err(|error| error.to_string()))
     }
 
-    fn stories(&self) -> Vec<SeriesStory> {
+    fn stories(&self) -> (Vec<SeriesStory>, Vec<MissingNight>) {
         let path = self.history().map(|(path, _)| path);
         let read = path.and_then(|path| nights::read(&path).ok());
-        stories(read.unwrap_or_default().records)
+        let mut read = read.unwrap_or_default();
+        let stories = stories(std::mem::take(&mut read.records));
+        let missing = nights::missing(&read, &stories, None, &self.tolerance);
+        (stories, missing)
     }
 
     /// The history beside the folder of runs, and its state.

@@ -81,6 +81,12 @@ impl Figure {
         }
     }
 
+    /// Whether it is growth, which has `--budget`.
+    #[must_use]
+    pub fn is_growth(self) -> bool {
+        matches!(self, Self::GrowthPerOperation | Self::GrowthPerHour)
+    }
+
     /// Its name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,9 +1,11 @@
 //! What somebody has accepted: a rate or level of a cell up to a bound and a day, or a cell that
 //! runs and is reported and does not gate.
 
+use super::record::NightRecord;
 use super::story::{FigureStory, SeriesStory};
 use crate::compare::ratio::Estimate;
 use crate::compare::{Figure, HarmBudgets};
+use leaklab_judge::Verdict;
 use serde::Serialize;
 
 /// One entry of `leaklab.ack.toml`.
@@ -85,6 +87,24 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
+    /// Why what a night came to does not gate, in words; `None` if it does. A harness that failed
+    /// is nothing that anybody can accept.
+    #[must_use]
+    pub fn of_night(&self, night: &NightRecord) -> Option<String> {
+        let exit_code = night.exit_code.filter(|code| *code != 4)?;
+        let leaks = exit_code == 1 && night.verdict == Verdict::Leak;
+        let covers = |one: &&Acknowledgement| match one.what {
+            AcceptedUpTo::Quarantine => true,
+            AcceptedUpTo::Figure(figure, _) => {
+                let growth = night.figure(figure).filter(|_| leaks && figure.is_growth());
+                growth.is_some_and(|growth| one.covers(figure, &growth.estimate()))
+            }
+        };
+        let mut accepted = self.acknowledged.iter();
+        let one = accepted.find(|one| one.is_of(&night.cell) && covers(one))?;
+        Some(one.words())
+    }
+
     /// Why the harm of a figure does not gate, in words; `None` if it does.
     #[must_use]
     pub fn of(&self, story: &SeriesStory, figure: &FigureStory) -> Option<String> {

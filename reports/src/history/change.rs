@@ -3,9 +3,12 @@
 //! Each night counts with its own precision, and nights that were not decided by themselves add
 //! to the others. A change is first *suspected*, which asks for a second run of the same night,
 //! and *confirmed* once more than one run stands behind it: one strange night changes nothing.
+//! What later nights do not show is *dissolved*.
 
+use super::cut::{Cut, LONGEST_BASE, Mean, SUSPECTED};
+use super::place::{Located, locate};
 use crate::compare::Harm;
-use crate::compare::ratio::{Estimate, Z};
+use crate::compare::ratio::Estimate;
 use std::collections::VecDeque;
 
 /// One night of one figure.
@@ -18,34 +21,9 @@ pub struct Night {
     pub standard_error: f64,
 }
 
-/// Standard errors from which on a change is suspected. One series in a hundred is there by
-/// chance on a given night, which costs it a second run and nothing else.
-pub const SUSPECTED: f64 = 2.33;
-
-/// Standard errors from which on a change is confirmed. `tests/history.rs` counts what this
-/// comes to: fewer than one false alarm in a thousand nights of a series, over nine figures
-/// and every night that the change may have begun on.
-pub const CONFIRMED: f64 = 4.8;
-
-/// Fewest runs behind a confirmed change: one strange night is none.
-const FEWEST_RUNS: usize = 2;
-
-/// Fewest nights before a change where only the nights show how much the figure moves.
-const FEWEST_BASE: usize = 8;
-
-/// How far back a change that was not noticed at once is looked for.
-const LONGEST_DELAY: usize = 30;
-
-/// Most nights before a change that it is compared with: machines age.
-const LONGEST_BASE: usize = 120;
-
-/// Smallest error of a night's figure, as a share of its level: what clocks and schedulers do
-/// to an idle machine. Nights that agree to the last digit must not make the next one's
-/// rounding a change.
-const LEAST_ERROR: f64 = 0.001;
-
-/// Smallest variance of a night, so that the weights of nights that are all zero are numbers.
-const LEAST_VARIANCE: f64 = 1e-100;
+/// How far back a change that was not noticed at once is looked for: what was suspected is
+/// confirmed or dissolved within as many nights.
+pub const LONGEST_DELAY: usize = 30;
 
 /// Nights between two changes, taken together.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -61,13 +39,20 @@ pub struct Level {
 /// A change of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Change {
-    /// The first night after it.
+    /// The night that is most likely the first after it.
     pub night: usize,
+    /// The earliest night that may be the first after it, at 95 %.
+    pub earliest: usize,
+    /// The latest.
+    pub latest: usize,
     /// The night on which it was first suspected.
     pub suspected_on: usize,
     /// The night on which it was confirmed; `None` as long as it is only suspected.
     pub confirmed_on: Option<usize>,
-    /// The level after it less the level before it, with its 95 % interval.
+    /// The night that showed that it was none; `None` for any other.
+    pub dissolved_on: Option<usize>,
+    /// The level after it less the level before it, with its 95 % interval over all nights that it
+    /// may have begun on.
     pub size: Estimate,
     /// The size in standard errors.
     pub z: f64,
@@ -80,6 +65,8 @@ pub struct Change {
 pub struct Course {
     /// Confirmed changes in order, and last one that is only suspected, if there is.
     pub changes: Vec<Change>,
+    /// What was suspected, and what later nights did not show.
+    pub dissolved: Vec<Change>,
     /// The level since the last confirmed change; `None` without a night.
     pub now: Option<Level>,
 }
@@ -108,288 +95,106 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
         for cut in &mut cuts {
             cut.add(night);
         }
-        let suspected = strongest(&cuts);
-        let since = open.map_or(index, |change| change.suspected_on);
-        open = suspected.map(|cut| cut.change(since, cut.is_confirmed().then_some(index), harm));
-        if let Some(change) = open.take_if(|change| change.confirmed_on.is_some()) {
-            begin = change.night;
-            course.changes.push(change);
-            cuts.clear();
-            // What came since may hold a change of its own.
-            for place in begin + 1..=index {
-                cuts.extend(
-                    Cut::before(nights, begin, place).map(|cut| cut.over(&nights[place..=index])),
-                );
-            }
+        let found = strongest(&cuts).and_then(|found| seen_from(nights, begin, index, found));
+        let before = open.take();
+        let Some(located) = found else {
+            course.dissolved.extend(before.map(|change| Change {
+                dissolved_on: Some(index),
+                ..change
+            }));
+            continue;
+        };
+        let since = before.map_or(index, |change| change.suspected_on);
+        let confirmed_on = located.cut.is_confirmed().then_some(index);
+        let change = located.change(since, confirmed_on, harm);
+        if confirmed_on.is_none() {
+            open = Some(change);
+            continue;
+        }
+        begin = change.night;
+        course.changes.push(change);
+        cuts.clear();
+        // What came since may hold a change of its own.
+        for place in begin + 1..=index {
+            let cut = Cut::before(nights, begin, place);
+            cuts.extend(cut.map(|cut| cut.over(&nights[place..=index])));
         }
     }
-    course.changes.extend(open);
-    course.now = nights
-        .get(begin..)
-        .filter(|rest| !rest.is_empty())
-        .map(|rest| Level {
-            first: begin,
-            nights: rest.len(),
-            mean: Mean::of(rest, 0.0).estimate(),
-        });
     refine(&mut course.changes, nights, harm);
+    begin = course.changes.last().map_or(0, |change| change.night);
+    course.changes.extend(open);
+    let rest = nights.get(begin..).filter(|rest| !rest.is_empty());
+    course.now = rest.map(|rest| Level {
+        first: begin,
+        nights: rest.len(),
+        mean: Mean::of(rest, 0.0).estimate(),
+    });
     course
 }
 
-/// The cut with the largest deviate, if that is worth a suspicion.
+/// The suspected cut with the largest deviate.
 fn strongest(cuts: &VecDeque<Cut>) -> Option<&Cut> {
     let (mut found, mut size) = (None, SUSPECTED);
     for cut in cuts {
         // The deviate is never larger than `t`, which costs no logarithm.
-        if cut.is_beyond(size) && cut.z().abs() >= size {
+        if cut.is_beyond(size) && cut.z().abs() >= size && cut.is_suspected() {
             (found, size) = (Some(cut), cut.z().abs());
         }
     }
     found
 }
 
-/// With all nights known, the sizes of confirmed changes are those between whole levels.
+/// The change that `found` has noticed on the night `index`, at the place where it most likely
+/// is: a weak wobble before it has no claim to its name.
+fn seen_from(nights: &[Night], begin: usize, index: usize, found: &Cut) -> Option<Located> {
+    let first = begin.max(found.place.saturating_sub(LONGEST_BASE));
+    let places = index.saturating_sub(LONGEST_DELAY)..=index;
+    let located = locate(nights, (first, index + 1), places, found)?;
+    located.cut.is_suspected().then_some(located)
+}
+
+/// With all nights known, confirmed changes lie where whole levels meet, and have their size.
 fn refine(changes: &mut [Change], nights: &[Night], harm: Harm) {
-    let places: Vec<usize> = changes
-        .iter()
-        .filter(|change| change.confirmed_on.is_some())
-        .map(|change| change.night)
-        .collect();
-    for (index, &place) in places.iter().enumerate() {
-        let from = index.checked_sub(1).map_or(0, |before| places[before]);
-        let to = places.get(index + 1).copied().unwrap_or(nights.len());
-        let change = &mut changes[index];
-        if let Some(cut) = Cut::before(nights, from, place) {
-            let cut = cut.over(&nights[place..to]);
-            *change = cut.change(change.suspected_on, change.confirmed_on, harm);
+    let mut from = 0;
+    for index in 0..changes.len() {
+        let change = changes[index];
+        let to = changes
+            .get(index + 1)
+            .map_or(nights.len(), |next| next.night);
+        let first = from.max(change.night.saturating_sub(LONGEST_BASE));
+        let known_by = change.confirmed_on.unwrap_or(change.night);
+        let cut = Cut::before(nights, from, change.night);
+        let cut = cut.map(|cut| cut.over(&nights[change.night..to]));
+        let located = cut.and_then(|cut| locate(nights, (first, to), first + 1..=known_by, &cut));
+        if let Some(located) = located {
+            changes[index] = located.change(change.suspected_on, change.confirmed_on, harm);
         }
+        from = changes[index].night;
     }
 }
 
-/// The mean of nights by their precision.
-#[derive(Debug, Clone, Copy)]
-struct Mean {
-    value: f64,
-    standard_error: f64,
-    /// Variance between nights beyond their own errors.
-    between: f64,
-    /// Degrees of freedom behind `between`; infinite where the nights' own errors suffice.
-    degrees: f64,
-}
-
-impl Mean {
-    /// The mean of `nights`, which is not empty, each with at least the error `least`.
-    fn of(nights: &[Night], least: f64) -> Self {
-        if nights.iter().all(|night| night.standard_error == 0.0) {
-            return Self::of_scatter(nights, least);
-        }
-        let own = |night: &Night| night.standard_error * night.standard_error + least * least;
-        let (between, degrees) = match nights.iter().all(|night| night.standard_error > 0.0) {
-            true => dersimonian_laird(nights),
-            false => spread(nights, least),
-        };
-        let weight = |night: &Night| 1.0 / (own(night) + between).max(LEAST_VARIANCE);
-        let total: f64 = nights.iter().map(weight).sum();
-        let value = nights.iter().map(|n| weight(n) * n.value).sum::<f64>() / total;
-        Self {
-            value,
-            standard_error: total.recip().sqrt(),
-            between,
-            degrees,
-        }
-    }
-
-    /// The same where no night knows an error: all weigh the same.
-    fn of_scatter(nights: &[Night], least: f64) -> Self {
-        let count = nights.len() as f64;
-        let (between, degrees) = spread(nights, least);
-        let variance = (least * least + between).max(LEAST_VARIANCE);
-        Self {
-            value: nights.iter().map(|night| night.value).sum::<f64>() / count,
-            standard_error: (variance / count).sqrt(),
-            between,
-            degrees,
-        }
-    }
-
-    fn estimate(&self) -> Estimate {
-        estimate(self.value, self.standard_error)
-    }
-}
-
-fn estimate(value: f64, standard_error: f64) -> Estimate {
-    Estimate {
-        value,
-        low: value - Z * standard_error,
-        high: value + Z * standard_error,
-    }
-}
-
-/// Variance between nights whose own errors are not known.
-fn spread(nights: &[Night], least: f64) -> (f64, f64) {
-    let count = nights.len() as f64;
-    let mean = nights.iter().map(|n| n.value).sum::<f64>() / count;
-    let squares: f64 = nights.iter().map(|n| (n.value - mean).powi(2)).sum();
-    let variance = squares / (count - 1.0).max(1.0);
-    ((variance - least * least).max(0.0), count - 1.0)
-}
-
-/// Variance between nights beyond their own errors, and the degrees of freedom behind it.
-fn dersimonian_laird(nights: &[Night]) -> (f64, f64) {
-    let weight = |night: &Night| (night.standard_error * night.standard_error).recip();
-    let total: f64 = nights.iter().map(weight).sum();
-    let mean = nights.iter().map(|n| weight(n) * n.value).sum::<f64>() / total;
-    let freedom = nights.len() as f64 - 1.0;
-    let scatter: f64 = nights
-        .iter()
-        .map(|n| weight(n) * (n.value - mean).powi(2))
-        .sum();
-    let squares: f64 = nights.iter().map(|n| weight(n).powi(2)).sum();
-    let between = (scatter - freedom) / (total - squares / total);
-    if freedom > 0.0 && between > 0.0 {
-        (between, freedom)
-    } else {
-        (0.0, f64::INFINITY)
-    }
-}
-
-/// A place where nights may fall apart in two levels.
-#[derive(Debug, Clone, Copy)]
-struct Cut {
-    /// The first night after it.
-    place: usize,
-    before: Mean,
-    /// Least error of a night.
-    least: f64,
-    runs: usize,
-    weight: f64,
-    weighted: f64,
-    /// The nights after it that lie highest and lowest, with their weights.
-    highest: Option<(f64, f64)>,
-    lowest: Option<(f64, f64)>,
-}
-
-impl Cut {
-    /// The cut between `nights[begin..place]` and what comes; `None` where too few came before.
-    fn before(nights: &[Night], begin: usize, place: usize) -> Option<Self> {
-        let base = &nights[begin.max(place.saturating_sub(LONGEST_BASE))..place];
-        let are_known = base.iter().all(|night| night.standard_error > 0.0);
-        if base.len() < if are_known { 1 } else { FEWEST_BASE } {
-            return None;
-        }
-        let level = base.iter().map(|n| n.value.abs()).sum::<f64>() / base.len() as f64;
-        let least = if are_known { 0.0 } else { LEAST_ERROR * level };
-        Some(Self {
-            place,
-            before: Mean::of(base, least),
-            least,
-            runs: 0,
-            weight: 0.0,
-            weighted: 0.0,
-            highest: None,
-            lowest: None,
-        })
-    }
-
-    /// Nights after the cut move as those before it did: few of them cannot say more.
-    fn add(&mut self, night: &Night) {
-        let own = night.standard_error * night.standard_error + self.least * self.least;
-        let weight = 1.0 / (own + self.before.between).max(LEAST_VARIANCE);
-        self.runs += 1;
-        self.weight += weight;
-        self.weighted += weight * night.value;
-        if self.highest.is_none_or(|(value, _)| night.value > value) {
-            self.highest = Some((night.value, weight));
-        }
-        if self.lowest.is_none_or(|(value, _)| night.value < value) {
-            self.lowest = Some((night.value, weight));
-        }
-    }
-
-    fn over(mut self, nights: &[Night]) -> Self {
-        for night in nights {
-            self.add(night);
-        }
-        self
-    }
-
-    fn difference(&self) -> f64 {
-        self.weighted / self.weight - self.before.value
-    }
-
-    fn standard_error(&self) -> f64 {
-        let before = self.before.standard_error;
-        (before * before + self.weight.recip()).sqrt()
-    }
-
-    /// Whether [`Cut::t`] is at least `errors` either way, told without a root or a quotient: of
-    /// ten million cuts in a long history hardly one is.
-    fn is_beyond(&self, errors: f64) -> bool {
-        let gap = self.weighted - self.before.value * self.weight;
-        let own = self.before.standard_error * self.weight;
-        gap * gap >= errors * errors * (own * own + self.weight)
-    }
-
-    /// The difference in standard errors.
-    fn t(&self) -> f64 {
-        let difference = self.difference();
-        if difference == 0.0 {
-            return 0.0;
-        }
-        difference / self.standard_error()
-    }
-
-    /// The same as a normal deviate.
-    fn z(&self) -> f64 {
-        as_normal(self.t(), self.before.degrees)
-    }
-
-    fn is_confirmed(&self) -> bool {
-        if self.z().abs() < CONFIRMED || self.runs < FEWEST_RUNS {
-            return false;
-        }
-        // One strange night among others is not enough.
-        let up = self.difference() > 0.0;
-        let farthest = if up { self.highest } else { self.lowest };
-        farthest.is_some_and(|(value, weight)| {
-            let others = Self {
-                weight: self.weight - weight,
-                weighted: self.weighted - weight * value,
-                ..*self
-            };
-            others.z().abs() >= SUSPECTED && (others.difference() > 0.0) == up
-        })
-    }
-
+impl Located {
     fn change(&self, suspected_on: usize, confirmed_on: Option<usize>, harm: Harm) -> Change {
-        let difference = self.difference();
+        let size = self.cut.size();
         Change {
-            night: self.place,
+            night: self.cut.place,
+            earliest: self.earliest,
+            latest: self.latest,
             suspected_on,
             confirmed_on,
-            size: estimate(difference, self.standard_error()),
-            z: self.z(),
+            dissolved_on: None,
+            size: Estimate {
+                low: self.low,
+                high: self.high,
+                ..size
+            },
+            z: self.cut.z(),
             is_harm: match harm {
-                Harm::Up => difference > 0.0,
-                Harm::Down => difference < 0.0,
+                Harm::Up => size.value > 0.0,
+                Harm::Down => size.value < 0.0,
             },
         }
     }
-}
-
-/// The normal deviate that is about as rare as `t` of Student's distribution.
-///
-/// # Source
-///
-/// D. L. Wallace, "Bounds on normal approximations to Student's and the chi-square
-/// distributions", Annals of Mathematical Statistics 30 (1959), 1121–1130.
-fn as_normal(t: f64, degrees: f64) -> f64 {
-    if degrees.is_infinite() {
-        return t;
-    }
-    let shrink = (8.0 * degrees + 1.0) / (8.0 * degrees + 3.0);
-    let size = (degrees * (t * t / degrees).ln_1p()).sqrt();
-    (shrink * size).copysign(t)
 }
 
 #[cfg(test)]
@@ -402,29 +207,6 @@ mod tests {
             standard_error,
         };
         values.iter().map(night).collect()
-    }
-
-    #[test]
-    fn student_turns_into_the_normal_deviate_of_scipy() {
-        // scipy 1.17.1: norm.isf(t.sf(x, df))
-        for (t, degrees, z) in [
-            (3.0, 7.0, 2.327_434_974),
-            (5.0, 19.0, 3.945_903_137),
-            (-2.0, 30.0, -1.921_846_741),
-            (10.0, 8.0, 4.452_485_901),
-        ] {
-            let got = as_normal(t, degrees);
-            assert!((got - z).abs() < 0.03, "{t} with {degrees}: {got}");
-        }
-    }
-
-    #[test]
-    fn nights_that_differ_by_more_than_their_errors_have_a_variance_of_their_own() {
-        // DerSimonian and Laird by hand: weights 1, mean 3, Q = 10, (10 - 4) / (5 - 1) = 1.5.
-        let (between, degrees) = dersimonian_laird(&known(&[1.0, 2.0, 3.0, 4.0, 5.0], 1.0));
-        assert!((between - 1.5).abs() < 1e-12 && degrees == 4.0, "{between}");
-        let (between, degrees) = dersimonian_laird(&known(&[3.0, 3.1, 2.9], 1.0));
-        assert_eq!((between, degrees), (0.0, f64::INFINITY));
     }
 
     #[test]
@@ -442,16 +224,58 @@ mod tests {
     }
 
     #[test]
-    fn one_strange_night_is_no_change() {
+    fn one_strange_night_is_suspected_and_dissolved_by_the_next() {
         let mut values = vec![10.0, 10.2, 9.9, 10.1, 9.8, 10.0, 10.1, 9.9, 10.0, 10.2];
-        values.extend([30.0, 10.0, 10.1, 9.9, 10.0]);
+        values.push(30.0);
         let course = follow(&known(&values, 0.0), Harm::Up);
-        assert!(
-            course
-                .changes
-                .iter()
-                .all(|change| change.confirmed_on.is_none())
+        assert_eq!(course.changes.len(), 1, "{course:?}");
+        values.extend([10.0, 10.1, 9.9, 10.0]);
+        let course = follow(&known(&values, 0.0), Harm::Up);
+        assert_eq!(course.changes, []);
+        let dissolved: Vec<_> = course
+            .dissolved
+            .iter()
+            .map(|one| one.dissolved_on)
+            .collect();
+        assert_eq!(dissolved, [Some(11)]);
+        assert_eq!(course.now.map(|now| now.first), Some(0));
+    }
+
+    #[test]
+    fn a_wobble_before_a_change_does_not_take_its_name() {
+        // Two nights a little high, one as ever, then the change.
+        let values = [
+            0.0, 1.0, -1.0, 0.5, -0.5, 0.0, 1.0, -1.0, 4.0, 4.5, 0.0, 20.0, 20.5,
+        ];
+        let course = follow(&known(&values[..12], 1.0), Harm::Up);
+        let change = course.changes[0];
+        assert_eq!(
+            (change.night, change.confirmed_on),
+            (11, None),
+            "{course:?}"
         );
+        let course = follow(&known(&values, 1.0), Harm::Up);
+        let change = course.changes[0];
+        assert_eq!((change.night, change.confirmed_on), (11, Some(12)));
+        assert_eq!((change.earliest, change.latest), (11, 11));
+        // (20 + 20.5) / 2 - 8.5 / 11, as the eleven nights before it have it.
+        assert!(
+            (change.size.low..change.size.high).contains(&19.48),
+            "{change:?}"
+        );
+    }
+
+    #[test]
+    fn a_change_of_the_size_of_the_noise_has_a_place_with_a_range() {
+        let values = [
+            0.0, 0.9, -1.1, 0.4, 1.2, -0.6, 0.2, 1.6, 1.9, 2.8, 2.2, 3.1, 1.8, 2.6,
+        ];
+        let change = follow(&known(&values, 1.0), Harm::Up).changes[0];
+        assert!(
+            change.earliest < change.night || change.latest > change.night,
+            "{change:?}"
+        );
+        assert!((change.earliest..=change.latest).contains(&change.night));
     }
 
     #[test]
@@ -464,8 +288,26 @@ mod tests {
     }
 
     #[test]
-    fn figures_without_errors_need_nights_to_compare_with() {
-        let values = [10.0, 10.1, 9.9, 20.0, 20.1];
+    fn exact_counts_show_a_change_in_the_first_week() {
+        for base in 2..8 {
+            let mut values = vec![0.0; base];
+            values.push(984.0);
+            let change = follow(&known(&values, 0.0), Harm::Up).changes[0];
+            assert_eq!((change.night, change.confirmed_on), (base, None));
+            values.push(984.0);
+            let change = follow(&known(&values, 0.0), Harm::Up).changes[0];
+            assert_eq!(
+                change.confirmed_on,
+                Some(base + 1),
+                "{base} nights before it"
+            );
+            assert_eq!((change.size.low, change.size.high), (984.0, 984.0));
+        }
+    }
+
+    #[test]
+    fn a_few_nights_that_agree_by_chance_make_no_change_of_the_next() {
+        let values = [100.0, 100.1, 100.0, 104.0, 103.0, 105.0];
         assert_eq!(follow(&known(&values, 0.0), Harm::Up).changes, []);
     }
 }

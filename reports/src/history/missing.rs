@@ -2,13 +2,12 @@
 
 use super::accepted::{AcceptedUpTo, Tolerance};
 use super::story::SeriesStory;
-use jiff::Timestamp;
 use leaklab_judge::amount::duration_text;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs that begin closer together than this are of one night: repetitions, a confirmation.
-const ONE_NIGHT_S: f64 = 6.0 * 3600.0;
+pub(super) const ONE_NIGHT_S: f64 = 6.0 * 3600.0;
 /// Gaps from which a rhythm is learned, the newest of them.
 const LEARNED_FROM: usize = 30;
 /// Fewest gaps that make a rhythm.
@@ -20,11 +19,39 @@ const USUAL_SHARE: f64 = 0.9;
 const STEADY: f64 = 4.0;
 /// How much longer than usual a gap may be.
 const SLACK: f64 = 1.25;
-/// Usual gaps after which a cell that does not run any more, while others do, counts as given
-/// up.
-const GIVEN_UP: f64 = 10.0;
+/// Nights after which a cell that does not run any more, while others do, counts as given up.
+pub(super) const GIVEN_UP: usize = 10;
+/// How far in the future a night may begin: clocks differ, and a line that is dated beyond must not
+/// stand for the nights until then.
+const FUTURE_S: f64 = 86_400.0;
 
-/// The nights that are missing at `now`, in words; empty if none is.
+/// A night that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct MissingNight {
+    /// The cell that it is missing of; `None` if it is of all.
+    pub cell: Option<String>,
+    /// What is said of it.
+    pub words: String,
+}
+
+impl MissingNight {
+    /// The last night of everything.
+    #[must_use]
+    pub fn of_all(why: &str) -> Self {
+        MissingNight {
+            cell: None,
+            words: format!("the last night is missing: {why}"),
+        }
+    }
+
+    /// Whether it is missing of that cell.
+    #[must_use]
+    pub fn is_of(&self, cell: &str) -> bool {
+        self.cell.as_deref().is_none_or(|of| of == cell)
+    }
+}
+
+/// The nights that are missing at `now`; empty if none is.
 ///
 /// Without `most`, the longest time between two nights is learned from those that were: runs of
 /// one night are taken together, and a gap is too long when it is a quarter longer than nine of
@@ -36,7 +63,7 @@ pub fn missing_nights(
     now: SystemTime,
     most: Option<Duration>,
     tolerance: &Tolerance,
-) -> Vec<String> {
+) -> Vec<MissingNight> {
     let now_s = now
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -44,14 +71,15 @@ pub fn missing_nights(
     let mut cells: BTreeMap<&str, Course> = BTreeMap::new();
     let mut whole = Course::default();
     for night in stories.iter().flat_map(|story| &story.nights) {
-        if let Ok(time) = night.time_utc.parse::<Timestamp>() {
-            let at = (time.as_second() as f64, night.duration_s.unwrap_or(0.0));
+        let began_s = night.began_s().filter(|at| *at <= now_s + FUTURE_S);
+        if let Some(began_s) = began_s {
+            let at = (began_s, night.duration_s.unwrap_or(0.0));
             cells.entry(&night.cell).or_default().nights.push(at);
             whole.nights.push(at);
         }
     }
     if let Some(late) = whole.late(now_s, most) {
-        return vec![format!("the last night is missing: {late}")];
+        return vec![MissingNight::of_all(&late)];
     }
     let is_in_quarantine = |cell: &str| {
         let mut accepted = tolerance.acknowledged.iter();
@@ -64,8 +92,10 @@ pub fn missing_nights(
             .filter(|_| several && !is_in_quarantine(cell))?;
         let gone = now_s - course.nights.last()?.0;
         let usual = usual_gap(&course.nights)?;
-        (gone < GIVEN_UP * usual)
-            .then(|| format!("`{cell}` is missing from the last night: {late}"))
+        (gone < GIVEN_UP as f64 * usual).then(|| MissingNight {
+            cell: Some(cell.to_owned()),
+            words: format!("`{cell}` is missing from the last night: {late}"),
+        })
     };
     cells.into_iter().filter_map(of_cell).collect()
 }
@@ -123,6 +153,7 @@ fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::history::{NightRecord, stories};
+    use jiff::Timestamp;
 
     fn record(cell: &str, time: &str) -> NightRecord {
         NightRecord {
@@ -144,7 +175,10 @@ mod tests {
     fn missing_at(stories: &[SeriesStory], time: &str, most: Option<Duration>) -> (usize, String) {
         let time: Timestamp = time.parse().expect("a time");
         let told = missing_nights(stories, time.into(), most, &Tolerance::default());
-        (told.len(), told.into_iter().next().unwrap_or_default())
+        let first = told
+            .first()
+            .map_or_else(String::new, |one| one.words.clone());
+        (told.len(), first)
     }
 
     #[test]
@@ -159,6 +193,14 @@ mod tests {
         );
         let limit = Some(Duration::from_secs(3600));
         assert_eq!(missing_at(&stories, "2026-11-10T23:30:00Z", limit).0, 1);
+    }
+
+    #[test]
+    fn a_line_from_the_future_does_not_stand_for_the_nights_until_then() {
+        let mut records = nightly("shop", 1..=10);
+        records.push(record("shop", "9999-12-30T22:00:00Z"));
+        let stories = stories(records);
+        assert_eq!(missing_at(&stories, "2026-11-13T13:00:00Z", None).0, 1);
     }
 
     #[test]

@@ -5,18 +5,23 @@
 
 mod accepted;
 mod change;
+mod cut;
 mod missing;
 mod openmetrics;
 mod picture;
+mod place;
 mod record;
+mod standing;
 mod story;
 pub mod words;
 
 pub use crate::compare::{Figure, Harm};
 pub use accepted::{AcceptedUpTo, Acknowledgement, Tolerance};
-pub use change::{CONFIRMED, Change, Course, Level, Night, SUSPECTED, follow};
-pub use missing::missing_nights;
+pub use change::{Change, Course, LONGEST_DELAY, Level, Night, follow};
+pub use cut::{CONFIRMED, SUSPECTED};
+pub use missing::{MissingNight, missing_nights};
 pub use openmetrics::openmetrics;
 pub use picture::picture;
 pub use record::{HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history};
+pub use standing::{SeriesState, accepted_lines};
 pub use story::{FigureStory, SeriesStory, stories};

@@ -7,7 +7,6 @@ use super::words;
 use crate::cell::{Metric, MetricUnit};
 use crate::chart::{Overlay, Phases, Series, TimeMark};
 use crate::compare::ratio::Z;
-use jiff::Timestamp;
 
 /// The picture of one figure; `None` where fewer than two nights have a time that can be read.
 #[must_use]
@@ -77,9 +76,8 @@ pub fn picture(story: &SeriesStory, figure: &FigureStory) -> Option<Overlay> {
 fn nights_of(story: &SeriesStory, figure: &FigureStory) -> Vec<(f64, Night)> {
     let of_night = |&index: &usize| {
         let record = story.nights.get(index)?;
-        let time: Timestamp = record.time_utc.parse().ok()?;
-        let measured = record.figures.get(&figure.figure)?;
-        Some((time.as_second() as f64, Night::from(*measured)))
+        let measured = record.figure(figure.figure)?;
+        Some((record.began_s()?, Night::from(measured)))
     };
     figure.of_night.iter().filter_map(of_night).collect()
 }

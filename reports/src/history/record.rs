@@ -1,20 +1,25 @@
 //! A line of `history.jsonl`: what one cell of one run came to.
 
 use super::change::Night;
-use crate::compare::ratio::Estimate;
+use crate::compare::ratio::{Estimate, Z};
 use crate::compare::{Figure, Side};
+use jiff::Timestamp;
 use leaklab_judge::Verdict;
-use leaklab_run::{Cell, CellPlan, Host, Run};
+use leaklab_run::{Cell, CellPlan, Host, Outcome, Run, State};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
+use std::str::FromStr;
 
-/// Version of the lines that this writes; readers take any line whose keys they know.
+/// Version of the lines that this writes; a line of a later one is left out.
 pub const HISTORY_FORMAT: u32 = 1;
 
 /// Longest line that is read: a cell's takes some two KiB.
 const LONGEST_LINE: u64 = 64 * 1024;
+
+/// Largest value of a figure that is one: more than there is memory, or are microseconds, anywhere.
+const LARGEST: f64 = 1e18;
 
 /// The value of a figure on one night.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,6 +29,18 @@ pub struct Measured {
     /// Its standard error, where the night knows one; else 0.
     #[serde(default)]
     pub standard_error: f64,
+}
+
+impl Measured {
+    /// The value with its 95 % interval.
+    #[must_use]
+    pub fn estimate(self) -> Estimate {
+        Estimate {
+            value: self.value,
+            low: self.value - Z * self.standard_error,
+            high: self.value + Z * self.standard_error,
+        }
+    }
 }
 
 impl From<Measured> for Night {
@@ -68,6 +85,10 @@ pub struct NightRecord {
     pub standing: String,
     /// Whether it was as it should be: what exit code 0 says of a run of this cell alone.
     pub is_good: bool,
+    /// How it ended: `completed`, `died`, …, `unfinished`; empty in lines that do not say it.
+    pub outcome: String,
+    /// What a run of this cell alone ends with; `None` in lines that do not say it.
+    pub exit_code: Option<u8>,
     /// Metric that the growth is of.
     pub metric: String,
     /// Seconds of load.
@@ -93,6 +114,8 @@ impl Default for NightRecord {
             verdict: Verdict::Inconclusive,
             standing: String::new(),
             is_good: false,
+            outcome: String::new(),
+            exit_code: None,
             metric: String::new(),
             duration_s: None,
             figures: BTreeMap::new(),
@@ -120,10 +143,40 @@ impl NightRecord {
             metric: side.map_or_else(String::new, |side| side.metric.clone()),
             duration_s: plan.duration_s,
             figures: side.map(figures).unwrap_or_default(),
+            outcome: match (cell.status.state, cell.status.outcome) {
+                (State::Finished, Some(outcome)) => outcome.name().to_owned(),
+                _ => UNFINISHED.to_owned(),
+            },
             ..NightRecord::default()
         }
     }
+
+    /// Whether it came to its end, or to the one that it declares.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let completed = ["", Outcome::Completed.name()].contains(&self.outcome.as_str());
+        self.is_good || (completed && !matches!(self.exit_code, Some(4 | 5)))
+    }
+
+    /// A figure of a night that can be held against others: what a night shows that died is of
+    /// another length than theirs. Up to a memory limit, growth is what it is.
+    #[must_use]
+    pub fn figure(&self, figure: Figure) -> Option<Measured> {
+        let is_limited = self.outcome == Outcome::MemoryLimit.name();
+        let measured = self.figures.get(&figure).copied();
+        measured.filter(|_| self.is_whole() || (is_limited && figure.is_growth()))
+    }
+
+    /// When it began, in seconds since 1970; `None` if the line does not say it.
+    #[must_use]
+    pub fn began_s(&self) -> Option<f64> {
+        let time = Timestamp::from_str(&self.time_utc).ok()?;
+        Some(time.as_second() as f64)
+    }
 }
+
+/// How a cell ended that did not.
+const UNFINISHED: &str = "unfinished";
 
 /// The address without the number of the repetition.
 fn base_of(id: &str) -> &str {
@@ -226,9 +279,12 @@ pub struct Records {
     pub records: Vec<NightRecord>,
     /// Numbers of the lines that could not, from 1.
     pub damaged: Vec<usize>,
+    /// Whether the newest line is one of them: the last night is missing then.
+    pub is_newest_damaged: bool,
 }
 
-/// Reads `history.jsonl`. A torn, foreign or hostile line costs only itself.
+/// Reads `history.jsonl`. A torn, foreign or hostile line costs only itself; of lines on the same
+/// repetition of a cell of a run, the last counts: the run was resumed.
 ///
 /// # Errors
 ///
@@ -248,15 +304,30 @@ pub fn read_history(mut reader: impl BufRead) -> std::io::Result<Records> {
         }
         let text = line.trim_ascii();
         match serde_json::from_slice::<NightRecord>(text) {
-            Ok(record) if is_whole && is_sound(&record) => result.records.push(record),
+            Ok(record) if is_whole && is_sound(&record) => {
+                result.records.push(record);
+                result.is_newest_damaged = false;
+            }
             _ if text.is_empty() => {}
-            _ => result.damaged.push(number),
+            _ => {
+                result.damaged.push(number);
+                result.is_newest_damaged = true;
+            }
         }
     }
+    keep_last_of_each(&mut result.records);
     result
         .records
         .sort_by(|a, b| (&a.time_utc, &a.run).cmp(&(&b.time_utc, &b.run)));
     Ok(result)
+}
+
+fn keep_last_of_each(records: &mut Vec<NightRecord>) {
+    let mut seen = HashSet::new();
+    let mut is_last: Vec<bool> = (records.iter().rev())
+        .map(|one| one.run.is_empty() || seen.insert((&one.run, &one.cell, one.repetition)))
+        .collect();
+    records.retain(|_| is_last.pop() == Some(true));
 }
 
 fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
@@ -275,8 +346,12 @@ fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
 }
 
 fn is_sound(record: &NightRecord) -> bool {
-    let is_number = |m: &Measured| m.value.is_finite() && m.standard_error >= 0.0;
-    !record.series.is_empty() && record.figures.values().all(is_number)
+    let is_number =
+        |m: &Measured| m.value.abs() <= LARGEST && (0.0..=LARGEST).contains(&m.standard_error);
+    record.format <= HISTORY_FORMAT
+        && !record.series.is_empty()
+        && record.began_s().is_some()
+        && record.figures.values().all(is_number)
 }
 
 #[cfg(test)]
@@ -309,6 +384,72 @@ mod tests {
             .collect();
         assert_eq!(runs, ["first", "second"]);
         assert_eq!(read.damaged, [2, 4, 5, 7]);
+        assert!(read.is_newest_damaged);
+    }
+
+    #[test]
+    fn hostile_values_and_later_formats_cost_only_their_line() {
+        let line = |format: u32, time: &str, value: f64| {
+            format!(
+                "{{\"format\":{format},\"run\":\"{time}\",\"time_utc\":\"{time}\",\"series\":\"shop\",\
+                 \"figures\":{{\"peak\":{{\"value\":{value:e}}}}}}}\n"
+            )
+        };
+        let text = [
+            line(1, "2026-11-01T00:00:00Z", 1.0),
+            line(1, "2026-13-01T00:00:00Z", 1.0),
+            line(2, "2026-11-02T00:00:00Z", 1.0),
+            line(1, "2026-11-03T00:00:00Z", 1e308),
+            line(1, "2026-11-04T00:00:00Z", 2.0),
+        ];
+        let read = read_history(text.concat().as_bytes()).expect("a reader that does not fail");
+        assert_eq!(read.damaged, [2, 3, 4]);
+        assert_eq!(read.records.len(), 2);
+        assert!(!read.is_newest_damaged);
+    }
+
+    #[test]
+    fn of_a_run_that_was_resumed_the_later_line_counts() {
+        let line = |verdict: &str| {
+            format!(
+                "{{\"run\":\"r\",\"cell\":\"c\",\"time_utc\":\"2026-11-01T00:00:00Z\",\
+                 \"series\":\"c\",\"verdict\":\"{verdict}\"}}\n"
+            )
+        };
+        let text = line("inconclusive") + &line("leak");
+        let read = read_history(text.as_bytes()).expect("a reader that does not fail");
+        let verdicts: Vec<Verdict> = read.records.iter().map(|one| one.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Leak]);
+    }
+
+    #[test]
+    fn a_night_that_died_has_no_figure_to_pool_and_one_at_its_limit_its_growth() {
+        let value = Measured {
+            value: 1.0,
+            standard_error: 0.0,
+        };
+        let night = |outcome: &str, exit_code: u8| NightRecord {
+            outcome: outcome.to_owned(),
+            exit_code: Some(exit_code),
+            is_good: exit_code == 0,
+            figures: [(Figure::GrowthPerHour, value), (Figure::Peak, value)].into(),
+            ..NightRecord::default()
+        };
+        for (outcome, exit_code, growth, peak) in [
+            ("completed", 0, true, true),
+            ("completed", 1, true, true),
+            ("completed", 3, true, true),
+            ("completed", 5, false, false),
+            ("died", 5, false, false),
+            ("died", 0, true, true),
+            ("unfinished", 3, false, false),
+            ("harness-failed", 4, false, false),
+            ("memory-limit", 1, true, false),
+        ] {
+            let night = night(outcome, exit_code);
+            let shown = [Figure::GrowthPerHour, Figure::Peak].map(|f| night.figure(f).is_some());
+            assert_eq!(shown, [growth, peak], "{outcome} {exit_code}");
+        }
     }
 
     #[test]

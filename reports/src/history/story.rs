@@ -1,6 +1,7 @@
 //! The story of a series: its nights, the course of each figure, what changed when.
 
 use super::change::{Change, Course, Night, follow};
+use super::missing::{GIVEN_UP, ONE_NIGHT_S};
 use super::record::NightRecord;
 use crate::compare::Figure;
 use serde::Serialize;
@@ -16,6 +17,8 @@ pub struct SeriesStory {
     /// Its nights, in order of time.
     #[serde(skip)]
     pub nights: Vec<NightRecord>,
+    /// Whether it is still run: ten nights of others without one of its own give it up.
+    pub is_current: bool,
     /// The figures that at least one night has.
     pub figures: Vec<FigureStory>,
 }
@@ -58,15 +61,26 @@ impl SeriesStory {
     #[must_use]
     pub fn is_suspected(&self) -> bool {
         let open = |change: &Change| change.is_harm && change.confirmed_on.is_none();
-        self.figures
-            .iter()
-            .any(|story| story.course.changes.last().is_some_and(open))
+        self.is_current
+            && self
+                .figures
+                .iter()
+                .any(|story| story.course.changes.last().is_some_and(open))
+    }
+
+    /// The lines of the last run; none once the series is given up.
+    pub fn last_run(&self) -> impl Iterator<Item = &NightRecord> {
+        let last = self.nights.last().filter(|_| self.is_current);
+        self.nights.iter().filter(move |night| {
+            last.is_some_and(|last| night.run == last.run && night.time_utc == last.time_utc)
+        })
     }
 }
 
 /// Sorts records into series and follows each figure of each.
 #[must_use]
 pub fn stories(records: Vec<NightRecord>) -> Vec<SeriesStory> {
+    let begun = distinct_nights(&records);
     let mut groups: BTreeMap<(String, String), Vec<NightRecord>> = BTreeMap::new();
     for record in records {
         let key = (record.series.clone(), record.host_class.clone());
@@ -77,9 +91,13 @@ pub fn stories(records: Vec<NightRecord>) -> Vec<SeriesStory> {
             .into_iter()
             .filter_map(|figure| figure_story(&nights, figure))
             .collect();
+        let last = nights.iter().filter_map(NightRecord::began_s);
+        let last = last.fold(f64::NEG_INFINITY, f64::max);
+        let since = begun.len() - begun.partition_point(|night| *night < last + ONE_NIGHT_S);
         SeriesStory {
             series,
             host_class,
+            is_current: since < GIVEN_UP,
             nights,
             figures,
         }
@@ -87,11 +105,19 @@ pub fn stories(records: Vec<NightRecord>) -> Vec<SeriesStory> {
     groups.into_iter().map(story).collect()
 }
 
+/// When each night began, in seconds and in order; runs of one night are taken together.
+fn distinct_nights(records: &[NightRecord]) -> Vec<f64> {
+    let mut all: Vec<f64> = records.iter().filter_map(NightRecord::began_s).collect();
+    all.sort_unstable_by(f64::total_cmp);
+    all.dedup_by(|later, kept| *later < *kept + ONE_NIGHT_S);
+    all
+}
+
 fn figure_story(nights: &[NightRecord], figure: Figure) -> Option<FigureStory> {
     let (of_night, measured): (Vec<usize>, Vec<Night>) = nights
         .iter()
         .enumerate()
-        .filter_map(|(index, record)| Some((index, Night::from(*record.figures.get(&figure)?))))
+        .filter_map(|(index, record)| Some((index, Night::from(record.figure(figure)?))))
         .unzip();
     (!measured.is_empty()).then(|| FigureStory {
         figure,

@@ -1,7 +1,10 @@
 //! The story of a series in words: text, Markdown, JSON, and CSV for Apache Otava.
 
-use super::change::Change;
+use super::accepted::Tolerance;
+use super::change::{Change, LONGEST_DELAY};
+use super::missing::MissingNight;
 use super::record::{Measured, NightRecord};
+use super::standing::{SeriesState, accepted_lines};
 use super::story::{FigureStory, SeriesStory};
 use crate::compare::Figure;
 use leaklab_judge::amount::{bytes_text, number_text, plural};
@@ -15,6 +18,9 @@ const SHOWN: [Figure; 5] = [
     Figure::Throughput,
     Figure::LatencyP99,
 ];
+
+/// Dissolved suspicions of a figure that are told: the newest.
+const SHOWN_DISSOLVED: usize = 3;
 
 /// A figure's value as people read it.
 #[must_use]
@@ -79,26 +85,44 @@ pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -
     let Some(after) = story.nights.get(night) else {
         return String::new();
     };
-    let before = night
-        .checked_sub(1)
-        .and_then(|before| story.nights.get(before));
+    // The last night before it that was measured: others tell nothing of when it began.
+    let night_at = |place: usize| story.nights.get(*figure.of_night.get(place)?);
+    let before = change.night.checked_sub(1).and_then(night_at);
     let sign = if change.size.value >= 0.0 { "+" } else { "" };
     let text = |value: f64| value_text(figure.figure, value);
-    let state = match change.confirmed_on.map(|night| figure.of_night[night]) {
-        Some(on) => match story.nights.get(on) {
-            Some(record) => {
-                let day = record.time_utc.get(..10).unwrap_or_default();
-                format!(
-                    "confirmed by {} on {day}",
-                    plural(on as u64 + 1 - night as u64, "run")
-                )
-            }
-            None => "confirmed".to_owned(),
+    let state = match change.confirmed_on {
+        Some(on) => {
+            let runs = plural((on + 1).saturating_sub(change.night) as u64, "run");
+            let day = night_at(on).and_then(|record| record.time_utc.get(..10));
+            format!("confirmed by {runs} on {}", day.unwrap_or_default())
+        }
+        None => match change.dissolved_on.and_then(night_at) {
+            Some(on) => format!(
+                "suspected and dissolved: {} did not show it",
+                night_name(on)
+            ),
+            None => format!(
+                "suspected; another run of this night (--confirm) or the next nights confirm or \
+                 dissolve it, {LONGEST_DELAY} at the most"
+            ),
         },
-        None => "suspected; another run of this night would confirm it (--confirm)".to_owned(),
+    };
+    let range = match (change.earliest..=change.latest).count() {
+        0 | 1 => String::new(),
+        _ => {
+            let first = change.earliest.checked_sub(1).and_then(night_at);
+            let ends = first.zip(night_at(change.latest));
+            ends.map_or_else(String::new, |(first, last)| {
+                format!(
+                    ", between {} and {} at 95 %",
+                    night_name(first),
+                    night_name(last)
+                )
+            })
+        }
     };
     format!(
-        "{}: {}{} ({} to {}) {}; {state}",
+        "{}: {}{} ({} to {}) {}{range}; {state}",
         figure.figure.name(),
         sign,
         text(change.size.value),
@@ -148,8 +172,8 @@ pub fn night_row(story: &SeriesStory, night: usize) -> Vec<String> {
         },
     ];
     row.extend(shown(story).into_iter().map(|figure| {
-        let measured = record.figures.get(&figure);
-        measured.map_or_else(|| "-".to_owned(), |m| measured_text(figure, m))
+        let measured = record.figure(figure);
+        measured.map_or_else(|| "-".to_owned(), |m| measured_text(figure, &m))
     }));
     let changed: Vec<&str> = story
         .figures
@@ -170,7 +194,9 @@ pub enum Points {
     PerhapsWorse,
     /// A change for the better.
     Better,
-    /// The level since the last change.
+    /// What is worse, and somebody accepted.
+    Accepted,
+    /// The level since the last change, and what is none.
     Level,
 }
 
@@ -188,6 +214,19 @@ pub fn finding_lines(story: &SeriesStory) -> Vec<(Points, String)> {
             let text = change_text(story, figure, change);
             lines.push((points, format!("{word}: {text}")));
         }
+    }
+    for figure in &story.figures {
+        let dissolved = figure
+            .course
+            .dissolved
+            .iter()
+            .filter(|change| change.is_harm);
+        let newest = dissolved.rev().take(SHOWN_DISSOLVED);
+        let mut texts: Vec<String> = newest
+            .map(|change| format!("no change: {}", change_text(story, figure, change)))
+            .collect();
+        texts.reverse();
+        lines.extend(texts.into_iter().map(|text| (Points::Level, text)));
     }
     let level = story.figures.first().and_then(level_text);
     lines.extend(level.map(|text| (Points::Level, text)));
@@ -209,22 +248,48 @@ pub fn level_text(figure: &FigureStory) -> Option<String> {
     ))
 }
 
-/// The lines of [`finding_lines`] as text.
+/// Everything that is said of a series below its table: how it stands, what changed, what is
+/// missing, and what somebody accepted.
 #[must_use]
-pub fn findings(story: &SeriesStory) -> String {
-    let lines = finding_lines(story).into_iter();
-    lines.map(|(_, line)| line + "\n").collect()
+pub fn closing_lines(
+    story: &SeriesStory,
+    tolerance: &Tolerance,
+    missing: &[MissingNight],
+) -> Vec<(Points, String)> {
+    let cell = story.nights.last().map_or("", |night| night.cell.as_str());
+    let mut lines = finding_lines(story);
+    for night in story.last_run().filter(|night| !night.is_whole()) {
+        let standing = &night.standing;
+        let points = match night.exit_code {
+            Some(4 | 5) => Points::Worse,
+            _ => Points::PerhapsWorse,
+        };
+        let words = format!("the last night: {standing}; its figures are not pooled");
+        lines.push((points, words));
+    }
+    let of_cell = missing.iter().filter(|one| one.is_of(cell));
+    lines.extend(of_cell.map(|one| (Points::PerhapsWorse, one.words.clone())));
+    let accepted = accepted_lines(story, tolerance).into_iter();
+    lines.extend(accepted.map(|line| (Points::Accepted, line)));
+    lines
+}
+
+/// How a series stands, with its sign.
+#[must_use]
+pub fn state_text(state: SeriesState) -> String {
+    format!("{} {}", state.sign(), state.words())
 }
 
 /// The series as a Markdown table with its findings.
 #[must_use]
-pub fn markdown(story: &SeriesStory) -> String {
+pub fn markdown(story: &SeriesStory, tolerance: &Tolerance, missing: &[MissingNight]) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
     let columns = night_columns(story);
     let mut text = format!(
-        "### {}\n\n{}\n\n",
+        "### {}\n\n{} · **{}**\n\n",
         cell(&story.series),
-        cell(&story.host_class)
+        cell(&story.host_class),
+        state_text(SeriesState::of(story, tolerance, missing)),
     );
     let _ = writeln!(text, "| {} |", columns.join(" | "));
     let _ = writeln!(text, "|{}", " --- |".repeat(columns.len()));
@@ -235,7 +300,10 @@ pub fn markdown(story: &SeriesStory) -> String {
             .collect();
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
-    let _ = write!(text, "\n{}", findings(story));
+    text.push('\n');
+    for (_, line) in closing_lines(story, tolerance, missing) {
+        let _ = writeln!(text, "- {}", cell(&line));
+    }
     text
 }
 
@@ -267,7 +335,7 @@ pub fn otava_csv(story: &SeriesStory) -> String {
             let _ = write!(text, ",{}", quoted(value));
         }
         for figure in &figures {
-            let value = record.figures.get(figure);
+            let value = record.figure(*figure);
             let _ = write!(
                 text,
                 ",{}",

@@ -5,7 +5,7 @@ use super::PageError;
 use super::render::{nights_policy, render_nights_page};
 use crate::cell::thinned;
 use crate::history::words::{self, Points, value_text};
-use crate::history::{FigureStory, SeriesStory, Tolerance, picture};
+use crate::history::{FigureStory, MissingNight, SeriesState, SeriesStory, Tolerance, picture};
 use leaklab_judge::amount::{count_text, plural};
 use leaklab_run::Redactor;
 use serde::Serialize;
@@ -22,44 +22,11 @@ const ROOM: [f64; 4] = [92.0, 10.0, 30.0, 20.0];
 /// Size of the small picture in the row of a series.
 const SMALL: (f64, f64) = (140.0, 26.0);
 
-/// How a series stands, the gravest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    Worse,
-    Suspected,
-    Accepted,
-    Good,
-}
-
-impl State {
-    fn of(story: &SeriesStory, tolerance: &Tolerance) -> Self {
-        let (open, accepted): (Vec<_>, Vec<_>) = story
-            .harm()
-            .partition(|(figure, _)| tolerance.of(story, figure).is_none());
-        match (open.is_empty(), story.is_suspected(), accepted.is_empty()) {
-            (false, _, _) => State::Worse,
-            (true, true, _) => State::Suspected,
-            (true, false, false) => State::Accepted,
-            (true, false, true) => State::Good,
-        }
-    }
-
-    /// Sign, class and words.
-    fn shown(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            State::Worse => ("✗", "bad", "worse"),
-            State::Suspected => ("?", "unsure", "perhaps worse"),
-            State::Accepted => ("✓", "open", "worse, accepted"),
-            State::Good => ("✓", "good", "no change for the worse"),
-        }
-    }
-}
-
 /// What is said of one series in its row.
 #[derive(Debug, Clone, Serialize)]
 pub struct SeriesRow {
     #[serde(skip)]
-    state: State,
+    state: SeriesState,
     #[serde(skip)]
     position: usize,
     anchor: String,
@@ -79,9 +46,13 @@ pub struct SeriesRow {
 
 impl SeriesRow {
     /// The row of `story`, which stands at `position` among its like.
-    fn of(position: usize, story: &SeriesStory, tolerance: &Tolerance) -> Self {
-        let state = State::of(story, tolerance);
-        let (sign, class, words) = state.shown();
+    fn of(
+        position: usize,
+        story: &SeriesStory,
+        tolerance: &Tolerance,
+        missing: &[MissingNight],
+    ) -> Self {
+        let state = SeriesState::of(story, tolerance, missing);
         let told = told_first(story);
         let level = |figure: &FigureStory| {
             let now = figure.course.now?;
@@ -97,9 +68,9 @@ impl SeriesRow {
             anchor: format!("s{position}"),
             name: story.series.clone(),
             host: story.host_class.clone(),
-            sign,
-            class,
-            words,
+            sign: state.sign(),
+            class: state.class(),
+            words: state.words(),
             nights: plural(story.nights.len() as u64, "night"),
             last: story
                 .nights
@@ -130,11 +101,15 @@ fn told_first(story: &SeriesStory) -> Option<&FigureStory> {
 
 /// A row for each series, the gravest first.
 #[must_use]
-pub fn series_rows(stories: &[SeriesStory], tolerance: &Tolerance) -> Vec<SeriesRow> {
+pub fn series_rows(
+    stories: &[SeriesStory],
+    tolerance: &Tolerance,
+    missing: &[MissingNight],
+) -> Vec<SeriesRow> {
     let mut rows: Vec<SeriesRow> = stories
         .iter()
         .enumerate()
-        .map(|(position, story)| SeriesRow::of(position, story, tolerance))
+        .map(|(position, story)| SeriesRow::of(position, story, tolerance, missing))
         .collect();
     rows.sort_by_key(|row| row.state);
     rows
@@ -162,25 +137,23 @@ struct FigureView {
 }
 
 impl SeriesView {
-    fn of(row: SeriesRow, story: &SeriesStory, tolerance: &Tolerance) -> Self {
+    fn of(
+        row: SeriesRow,
+        story: &SeriesStory,
+        tolerance: &Tolerance,
+        missing: &[MissingNight],
+    ) -> Self {
         let class = |points| match points {
             Points::Worse => "bad",
             Points::PerhapsWorse => "unsure",
             Points::Better => "good",
+            Points::Accepted => "open",
             Points::Level => "",
         };
-        let mut findings: Vec<(&'static str, String)> = words::finding_lines(story)
+        let findings = words::closing_lines(story, tolerance, missing)
             .into_iter()
             .map(|(points, text)| (class(points), text))
             .collect();
-        for (figure, _) in story.harm() {
-            if let Some(why) = tolerance.of(story, figure) {
-                findings.push((
-                    "open",
-                    format!("does not gate: {}: {why}", figure.figure.name()),
-                ));
-            }
-        }
         let mut order: Vec<&FigureStory> = story.figures.iter().collect();
         // What changed is seen first.
         order.sort_by_key(|figure| figure.course.changes.is_empty());
@@ -333,7 +306,7 @@ pub(super) struct NightsContext {
     place: String,
     home_url: Option<String>,
     headline: String,
-    missing: Vec<String>,
+    missing: Vec<MissingNight>,
     rows: Vec<SeriesRow>,
     series: Vec<SeriesView>,
     left_out: usize,
@@ -349,12 +322,12 @@ pub fn render_nights(
     place: &str,
     stories: &[SeriesStory],
     tolerance: &Tolerance,
-    missing: &[String],
+    missing: &[MissingNight],
     home_url: Option<&str>,
 ) -> Result<String, PageError> {
-    let rows = series_rows(stories, tolerance);
+    let rows = series_rows(stories, tolerance, missing);
     let series = (rows.iter().take(DETAILED))
-        .map(|row| SeriesView::of(row.clone(), &stories[row.position], tolerance))
+        .map(|row| SeriesView::of(row.clone(), &stories[row.position], tolerance, missing))
         .collect();
     let html = render_nights_page(NightsContext {
         policy: nights_policy(),
@@ -371,16 +344,13 @@ pub fn render_nights(
 }
 
 fn headline(rows: &[SeriesRow]) -> String {
-    let of = |state: State, words: &str| {
+    let of = |state: SeriesState| {
         let amount = rows.iter().filter(|row| row.state == state).count();
-        (amount > 0).then(|| format!("{} {words}", count_text(amount as u64)))
+        (amount > 0).then(|| format!("{} {}", count_text(amount as u64), state.counted()))
     };
-    let parts = [
-        of(State::Worse, "became worse"),
-        of(State::Suspected, "perhaps worse"),
-        of(State::Accepted, "worse and accepted"),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let told = SeriesState::ALL.into_iter();
+    let told = told.filter(|state| *state != SeriesState::Good);
+    let parts: Vec<String> = told.filter_map(of).collect();
     let all = count_text(rows.len() as u64);
     match parts.is_empty() {
         true => format!("No change for the worse in {all} series"),
@@ -415,7 +385,7 @@ mod tests {
     #[test]
     fn a_leak_is_in_the_headline_in_the_row_and_at_its_place_in_the_picture() {
         let stories = nights(100.0);
-        let missing = ["<late>".to_owned()];
+        let missing = [MissingNight::of_all("<late>")];
         let page =
             render_nights("out", &stories, &Tolerance::default(), &missing, None).expect("a page");
         assert!(page.contains("Of 1 series 1 became worse"), "{page}");
@@ -444,5 +414,18 @@ mod tests {
             page.contains("No change for the worse in 1 series"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn a_missing_night_is_in_the_headline_and_no_tick_stands_beside_it() {
+        let stories = nights(0.0);
+        let missing = [MissingNight::of_all("nothing was run for 3 days")];
+        let page = render_nights("out", &stories, &Tolerance::default(), &missing, None);
+        let page = page.expect("a page");
+        assert!(
+            page.contains("Of 1 series 1 without the last night"),
+            "{page}"
+        );
+        assert!(!page.contains('✓'), "{page}");
     }
 }
