@@ -73,7 +73,14 @@ impl Repository {
             return Err(usage(format!("`{range}` is no range: write OLD..NEW")));
         };
         let new = if new.is_empty() { "HEAD" } else { new };
-        Ok([self.commit(old)?, self.commit(new)?])
+        let ends = [self.commit(old)?, self.commit(new)?];
+        match ends[0] == ends[1] {
+            false => Ok(ends),
+            true => Err(usage(format!(
+                "both ends of `{range}` are the same commit, {}: there is nothing between them",
+                self.line(&ends[0])
+            ))),
+        }
     }
 
     /// The commit in a line: its short name and subject.

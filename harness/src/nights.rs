@@ -1,7 +1,9 @@
 //! `OUT/history.jsonl`: a line per cell of each run, appended under a lock, so that harnesses
 //! that end at the same moment lose nothing.
 
+use crate::exit::Exit;
 use crate::results::judged::JudgedCell;
+use crate::results::{OnInconclusive, TestSuite};
 use anyhow::Context;
 use leaklab_reports::cell::{Standing, verdict_words};
 use leaklab_reports::compare::Side;
@@ -135,6 +137,29 @@ pub struct Alarms {
     pub confirmed: Vec<String>,
 }
 
+impl Alarms {
+    /// What they add to the exit code.
+    pub fn exit(&self) -> Exit {
+        match (self.confirmed.is_empty(), self.suspected.is_empty()) {
+            (false, _) => Exit::Bad,
+            (true, false) => Exit::Inconclusive,
+            (true, true) => Exit::Good,
+        }
+    }
+
+    /// The same as a suite of tests: what gates fails there.
+    pub fn suite(&self, on_inconclusive: OnInconclusive) -> TestSuite {
+        let mut suite = TestSuite::with("history", on_inconclusive);
+        for (alarms, is_sure) in [(&self.confirmed, true), (&self.suspected, false)] {
+            for alarm in alarms {
+                let name = alarm.split(" (").next().unwrap_or(alarm);
+                suite.add_finding(name, is_sure, alarm);
+            }
+        }
+        suite
+    }
+}
+
 /// The alarms of the series that `run` belongs to, once its lines are in the history.
 ///
 /// # Errors
@@ -152,7 +177,10 @@ pub fn alarms_of(run: &str, path: &Path, tolerance: &Tolerance) -> anyhow::Resul
             }
             let last = figure.of_night.len().checked_sub(1);
             for change in figure.course.changes.iter().filter(|change| change.is_harm) {
-                let words = || words::change_text(&story, figure, change);
+                let words = || {
+                    let words = words::change_text(&story, figure, change);
+                    format!("{}: {words}", story.series)
+                };
                 match change.confirmed_on {
                     None => alarms.suspected.push(words()),
                     Some(night) if Some(night) == last => alarms.confirmed.push(words()),

@@ -95,7 +95,17 @@ fn the_same_bytes_are_refused_and_a_side_that_dies_is_code_5() {
         .expect_code(2)
         .expect_stderr(&["the same program", "--same-build"]);
     assert!(lab.newest_run().is_none(), "a run was left behind");
-    ab(&lab, &[], ["./old", "./dies"]).expect_code(5);
+    let died = ab(&lab, &[], ["./old", "./dies"]).expect_code(5);
+    // Some repetitions lived: what they show does not hide that the others died.
+    let script = "#!/bin/sh\n[ -e lived ] && { sleep 0.5; exit 3; }\ntouch lived\n";
+    let text = program(0).replace("#!/bin/sh\n", script);
+    write(&lab.path().join("now-and-then"), &text);
+    drop(died);
+    let died = ab(&lab, &[], ["./old", "./now-and-then"]).expect_code(5);
+    let run = died.run.expect("a run").folder.display().to_string();
+    lab.call(&["compare", &run, "--no-chart"])
+        .expect_code(5)
+        .expect_stderr(&["::after#"]);
     lab.call(&["ab", "--", "./old"])
         .expect_code(2)
         .expect_stderr(&["name both programs"]);
@@ -215,4 +225,16 @@ fn ends_that_are_not_what_they_should_be_are_told_before_anything_is_searched() 
     bisect("HEAD~2", "true")
         .expect_code(2)
         .expect_stderr(&["write OLD..NEW"]);
+    let words = [
+        "ab",
+        "--git",
+        "HEAD..HEAD",
+        "--build",
+        "true",
+        "--",
+        "./server",
+    ];
+    lab.call(&words)
+        .expect_code(2)
+        .expect_stderr(&["both ends of `HEAD..HEAD` are the same commit", "change 64"]);
 }

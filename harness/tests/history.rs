@@ -362,6 +362,8 @@ fn a_run_that_is_held_against_its_history_is_run_again_before_it_gates() {
         "--name",
         "one",
         "--confirm",
+        "--junit",
+        "junit.xml",
     ];
     lab.run_script(&flags, "sleep 9");
     let path = lab.path().join("leaklab-out/history.jsonl");
@@ -385,10 +387,163 @@ fn a_run_that_is_held_against_its_history_is_run_again_before_it_gates() {
         told.stderr
     );
     assert!(
-        told.stdout.contains("worse: descriptors: +"),
+        told.stdout.contains("worse: command::one: descriptors: +"),
         "{}",
         told.stdout
     );
+    // The report of the tests says the same as the exit code.
+    let junit = std::fs::read_to_string(lab.path().join("junit.xml")).expect("a report");
+    assert!(
+        junit.contains("classname=\"leaklab.history\"><failure"),
+        "{junit}"
+    );
+    assert_eq!(junit.matches("<testsuite ").count(), 3, "{junit}");
     let runs = std::fs::read_dir(lab.path().join("leaklab-out/runs")).expect("runs");
     assert_eq!(runs.count(), 3);
+}
+
+/// The story of the only series, as JSON.
+fn story(lab: &Lab, flags: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let mut words = HISTORY.to_vec();
+    words.extend(["--format", "json"]);
+    if !flags.is_empty() {
+        words = ["history", "--format", "json"].to_vec();
+        words.extend(flags);
+    }
+    let told = lab.call(&words);
+    let mut stories: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+    (told.code, stories[0].take())
+}
+
+#[test]
+fn a_night_that_died_is_shown_as_such_and_is_no_green() {
+    let lab = Lab::new();
+    let flags = ["--name", "shop", "--duration", "5s", "--interval", "50ms"];
+    lab.run_script(&flags, "sleep 0.5; exit 7").expect_code(5);
+    let told = lab.call(&HISTORY).expect_code(5);
+    for part in ["† the last night died", "died by itself", "not pooled"] {
+        assert!(told.stdout.contains(part), "no `{part}`: {}", told.stdout);
+    }
+    let (_, story) = story(&lab, &[]);
+    assert_eq!(story["state"], "died", "{story}");
+    assert_eq!(story["last_night"], "died by itself", "{story}");
+    assert_eq!(
+        story["figures"].as_array().map(Vec::len),
+        Some(0),
+        "{story}"
+    );
+    // The next one that lives ends it.
+    let alive = ["--name", "shop", "--duration", "1s", "--interval", "50ms"];
+    lab.run_script(&alive, "sleep 9");
+    lab.call(&HISTORY).expect_code(0);
+}
+
+#[test]
+fn a_run_that_was_killed_is_told_and_resumed_without_a_second_line() {
+    let lab = Lab::new();
+    let words = [
+        "run",
+        "--name",
+        "shop",
+        "--duration",
+        "3s",
+        "--interval",
+        "50ms",
+        "--drain",
+        "0s",
+        "--",
+        "sleep",
+        "60",
+    ];
+    let mut child = lab.start(&words);
+    let samples = lab.wait_for_file("command--shop/samples.csv", 400);
+    child.kill().expect("it runs");
+    child.wait().expect("its end");
+    let run = samples.ancestors().nth(2).expect("a folder");
+    let run = run.display().to_string();
+    lab.call(&["judge", &run])
+        .expect_code(3)
+        .expect_stderr(&["command::shop: ", "exit code 3"]);
+    lab.call(&["history", "--rebuild", "--missing-after", "10000d"])
+        .expect_code(3);
+    let (_, killed) = story(&lab, &[]);
+    assert_eq!(killed["state"], "unfinished", "{killed}");
+    lab.call(&["resume", &run]);
+    let nights = lab.call(&[&HISTORY[..], &["--format", "otava-csv"]].concat());
+    assert_eq!(nights.stdout.lines().count(), 2, "{}", nights.stdout);
+    let (code, story) = story(&lab, &[]);
+    assert_eq!(
+        (code, &story["state"]),
+        (Some(0), &"good".into()),
+        "{story}"
+    );
+}
+
+#[test]
+fn a_missing_night_and_an_acceptance_stand_wherever_the_story_does() {
+    let lines = with_leak(128.0, 14).into_iter();
+    let lab = history_of(
+        &lines
+            .map(|line| line.replace("2026-", "2020-"))
+            .collect::<Vec<_>>(),
+    );
+    let text = "[[accept]]\ncell = \"shop\"\nfigure = \"growth-per-operation\"\n\
+                up-to = \"200B/op\"\nreason = \"ticket 7\"\nowner = \"ops\"\n\
+                expires = \"2099-12-31\"\n\
+                [[quarantine]]\ncell = \"shopp\"\nreason = \"r\"\nowner = \"o\"\n\
+                expires = \"2099-12-31\"\n";
+    std::fs::write(lab.path().join("leaklab.ack.toml"), text).expect("a file");
+    let markdown = |flags: &[&str]| {
+        let told = lab.call(&[flags, &["--format", "markdown"]].concat());
+        told.expect_stderr(&["no night is of `shopp`"])
+    };
+    let accepted = markdown(&HISTORY).expect_code(0);
+    let words = "accepted until 2099-12-31 by ops: ticket 7";
+    assert!(accepted.stdout.contains(words), "{}", accepted.stdout);
+    let (code, told) = story(&lab, &[]);
+    assert_eq!(
+        (code, &told["state"]),
+        (Some(0), &"accepted".into()),
+        "{told}"
+    );
+    assert!(told["accepted"].to_string().contains(words), "{told}");
+    // The nights are of a past month: one is missing since.
+    let missing = markdown(&["history", "--missing-after", "1d"]).expect_code(3);
+    assert!(
+        missing.stdout.contains("the last night is missing") && !missing.stdout.contains('✓'),
+        "{}",
+        missing.stdout
+    );
+    let (_, told) = story(&lab, &["--missing-after", "1d"]);
+    assert_eq!(told["state"], "missing", "{told}");
+    assert_eq!(told["missing"].as_array().map(Vec::len), Some(1), "{told}");
+}
+
+#[test]
+fn a_newest_line_that_is_damaged_is_a_missing_night() {
+    let mut lines = with_leak(0.0, 9);
+    lines.push("{\"torn".to_owned());
+    let lab = history_of(&lines);
+    let told = lab.call(&HISTORY).expect_code(3);
+    assert!(
+        told.stdout.contains("line 10, the newest"),
+        "{}",
+        told.stdout
+    );
+    lines.push(night(10, 0.0, 2.0, 500.0));
+    lines[9].push('\n');
+    history_of(&lines).call(&HISTORY).expect_code(0);
+}
+
+#[test]
+fn one_strange_night_is_red_for_nobody_once_the_next_is_there() {
+    let mut lines = with_leak(0.0, 12);
+    lines.push(night(13, 90.0, 2.0, 500.0));
+    let lab = history_of(&lines);
+    lab.call(&HISTORY).expect_code(3);
+    lines.push(night(14, 0.0, 2.0, 500.0));
+    let lab = history_of(&lines);
+    let told = lab.call(&HISTORY).expect_code(0);
+    let words = "suspected and dissolved: 2026-11-14 c14 did not show it";
+    assert!(told.stdout.contains(words), "{}", told.stdout);
 }

@@ -162,3 +162,45 @@ fn a_kubernetes_job_is_indexed_and_retries_what_is_no_verdict() {
     ])
     .expect_code(2);
 }
+
+#[test]
+fn a_job_that_cannot_be_is_refused_with_the_way_out() {
+    let lab = Lab::new();
+    for (flags, run, words) in [
+        ("--shards 2", "shape::nothing", "shape::nothing"),
+        ("--shards 2", "--bogus", "--bogus"),
+        ("--shards 6", CELLS, "--shards 3"),
+        ("--shards 3 --time 12h", CELLS, "write 90 (minutes)"),
+        (
+            "--shards 3 --time 30",
+            "--all --duration 1h",
+            "a longer --time",
+        ),
+    ] {
+        let mut words_of = vec!["submit", "slurm"];
+        words_of.extend(flags.split(' '));
+        words_of.push("--");
+        words_of.extend(run.split(' '));
+        let refused = lab.call(&words_of).expect_code(2);
+        assert!(refused.stdout.is_empty(), "{}", refused.stdout);
+        assert!(refused.stderr.contains(words), "{run}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_shard_without_a_cell_says_so_and_a_whole_without_one_is_no_green() {
+    let lab = Lab::new();
+    let empty = |shard: &str| {
+        let words = ["run", "shape::flat", "--duration", "1s", "--shard", shard];
+        let called = lab.call(&words).expect_code(0);
+        let called = called.expect_stderr(&["has none of the cells"]);
+        called.run.expect("a run").folder.display().to_string()
+    };
+    let parts = [empty("2/3"), empty("3/3")];
+    lab.call(&["judge", &parts[0]])
+        .expect_code(3)
+        .expect_stderr(&["nothing was judged"]);
+    lab.call(&["merge", &parts[0], &parts[1]])
+        .expect_code(3)
+        .expect_stderr(&["nothing was judged"]);
+}

@@ -152,7 +152,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// Which cells did not come to their end, and how.
-fn ended_early(run: &Run, exit: Exit) -> String {
+pub(super) fn ended_early(run: &Run, exit: Exit) -> String {
     let early = run.cells.iter().filter(|cell| {
         let of_cell = of_outcome(cell.status.outcome);
         of_cell.is_some_and(|of_cell| of_cell == exit)
@@ -173,7 +173,7 @@ fn of_outcome(outcome: Option<Outcome>) -> Option<Exit> {
 }
 
 /// What keeps a run from being compared: a harness that failed, a side that died.
-fn exit_of(run: &Run) -> Option<Exit> {
+pub(super) fn exit_of(run: &Run) -> Option<Exit> {
     let outcomes = run
         .cells
         .iter()
@@ -297,7 +297,7 @@ pub struct Pair<'a> {
 }
 
 /// What the sides are called.
-const NAMES: [&str; 2] = ["before", "after"];
+pub(super) const NAMES: [&str; 2] = ["before", "after"];
 
 impl Pair<'_> {
     /// Runs both, in blocks of one run of each, whose order is random.

@@ -1,6 +1,7 @@
 //! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
 
 use crate::attribution::{answer, stack_comparison_text};
+use crate::commands::ab::{NAMES, ended_early, exit_of};
 use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::sources::{TableArguments, is_readable};
 use crate::commands::{arguments, print};
@@ -25,9 +26,10 @@ use std::path::{Path, PathBuf};
   leaklab compare before/samples.csv after/samples.csv
   leaklab compare OLD-RUN NEW-RUN --where         which stacks the change cured
   leaklab compare RUN::alts-timeout               the variants in the order of their growth
+  leaklab compare AB-RUN                          both sides of a run of `leaklab ab` again
 
 Exit codes: 0 what is required of the second holds · 1 it is refuted · 2 usage ·
-3 it cannot be said.")]
+3 it cannot be said · 4, 5 of a run of `ab`: a side was not measured, or died.")]
 pub struct Arguments {
     /// Before and after; or one run, or three and more, to rank.
     #[arg(required = true, value_name = "RUN|CELL|CSV")]
@@ -113,13 +115,41 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             Ok(exit)
         }
         _ if arguments.stacks => Err(usage("--where compares two sides: name before and after")),
-        [before, after] => compare(before, after, &options, arguments),
+        [before, after] => {
+            let exit = compare(before, after, &options, arguments)?;
+            Ok(died_in_pair(before, after).unwrap_or(exit))
+        }
+        [Given::Cells(run, cells)] if is_pair(run) && cells.len() == run.cells.len() => {
+            let side = |name: &str| {
+                let of_side = cells.iter().filter(|cell| cell.plan.variant == name);
+                Given::Cells(run.clone(), of_side.cloned().collect())
+            };
+            let [before, after] = NAMES.map(side);
+            let exit = compare(&before, &after, &options, arguments)?;
+            Ok(died_in_pair(&before, &after).unwrap_or(exit))
+        }
         _ if arguments.terms.is_given() => Err(usage(
             "--require and --accept hold a second side against a first: name two, not a run alone \
-             nor three (a run of `ab` has both: RUN::CELL::before RUN::CELL::after)",
+             nor three (a run of `ab` has both)",
         )),
         several => rank(several, &options, arguments),
     }
+}
+
+/// Whether a run is one of `ab`: both sides in one.
+fn is_pair(run: &Run) -> bool {
+    run.record.configuration.other.contains_key("ab")
+}
+
+/// How a run of `ab`, whose sides are held against each other again, ended if one of them died or
+/// was not measured: as `ab` itself did.
+fn died_in_pair(before: &Given, after: &Given) -> Option<Exit> {
+    let (Given::Cells(run, _), Given::Cells(other, _)) = (before, after) else {
+        return None;
+    };
+    let exit = exit_of(run).filter(|_| is_pair(run) && run.record.id == other.record.id)?;
+    say!("{}", ended_early(run, exit));
+    Some(exit)
 }
 
 impl Given {

@@ -245,6 +245,9 @@ fn judge_cells(
             let id = &judged.cell.plan.id;
             say!("{id}: the limit is {} by {column}", limit_text(reached_s));
         }
+        if let Some(words) = judged.cut_short() {
+            say!("note: {words}");
+        }
         if in_short {
             all.push(judged);
             return Ok(());
@@ -252,6 +255,10 @@ fn judge_cells(
         progress.suspend(|| show_cell(&judged, arguments))
     })?;
     progress.finish_and_clear();
+    if cells.is_empty() {
+        say!("`{name}` has no cell: nothing was judged");
+        exit = exit.or_graver(Exit::Inconclusive);
+    }
     if in_short {
         print(&cells_table(&all))?;
     }

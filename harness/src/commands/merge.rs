@@ -61,7 +61,10 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             missing.join(", ")
         );
     }
-    let complete = match missing.is_empty() {
+    if run.cells.is_empty() {
+        say!("none of these runs has a cell: nothing was judged");
+    }
+    let complete = match missing.is_empty() && !run.cells.is_empty() {
         true => Exit::Good,
         false => Exit::Inconclusive,
     };

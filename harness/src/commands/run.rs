@@ -201,6 +201,15 @@ pub struct Arguments {
     on_inconclusive: OnInconclusive,
 }
 
+/// What a run would do.
+pub struct Planned {
+    /// Its cells.
+    pub cells: u64,
+    /// How long each takes at the least; `None` where each scenario has its own time, or a verdict
+    /// ends it.
+    pub least_of_cell: Option<Duration>,
+}
+
 /// Runs what was asked for.
 ///
 /// # Errors
@@ -233,7 +242,8 @@ pub fn execute_in(arguments: Arguments, resumed: Option<&Run>) -> anyhow::Result
         budgets: config.harm.clone(),
     };
     let recorded = arguments.recorded(&config, resumed)?;
-    let exit = arguments.conclude(&recorded, &tolerance)?;
+    let (exit, mut suites) = arguments.conclude(&recorded, &tolerance)?;
+    let mut exit = exit.or_graver(arguments.report_junit(&suites));
     if !arguments.confirm || signals::asked_by().is_some() {
         return Ok(exit);
     }
@@ -243,20 +253,29 @@ pub fn execute_in(arguments: Arguments, resumed: Option<&Run>) -> anyhow::Result
         nights::alarms_of(&name.to_string_lossy(), &history, &tolerance)
     };
     let mut found = alarms(&recorded)?;
-    let mut exit = exit;
     if !found.suspected.is_empty() {
         say!("run again, to confirm:\n{}", found.suspected.join("\n"));
         let again = arguments.recorded(&config, None)?;
-        exit = exit.or_graver(arguments.conclude(&again, &tolerance)?);
+        let (of_again, suite) = arguments.conclude(&again, &tolerance)?;
+        exit = exit.or_graver(of_again);
+        suites.extend(suite);
+        let before = std::mem::take(&mut found.suspected);
         found = alarms(&again)?;
+        if found.confirmed.is_empty() && found.suspected.is_empty() {
+            say!("the second run did not show it:\n{}", before.join("\n"));
+        }
     }
     for alarm in &found.confirmed {
         print(&format!("worse: {alarm}\n"))?;
     }
-    Ok(match found.confirmed.is_empty() {
-        true => exit,
-        false => exit.or_graver(Exit::Bad),
-    })
+    for alarm in &found.suspected {
+        print(&format!("perhaps worse: {alarm}\n"))?;
+    }
+    // What gates is in the report, too.
+    suites.push(found.suite(arguments.on_inconclusive));
+    Ok(exit
+        .or_graver(found.exit())
+        .or_graver(arguments.report_junit(&suites)))
 }
 
 /// Runs what was asked for, to the end of the last cell.
@@ -303,6 +322,30 @@ impl Arguments {
             Some(run) => resume_run(run, &settings, &plan, self.until_verdict),
             None => record_run(&runs, &settings, &plan, self.until_verdict),
         }
+    }
+
+    /// How many cells this would run, and how long each takes at the least.
+    ///
+    /// # Errors
+    ///
+    /// A usage error for what does not exist or does not fit.
+    pub fn planned(&self) -> anyhow::Result<Planned> {
+        let config = self.config()?;
+        let settings = self.settings(&config)?;
+        let (selected, _) = self.selected(&config)?;
+        let variants = match self.command.is_empty() && self.attach_to().is_none() {
+            true => selected.len() as u64,
+            false => 1,
+        };
+        let own = |of: fn(&CellSettings) -> Option<Duration>| {
+            of(&settings.flags).or_else(|| of(&settings.profile))
+        };
+        let least_of_cell = own(|cell| cell.duration).filter(|_| !self.until_verdict);
+        let beside = own(|cell| cell.warmup).unwrap_or_default();
+        Ok(Planned {
+            cells: variants * settings.repeat,
+            least_of_cell: least_of_cell.map(|duration| duration + beside),
+        })
     }
 
     /// What runs already and is to be watched, if that was asked for.
@@ -368,7 +411,11 @@ impl Arguments {
 
 impl Arguments {
     /// Everything after the last cell: verdicts, charts, report, exit code. From the folder alone.
-    fn conclude(&self, recorded: &RecordedRun, tolerance: &Tolerance) -> anyhow::Result<Exit> {
+    fn conclude(
+        &self,
+        recorded: &RecordedRun,
+        tolerance: &Tolerance,
+    ) -> anyhow::Result<(Exit, Vec<TestSuite>)> {
         let folder = &recorded.folder;
         let run = recorded.open()?;
         for cell in &run.cells {
@@ -381,16 +428,12 @@ impl Arguments {
         let mut exit = Exit::Good;
         let lines = nights::records_of(&run, &judged);
         let accepted = |one: &JudgedCell<'_>| Some(acceptance(one, tolerance)?.words());
-        let suite = || TestSuite::of(&run.record.id, &judged, self.on_inconclusive, &accepted);
-        let junit = self.junit.as_ref();
-        let junit = junit.map(|path| (path, junit_xml(&[suite()])));
-        let metrics = self.openmetrics.as_ref();
-        let metrics = metrics.map(|path| (path, openmetrics(&lines.iter().collect::<Vec<_>>())));
-        for (path, text) in junit.into_iter().chain(metrics) {
-            if let Err(error) = write_atomically(path, text.as_bytes()) {
-                say!("error: cannot write `{}`: {error}", path.display());
-                exit = Exit::Harness;
-            }
+        let suite = TestSuite::of(&run.record.id, &judged, self.on_inconclusive, &accepted);
+        if let Some(path) = &self.openmetrics {
+            exit = written(path, &openmetrics(&lines.iter().collect::<Vec<_>>()));
+        }
+        if let (true, Some(shard)) = (judged.is_empty(), self.shard) {
+            say!("shard {shard} has none of the cells: there are fewer cells than shards");
         }
         if let Some(out) = folder.parent().and_then(Path::parent)
             && let Err(error) = nights::append(&nights::history_file(out), &lines)
@@ -431,7 +474,26 @@ impl Arguments {
         let exit = judged
             .iter()
             .fold(exit, |exit, cell| exit.or_graver(gate(cell, tolerance)));
-        Ok(signals::asked_by().map_or(exit, Exit::Signal))
+        let exit = signals::asked_by().map_or(exit, Exit::Signal);
+        Ok((exit, vec![suite]))
+    }
+
+    /// Writes the JUnit report, if there is to be one.
+    fn report_junit(&self, suites: &[TestSuite]) -> Exit {
+        let path = self.junit.as_ref();
+        path.map_or(Exit::Good, |path| written(path, &junit_xml(suites)))
+    }
+}
+
+/// Writes a file at the end of a run: what cannot be written does not cost the others, and is told
+/// by the exit code.
+fn written(path: &Path, text: &str) -> Exit {
+    match write_atomically(path, text.as_bytes()) {
+        Ok(()) => Exit::Good,
+        Err(error) => {
+            say!("error: cannot write `{}`: {error}", path.display());
+            Exit::Harness
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! `leaklab submit`: writes the job of a cluster; the cluster does the scheduling.
 
+use crate::cli::Cli;
 use crate::commands::print;
 use crate::exit::{Exit, usage};
 use anyhow::Context;
+use clap::Parser;
+use leaklab_judge::amount::{duration_text, plural};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Print the job that runs cells on a cluster, a shard a task; `leaklab merge` makes them one run.
 #[derive(Debug, clap::Args)]
@@ -35,8 +39,8 @@ pub struct Arguments {
     #[arg(long, default_value = "2GiB", value_parser = crate::commands::arguments::parse_size)]
     memory: u64,
     /// Longest run of a task in a Slurm cluster, as sbatch takes it.
-    #[arg(long, default_value = "12:00:00")]
-    time: String,
+    #[arg(long, default_value = "12:00:00", value_parser = SlurmTime::parse)]
+    time: SlurmTime,
     /// Image with leaklab and the program, for kubernetes.
     #[arg(long, default_value = "leaklab:latest")]
     image: String,
@@ -68,6 +72,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     {
         return Err(usage("`--shard` is set for each task by the job itself"));
     }
+    arguments.check()?;
     let job = match arguments.cluster {
         Cluster::Slurm => arguments.slurm()?,
         Cluster::Kubernetes => arguments.kubernetes()?,
@@ -94,7 +99,50 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
 }
 
+/// What a task may need beside its cells' times, of which some is anybody's guess.
+const BESIDE: Duration = Duration::from_secs(60);
+
 impl Arguments {
+    /// Whether the job can do what is asked: that the cells are known, that each shard has some, and
+    /// that a task has the time for its own.
+    fn check(&self) -> anyhow::Result<()> {
+        let words = ["leaklab", "run"].into_iter().map(str::to_owned);
+        let words = words.chain(self.run.iter().cloned());
+        let run = Cli::try_parse_from(words).map_err(|error| {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            usage(format!(
+                "what stands behind `--` is no `leaklab run`: {text}"
+            ))
+        })?;
+        let Some(run) = run.into_run() else {
+            return Err(usage("what stands behind `--` is no `leaklab run`"));
+        };
+        let planned = run.planned()?;
+        let cells = planned.cells;
+        if self.shards > cells {
+            return Err(usage(format!(
+                "there are {}, so that {} would have none (hint: --shards {cells})",
+                plural(cells, "cell"),
+                plural(self.shards - cells, "shard"),
+            )));
+        }
+        let of_task = cells.div_ceil(self.shards);
+        if let (Cluster::Slurm, Some(of_cell)) = (self.cluster, planned.least_of_cell) {
+            let needed = of_cell.saturating_mul(u32::try_from(of_task).unwrap_or(u32::MAX));
+            if self.time.length < needed + BESIDE {
+                return Err(usage(format!(
+                    "a task runs {} of {} each, and `--time {}` ends it before (hint: a longer \
+                     --time, or more --shards)",
+                    plural(of_task, "cell"),
+                    duration_text(of_cell.as_secs_f64()),
+                    self.time.text
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Words as a shell takes them.
     fn quoted(&self) -> anyhow::Result<String> {
         let words = self.run.iter().map(String::as_str);
@@ -125,10 +173,10 @@ impl Arguments {
              exit \"$code\"\n",
             name = self.name,
             shards = self.shards,
-            parallel = self.parallel,
+            parallel = self.parallel.min(self.shards),
             cpus = self.cpus,
             memory = self.memory >> 20,
-            time = single_line(&self.time)?,
+            time = self.time.text,
             words = self.quoted()?,
         ))
     }
@@ -181,7 +229,7 @@ impl Arguments {
              {volumes}",
             name = self.name,
             shards = self.shards,
-            parallel = self.parallel,
+            parallel = self.parallel.min(self.shards),
             cpus = self.cpus,
             memory = self.memory >> 20,
         ))
@@ -198,9 +246,77 @@ fn parse_name(text: &str) -> Result<String, String> {
         .ok_or_else(|| "a name has up to 50 of a-z, 0-9 and - between them".to_owned())
 }
 
-fn single_line(text: &str) -> anyhow::Result<&str> {
-    match text.contains(char::is_control) {
-        false => Ok(text),
-        true => Err(usage("`--time` is one line, like 12:00:00")),
+/// A time limit as sbatch takes it: minutes, minutes:seconds, hours:minutes:seconds, days-hours,
+/// days-hours:minutes, days-hours:minutes:seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SlurmTime {
+    text: String,
+    length: Duration,
+}
+
+impl SlurmTime {
+    fn parse(text: &str) -> Result<Self, String> {
+        let refused = || {
+            format!(
+                "`{text}` is no time limit of Slurm: write 90 (minutes), 12:00:00 or 2-12:00:00"
+            )
+        };
+        let number = |part: &str| match part.len() <= 9 && !part.starts_with('+') {
+            true => part.parse::<u64>().map_err(|_| refused()),
+            false => Err(refused()),
+        };
+        let (days, rest) = match text.split_once('-') {
+            Some((days, rest)) => (Some(number(days)?), rest),
+            None => (None, text),
+        };
+        let parts = rest
+            .split(':')
+            .map(number)
+            .collect::<Result<Vec<u64>, String>>()?;
+        let (hours, minutes, seconds) = match (days, &parts[..]) {
+            (None, &[minutes]) => (0, minutes, 0),
+            (None, &[minutes, seconds]) => (0, minutes, seconds),
+            (Some(_), &[hours]) => (hours, 0, 0),
+            (Some(_), &[hours, minutes]) => (hours, minutes, 0),
+            (_, &[hours, minutes, seconds]) => (hours, minutes, seconds),
+            _ => return Err(refused()),
+        };
+        let hours = 24 * days.unwrap_or(0) + hours;
+        let length = Duration::from_secs(3600 * hours + 60 * minutes + seconds);
+        match length.is_zero() {
+            true => Err(refused()),
+            false => Ok(SlurmTime {
+                text: text.to_owned(),
+                length,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_limits_are_read_as_the_manual_of_sbatch_has_them() {
+        for (text, seconds) in [
+            ("90", Some(5400)),
+            ("1:30", Some(90)),
+            ("12:00:00", Some(43_200)),
+            ("2-12", Some(216_000)),
+            ("1-00:30", Some(88_200)),
+            ("1-01:00:01", Some(90_001)),
+            ("12h", None),
+            ("0", None),
+            ("soon", None),
+            ("1:2:3:4", None),
+            ("-5", None),
+            ("1:00\n#SBATCH --wrap=x", None),
+        ] {
+            let length = SlurmTime::parse(text)
+                .ok()
+                .map(|time| time.length.as_secs());
+            assert_eq!(length, seconds, "{text}");
+        }
     }
 }

@@ -5,9 +5,9 @@ use leaklab_judge::amount::duration_text;
 use leaklab_judge::{CellJudgement, MetricJudgement, Verdict};
 use leaklab_reports::cell::{
     Standing, VerdictOptions, is_as_expected, judge_samples, memory_judgement, metric_judgement,
-    stored_or_judged,
+    stored_or_judged, verdict_words,
 };
-use leaklab_run::Cell;
+use leaklab_run::{Cell, Outcome, State};
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -129,6 +129,24 @@ impl<'a> JudgedCell<'a> {
                 )
             }
         }
+    }
+
+    /// How it ended, if that was not its end, and what that makes of its verdict.
+    pub fn cut_short(&self) -> Option<String> {
+        let status = &self.cell.status;
+        if status.outcome == Some(Outcome::Completed) && status.state == State::Finished {
+            return None;
+        }
+        let words = verdict_words(self.cell, self.judgement.as_ref().ok());
+        let message = match status.message.as_str() {
+            "" => String::new(),
+            message => format!(" ({message})"),
+        };
+        let code = self.exit().code();
+        Some(format!(
+            "{}: {words}{message}; exit code {code}, whatever its samples say",
+            self.cell.plan.id
+        ))
     }
 
     /// What this cell adds to the exit code of the run.

@@ -36,9 +36,14 @@ pub struct TestSuite {
 impl TestSuite {
     /// A suite without a case.
     pub fn new(name: &str) -> Self {
+        Self::with(name, OnInconclusive::default())
+    }
+
+    /// A suite without a case, and what one that is not decided is in it.
+    pub fn with(name: &str, on_inconclusive: OnInconclusive) -> Self {
         TestSuite {
             name: name.to_owned(),
-            on_inconclusive: OnInconclusive::default(),
+            on_inconclusive,
             cases: Vec::new(),
         }
     }
@@ -50,10 +55,7 @@ impl TestSuite {
         on_inconclusive: OnInconclusive,
         accepted: &dyn Fn(&JudgedCell<'_>) -> Option<String>,
     ) -> Self {
-        let mut suite = TestSuite {
-            on_inconclusive,
-            ..TestSuite::new(name)
-        };
+        let mut suite = TestSuite::with(name, on_inconclusive);
         for one in judged {
             match accepted(one) {
                 Some(words) => {
@@ -70,6 +72,29 @@ impl TestSuite {
     pub fn add(&mut self, judged: &JudgedCell<'_>) {
         let element = element(judged, self.on_inconclusive);
         self.cases.push((element, case(judged, element, "")));
+    }
+
+    /// Adds a sentence on nights that is not about one cell of a run: one that fails, or one that is
+    /// not decided.
+    pub fn add_finding(&mut self, name: &str, is_sure: bool, sentence: &str) {
+        let element = match is_sure {
+            true => Some(Element::Failure),
+            false => of_undecided(self.on_inconclusive),
+        };
+        let mut xml = format!(
+            "    <testcase name=\"{}\" classname=\"leaklab.history\">",
+            escaped(name)
+        );
+        let message = escaped(sentence);
+        let _ = match element {
+            None => Ok(()),
+            Some(Element::Failure) => {
+                write!(xml, "<failure type=\"worse\" message=\"{message}\"/>")
+            }
+            Some(_) => write!(xml, "<skipped message=\"{message}\"/>"),
+        };
+        xml.push_str("</testcase>\n");
+        self.cases.push((element, xml));
     }
 
     fn counts(&self) -> String {
@@ -110,12 +135,16 @@ fn element(judged: &JudgedCell<'_>, on_inconclusive: OnInconclusive) -> Option<E
         Standing::Good => None,
         Standing::Unexpected | Standing::Died => Some(Element::Failure),
         Standing::Broken => Some(Element::Error),
-        Standing::Undecided | Standing::Unjudged => match on_inconclusive {
-            OnInconclusive::Pass => None,
-            OnInconclusive::Skip => Some(Element::Skipped),
-            OnInconclusive::Fail => Some(Element::Failure),
-        },
+        Standing::Undecided | Standing::Unjudged => of_undecided(on_inconclusive),
         Standing::Running | Standing::Planned => Some(Element::Skipped),
+    }
+}
+
+fn of_undecided(on_inconclusive: OnInconclusive) -> Option<Element> {
+    match on_inconclusive {
+        OnInconclusive::Pass => None,
+        OnInconclusive::Skip => Some(Element::Skipped),
+        OnInconclusive::Fail => Some(Element::Failure),
     }
 }
 

@@ -41,6 +41,20 @@ pub fn peak(table: &SampleTable, column: &str) -> Option<f64> {
     values.filter(|value| value.is_finite()).reduce(f64::max)
 }
 
+/// The largest reading of a column once the load has settled: from `settled_s` on, at least from a
+/// tenth of the load on and at most from its middle. What a wrapper opens and starts before it
+/// becomes the program is not the program's.
+pub fn peak_when_settled(table: &SampleTable, column: &str, settled_s: Option<f64>) -> Option<f64> {
+    let values = table.column(column)?;
+    let Some([(start, _), (end, _)]) = load_ends(table, values) else {
+        return peak(table, column);
+    };
+    let share = |part: f64| start + part * (end - start);
+    let from = settled_s.unwrap_or(start).max(share(0.1)).min(share(0.5));
+    let settled = in_load(table, values).filter(|(at, _)| *at >= from);
+    settled.map(|(_, value)| value).reduce(f64::max)
+}
+
 /// What the samples of a cell come to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
@@ -143,6 +157,26 @@ mod tests {
         };
         let table = cell.samples(Figures::needs).expect("a table");
         Figures::of(&cell, &table)
+    }
+
+    #[test]
+    fn what_a_wrapper_opens_before_it_becomes_the_program_is_not_the_programs() {
+        let threads = [9.0, 9.0, 3.0, 3.0, 4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 8.0];
+        let mut phase = vec![leaklab_run::Phase::Load; threads.len()];
+        phase[10] = leaklab_run::Phase::Drain;
+        let table = SampleTable {
+            elapsed_ms: (0..threads.len()).map(|row| 1000.0 * row as f64).collect(),
+            phase,
+            names: vec![columns::THREADS.to_owned()],
+            values: vec![threads.to_vec()],
+            ..SampleTable::default()
+        };
+        let at = |settled_s| peak_when_settled(&table, columns::THREADS, settled_s);
+        assert_eq!(at(None), Some(9.0));
+        assert_eq!(at(Some(2.0)), Some(4.0));
+        // A part that is found to be settled very late leaves half of the load.
+        assert_eq!(at(Some(100.0)), Some(3.0));
+        assert_eq!(peak(&table, columns::THREADS), Some(9.0));
     }
 
     #[test]

@@ -24,7 +24,9 @@ mod thin;
 mod verdict;
 
 pub use costs::{Costs, rise_per_s};
-pub use figures::{Figures, in_load, load_ends, median_in_load, peak, rise_in_load};
+pub use figures::{
+    Figures, in_load, load_ends, median_in_load, peak, peak_when_settled, rise_in_load,
+};
 pub use measured::measured_words;
 pub use metric::{
     MEMORY_COLUMNS, Metric, MetricUnit, file_name, memory_judgement, memory_of, memory_of_sample,

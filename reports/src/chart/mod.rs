@@ -23,7 +23,7 @@ pub mod terminal;
 mod ticks;
 
 pub use growth::{Growth, title as finding};
-pub use overlay::Overlay;
+pub use overlay::{Overlay, style_numbers};
 pub use palette::Theme;
 pub use run::{draw_cells, draw_run};
 pub use series::{Phases, Series, TimeMark, marks_of};

@@ -68,21 +68,29 @@ pub(super) fn footnote(scene: &mut Scene, note: &str, sizes: Sizes, palette: &Pa
 
 /// The style of each series: repetitions of a variant share theirs.
 pub(super) fn styles(series: &[Series], palette: &Palette) -> Vec<LineStyle> {
+    let of = |one: &Series| (one.variant.clone(), one.role.clone());
+    let numbers = style_numbers(&series.iter().map(of).collect::<Vec<_>>());
+    numbers
+        .into_iter()
+        .map(|number| palette.style(number))
+        .collect()
+}
+
+/// The number of the style of each line, given its variant and role: the same in every picture.
+pub fn style_numbers(lines: &[(String, String)]) -> Vec<usize> {
     let mut variants: Vec<(&str, &str)> = Vec::new();
-    for one in series {
-        if !variants.iter().any(|(name, _)| *name == one.variant) {
-            variants.push((&one.variant, &one.role));
+    for (variant, role) in lines {
+        if !variants.iter().any(|(name, _)| name == variant) {
+            variants.push((variant, role));
         }
     }
     let roles: Vec<&str> = variants.iter().map(|(_, role)| *role).collect();
     let numbers = numbers_for_roles(&roles);
-    series
-        .iter()
-        .map(|one| {
-            let position = variants.iter().position(|(name, _)| *name == one.variant);
-            palette.style(numbers[position.unwrap_or(0)])
-        })
-        .collect()
+    let of = |(variant, _): &(String, String)| {
+        let position = variants.iter().position(|(name, _)| name == variant);
+        numbers[position.unwrap_or(0)]
+    };
+    lines.iter().map(of).collect()
 }
 
 /// Lays the picture out.

@@ -262,6 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn the_style_sheet_of_the_page_has_the_same_colours() {
+        let sheet = include_str!("../page/templates/style.css");
+        for (number, (light, dark)) in COLOURS.into_iter().enumerate() {
+            for colour in [light, dark] {
+                let line = format!("--variant{number}: #{colour:06x};");
+                assert!(sheet.contains(&line), "no `{line}`");
+            }
+        }
+    }
+
+    #[test]
     fn the_fix_is_told_from_the_leak_under_every_colour_blindness() {
         // Severe protanopia, deuteranopia, tritanopia in linear light: G. M. Machado,
         // M. M. Oliveira, L. A. F. Fernandes, IEEE TVCG 15 (2009), 1291-1298, table 1.

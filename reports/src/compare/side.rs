@@ -6,7 +6,8 @@ use super::ratio::Estimate;
 use super::spread::{Moments, Spread};
 use crate::cell::{
     MetricUnit, Readings, VerdictError, VerdictOptions, median_in_load, memory_of,
-    metric_judgement, peak, per_hour, per_operation, rise_in_load, rise_per_s, stored_or_judged,
+    metric_judgement, peak, peak_when_settled, per_hour, per_operation, rise_in_load, rise_per_s,
+    stored_or_judged,
 };
 use leaklab_judge::amount::bytes_text;
 use leaklab_judge::{CellJudgement, Judgement, Kind, Verdict};
@@ -57,9 +58,9 @@ pub struct Side {
     pub latency_p99_us: Option<f64>,
     /// Operations per second during the load.
     pub operations_per_second: Option<f64>,
-    /// Open descriptors at the most.
+    /// Open descriptors at the most, once the load has settled.
     pub descriptors: Option<f64>,
-    /// Threads at the most.
+    /// Threads at the most, once the load has settled.
     pub threads: Option<f64>,
     /// Time from the start of the process to its being ready, in milliseconds.
     pub start_up_ms: Option<f64>,
@@ -193,6 +194,7 @@ impl Side {
             let [value, low, high] = rate(judgement.as_ref()?)?;
             Some(Estimate { value, low, high })
         };
+        let settled_s = judgement.as_ref().and_then(|j| j.settled_after_s);
         let budget = |side: &Side| side.per_operation.zip(side.budget_per_operation);
         let mut side = Side {
             name: name.to_owned(),
@@ -221,8 +223,8 @@ impl Side {
             latency_p50_us: median_in_load(table, columns::LATENCY_P50_US),
             latency_p99_us: median_in_load(table, columns::LATENCY_P99_US),
             operations_per_second: rise_per_s(table, columns::OPS_TOTAL),
-            descriptors: peak(table, columns::DESCRIPTORS),
-            threads: peak(table, columns::THREADS),
+            descriptors: peak_when_settled(table, columns::DESCRIPTORS, settled_s),
+            threads: peak_when_settled(table, columns::THREADS, settled_s),
             start_up_ms: None,
             figures: BTreeMap::new(),
             per_operation_moments: None,

@@ -231,11 +231,17 @@ impl Cut {
         as_normal(self.t(), self.before.degrees)
     }
 
-    /// The difference after less before, with its 95 % interval.
-    pub(super) fn size(&self) -> Estimate {
+    /// The difference after less before, with its 95 % interval. Enough nights `after` it show for
+    /// themselves how much they move, if that is more.
+    pub(super) fn size(&self, after: &[Night]) -> Estimate {
+        let own = match after.len() < ENOUGH_BASE {
+            true => 0.0,
+            false => Mean::of(after, self.least).standard_error,
+        };
+        let error = self.weight.recip().sqrt().max(own);
         estimate(
             self.difference(),
-            self.standard_error(),
+            self.before.standard_error.hypot(error),
             self.before.degrees,
         )
     }

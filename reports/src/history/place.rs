@@ -2,6 +2,7 @@
 
 use super::change::Night;
 use super::cut::Cut;
+use crate::compare::ratio::Estimate;
 
 /// Logarithm of the likelihood by which a place may fall short of the best one and still be the
 /// place of the change in 95 % of all cases.
@@ -25,9 +26,8 @@ pub(super) struct Located {
     /// First and last place that it may have as well.
     pub(super) earliest: usize,
     pub(super) latest: usize,
-    /// Least and largest size over these places.
-    pub(super) low: f64,
-    pub(super) high: f64,
+    /// The size, with an interval over these places.
+    pub(super) size: Estimate,
 }
 
 /// Locates the change that `found` has noticed among `nights[begin..end]`, at one of `places`;
@@ -66,11 +66,11 @@ pub(super) fn locate(
         .find_map(|one| at(one.0))?;
     likely.retain(|(_, likelihood)| best.1 - likelihood <= SHORT_OF_BEST);
     let (earliest, latest) = (likely.first()?.0, likely.last()?.0);
-    let own = cut.size();
+    let own = cut.size(&nights[cut.place..end]);
     let sizes = likely.iter().take(MOST_PLACES);
     let sizes = sizes
         .filter_map(|(place, _)| at(*place))
-        .map(|cut| cut.size());
+        .map(|cut| cut.size(&nights[cut.place..end]));
     let (low, high) = sizes.fold((own.low, own.high), |(low, high), size| {
         (low.min(size.low), high.max(size.high))
     });
@@ -78,8 +78,7 @@ pub(super) fn locate(
         cut,
         earliest,
         latest,
-        low,
-        high,
+        size: Estimate { low, high, ..own },
     })
 }
 

@@ -4,8 +4,10 @@ use super::series::CellSeries;
 use super::{PageError, PageOptions, RunLife};
 use crate::attribution::Answer;
 use crate::cell::{Costs, Figures, Standing, VerdictOptions, judge_samples, stored_verdict};
+use crate::chart::style_numbers;
 use leaklab_judge::CellJudgement;
 use leaklab_run::{Cell, Run, SampleTable, State, TableError};
+use std::collections::BTreeMap;
 
 /// A cell with what the page says about it.
 pub(super) struct Entry<'a> {
@@ -116,7 +118,29 @@ impl<'a> Gathered<'a> {
             }
             gathered.entries.push(entry);
         }
+        gathered.number_styles();
         Ok(gathered)
+    }
+
+    /// Gives each variant of a scenario the style that it has in the scenario's picture.
+    fn number_styles(&mut self) {
+        let mut scenarios: BTreeMap<&str, Vec<&Entry<'_>>> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.chart.is_some()) {
+            let scenario = entry.cell.plan.scenario.as_str();
+            scenarios.entry(scenario).or_default().push(entry);
+        }
+        for entries in scenarios.into_values() {
+            let line = |entry: &&Entry<'_>| {
+                let plan = &entry.cell.plan;
+                (plan.variant.clone(), plan.role.clone())
+            };
+            let lines: Vec<(String, String)> = entries.iter().map(line).collect();
+            for (entry, number) in entries.iter().zip(style_numbers(&lines)) {
+                if let Some(chart) = entry.chart {
+                    self.series[chart].style = number;
+                }
+            }
+        }
     }
 }
 

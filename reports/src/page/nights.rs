@@ -194,8 +194,10 @@ struct Drawing {
     level: String,
     /// Height and label of each line of the grid.
     grid: Vec<(f64, String)>,
-    /// Place, anchor and text of the dates below.
-    dates: Vec<(f64, &'static str, String)>,
+    /// Place, anchor, class and text of the dates below.
+    dates: Vec<(f64, &'static str, &'static str, String)>,
+    /// Left end and width of where a change may lie as well.
+    ranges: Vec<(f64, f64)>,
     /// Place of a change, height and anchor of its name, and the name.
     marks: Vec<(f64, f64, &'static str, String)>,
 }
@@ -241,13 +243,18 @@ impl Drawing {
             band: path(upper.chain(lower)) + "Z",
             line: path(kept.iter().map(|&i| (x(times[i]), y(nights.values[i])))),
             level: level_path(&levels.values, |night, value| (x(times[night]), y(value))),
-            grid: [low, (low + high) / 2.0, high]
+            grid: round_values(low, high)
+                .into_iter()
                 .map(|value| (y(value), value_text(figure.figure, value)))
-                .into(),
-            dates: vec![
-                (left, "start", day(0)),
-                (width - right, "end", day(times.len() - 1)),
-            ],
+                .collect(),
+            dates: dates(times.len(), |night| x(times[night]), day),
+            ranges: (figure.course.changes.iter())
+                .filter(|change| change.earliest < change.latest)
+                .map(|change| {
+                    let from = x(times[change.earliest.saturating_sub(1)]);
+                    (from, x(times[change.latest]) - from)
+                })
+                .collect(),
             marks: (overlay.marks.iter().enumerate())
                 .map(|(number, mark)| {
                     let place = x(mark.from_s);
@@ -258,6 +265,41 @@ impl Drawing {
                 .collect(),
         })
     }
+}
+
+/// Values between two others at round steps, three to six of them; of bytes, too, a step is round
+/// in tens where people read it in tens.
+fn round_values(low: f64, high: f64) -> Vec<f64> {
+    let rough = (high - low) / 4.0;
+    let power = 10_f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    let step = steps
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(rough);
+    let (first, last) = ((low / step).ceil(), (high / step).floor());
+    (0..=(last - first).clamp(0.0, 12.0) as usize)
+        .map(|number| (first + number as f64) * step)
+        .collect()
+}
+
+/// Dates at both ends, and three between them where there is room for their days.
+fn dates(
+    nights: usize,
+    x: impl Fn(usize) -> f64,
+    day: impl Fn(usize) -> String,
+) -> Vec<(f64, &'static str, &'static str, String)> {
+    const PARTS: usize = 4;
+    let last = nights - 1;
+    let mut dates = vec![(x(0), "start", "", day(0))];
+    if last >= 2 * PARTS {
+        let between = (1..PARTS).map(|part| part * last / PARTS);
+        dates.extend(between.map(|night| (x(night), "middle", "minor", day(night))));
+    }
+    if last > 0 {
+        dates.push((x(last), "end", "", day(last)));
+    }
+    dates
 }
 
 /// Lowest and highest value of the axis: all nights, their usual interval around them, and never
@@ -403,6 +445,16 @@ mod tests {
         let wanted = ROOM[0] + 8.0 / 13.0 * (right - ROOM[0]);
         assert!((place - wanted).abs() < 0.1, "{place} for {wanted}");
         assert_eq!(drawing.level.matches('M').count(), 2, "{}", drawing.level);
+    }
+
+    #[test]
+    fn values_of_the_axis_are_round() {
+        assert_eq!(round_values(-14.1, 114.0), [0.0, 50.0, 100.0]);
+        assert_eq!(
+            round_values(490.0, 510.0),
+            [490.0, 495.0, 500.0, 505.0, 510.0]
+        );
+        assert_eq!(round_values(0.0, 1.0).len(), 3);
     }
 
     #[test]

@@ -130,6 +130,7 @@ struct Changing {
     standings: Vec<view::StandingView>,
     scenarios: Vec<view::ScenarioView>,
     rows: Vec<Row>,
+    has_formula: bool,
     remedy_heads: [&'static str; 9],
     remedies: Vec<costs::CostRow>,
 }
@@ -141,6 +142,7 @@ impl Changing {
             standings: view::standings(run, gathered),
             scenarios: view::scenarios(gathered),
             rows: view::rows(gathered, STATIC_ROWS),
+            has_formula: view::has_formula(gathered),
             remedy_heads: costs::HEADS,
             remedies: view::costs(gathered),
         }

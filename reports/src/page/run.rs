@@ -6,9 +6,9 @@ use super::gather::{Entry, Gathered};
 use super::picture;
 use super::series::{CellSeries, label};
 use super::stacks::StacksView;
-use crate::cell::{Standing, memory_judgement, per_operation, verdict_words};
+use crate::cell::{Metric, Standing, memory_judgement, per_hour, per_operation, verdict_words};
 use leaklab_judge::amount::{bytes_text, count_text, duration_text, interval_text, number_text};
-use leaklab_judge::{Unit, Verdict};
+use leaklab_judge::{Judgement, Unit, Verdict};
 use leaklab_run::{Outcome, Run};
 use serde::Serialize;
 
@@ -195,6 +195,7 @@ fn named(entry: &Entry<'_>) -> NamedCell {
 
 /// The rows of the comparison, at most `limit`.
 pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
+    let has_formula = has_formula(gathered);
     let figure = |label, value: Option<f64>, words: fn(f64) -> String| RowFigure {
         label,
         value,
@@ -212,6 +213,21 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
                 let (low, high) = interval_text(low, high, Unit::Bytes);
                 measured.more = format!("{low} to {high}");
             }
+            let hourly = judged_rate(entry, per_hour);
+            let mut last = match has_formula {
+                true => {
+                    let formula = entry.cell.plan.retained_bytes_per_operation;
+                    figure("by formula", formula, bytes_text)
+                }
+                false => figure("per hour", hourly.map(|[value, ..]| value), bytes_text),
+            };
+            if let Some([_, low, high]) = hourly.filter(|_| !has_formula) {
+                let (low, high) = interval_text(low, high, Unit::Bytes);
+                last.more = format!("{low} to {high}");
+            }
+            let mut start = figure("memory, start", figures.memory_start_bytes, bytes_text);
+            let column = figures.memory_column.as_deref();
+            start.more = column.map_or_else(String::new, |column| Metric::named(column).label);
             Row {
                 id: entry.cell.plan.id.clone(),
                 chart: entry.chart,
@@ -221,23 +237,30 @@ pub(super) fn rows(gathered: &Gathered<'_>, limit: usize) -> Vec<Row> {
                 role: entry.cell.plan.role.clone(),
                 figures: vec![
                     figure("operations", figures.operations, number_text),
-                    figure("heap, start", figures.memory_start_bytes, bytes_text),
-                    figure("heap, end", figures.memory_end_bytes, bytes_text),
+                    start,
+                    figure("memory, end", figures.memory_end_bytes, bytes_text),
                     measured,
-                    figure(
-                        "by formula",
-                        entry.cell.plan.retained_bytes_per_operation,
-                        bytes_text,
-                    ),
+                    last,
                 ],
             }
         })
         .collect()
 }
 
-/// Growth of the memory per operation with its interval, as the judge says it.
+/// Whether a cell has a formula of what it retains; programs of one's own have none, and their
+/// growth per hour stands in its place.
+pub(super) fn has_formula(gathered: &Gathered<'_>) -> bool {
+    let mut entries = gathered.entries.iter();
+    entries.any(|entry| entry.cell.plan.retained_bytes_per_operation.is_some())
+}
+
+/// Growth of the memory with its interval, as the judge says it.
+fn judged_rate(entry: &Entry<'_>, rate: fn(&Judgement) -> Option<[f64; 3]>) -> Option<[f64; 3]> {
+    rate(&memory_judgement(entry.judgement.as_ref()?)?.judgement)
+}
+
 fn judged_per_operation(entry: &Entry<'_>) -> Option<[f64; 3]> {
-    per_operation(&memory_judgement(entry.judgement.as_ref()?)?.judgement)
+    judged_rate(entry, per_operation)
 }
 
 /// Growth per operation: the judge's, or from end to end of the load where it has none.

@@ -50,6 +50,8 @@ pub(super) struct CellSeries {
     /// What tells it from the others of its scenario.
     pub label: String,
     pub scenario: String,
+    /// Number of the style that its variant has in pictures of the scenario.
+    pub style: usize,
     /// Seconds since the child was ready.
     #[serde(serialize_with = "compact_times")]
     pub times: Vec<f64>,
@@ -118,6 +120,7 @@ impl CellSeries {
             id: cell.plan.id.clone(),
             label: label(cell),
             scenario: cell.plan.scenario.clone(),
+            style: 0,
             times: thinned.times,
             operations: kept.next().unwrap_or_default(),
             lines,

@@ -194,9 +194,13 @@ impl CellLoop<'_> {
         true
     }
 
-    /// Writes the rows that came before the program was ready; their times are negative.
+    /// Writes the rows that came before the program was ready; their times are negative. One that
+    /// never was has its zero where waiting for it ended.
     pub(super) fn write_early(&mut self) {
-        let zero_us = self.ready_us.unwrap_or_else(monotonic_us);
+        let waited = self.setup.ready_timeout.unwrap_or(Duration::MAX);
+        let since = self.started.elapsed().saturating_sub(waited).as_micros();
+        let never = || monotonic_us().saturating_sub(u64::try_from(since).unwrap_or(u64::MAX));
+        let zero_us = self.ready_us.unwrap_or_else(never);
         let early = std::mem::take(&mut self.beside.early);
         if early.is_empty() {
             return;

@@ -70,6 +70,17 @@ function themeColour(name) {
 const LINE_STYLES = 10;
 const DASHES = [[], [9, 4], [2, 3], [10, 3, 2, 3], [5, 3], [14, 5], [2, 6], [12, 3, 2, 3, 2, 3], [6, 6], [3, 2]];
 
+const VARIANT_STYLES = 8;
+const VARIANT_DASHES = [[], [9, 4], [2, 3], [13, 3, 3, 3], [5, 3], [9, 3, 2, 3, 2, 3], [1.5, 2], [17, 5]];
+
+/** Colour and dash of a variant: those of the picture on top of the page. */
+function variantStyle(n) {
+  return {
+    variable: `--variant${n % VARIANT_STYLES}`,
+    dash: VARIANT_DASHES[(n + Math.floor(n / VARIANT_STYLES)) % VARIANT_STYLES],
+  };
+}
+
 /** Colour and dash of the n-th line; beyond ten the colours meet other dashes. */
 function lineStyle(n) {
   return {

@@ -113,7 +113,7 @@ class Overlay {
       times,
       lines: this.cells.map((cell, i) => ({
         name: cell.label,
-        style: lineStyle(i),
+        style: variantStyle(cell.style),
         shown: true,
         values: values[i],
       })),

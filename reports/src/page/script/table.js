@@ -2,7 +2,7 @@
 
 const PAGE_ROWS = 100;
 /** What each figure is, for screens that have no room for the head of the table. */
-const LABELS = ["", "", "", "operations", "heap, start", "heap, end", "per operation", "by formula"];
+const LABELS = [...document.querySelectorAll("#cells thead th")].map((th) => th.dataset.label || "");
 
 /** A row that came as data, as the same cells that the template writes. */
 function dataRow(row) {
