@@ -92,16 +92,19 @@ const FAINT_LINES: &str = r"(() => {
   });
 })()";
 
-/// Whether a canvas has pixels in the colour of the first line.
+/// Whether a canvas has pixels in the colour of the first line, or of the first variant.
 const DRAWN: &str = r"((canvas) => {
-  const hex = getComputedStyle(document.documentElement).getPropertyValue('--line0').trim();
-  const want = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const parts = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  const wanted = ['--line0', '--variant0'].map(colour).map(parts);
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  let count = 0;
+  const counts = wanted.map(() => 0);
   for (let i = 0; i < data.length; i += 4) {
-    if (data[i + 3] > 200 && want.every((c, j) => Math.abs(data[i + j] - c) < 12)) count += 1;
+    wanted.forEach((want, n) => {
+      if (data[i + 3] > 200 && want.every((c, j) => Math.abs(data[i + j] - c) < 12)) counts[n] += 1;
+    });
   }
-  return count;
+  return Math.max(...counts);
 })";
 
 #[test]
