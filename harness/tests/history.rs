@@ -468,7 +468,10 @@ fn a_run_that_was_killed_is_told_and_resumed_without_a_second_line() {
         .expect_code(3);
     let (_, killed) = story(&lab, &[]);
     assert_eq!(killed["state"], "unfinished", "{killed}");
-    lab.call(&["resume", &run]);
+    // Rows that are two seconds old are of a run that goes on.
+    support::wait_until("it can be resumed", || {
+        lab.call(&["resume", &run]).code != Some(2)
+    });
     let nights = lab.call(&[&HISTORY[..], &["--format", "otava-csv"]].concat());
     assert_eq!(nights.stdout.lines().count(), 2, "{}", nights.stdout);
     let (code, story) = story(&lab, &[]);
