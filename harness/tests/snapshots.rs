@@ -45,7 +45,7 @@ fn planted(lab: &Lab, flags: &[&str], command: &[&str], planted: &str) -> Called
         "--ready",
         "line:ready",
         "--duration",
-        "14s",
+        "9s",
         "--name",
         "shop",
     ];
@@ -240,7 +240,7 @@ fn a_rule_takes_its_evidence_once_and_compares_it_with_the_beginning() {
         "--ready",
         "pipe",
         "--duration",
-        "16s",
+        "10s",
         "--interval",
         "100ms",
         "--budget",

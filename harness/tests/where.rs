@@ -99,3 +99,63 @@ fn the_stack_that_leaks_is_named_with_all_of_the_growth_and_the_patch_cures_it()
         "the report has the stacks"
     );
 }
+
+/// Keeps a block of 4 KiB in a millisecond, and makes as many that go again.
+const KEEPER: &str = r#"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+__attribute__((noinline)) static void keep(void)
+{
+    void **block = malloc(4096);
+    static void *last;
+    memset(block, 1, 4096);
+    *block = last;
+    last = block;
+}
+
+int main(void)
+{
+    for (;;) {
+        keep();
+        void *volatile other = malloc(5000);
+        free(other);
+        usleep(1000);
+    }
+}
+"#;
+
+#[test]
+fn a_program_without_symbols_has_its_leak_at_an_offset_and_says_what_is_missing() {
+    let lab = Lab::new();
+    let folder = lab.path();
+    std::fs::write(folder.join("keeper.c"), KEEPER).expect("a file");
+    let compiled = std::process::Command::new("cc")
+        .args(["-O1", "-s", "-o", "keeper", "keeper.c"])
+        .current_dir(folder)
+        .status();
+    assert!(compiled.expect("a compiler").success());
+    let flags = ["--duration", "6s", "--allow-idle", "--heap", "jemalloc"];
+    let mut arguments = vec!["run", "--where"];
+    arguments.extend(flags);
+    arguments.extend(["--", "./keeper"]);
+    lab.call(&arguments);
+    // The answer is that of the program which ran, whatever is there now.
+    std::fs::remove_file(folder.join("keeper")).expect("it was there");
+    let said = lab.call(&["where", "--format", "json"]).expect_code(0);
+    let answer: Value = serde_json::from_str(said.stdout.trim()).expect("an object");
+    let first = &answer["rows"][0];
+    assert_eq!(first["growth"]["behaviour"], "leaks", "{answer}");
+    let function = first["function"].as_str().unwrap_or_default();
+    assert!(function.starts_with("keeper+0x"), "{first}");
+    let notes = answer["notes"].to_string();
+    assert!(notes.contains("it is stripped"), "{notes}");
+    // Chosen anew, with its smallest leak: five samples in the settled part.
+    let figure = |key: &str| answer[key].as_f64().unwrap_or_default();
+    let smallest = 5.0 * figure("sample_bytes") / figure("seconds");
+    assert!(
+        (figure("resolution_bytes_per_s") / smallest - 1.0).abs() < 1e-9,
+        "{answer}"
+    );
+}

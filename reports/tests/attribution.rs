@@ -143,6 +143,10 @@ fn replay_over(model: Model, seed: u64, load: (f64, f64)) -> StackHistory {
     let mut counters = Counters::new();
     // Birth and, where it is known from birth, death.
     let mut alive: Vec<(f64, f64)> = Vec::new();
+    let is_kept_until_thrown_away = matches!(
+        model,
+        Model::Cache { .. } | Model::Queue { .. } | Model::Sawtooth { .. }
+    );
     let mut at_ms = 0.0;
     while at_ms < load.1 {
         let drawn = |random: &mut Random, per_s: f64| random.poisson(per_s * step_ms / 1000.0);
@@ -200,7 +204,10 @@ fn replay_over(model: Model, seed: u64, load: (f64, f64)) -> StackHistory {
                 _ => {}
             }
             counters.birth(at_ms);
-            alive.push((at_ms, death));
+            // What can neither die nor be thrown away is not looked at again.
+            if death.is_finite() || is_kept_until_thrown_away {
+                alive.push((at_ms, death));
+            }
         }
         let next_ms = at_ms + step_ms;
         if let Model::Sawtooth { period_ms, .. } = model
@@ -210,13 +217,15 @@ fn replay_over(model: Model, seed: u64, load: (f64, f64)) -> StackHistory {
                 counters.death(born_ms, at_ms);
             }
         }
-        alive.retain(|(born_ms, death_ms)| {
-            let lives = *death_ms > next_ms;
-            if !lives {
-                counters.death(*born_ms, next_ms);
-            }
-            lives
-        });
+        if !is_kept_until_thrown_away {
+            alive.retain(|(born_ms, death_ms)| {
+                let lives = *death_ms > next_ms;
+                if !lives {
+                    counters.death(*born_ms, next_ms);
+                }
+                lives
+            });
+        }
         if (next_ms / 1000.0).floor() > (at_ms / 1000.0).floor() {
             counters.snapshot(next_ms);
         }
@@ -389,6 +398,32 @@ fn the_interval_of_a_stack_covers_its_true_growth() {
                 "{per_s} a second under {churn}: {covered} of 400"
             );
         }
+    }
+}
+
+#[test]
+fn what_a_profile_could_have_seen_is_what_it_says() {
+    // Of a leak of four times the smallest that could have been seen nearly all are named, of one
+    // of a quarter hardly any.
+    let record = StackRecord {
+        sample_bytes: 1 << 19,
+        stacks: vec![replay(Model::Leak { per_s: 1.0 }, 1)],
+        ..StackRecord::default()
+    };
+    let said = attribute(&record, &[], LOAD, None, &Work::default());
+    let per_s = said.resolution_bytes_per_s / f64::from(1 << 19);
+    for (times, range) in [(0.25, 0..=2), (4.0, 180..=200)] {
+        let found = behaviours(
+            Model::Leak {
+                per_s: times * per_s,
+            },
+            200,
+        );
+        let leaks = count(&found, Behaviour::Leaks);
+        assert!(
+            range.contains(&leaks),
+            "{leaks} of 200 at {times} times the smallest"
+        );
     }
 }
 

@@ -13,8 +13,10 @@
 #define _GNU_SOURCE
 #include "stacks.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +34,20 @@
 #define FIRST_SPAN_US 125000
 /* The smallest page that Linux has. */
 #define PAGE_BYTES 4096
+/* Samples of a second at the most, where the distance between them may be chosen: each costs some
+ * 25,000 instructions, nearly all for the way back through its stack, so that they are about a
+ * hundredth of a core. */
+#define MOST_PER_S 1000
+/* Doublings after one second: a burst at the start must not make the rest of the run coarse. */
+#define MOST_DOUBLINGS 2
+/* Time after which the rate is looked at again. */
+#define RATE_TIME_US 1000000
+/* The largest distance that is chosen, as binary logarithm. */
+#define MOST_LG_SAMPLE 24
+/* Doublings of the distance when the table of blocks is half full. */
+#define DOUBLINGS_WHEN_FULL 2
+/* The variable that lets the distance be chosen; without it, it stays that of jemalloc. */
+#define ADAPT_VARIABLE "LEAKLAB_STACKS"
 
 struct stack {
     uint64_t hash;
@@ -55,8 +71,12 @@ struct block {
 /* The first one stands for all stacks that found no place. */
 static struct stack stacks[MOST_STACKS];
 static struct block blocks[MOST_LIVE];
-static uint64_t start_us, span_us = FIRST_SPAN_US, sample_bytes, lost;
-static bool counts;
+static uint64_t start_us, span_us = FIRST_SPAN_US, lost;
+/* The distance of jemalloc's samples, and of those that are counted: the same or larger. */
+static uint64_t taken_bytes, sample_bytes;
+static uint64_t alive, rate_births, rate_start_us, random_state;
+static leaklab_mallctl *control;
+static bool counts, adapts;
 static pid_t counted_process;
 static unsigned next_stack, added_stack;
 static bool lock;
@@ -129,6 +149,99 @@ static uint32_t find_stack(void **frames, unsigned depth)
     return 0;
 }
 
+/* Part of the samples of blocks of that size that remain when they are taken more rarely: jemalloc
+ * takes a block with probability 1 - exp(-size / distance). */
+static double remaining(double bytes, uint64_t before, uint64_t after)
+{
+    return expm1(-bytes / (double)after) / expm1(-bytes / (double)before);
+}
+
+/* Whether something of that probability happens. xorshift64*: S. Vigna, ACM TOMS 42 (2016) 30. */
+static bool happens(double probability)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return (double)(random_state * 2685821657736338717u >> 11) * 0x1p-53 < probability;
+}
+
+/* Doubles the distance so many times: leaves of all samples those that it would have taken. What
+ * remains of Poisson's draws are Poisson's draws. */
+static void thin(unsigned doublings)
+{
+    uint64_t before = sample_bytes, now = now_us();
+    sample_bytes <<= doublings;
+    (void)span_of(now);
+    for (unsigned place = 0; place < MOST_STACKS; place++) {
+        struct stack *stack = &stacks[place];
+        uint64_t born = 0, dead_left = 0;
+        for (unsigned at = 0; stack->used && at < SPANS; at++)
+            born += stack->born[at];
+        if (born == 0)
+            continue;
+        double mean_bytes = (double)stack->born_bytes / (double)born;
+        double probability = remaining(mean_bytes, before, sample_bytes);
+        for (unsigned at = 0; at < SPANS; at++) {
+            uint32_t dead = stack->born[at] - stack->live[at];
+            stack->born[at] = stack->live[at] = 0;
+            for (; dead > 0; dead--)
+                stack->born[at] += happens(probability);
+            dead_left += stack->born[at];
+        }
+        stack->born_bytes = (uint64_t)(mean_bytes * (double)dead_left);
+        stack->live_bytes = 0;
+        stack->changed = true;
+    }
+    for (unsigned at = 0; at < MOST_LIVE; at++) {
+        struct block *block = &blocks[at];
+        if (block->address <= 1)
+            continue;
+        if (!happens(remaining(block->bytes, before, sample_bytes))) {
+            block->address = 1;
+            alive--;
+            continue;
+        }
+        struct stack *stack = &stacks[block->stack];
+        unsigned span = span_of(block->born_us);
+        stack->born[span]++;
+        stack->live[span]++;
+        stack->born_bytes += block->bytes;
+        stack->live_bytes += block->bytes;
+    }
+    rate_births = 0;
+    rate_start_us = now;
+}
+
+/* Takes samples more rarely if there are too many of them in a second. */
+static void adapt(void)
+{
+    uint64_t now = now_us(), since_us = now - rate_start_us;
+    if (!adapts || since_us < RATE_TIME_US)
+        return;
+    uint64_t per_s = rate_births * 1000000 / since_us;
+    unsigned doublings = 0;
+    while (doublings < MOST_DOUBLINGS && per_s >> doublings > MOST_PER_S
+           && sample_bytes << doublings < (uint64_t)1 << MOST_LG_SAMPLE)
+        doublings++;
+    if (doublings > 0)
+        thin(doublings);
+    rate_births = 0;
+    rate_start_us = now;
+}
+
+/* Tells jemalloc the distance; until then, what it takes too often is left out. */
+static void take_more_rarely(void)
+{
+    size_t lg_sample = 0;
+    while ((uint64_t)1 << lg_sample < sample_bytes)
+        lg_sample++;
+    if (control("prof.reset", NULL, NULL, &lg_sample, sizeof lg_sample) != 0)
+        return;
+    acquire();
+    taken_bytes = (uint64_t)1 << lg_sample;
+    release();
+}
+
 static uint32_t place_of(uintptr_t address, unsigned step)
 {
     return (uint32_t)(((uint64_t)(address >> 4) * 11400714819323198485u >> 40) + step) % MOST_LIVE;
@@ -151,7 +264,9 @@ static void on_birth(const void *address, size_t size, void **frames, unsigned d
 {
     (void)size;
     acquire();
-    if (counts) {
+    bool is_taken = taken_bytes == sample_bytes
+        || happens(remaining((double)usable, taken_bytes, sample_bytes));
+    if (counts && is_taken) {
         struct block *block = find_block((uintptr_t)address, true);
         if (block == NULL) {
             lost++;
@@ -167,6 +282,10 @@ static void on_birth(const void *address, size_t size, void **frames, unsigned d
             stack->born_bytes += bytes;
             stack->live_bytes += bytes;
             stack->changed = true;
+            alive++;
+            rate_births++;
+            if (adapts && alive > MOST_LIVE / 2)
+                thin(DOUBLINGS_WHEN_FULL);
         }
     }
     release();
@@ -183,6 +302,7 @@ static void on_death(const void *address, size_t usable)
         stack->live_bytes -= block->bytes;
         stack->changed = true;
         block->address = 1;
+        alive--;
     }
     release();
 }
@@ -208,7 +328,10 @@ static void begin(void)
     clear(blocks, sizeof blocks);
     start_us = now_us();
     span_us = FIRST_SPAN_US;
-    lost = 0;
+    lost = alive = rate_births = 0;
+    rate_start_us = start_us;
+    random_state = start_us | 1;
+    sample_bytes = taken_bytes;
     counted_process = getpid();
     counts = true;
     release();
@@ -229,7 +352,10 @@ bool leaklab_stacks_start(leaklab_mallctl *mallctl)
     if (mallctl("opt.prof", &samples, &length, NULL, 0) != 0 || !samples
         || mallctl("prof.lg_sample", &lg_sample, &lg_length, NULL, 0) != 0)
         return false;
-    sample_bytes = (uint64_t)1 << lg_sample;
+    taken_bytes = (uint64_t)1 << lg_sample;
+    control = mallctl;
+    const char *wish = getenv(ADAPT_VARIABLE);
+    adapts = wish != NULL && strcmp(wish, "adapt") == 0;
     begin();
     void *birth = (void *)on_birth, *death = (void *)on_death;
     if (mallctl("experimental.hooks.prof_sample", NULL, NULL, &birth, sizeof birth) != 0
@@ -282,8 +408,11 @@ bool leaklab_stacks_add(struct line *line, bool first)
         begin();
     bool found = false;
     acquire();
-    if (first)
+    if (first) {
+        adapt();
         next_stack = 0;
+    }
+    bool is_behind = taken_bytes != sample_bytes;
     for (; next_stack < MOST_STACKS && !found; next_stack++) {
         found = stacks[next_stack].used && stacks[next_stack].changed;
         if (found) {
@@ -293,6 +422,8 @@ bool leaklab_stacks_add(struct line *line, bool first)
         }
     }
     release();
+    if (is_behind)
+        take_more_rarely();
     return found;
 }
 

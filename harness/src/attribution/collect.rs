@@ -1,5 +1,6 @@
 //! Collects what allocators say of their stacks while a cell runs, for `stacks.json`.
 
+use leaklab_reports::attribution::bytes_per_sample;
 use leaklab_run::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot, write_atomically};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -93,7 +94,7 @@ pub struct StackCollector {
 impl StackCollector {
     /// Takes what the allocator of process `pid` said at a time of the monotonic clock.
     pub fn take(&mut self, pid: u32, at_us: u64, counts: StackCounts) {
-        self.sample_bytes = counts.sample_bytes;
+        self.sample_bytes = self.sample_bytes.max(counts.sample_bytes);
         self.lost.insert((pid, counts.start_us), counts.lost);
         let key = (pid, counts.start_us, counts.id);
         if !self.stacks.contains_key(&key) {
@@ -111,6 +112,9 @@ impl StackCollector {
         let Some(stack) = self.stacks.get_mut(&key) else {
             return;
         };
+        if counts.sample_bytes > stack.counts.sample_bytes {
+            thin_samples(&mut stack.snapshots, &counts, stack.counts.sample_bytes);
+        }
         stack.snapshots.push(Said {
             at_us,
             span_us: counts.span_us,
@@ -167,6 +171,7 @@ impl StackCollector {
         let history = |(key, stack): (&Key, &Collected)| StackHistory {
             pid: key.0,
             frames: stack.frames.clone(),
+            sample_bytes: stack.counts.sample_bytes,
             born_bytes: stack.counts.born_bytes,
             snapshots: stack
                 .snapshots
@@ -186,6 +191,28 @@ impl StackCollector {
             lost_samples: self.lost.values().sum(),
             stacks: self.stacks.iter().map(history).collect(),
         }
+    }
+}
+
+/// Leaves of earlier snapshots what samples would have shown that are taken as rarely as now: the
+/// counters have thinned their own, and what is missing now has not died.
+fn thin_samples(snapshots: &mut [Said], counts: &StackCounts, sample_bytes: u64) {
+    let born: u64 = counts.born.iter().sum();
+    let block_bytes = counts.born_bytes as f64 / born.max(1) as f64;
+    let stands_for = |sample_bytes: u64| bytes_per_sample(block_bytes, sample_bytes as f64);
+    let kept = stands_for(sample_bytes.max(1)) / stands_for(counts.sample_bytes);
+    for said in snapshots {
+        let mut carried = [0.0_f64; 2];
+        for (born, live) in said.born.iter_mut().zip(&mut said.live) {
+            for (count, carried) in [&mut *born, &mut *live].into_iter().zip(&mut carried) {
+                // What is cut off goes to the next span: rare samples add up.
+                let exact = *count as f64 * kept + *carried;
+                *count = exact.round() as u64;
+                *carried = exact - *count as f64;
+            }
+            *live = (*live).min(*born);
+        }
+        said.live_bytes = said.live_bytes.map(|bytes| (bytes as f64 * kept) as u64);
     }
 }
 
@@ -274,6 +301,33 @@ mod tests {
         assert_eq!(
             Mapping::parse("7f1000-7f3000 rw-p 00000000 00:00 0      [heap]"),
             None
+        );
+    }
+
+    #[test]
+    fn samples_that_are_taken_more_rarely_are_no_deaths() {
+        let mut collector = StackCollector::default();
+        let many = |count: u64, sample_bytes: u64| StackCounts {
+            sample_bytes,
+            born: vec![count; 32],
+            live: vec![count; 32],
+            born_bytes: 32 * count * 64,
+            ..counts()
+        };
+        collector.take(0, 1_000_000, many(3, 1 << 15));
+        // Eight times as far from each other: of blocks of 64 bytes an eighth remains.
+        collector.take(0, 2_000_000, many(1, 1 << 18));
+        let record = collector.record(|us| us as f64 / 1000.0);
+        let stack = &record.stacks[0];
+        let total = |at: usize| stack.snapshots[at].live.iter().sum::<u64>();
+        assert_eq!(
+            (total(0), total(1)),
+            (12, 32),
+            "3 * 32 / 8, and as it was said"
+        );
+        assert_eq!(
+            (stack.sample_bytes, record.sample_bytes),
+            (1 << 18, 1 << 18)
         );
     }
 

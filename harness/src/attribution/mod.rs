@@ -18,41 +18,38 @@ use std::time::Duration;
 
 /// jemalloc's variable of options.
 pub const ALLOCATOR_OPTIONS: &str = "MALLOC_CONF";
-/// Loads from which on a sample is taken less often: a longer one has more of them.
+/// The variable that lets the counters of stacks choose the distance of samples, and its value.
+const COUNTERS_OPTION: (&str, &str) = ("LEAKLAB_STACKS", "adapt");
+/// The option of jemalloc that says the distance of samples, as binary logarithm.
+const DISTANCE_OPTION: &str = "lg_prof_sample";
+/// Loads from which on a sample is taken less often to begin with: a longer one has more of them.
 const LONG_LOADS: [(Duration, u32); 2] = [
-    (Duration::from_secs(8 * 3600), 21),
-    (Duration::from_secs(10 * 60), 19),
+    (Duration::from_secs(8 * 3600), 19),
+    (Duration::from_secs(10 * 60), 17),
 ];
 /// Binary logarithm of the bytes between two samples of a short load.
-const SHORT_LOAD_LG: u32 = 17;
+const SHORT_LOAD_LG: u32 = 16;
 
-/// Lets the allocator of a cell's program sample its stacks. Five samples are the fewest from
-/// which a leak is named: a load of a minute at 2^17 bytes a sample shows 11 KiB/s, one of eight
-/// hours at 2^21 shows 364 B/s.
+/// Lets the allocator of a cell's program sample its stacks. How often is chosen from the length
+/// of the load to begin with, and from then on by the counters in the process from the rate at
+/// which it allocates: some 1000 samples a second at most. Who says a distance of their own has that.
 pub fn sample_stacks(cell: &mut CellSetup) {
     let load = cell.schedule.load.unwrap_or_default();
     let lg_sample = LONG_LOADS
         .iter()
         .find(|(least, _)| load >= *least)
         .map_or(SHORT_LOAD_LG, |(_, lg)| *lg);
+    let given = cell.child.given(ALLOCATOR_OPTIONS).unwrap_or_default();
     let environment = &mut cell.child.environment;
+    if !given.contains(DISTANCE_OPTION) {
+        let (name, value) = COUNTERS_OPTION;
+        environment.push((name.to_owned(), value.to_owned()));
+    }
     // What the user says of the allocator comes later and wins.
-    let given = environment
-        .iter()
-        .rev()
-        .find(|(name, _)| name == ALLOCATOR_OPTIONS)
-        .map(|(_, value)| value.clone())
-        .or_else(|| {
-            std::env::var(ALLOCATOR_OPTIONS)
-                .ok()
-                .filter(|_| cell.child.is_own)
-        });
-    let own = given
-        .filter(|own| !own.is_empty())
-        .map(|own| format!(",{own}"));
-    let options = format!(
-        "prof:true,lg_prof_sample:{lg_sample}{}",
-        own.unwrap_or_default()
-    );
+    let mut options = format!("prof:true,{DISTANCE_OPTION}:{lg_sample}");
+    if !given.is_empty() {
+        options.push(',');
+        options.push_str(&given);
+    }
     environment.push((ALLOCATOR_OPTIONS.to_owned(), options));
 }

@@ -113,7 +113,9 @@ impl Profile {
             profile.message(4, &location);
         }
         for (id, (name, file)) in (1..).zip(&self.functions) {
-            let function = Message::of(&[(1, id), (2, *name), (3, *name), (4, *file)]);
+            // No system name: `go tool pprof` would take one that is the same for mangled C++, and
+            // cut `<Shop as Service>::call` down to `::call`.
+            let function = Message::of(&[(1, id), (2, *name), (4, *file)]);
             profile.message(5, &function);
         }
         let space = self.string("space");

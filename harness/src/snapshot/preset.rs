@@ -180,18 +180,14 @@ pub fn launch(cell: &mut CellSetup) {
         .filter_map(|plan| plan.preset)
         .collect();
     let folder = snapshots_folder(&cell.folder);
-    let environment = &mut cell.child.environment;
-    let is_own = cell.child.is_own;
+    let child = &mut cell.child;
     let mut add = |name: &str, own: String, joint: &str, own_is_first: bool| {
-        let set = environment.iter().rev().find(|(given, _)| given == name);
-        let given = set.map(|(_, value)| value.clone());
-        let given = given.or_else(|| std::env::var(name).ok().filter(|_| is_own));
-        let value = match given.filter(|given| !given.is_empty()) {
+        let value = match child.given(name).filter(|given| !given.is_empty()) {
             Some(given) if own_is_first => format!("{own}{joint}{given}"),
             Some(given) => format!("{given}{joint}{own}"),
             None => own,
         };
-        environment.push((name.to_owned(), value));
+        child.environment.push((name.to_owned(), value));
     };
     if presets.contains(&Preset::Node) {
         let (_, signal) = NODE_SIGNAL;
@@ -201,6 +197,7 @@ pub fn launch(cell: &mut CellSetup) {
     }
     if presets.contains(&Preset::Python) {
         add("PYTHONPATH", folder.display().to_string(), ":", true);
+        let environment = &mut cell.child.environment;
         environment.push(("PYTHONTRACEMALLOC".to_owned(), "1".to_owned()));
     }
 }

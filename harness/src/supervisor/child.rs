@@ -62,6 +62,17 @@ pub struct ChildPlan {
     pub injects_only: bool,
 }
 
+impl ChildPlan {
+    /// The value of a variable that the program would get: what the plan sets last, else the
+    /// caller's own where it gets the caller's environment.
+    pub fn given(&self, name: &str) -> Option<String> {
+        let mut set = self.environment.iter().rev();
+        let set = set.find(|(given, _)| given == name);
+        let set = set.map(|(_, value)| value.clone());
+        set.or_else(|| std::env::var(name).ok().filter(|_| self.is_own))
+    }
+}
+
 /// What runs already, and is to be watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attached {

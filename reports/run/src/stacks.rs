@@ -7,7 +7,7 @@ use std::path::Path;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StackRecord {
-    /// Mean number of bytes between two samples.
+    /// Mean number of bytes between two samples, the largest of all stacks.
     pub sample_bytes: u64,
     /// Samples that found no place and are in no stack.
     pub lost_samples: u64,
@@ -25,6 +25,10 @@ pub struct StackHistory {
     /// (a place in a mapped file) or `0xADDRESS` where no file was mapped. Empty for what was
     /// left over when all places for stacks were taken.
     pub frames: Vec<String>,
+    /// Mean number of bytes between two samples of its process; 0 in recordings that are older,
+    /// where it is that of the record.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sample_bytes: u64,
     /// Bytes of all sampled blocks that were ever born, which gives their mean size.
     pub born_bytes: u64,
     /// Its counts at some times of the run, the last one at its end.
@@ -48,6 +52,22 @@ pub struct StackSnapshot {
     /// Bytes of those that lived; absent in recordings that are older.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_bytes: Option<u64>,
+}
+
+// What serde calls gets a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
+}
+
+impl StackHistory {
+    /// Mean number of bytes between two samples, where that of the record is `record_bytes`.
+    pub fn distance_bytes(&self, record_bytes: u64) -> u64 {
+        match self.sample_bytes {
+            0 => record_bytes,
+            own => own,
+        }
+    }
 }
 
 impl StackRecord {

@@ -297,7 +297,7 @@ fn said_at(snapshot: &StackSnapshot, time_ms: f64) -> f64 {
 }
 
 /// How the blocks of a stack grew over `settled` (see [`settled_part`]), where jemalloc took a
-/// sample each `sample_bytes`. `None` if the stack has no snapshot.
+/// sample each `sample_bytes` unless the stack says otherwise. `None` if the stack has no snapshot.
 pub fn stack_growth(
     stack: &StackHistory,
     settled: (f64, f64),
@@ -321,7 +321,7 @@ pub fn stack_growth(
         live,
         window_s: (whole.window.1 - whole.window.0) / 1000.0,
         window_share: share_of(work, whole.window, settled),
-        bytes_per_sample: bytes_per_sample(block_bytes, sample_bytes as f64),
+        bytes_per_sample: bytes_per_sample(block_bytes, stack.distance_bytes(sample_bytes) as f64),
         block_bytes,
         behaviour: behaviour(&told, &start, whole, settled, work),
     })

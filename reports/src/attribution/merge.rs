@@ -33,6 +33,7 @@ pub fn merged(stacks: &[&StackHistory]) -> Option<StackHistory> {
     Some(StackHistory {
         pid: largest.pid,
         frames: largest.frames.clone(),
+        sample_bytes: largest.sample_bytes,
         born_bytes: stacks.iter().map(|stack| stack.born_bytes).sum(),
         snapshots: times
             .iter()
@@ -105,6 +106,7 @@ mod tests {
         StackHistory {
             pid: 1,
             frames: vec![frame.to_owned()],
+            sample_bytes: 0,
             born_bytes: 100,
             snapshots: snapshots.collect(),
         }

@@ -201,7 +201,8 @@ fn mean_weight(parts: &[StackGrowth], figure: impl Fn(&StackGrowth) -> f64) -> f
 /// Bytes by which a stack of containers grew.
 fn container_growth(stack: &StackHistory, settled: (f64, f64), sample_bytes: u64) -> f64 {
     let growth = stack_growth(stack, settled, sample_bytes, &Work::default());
-    let is_large = |growth: &StackGrowth| growth.block_bytes > 2.0 * sample_bytes as f64;
+    let is_large =
+        |growth: &StackGrowth| growth.block_bytes > 2.0 * stack.distance_bytes(sample_bytes) as f64;
     match (growth, live_bytes_between(stack, settled)) {
         (Some(growth), Some([from, to])) if is_large(&growth) => to as f64 - from as f64,
         (Some(growth), _) => growth.samples * growth.bytes_per_sample,

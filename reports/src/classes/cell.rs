@@ -90,8 +90,9 @@ fn table_of(folder: &Path, name: &str, format: Format, takings: &[&Taking]) -> C
         .filter_map(|(taking, _)| taking.file.as_deref())
         .collect();
     if format == Format::HeapSnapshot
-        && let [first, .., last] = files[..]
-        && let Err(why) = add_paths(&mut table, folder, first, last)
+        && let [_, .., last] = files[..]
+        && let Some(first) = planned.first()
+        && let Err(why) = add_paths(&mut table, folder, first.counts.largest_id, last)
     {
         problems.push(format!("what keeps objects is not known: {why}"));
     }
@@ -132,7 +133,12 @@ fn comparisons(format: Format, read: &[(&Taking, Point)]) -> Vec<super::Compared
 }
 
 /// Looks in the last snapshot what keeps those objects alive that came since the first.
-fn add_paths(table: &mut ClassTable, folder: &Path, first: &str, last: &str) -> Result<(), String> {
+fn add_paths(
+    table: &mut ClassTable,
+    folder: &Path,
+    largest_before: u64,
+    last: &str,
+) -> Result<(), String> {
     let wanted: Vec<String> = (table.rows.iter())
         .filter(|row| match row.behaviour {
             ClassBehaviour::GrewSteadily => true,
@@ -145,11 +151,10 @@ fn add_paths(table: &mut ClassTable, folder: &Path, first: &str, last: &str) -> 
     if wanted.is_empty() {
         return Ok(());
     }
-    let open = |name: &str| -> Result<Box<dyn BufRead>, String> {
-        unpacked(open_taking(folder, name).map_err(|error| error.to_string())?)
+    let open = || -> Result<Box<dyn BufRead>, String> {
+        unpacked(open_taking(folder, last).map_err(|error| error.to_string())?)
     };
-    let after = heap_snapshot::largest_id(&mut open(first)?)?;
-    for found in heap_snapshot::retainers(&|| open(last), &wanted, after)? {
+    for found in heap_snapshot::retainers(&open, &wanted, largest_before)? {
         if let Some(row) = table.rows.iter_mut().find(|row| row.key == found.key) {
             row.path = found.path;
         }

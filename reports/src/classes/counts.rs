@@ -22,6 +22,9 @@ pub struct Counts {
     amounts: BTreeMap<String, Amount>,
     /// Objects whose keys found no place among `MOST_KEYS`.
     pub left_out: u64,
+    /// The largest id of an object of V8's heap, in a heap snapshot: they only rise, so that what
+    /// has a larger one later is new. 0 in other snapshots.
+    pub largest_id: u64,
 }
 
 impl Counts {

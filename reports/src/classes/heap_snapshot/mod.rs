@@ -21,18 +21,6 @@ pub fn counts(file: &mut dyn BufRead) -> Result<Counts, String> {
     Ok(table.counts)
 }
 
-/// The largest id of an object of V8's heap in a snapshot: they only rise, so that what has a larger one later
-/// is new.
-///
-/// # Errors
-///
-/// Words on what is wrong with the file.
-pub fn largest_id(file: &mut dyn BufRead) -> Result<u64, String> {
-    let mut table = Table::default();
-    scan(file, &mut table)?;
-    Ok(table.largest_id)
-}
-
 /// How the objects of a type are called.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Naming {
@@ -79,7 +67,6 @@ struct Table {
     by_name: HashMap<(bool, u64), (u64, u64)>,
     counts: Counts,
     namings: Vec<Naming>,
-    largest_id: u64,
 }
 
 impl Visitor for Table {
@@ -94,7 +81,8 @@ impl Visitor for Table {
             Some("native" | "synthetic") | None
         );
         if !is_outside {
-            self.largest_id = self.largest_id.max(numbers[fields.node_id]);
+            let largest = &mut self.counts.largest_id;
+            *largest = (*largest).max(numbers[fields.node_id]);
         }
         let size = numbers[fields.node_size];
         let naming = self.namings.get(kind).copied().unwrap_or(Naming::None);
@@ -166,7 +154,7 @@ mod tests {
             ("Session", 2, 96),
         ];
         assert_eq!(all, expected);
-        assert_eq!(largest_id(&mut SMALL.as_bytes()), Ok(11));
+        assert_eq!(counts.largest_id, 11);
     }
 
     #[test]
