@@ -83,25 +83,32 @@ pub struct Course {
 /// (1995), 255–271).
 #[must_use]
 pub fn follow(nights: &[Night], harm: Harm) -> Course {
+    let mut nights = nights.to_vec();
     let mut course = Course::default();
     let mut begin = 0;
     let mut open: Option<Change> = None;
     let mut cuts: VecDeque<Cut> = VecDeque::new();
-    for (index, night) in nights.iter().enumerate() {
-        cuts.extend(Cut::before(nights, begin, index));
+    for index in 0..nights.len() {
+        cuts.extend(Cut::before(&nights, begin, index));
         if cuts.len() > LONGEST_DELAY {
             cuts.pop_front();
         }
         for cut in &mut cuts {
-            cut.add(night);
+            cut.add(&nights[index]);
         }
-        let found = strongest(&cuts).and_then(|found| seen_from(nights, begin, index, found));
+        let found = strongest(&cuts).and_then(|found| seen_from(&nights, begin, index, found));
         let before = open.take();
         let Some(located) = found else {
-            course.dissolved.extend(before.map(|change| Change {
-                dissolved_on: Some(index),
-                ..change
-            }));
+            if let Some(change) = before {
+                course.dissolved.push(Change {
+                    dissolved_on: Some(index),
+                    ..change
+                });
+                if change.night == change.suspected_on {
+                    leave_out(&mut nights, begin, change.night);
+                    cuts = cuts_until(&nights, begin, index);
+                }
+            }
             continue;
         };
         let since = before.map_or(index, |change| change.suspected_on);
@@ -113,14 +120,10 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
         }
         begin = change.night;
         course.changes.push(change);
-        cuts.clear();
         // What came since may hold a change of its own.
-        for place in begin + 1..=index {
-            let cut = Cut::before(nights, begin, place);
-            cuts.extend(cut.map(|cut| cut.over(&nights[place..=index])));
-        }
+        cuts = cuts_until(&nights, begin, index);
     }
-    refine(&mut course.changes, nights, harm);
+    refine(&mut course.changes, &nights, harm);
     begin = course.changes.last().map_or(0, |change| change.night);
     course.changes.extend(open);
     let rest = nights.get(begin..).filter(|rest| !rest.is_empty());
@@ -130,6 +133,21 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
         mean: Mean::of(rest, 0.0).estimate(),
     });
     course
+}
+
+/// The cuts at each place after `begin` that a change may still be found at.
+fn cuts_until(nights: &[Night], begin: usize, index: usize) -> VecDeque<Cut> {
+    let first = (begin + 1).max((index + 1).saturating_sub(LONGEST_DELAY));
+    let cut = |place| Some(Cut::before(nights, begin, place)?.over(&nights[place..=index]));
+    (first..=index).filter_map(cut).collect()
+}
+
+/// Leaves a strange night out, by giving it the level of those before it: it is none of them, and
+/// how far off it was must not hide what comes after it.
+fn leave_out(nights: &mut [Night], begin: usize, strange: usize) {
+    if let Some(cut) = Cut::before(nights, begin, strange) {
+        nights[strange].value = cut.level_before();
+    }
 }
 
 /// The suspected cut with the largest deviate.
@@ -234,6 +252,21 @@ mod tests {
             .collect();
         assert_eq!(dissolved, [Some(11)]);
         assert_eq!(course.now.map(|now| now.first), Some(0));
+    }
+
+    #[test]
+    fn one_strange_night_does_not_hide_what_comes_after_it() {
+        let mut values = [0.0, 1.0, -1.0, 0.5, -0.5].repeat(4);
+        values.push(60.0);
+        values.extend([0.0, 1.0, -1.0, 0.5, -0.5]);
+        values.extend([5.0, 6.0, 4.0, 5.5]);
+        for standard_error in [1.0, 0.0] {
+            let course = follow(&known(&values, standard_error), Harm::Up);
+            let change = course.changes.first().expect("a change");
+            assert!(change.confirmed_on.is_some(), "{course:?}");
+            assert_eq!(change.night, 26, "{course:?}");
+            assert!((change.size.value - 5.0).abs() < 0.3, "{change:?}");
+        }
     }
 
     #[test]

@@ -246,6 +246,11 @@ impl Cut {
         )
     }
 
+    /// The level of the nights before it.
+    pub(super) fn level_before(&self) -> f64 {
+        self.before.value
+    }
+
     /// Whether the nights' own errors say how much each counts; else only their scatter does.
     pub(super) fn is_of_known_errors(&self) -> bool {
         self.before.degrees.is_infinite()

@@ -3,7 +3,7 @@
 
 use super::PageError;
 use super::render::{nights_policy, render_nights_page};
-use crate::cell::thinned;
+use crate::cell::{MetricUnit, thinned};
 use crate::history::words::{self, Points, value_text};
 use crate::history::{FigureStory, MissingNight, SeriesState, SeriesStory, Tolerance, picture};
 use leaklab_judge::amount::{count_text, plural};
@@ -243,10 +243,14 @@ impl Drawing {
             band: path(upper.chain(lower)) + "Z",
             line: path(kept.iter().map(|&i| (x(times[i]), y(nights.values[i])))),
             level: level_path(&levels.values, |night, value| (x(times[night]), y(value))),
-            grid: round_values(low, high)
-                .into_iter()
-                .map(|value| (y(value), value_text(figure.figure, value)))
-                .collect(),
+            grid: round_values(
+                low,
+                high,
+                figure.figure.unit(MetricUnit::Bytes) == MetricUnit::Bytes,
+            )
+            .into_iter()
+            .map(|value| (y(value), value_text(figure.figure, value)))
+            .collect(),
             dates: dates(times.len(), |night| x(times[night]), day),
             ranges: (figure.course.changes.iter())
                 .filter(|change| change.earliest < change.latest)
@@ -267,16 +271,19 @@ impl Drawing {
     }
 }
 
-/// Values between two others at round steps, three to six of them; of bytes, too, a step is round
-/// in tens where people read it in tens.
-fn round_values(low: f64, high: f64) -> Vec<f64> {
-    let rough = (high - low) / 4.0;
+/// Values between two others at round steps, three to six of them; of bytes the steps are round in
+/// the unit that people read.
+fn round_values(low: f64, high: f64, of_bytes: bool) -> Vec<f64> {
+    let size = low.abs().max(high.abs()).max(1.0);
+    let unit = match of_bytes {
+        true => 1024_f64.powf((size.ln() / 1024_f64.ln()).floor()),
+        false => 1.0,
+    };
+    let rough = (high - low) / unit / 4.0;
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
-    let step = steps
-        .into_iter()
-        .find(|step| *step >= rough)
-        .unwrap_or(rough);
+    let step = steps.into_iter().find(|step| *step >= rough);
+    let step = unit * step.unwrap_or(rough);
     let (first, last) = ((low / step).ceil(), (high / step).floor());
     (0..=(last - first).clamp(0.0, 12.0) as usize)
         .map(|number| (first + number as f64) * step)
@@ -449,12 +456,13 @@ mod tests {
 
     #[test]
     fn values_of_the_axis_are_round() {
-        assert_eq!(round_values(-14.1, 114.0), [0.0, 50.0, 100.0]);
-        assert_eq!(
-            round_values(490.0, 510.0),
-            [490.0, 495.0, 500.0, 505.0, 510.0]
-        );
-        assert_eq!(round_values(0.0, 1.0).len(), 3);
+        assert_eq!(round_values(-14.1, 114.0, true), [0.0, 50.0, 100.0]);
+        let values = round_values(490.0, 510.0, false);
+        assert_eq!(values, [490.0, 495.0, 500.0, 505.0, 510.0]);
+        assert_eq!(round_values(0.0, 1.0, false).len(), 3);
+        let mebibyte = 1_048_576.0;
+        let values = round_values(27.7 * mebibyte, 29.6 * mebibyte, true);
+        assert_eq!(values, [28.0, 28.5, 29.0, 29.5].map(|one| one * mebibyte));
     }
 
     #[test]
