@@ -66,7 +66,7 @@ fn judged(text: &str) -> Vec<Verdict> {
 fn a_column_that_changes_with_each_life_tells_restarts() {
     let life = |row: usize| row / 100;
     type Field = fn(usize) -> String;
-    let columns: [(&str, Field); 8] = [
+    let columns: [(&str, Field); 12] = [
         ("pid", |life| (4_000 + 17 * life).to_string()),
         ("pod", |life| {
             format!("shop-7d9f-{}", ["ab", "cd", "ef", "gh", "ij", "kl"][life])
@@ -78,6 +78,12 @@ fn a_column_that_changes_with_each_life_tells_restarts() {
         ("started_at", |life| format!("2026-11-21T{life:02}:25:00Z")),
         ("boot_id", |life| format!("b{life}-77")),
         ("restarts", |life| life.to_string()),
+        ("k8s.pod.name", |life| format!("shop-{life}-x")),
+        ("worker_pid", |life| (90 + life).to_string()),
+        ("Restart Count", |life| life.to_string()),
+        ("container_start_time_seconds", |life| {
+            (START_S + 1_500 * life).to_string()
+        }),
         ("instance_id", |life| format!("i-0{life}af")),
     ];
     for (name, field) in columns {
@@ -98,6 +104,28 @@ fn a_column_that_changes_with_each_life_tells_restarts() {
             _ => format!("{},\"{}\",\"{:.0}\"", unix(i), field(life(i)), killed(i)),
         });
         assert_eq!(read(&quoted), read(&text), "{name}");
+    }
+}
+
+#[test]
+fn an_uptime_that_falls_is_another_life() {
+    let clock = |seconds: usize| format!("{:02}:{:02}", seconds / 60, seconds % 60);
+    for (name, text) in [
+        ("uptime", (|age| age.to_string()) as fn(usize) -> String),
+        ("etime", clock),
+    ] {
+        let text = table(&format!("time,{name},rss_bytes"), ROWS, |i| {
+            format!("{},{},{:.0}", unix(i), text(15 * (i % 100) + 3), killed(i))
+        });
+        let recording = read(&text).expect(name);
+        assert_eq!(recording.tables[0].restarts.len(), 5, "{name}");
+        assert!(
+            recording
+                .read_as
+                .as_deref()
+                .is_some_and(|words| words.contains("; lives by"))
+        );
+        assert_eq!(verdicts(recording), [Verdict::Leak], "{name}");
     }
 }
 

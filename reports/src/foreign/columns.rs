@@ -1,5 +1,6 @@
 //! Which column is the time, which are memory, and which tell series apart.
 
+use super::lives::{is_uptime, life_of};
 use super::number::{amount, is_missing};
 use super::quote;
 use super::role::{Role, is_called_like_memory, is_swap, role_of};
@@ -22,6 +23,8 @@ pub(super) struct Chosen {
     pub date: Option<usize>,
     /// Columns of text that tell series apart; behind them those that tell lives apart.
     pub keys: Vec<usize>,
+    /// For how long the program has been up: it is new where that falls.
+    pub uptime: Option<usize>,
     /// How many of the keys, the last ones, tell lives of a program apart.
     pub lives: usize,
     /// Where one of the keys names the metric.
@@ -80,41 +83,6 @@ const TIMES: [&str; 34] = [
     "日時",
 ];
 
-/// Names of columns that tell one life of a program from the next, the widest first: where one
-/// changes and what was there does not come back, the program was started anew.
-const LIVES: [&str; 30] = [
-    "pod",
-    "pod_name",
-    "podname",
-    "pod name",
-    "container",
-    "container_name",
-    "container id",
-    "container_id",
-    "containerid",
-    "id",
-    "instance_id",
-    "instanceid",
-    "boot_id",
-    "run_id",
-    "invocation_id",
-    "pid",
-    "process_id",
-    "processid",
-    "process id",
-    "main_pid",
-    "mainpid",
-    "start_time",
-    "starttime",
-    "started_at",
-    "startedat",
-    "create_time",
-    "process_start_time_seconds",
-    "restarts",
-    "restart_count",
-    "restartcount",
-];
-
 /// Names of columns of numbers that are never memory.
 const NEVER_VALUES: [&str; 17] = [
     "pid", "ppid", "tgid", "tid", "uid", "gid", "id", "nproc", "cpu", "line", "index", "interval",
@@ -138,8 +106,11 @@ const ROW_NUMBERS: [&str; 12] = [
 ];
 
 /// Names of columns that name the metric of a row.
-const METRIC_NAMES: [&str; 13] = [
+const METRIC_NAMES: [&str; 16] = [
     "metric_name",
+    "metric name",
+    "counter name",
+    "counter_name",
     "metric",
     "__name__",
     "series",
@@ -242,6 +213,8 @@ pub(super) fn choose(
         (chosen.date, chosen.time) = (Some(date), Some(of_day));
     }
     let (time, date) = (chosen.time, chosen.date);
+    chosen.uptime = (0..names.len())
+        .find(|&c| is_uptime(&names[c]) && Some(c) != time && options.restarts.is_none());
     let taken = |column: usize| [time, date, operations, restarts].contains(&Some(column));
     if !is_ours {
         keys(&mut chosen, names, rows, &looks, options, taken)?;
@@ -317,7 +290,7 @@ fn time_column(
         let mut stamps = (0..looks.len()).filter(is_one);
         // When the program was started is no time of a reading.
         let first = stamps.clone().next();
-        stamps.find(|&c| !is_called(&LIVES, &names[c])).or(first)
+        stamps.find(|&c| life_of(&names[c]).is_none()).or(first)
     };
     let bare = || {
         (0..names.len())
@@ -405,7 +378,8 @@ fn other_numbers(
             || NEVER_VALUES.contains(&lower)
             || ROW_NUMBERS.contains(&lower)
             || IDENTITIES.contains(&lower)
-            || LIVES.contains(&lower)
+            || life_of(lower).is_some()
+            || is_uptime(lower)
             || lower.contains("cpu")
             || matches!(
                 ValueUnit::of_name(lower),
@@ -586,20 +560,11 @@ fn lives(
     const FEW: usize = 8;
     let mut found: Vec<(usize, usize)> = (0..names.len())
         .filter(|&c| !taken(c) && looks[c] != Look::Nothing)
-        .filter_map(|c| Some((place_of(&LIVES, &names[c])?, c)))
+        .filter_map(|c| Some((life_of(&names[c])?, c)))
         .filter(|&(_, c)| varies_little(rows, c) || rows.len() < FEW)
         .collect();
     found.sort_unstable();
     found.into_iter().map(|(_, c)| c).collect()
-}
-
-fn place_of(list: &[&str], name: &str) -> Option<usize> {
-    let lower = name.trim().to_lowercase();
-    list.iter().position(|known| *known == lower)
-}
-
-fn is_called(list: &[&str], name: &str) -> bool {
-    place_of(list, name).is_some()
 }
 
 /// A column of dates and one of times of day, where the time is one of the two and the other

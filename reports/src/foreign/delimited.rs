@@ -3,7 +3,7 @@
 mod layout;
 mod quick;
 
-use super::clock::{Clock, day_order};
+use super::clock::{Clock, day_order, elapsed};
 use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
 use super::columns::{Chosen, choose, other_metrics};
 use super::lines::Lines;
@@ -28,6 +28,7 @@ enum Duty {
     Nothing,
     Time,
     Operations,
+    Uptime,
     Value(usize),
 }
 
@@ -49,6 +50,10 @@ pub(super) struct Rows {
     key: Vec<u8>,
     time_field: Vec<u8>,
     date_field: Vec<u8>,
+    /// For how long the program of each series had been up at its last row.
+    uptimes_s: Vec<f64>,
+    /// Whether that ever fell.
+    fell: bool,
     /// Whether nobody says how many series the table holds.
     is_one_table: bool,
     rows: u64,
@@ -81,6 +86,9 @@ impl Rows {
         }
         if let Some(operations) = chosen.operations {
             duties[operations] = Duty::Operations;
+        }
+        if let Some(uptime) = chosen.uptime {
+            duties[uptime] = Duty::Uptime;
         }
         if let Some(time) = chosen.time {
             duties[time] = Duty::Time;
@@ -136,6 +144,8 @@ impl Rows {
             key: Vec::new(),
             time_field: Vec::new(),
             date_field: Vec::new(),
+            uptimes_s: Vec::new(),
+            fell: false,
             is_one_table: options.by.is_empty(),
             rows: 0,
             short_rows: 0,
@@ -239,7 +249,31 @@ impl Rows {
                     },
                 )
             }
+            Some(Duty::Uptime) => {
+                let uptime_s = number(field, self.collector.comma_is_point);
+                let text = std::str::from_utf8(field).unwrap_or("");
+                if let Some(uptime_s) = uptime_s.or_else(|| elapsed(text)) {
+                    self.uptime(series, uptime_s);
+                }
+                Ok(())
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// For how long the program of a series had been up: what falls is another one's.
+    fn uptime(&mut self, series: usize, uptime_s: f64) {
+        if self.uptimes_s.len() <= series {
+            self.uptimes_s.resize(series + 1, f64::NAN);
+        }
+        let before = std::mem::replace(&mut self.uptimes_s[series], uptime_s);
+        let is_new = match self.is_newest_first {
+            true => uptime_s > before,
+            false => uptime_s < before,
+        };
+        if is_new {
+            self.collector.restart(series);
+            self.fell = true;
         }
     }
 
@@ -402,13 +436,16 @@ impl Rows {
         }
         self.collector.restarts_at(&marks);
         let lives = self.collector.join_lives();
+        let uptime = self.chosen.uptime.filter(|_| self.fell);
+        let uptime =
+            uptime.map(|column| format!("; lives by `{}`", quote::cut(&self.names[column])));
         self.notes.extend(lives.note);
         let tables = self.collector.finish(self.were_named, &self.notes)?;
         if self.is_one_table && self.chosen.phase.is_none() {
             tables.iter().try_for_each(mixture::check)?;
         }
         Ok(Recording {
-            read_as: lives.by.map(|by| format!("{PLAIN}{by}")),
+            read_as: lives.by.or(uptime).map(|by| format!("{PLAIN}{by}")),
             tables,
         })
     }

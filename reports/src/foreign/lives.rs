@@ -8,6 +8,77 @@ use super::collector::{KEY_SEPARATOR, MOST_RESTARTS, Partial};
 use super::quote;
 use std::collections::BTreeMap;
 
+/// Names of columns that tell one life of a program from the next, the widest first, or their
+/// ends: where one changes and what was there does not come back, the program was started anew.
+const LIVES: [&str; 36] = [
+    "pod",
+    "pod_name",
+    "podname",
+    "container",
+    "container_name",
+    "container_id",
+    "containerid",
+    "id",
+    "instance_id",
+    "instanceid",
+    "boot_id",
+    "run_id",
+    "invocation_id",
+    "incarnation",
+    "pid",
+    "process_id",
+    "processid",
+    "mainpid",
+    "start_time",
+    "starttime",
+    "start_time_seconds",
+    "started_at",
+    "startedat",
+    "started",
+    "launched_at",
+    "create_time",
+    "boot_time",
+    "boottime",
+    "proc_start",
+    "process_start",
+    "restarts",
+    "restarts_total",
+    "restart_count",
+    "restartcount",
+    "neustarts",
+    "starts",
+];
+
+/// Names of columns that say for how long a program has been up.
+const UPTIMES: [&str; 7] = [
+    "uptime",
+    "uptime_s",
+    "uptime_seconds",
+    "etime",
+    "etimes",
+    "process_uptime",
+    "age_s",
+];
+
+/// Which of the names of lives a column has, or ends in: `k8s.pod.name`, `worker_pid`. An `id` of
+/// something else is none.
+pub(super) fn life_of(name: &str) -> Option<usize> {
+    const WHOLE: [&str; 2] = ["id", "starts"];
+    let lower = name.trim().to_lowercase().replace([' ', '.', '-'], "_");
+    let exact = LIVES.iter().position(|known| *known == lower);
+    let ends = |known: &&str| {
+        let before = lower.strip_suffix(*known);
+        !WHOLE.contains(known) && before.is_some_and(|before| before.ends_with('_'))
+    };
+    exact.or_else(|| LIVES.iter().position(|known| ends(&known)))
+}
+
+/// Whether a column says for how long the program has been up.
+pub(super) fn is_uptime(name: &str) -> bool {
+    let lower = name.trim().to_lowercase().replace([' ', '.', '-'], "_");
+    UPTIMES.contains(&lower.as_str())
+}
+
 /// Series with the lives of each joined, and what told the lives apart.
 pub(super) struct Joined {
     pub series: Vec<Partial>,

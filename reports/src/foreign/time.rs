@@ -214,16 +214,20 @@ struct Parts {
     month: Option<i8>,
     day: Option<i8>,
     zone_s: Option<f64>,
+    /// Whether the month so far may be a day of the week.
+    may_be_tuesday: bool,
 }
 
 impl Parts {
     /// Takes one word; `None` if it has no place in a time.
     fn add(&mut self, token: &str) -> Option<()> {
+        // `22.` and `nov.` as `date` prints them in German and French.
         let token = token.trim_matches(',');
+        let token = token.strip_suffix('.').unwrap_or(token);
         if token.is_empty() {
             return Some(());
         }
-        let upper = token.to_ascii_uppercase();
+        let upper = token.to_uppercase();
         if matches!(upper.as_str(), "AM" | "PM" | "A.M." | "P.M.") {
             return set(&mut self.is_afternoon, upper.starts_with('P'));
         }
@@ -241,9 +245,19 @@ impl Parts {
             };
         }
         if let Some(month) = month_of(&upper) {
+            // A French and Spanish Tuesday begins as March does, and stands before the month.
+            if self.may_be_tuesday {
+                self.may_be_tuesday = false;
+                self.month = None;
+            }
+            self.may_be_tuesday = upper == "MAR" && self.day.is_none();
             return set(&mut self.month, month);
         }
         if is_weekday(&upper) {
+            return Some(());
+        }
+        // `22 de nov`.
+        if upper == "DE" && self.day.is_some() {
             return Some(());
         }
         self.add_date(token)
@@ -368,9 +382,32 @@ fn month_of(upper: &str) -> Option<i8> {
     ];
     let place = MONTHS
         .iter()
-        .position(|month| upper.len() >= 3 && month.starts_with(upper))?;
+        .position(|month| upper.len() >= 3 && month.starts_with(upper))
+        .or_else(|| {
+            const LONGEST: usize = 4;
+            (upper.chars().count() <= LONGEST).then_some(())?;
+            let is_one = |names: &&str| names.split(' ').any(|name| upper.starts_with(name));
+            OTHER_MONTHS.iter().position(|names| is_one(&names))
+        })?;
     i8::try_from(place + 1).ok()
 }
+
+/// Beginnings of the names of months in German, French, Spanish, Portuguese, Italian, Dutch,
+/// Polish and Swedish, where they are not those of English.
+const OTHER_MONTHS: [&str; 12] = [
+    "JÄN ENE GEN STY",
+    "FÉV FEV LUT",
+    "MÄR MRZ MRT MAA",
+    "AVR ABR KWI",
+    "MAI MAG MAJ MEI",
+    "JUIN GIU CZE",
+    "JUIL LUG LIP",
+    "AOÛ AOU AGO SIE",
+    "SET WRZ",
+    "OKT OUT OTT PAŹ",
+    "LIS",
+    "DEZ DÉC DIC GRU",
+];
 
 fn is_weekday(upper: &str) -> bool {
     const DAYS: [&str; 7] = [
@@ -382,7 +419,15 @@ fn is_weekday(upper: &str) -> bool {
         "SATURDAY",
         "SUNDAY",
     ];
-    upper.len() >= 3 && DAYS.iter().any(|day| day.starts_with(upper))
+    // In German, French, Spanish, Portuguese, Italian, Dutch, Polish and Swedish, as `date`
+    // shortens them.
+    const OTHERS: [&str; 45] = [
+        "MO", "DI", "MI", "DO", "FR", "SA", "SO", "LUN", "MER", "JEU", "VEN", "SAM", "DIM", "MIÉ",
+        "JUE", "VIE", "SÁB", "DOM", "SEG", "TER", "QUA", "QUI", "SEX", "GIO", "SAB", "MA", "WO",
+        "VR", "ZA", "ZO", "PON", "PN", "WTO", "WT", "ŚRO", "ŚR", "CZW", "CZ", "PIĄ", "PT", "SOB",
+        "NIE", "MÅN", "TIS", "LÖR",
+    ];
+    upper.len() >= 3 && DAYS.iter().any(|day| day.starts_with(upper)) || OTHERS.contains(&upper)
 }
 
 /// Seconds east of Greenwich of a zone by its offset or its usual name.
@@ -460,12 +505,19 @@ mod tests {
             "Sat Nov 21 05:07:38 PM CET 2026",
             "Sat 21 Nov 2026 04:07:38 PM UTC",
             "Sat, 21 Nov 2026 16:07:38 +0000",
+            // As `date` of GNU prints it in German, French, Polish and Portuguese.
+            "Sa 21. Nov 16:07:38 UTC 2026",
+            "sam. 21 nov. 2026 16:07:38 UTC",
+            "sob, 21 lis 2026, 16:07:38 UTC",
+            "sáb 21 nov 2026 16:07:38 UTC",
         ] {
             let read = stamp(text, DayOrder::default());
             assert_eq!(read, Some(Stamp::At(1_795_277_258.0)), "{text}");
         }
         // date -u -d 2026-11-24T16:07:38Z +%s == 1795536458, a Tuesday.
         let tuesday = stamp("Tue Nov 24 11:07:38 EST 2026", DayOrder::default());
+        assert_eq!(tuesday, Some(Stamp::At(1_795_536_458.0)));
+        let tuesday = stamp("mar. 24 nov. 2026 16:07:38 UTC", DayOrder::default());
         assert_eq!(tuesday, Some(Stamp::At(1_795_536_458.0)));
         for (text, seconds) in [
             ("04:40:00", 16_800.0),
