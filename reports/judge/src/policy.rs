@@ -308,6 +308,14 @@ pub(crate) mod settled {
     /// Probability with which one test of a straight stretch errs, on either side.
     pub(crate) const TEST_ERROR: f64 = 0.0005;
 
+    /// A bend up of so many standard errors may be one, so that the printed interval holds the slope
+    /// behind it: growth that begins in the fitted part.
+    pub(crate) const SUSPECTED: f64 = 2.0;
+    pub(crate) const SUSPECTED_FROM: f64 = 0.25;
+
+    /// From so many standard errors on, what rises behind it beyond the budget keeps `no-leak` back.
+    pub(crate) const LIKELY: f64 = 2.7;
+
     /// The quantile of the normal distribution for it, below that of Student's t: scipy 1.17.1,
     /// `norm.ppf(0.9995)` is 3.29053.
     pub(crate) const NORMAL_QUANTILE: f64 = 3.2905;
@@ -394,6 +402,16 @@ pub(crate) mod windows {
     /// deviations, at most in nineteen of twenty series: numpy 2.4.6, the 0.95 quantile of
     /// `(maximum.accumulate(y, 1) - y).max(1)` for 20,000 rows `y` of 48 standard normal values.
     pub(crate) const FALL_OF_NOISE: f64 = 5.4;
+
+    /// Groups that growth which never falls is looked at in, the share of what they rise by that
+    /// they may fall, and how fast its later half must be beside the earlier.
+    pub(crate) const RATCHET_GROUPS: usize = 60;
+    pub(crate) const FALLS_BACK: f64 = 0.05;
+    pub(crate) const AS_FAST: f64 = 0.9;
+
+    /// The same where so many steps were found: of few large ones, one more or less lies in a half.
+    pub(crate) const AS_FAST_IN_STEPS: f64 = 0.75;
+    pub(crate) const FEWEST_OF_RATCHET: usize = 3;
 
     /// How small the range must be beside what the budget allows in the time.
     pub(crate) const STANDSTILL: f64 = 0.4;
@@ -579,7 +597,7 @@ pub(crate) mod levels {
     pub(crate) const LEAST_SWITCHES: usize = 4;
 
     /// Share of the readings off the level that may lie on the side where the other level is not.
-    pub(crate) const BEYOND: f64 = 0.25;
+    pub(crate) const BEYOND: f64 = 0.1;
 
     /// How many times as long as before the level may be left at the end.
     pub(crate) const LEFT_FOR: f64 = 1.25;

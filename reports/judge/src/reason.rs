@@ -16,6 +16,7 @@ pub(crate) enum Why {
     WindowsDisagree,
     WithinBefore,
     RisesLate,
+    OnlyRises,
     TwoLevels,
     Multiplied { times: f64 },
     Standstill,
@@ -97,6 +98,9 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         Why::WithinBefore => {
             format!("the rise at the end stays within what the series did before{longer}")
         }
+        Why::OnlyRises => format!(
+            "growth is uneven, but goes on in every part of the run and is never given back: {interval} lies above the budget of {budget}"
+        ),
         Why::RisesLate => format!(
             "growth of {interval} lies below the budget of {budget} as a whole, but the end of the run rises beyond it{longer}"
         ),

@@ -7,10 +7,12 @@ use crate::decide::finding::{
     Finding, Side, budget_on_axis, level_before, ruling_of, shape_of, side_of,
 };
 use crate::decide::rules::{
-    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, RISES_LATE, Ruling, SETTLED_LATE, SLOWING,
-    STANDSTILL, TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE, ruled,
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, MAY_RISE, RISES_LATE, Ruling, SETTLED_LATE,
+    SLOWING, STANDSTILL, TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE,
+    ruled,
 };
 use crate::decide::windows;
+use crate::fit::bend::Bend;
 use crate::fit::line::{Line, fit_line};
 use crate::fit::model::Regressors;
 use crate::fit::settled::{Settled, find_later, find_settled};
@@ -19,6 +21,7 @@ use crate::judgement::{Shape, Verdict};
 use crate::policy::segment::{
     AHEAD, AT_ONCE, EARLY_STEPS, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE, LINE_MARGIN,
 };
+use crate::policy::settled::LIKELY;
 use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
@@ -44,13 +47,14 @@ struct Fitted<'a> {
 }
 
 /// The rules that are asked of a fit.
-fn rules<'a>() -> [Asked<Fitted<'a>>; 12] {
+fn rules<'a>() -> [Asked<Fitted<'a>>; 13] {
     [
         (WINDOWS_DISAGREE, windows_disagree),
         (WITHIN_BEFORE, within_before),
         (SLOWING, slowing),
         (SETTLED_LATE, settled_late),
         (RISES_LATE, rises_late),
+        (MAY_RISE, may_rise),
         (WINDOWS_AGREE, windows_agree),
         (FALLING, falling),
         (STANDSTILL, standstill),
@@ -150,7 +154,7 @@ fn beside_what_is_left(
     let (low, high) = line.interval(REPORTED_CONFIDENCE);
     let mut line = line;
     // A bend that matters for no verdict matters for what is printed.
-    if let Some((before, after)) = settled.bend {
+    if let Some(Bend { before, after, .. }) = settled.bend {
         let further = after + (after - before);
         line = line.reaching(low.min(after).min(further), high.max(after).max(further));
     }
@@ -328,6 +332,13 @@ fn rises_late(fit: &Fitted<'_>) -> Option<Ruling> {
         let may_go_on = fit.line.clone().reaching(f64::MAX, high.max(fit.budget));
         Ruling::open(Why::RisesLate).with_line(may_go_on)
     })
+}
+
+/// Growth that may have begun in the fitted part is not known to be within the budget.
+fn may_rise(fit: &Fitted<'_>) -> Option<Ruling> {
+    let bend = fit.settled.bend?;
+    let may_rise = fit.side() == Some(Side::Below) && bend.t > LIKELY && bend.after > fit.budget;
+    may_rise.then(|| Ruling::open(Why::TooWide))
 }
 
 fn windows_agree(fit: &Fitted<'_>) -> Option<Ruling> {

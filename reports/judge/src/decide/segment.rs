@@ -4,14 +4,16 @@ use crate::decide::case::Case;
 use crate::decide::finding::{Finding, Side, side_of};
 use crate::decide::fitted::judge_between;
 use crate::decide::rules::{
-    Asked, FEW_MOVES, FEW_STEPS, GROWS_IN_STEPS, NEXT_STEP_DUE, Ruling, ruled,
+    Asked, FEW_MOVES, FEW_STEPS, GROWS_IN_STEPS, NEXT_STEP_DUE, ONLY_RISES, Ruling, ruled,
 };
+use crate::decide::windows;
 use crate::fit::line::{Line, Precision};
 use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
 use crate::policy::restarts::TAKEN_BACK;
 use crate::policy::staircase::{FEW_STEPS as FEW, NOT_YET_DUE, STILL_AS_FAST};
 use crate::policy::verdict::{MANY, NORMAL_95, REPORTED_CONFIDENCE};
+use crate::policy::windows::FEWEST_OF_RATCHET;
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
 use crate::shape::staircase::{Staircase, find_staircase};
@@ -37,10 +39,11 @@ struct Segment<'a> {
 }
 
 /// The rules that are asked of a segment.
-fn rules<'a>() -> [Asked<Segment<'a>>; 4] {
+fn rules<'a>() -> [Asked<Segment<'a>>; 5] {
     [
         (GROWS_IN_STEPS, grows_in_steps),
         (NEXT_STEP_DUE, next_step_due),
+        (ONLY_RISES, only_rises),
         (FEW_STEPS, few_steps),
         (FEW_MOVES, few_moves),
     ]
@@ -143,7 +146,8 @@ impl Segment<'_> {
     fn with_growth_in_steps(&self, finding: Finding) -> Finding {
         let line = self
             .going_on()
-            .and_then(|staircase| self.line_in_steps(staircase));
+            .and_then(|staircase| self.line_in_steps(staircase))
+            .map(|line| self.beside_all(line));
         // Steps that were taken out of a leak may be those of the container that holds it, if they
         // come to no more than what they hold.
         let with_steps = |line: Line| {
@@ -159,6 +163,27 @@ impl Segment<'_> {
             _ => finding.line.clone(),
         });
         Finding { line, ..finding }
+    }
+
+    /// The line through the steps, with an interval that holds that of the line through all
+    /// readings where both differ: what is given back late falls beside its steps.
+    fn beside_all(&self, in_steps: Line) -> Line {
+        let Some(line) = self
+            .finding
+            .line
+            .as_ref()
+            .filter(|_| self.places.is_empty())
+        else {
+            return in_steps;
+        };
+        let (low, high) = in_steps.interval(REPORTED_CONFIDENCE);
+        match (low..=high).contains(&line.slope) {
+            true => in_steps,
+            false => {
+                let (low, high) = line.interval(REPORTED_CONFIDENCE);
+                in_steps.reaching(low, high)
+            }
+        }
     }
 
     /// What the steps up that were taken out come to per unit of the axis, and half of the first
@@ -241,6 +266,27 @@ fn next_step_due(segment: &Segment<'_>) -> Option<Ruling> {
         let steps = staircase.steps;
         Ruling::open(Why::NextStepDue { steps })
     })
+}
+
+/// Steps of many containers come at all times and in all sizes, so that no line is precise; but a
+/// level that goes up all along and never down grows.
+fn only_rises(segment: &Segment<'_>) -> Option<Ruling> {
+    let finding = segment.finding;
+    let is_uneven = finding.verdict == Verdict::Inconclusive && finding.why == Why::TooWide;
+    let is_unclear = segment.is_unclear && finding.verdict == Verdict::Leak;
+    if !(is_uneven || is_unclear) {
+        return None;
+    }
+    let line = windows::ratchet(
+        segment.fine,
+        finding.budget,
+        segment.steps >= FEWEST_OF_RATCHET,
+    )?;
+    Some(
+        Ruling::new(Verdict::Leak, Why::OnlyRises)
+            .shaped(Shape::Staircase)
+            .with_line(line),
+    )
 }
 
 fn few_steps(segment: &Segment<'_>) -> Option<Ruling> {

@@ -6,8 +6,8 @@ use crate::fit::model::Regressors;
 use crate::judgement::Verdict;
 use crate::policy::verdict::MANY;
 use crate::policy::windows::{
-    ABOVE_FALLS, END_CONFIDENCE, ENDS, FALL_GROUPS, FALL_OF_NOISE, FEWEST_OF_END, FIRST, LAST,
-    LEFT_OUT, STANDSTILL, WINDOWS,
+    ABOVE_FALLS, AS_FAST, AS_FAST_IN_STEPS, END_CONFIDENCE, ENDS, FALL_GROUPS, FALL_OF_NOISE,
+    FALLS_BACK, FEWEST_OF_END, FIRST, LAST, LEFT_OUT, RATCHET_GROUPS, STANDSTILL, WINDOWS,
 };
 use crate::stats::quantile::{median, quantile};
 use crate::track::{Track, coarse};
@@ -24,6 +24,52 @@ pub(crate) fn first(track: &Track) -> Track {
     let at = |x: f64| track.x.partition_point(|&place| place < x);
     let from = at(begin).min(track.len() - 1);
     track.slice(from..at(begin + width).max(from + 1))
+}
+
+/// What a series that goes up and hardly ever down rises by, per unit of the axis, and the scatter
+/// of that over its windows: `None` where it falls, where one of the windows rises by no more than
+/// `budget`, or where the later half of the series rises by less than the earlier: where it moves in steps, by much less.
+pub(crate) fn ratchet(track: &Track, budget: f64, has_steps: bool) -> Option<Line> {
+    let groups = coarse(track, RATCHET_GROUPS, &[]);
+    if groups.len() < RATCHET_GROUPS / 2 {
+        return None;
+    }
+    let changes = || groups.y.windows(2).map(|pair| pair[1] - pair[0]);
+    let risen: f64 = changes().filter(|change| *change > 0.0).sum();
+    let fallen: f64 = -changes().filter(|change| *change < 0.0).sum::<f64>();
+    if risen <= 0.0 || fallen > FALLS_BACK * risen {
+        return None;
+    }
+    let last = groups.len() - 1;
+    let at = |share: f64| {
+        let x = groups.x[0] + share * groups.span();
+        groups.x.partition_point(|&place| place < x).min(last)
+    };
+    let rate = |from: usize, to: usize| {
+        (groups.y[to] - groups.y[from]) / (groups.x[to] - groups.x[from]).max(f64::MIN_POSITIVE)
+    };
+    let edge = |window: usize| at(LEFT_OUT + (1.0 - LEFT_OUT) * window as f64 / WINDOWS as f64);
+    let rates: Vec<f64> = (0..WINDOWS)
+        .map(|window| rate(edge(window), edge(window + 1)))
+        .collect();
+    let as_fast = match has_steps {
+        true => AS_FAST_IN_STEPS,
+        false => AS_FAST,
+    };
+    let (earlier, later) = (rate(0, at(0.5)), rate(at(0.5), last));
+    if rates.iter().any(|rate| *rate <= budget) || later < as_fast * earlier {
+        return None;
+    }
+    let count = rates.len() as f64;
+    let mean = rates.iter().sum::<f64>() / count;
+    let scatter = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let mut line = fit_line(&groups, &Regressors::default(), 0.0)?;
+    line.grain_error = 0.0;
+    line.precision = vec![Precision {
+        standard_error: (scatter / count).sqrt(),
+        degrees: count - 1.0,
+    }];
+    Some(line)
 }
 
 /// Whether one of the last windows of `part` rises beyond the budget by itself.

@@ -3,7 +3,9 @@
 use crate::fit::bend::{Bend, BendTest};
 use crate::fit::line::{fit_line, least_half_width};
 use crate::fit::model::Regressors;
-use crate::policy::settled::{FEWEST, LATER_FEWEST, NARROWER, PLACES, ROUNDING, STARTS};
+use crate::policy::settled::{
+    FEWEST, LATER_FEWEST, NARROWER, PLACES, ROUNDING, STARTS, SUSPECTED, SUSPECTED_FROM,
+};
 use crate::policy::verdict::DECIDING_CONFIDENCE;
 use crate::track::Track;
 
@@ -14,8 +16,8 @@ pub(crate) struct Settled {
     pub start: usize,
     /// Whether the part from there on is straight; otherwise no part was.
     pub straight: bool,
-    /// Slopes before and after the bend in that part that is no chance, but was let pass.
-    pub bend: Option<(f64, f64)>,
+    /// The bend in that part that is no chance, but was let pass, or the clearest that may be one.
+    pub bend: Option<Bend>,
 }
 
 /// Finds the settled part of `track`; `budget` is in its units.
@@ -101,27 +103,32 @@ fn starts(track: &Track) -> impl Iterator<Item = usize> + '_ {
 /// A bend was found that matters.
 struct Bent;
 
-/// The clearest bend of `part` that is no chance but harmless, if there is one.
+/// The clearest bend of `part` that is no chance but harmless, or goes up and may be none, if there
+/// is one.
 fn bends_in(
     part: &Track,
     regressors: &Regressors,
     budget: f64,
     grain: f64,
-) -> Result<Option<(f64, f64)>, Bent> {
+) -> Result<Option<Bend>, Bent> {
     let Some(test) = BendTest::new(part, regressors, grain) else {
         return Ok(None);
     };
     let mut clearest: Option<Bend> = None;
-    for bend in PLACES.iter().filter_map(|&place| test.at(place)) {
-        if bend.is_chance() {
+    let bends = PLACES
+        .iter()
+        .filter_map(|&place| Some((place, test.at(place)?)));
+    for (place, bend) in bends {
+        let is_chance = bend.is_chance();
+        if is_chance && (bend.t < SUSPECTED || place < SUSPECTED_FROM) {
             continue;
         }
-        if !bend.is_small_beside(budget) {
+        if !is_chance && !bend.is_small_beside(budget) {
             return Err(Bent);
         }
         if clearest.is_none_or(|other| bend.t.abs() > other.t.abs()) {
             clearest = Some(bend);
         }
     }
-    Ok(clearest.map(|bend| (bend.before, bend.after)))
+    Ok(clearest)
 }

@@ -94,8 +94,8 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
     let chain = &ups[first..=last];
     let end = track.x[track.len() - 1];
     let room: f64 = chain.iter().map(|&(_, size)| size).sum();
-    // What other moves take back does not grow.
-    if rise_beside(&part, model.slope) < NET * room {
+    // What other moves take back does not grow, nor does what falls as fast between the steps.
+    if rise_beside(&part, model.slope.max(0.0)) < NET * room {
         return None;
     }
     let (at, size) = chain[chain.len() - 1];

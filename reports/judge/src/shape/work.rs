@@ -16,12 +16,23 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     if n < 4 || amount.iter().any(|a| !a.is_finite()) {
         return None;
     }
-    let rates: Vec<f64> = match is_total {
+    let (rates, reach) = match is_total {
         true => rates_of(time_s, amount)?,
-        false => amount.to_vec(),
+        false => (amount.to_vec(), 0),
     };
     let usual = quantile(&rates, USUAL).filter(|&usual| usual > 0.0)?;
-    let mut busy: Vec<bool> = rates.iter().map(|&rate| rate >= IDLE * usual).collect();
+    let works: Vec<bool> = rates.iter().map(|&rate| rate >= IDLE * usual).collect();
+    // A rate that is told over several readings does not tell at which of them work began.
+    let all_about = |i: usize| {
+        let about = &works[i.saturating_sub(reach)..(i + reach + 1).min(n)];
+        about.iter().all(|works| *works)
+    };
+    let surely: Vec<bool> = (0..n).map(all_about).collect();
+    let count = |busy: &[bool]| busy.iter().filter(|busy| **busy).count();
+    let mut busy = match 2 * count(&surely) >= count(&works) {
+        true => surely,
+        false => works,
+    };
     // Load that goes down at the end takes with it what it kept: that is no rest.
     if rates[n - 1] < OVER * usual {
         let over = rates.iter().rev().take_while(|&&r| r < GOING_DOWN * usual);
@@ -31,8 +42,9 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     busy.contains(&false).then_some(busy)
 }
 
-/// The rate of work about each reading, over stretches that hold enough operations.
-fn rates_of(time_s: &[f64], total: &[f64]) -> Option<Vec<f64>> {
+/// The rate of work about each reading, over stretches that hold enough operations, and how many
+/// readings these reach on either side.
+fn rates_of(time_s: &[f64], total: &[f64]) -> Option<(Vec<f64>, usize)> {
     let n = time_s.len();
     let done = total[n - 1] - total[0];
     if done <= 0.0 {
@@ -40,18 +52,15 @@ fn rates_of(time_s: &[f64], total: &[f64]) -> Option<Vec<f64>> {
     }
     let stretches = ((done / OPERATIONS) as usize).clamp(1, STRETCHES);
     let reach = (n / stretches / 2).max(1);
-    Some(
-        (0..n)
-            .map(|i| {
-                let (from, to) = (i.saturating_sub(reach), (i + reach).min(n - 1));
-                let seconds = time_s[to] - time_s[from];
-                match seconds > 0.0 {
-                    true => ((total[to] - total[from]) / seconds).max(0.0),
-                    false => 0.0,
-                }
-            })
-            .collect(),
-    )
+    let rate = |i: usize| {
+        let (from, to) = (i.saturating_sub(reach), (i + reach).min(n - 1));
+        let seconds = time_s[to] - time_s[from];
+        match seconds > 0.0 {
+            true => ((total[to] - total[from]) / seconds).max(0.0),
+            false => 0.0,
+        }
+    };
+    Some(((0..n).map(rate).collect(), reach))
 }
 
 #[cfg(test)]
