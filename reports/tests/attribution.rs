@@ -455,6 +455,36 @@ fn a_program_that_becomes_slower_leaks_as_much_per_operation() {
 }
 
 #[test]
+fn a_container_that_doubles_ever_later_in_time_but_evenly_by_work_leaks() {
+    // Each operation goes through all that is kept: four times as long for twice as many.
+    let mut container = Counters::new();
+    let times = [250.0, 1000.0, 4000.0, 16_000.0, 64_000.0];
+    for (step, at_ms) in times.into_iter().enumerate() {
+        container.birth(at_ms);
+        container.snapshot(at_ms);
+        let last = container.history.snapshots.last_mut();
+        last.expect("a snapshot").live_bytes = Some(102_400 << step);
+    }
+    let record = StackRecord {
+        sample_bytes: 1 << 16,
+        stacks: vec![container.history],
+        ..StackRecord::default()
+    };
+    let behaviour = |work: &Work| {
+        let container = Group {
+            containers: vec![&record.stacks[0]],
+            ..Group::default()
+        };
+        let said = attribute(&record, &[container], (0.0, 100_000.0), None, work);
+        said.stacks[0].growth.behaviour
+    };
+    let seconds = (0..=100).map(|second| f64::from(second) * 1000.0);
+    let work = Work::new(seconds.map(|at_ms| (at_ms, at_ms.sqrt())));
+    assert_eq!(behaviour(&work), Behaviour::Leaks);
+    assert_ne!(behaviour(&Work::default()), Behaviour::Leaks);
+}
+
+#[test]
 fn a_container_that_doubles_for_ever_leaks_and_its_bytes_go_to_the_owner_of_its_blocks() {
     // 100 KiB at a second, and twice as much at twice the time.
     let mut container = Counters::new();

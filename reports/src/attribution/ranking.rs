@@ -137,7 +137,7 @@ fn ranked(
     let mut growth = stack_growth(&merged(counted)?, settled, sample_bytes, work)?;
     if of_containers {
         let sum = merged(counted)?;
-        if let Some(rise) = container_rise(&sum, settled) {
+        if let Some(rise) = container_rise(&sum, settled, work) {
             growth.behaviour = match rise.goes_on {
                 true => Behaviour::Leaks,
                 false => growth.behaviour,
@@ -217,9 +217,10 @@ struct ContainerRise {
 }
 
 /// Memory of a container that grows for ever rises in steps, each by the same factor, and each
-/// time after about so much longer: with a factor of two, the last step but one came at half the
-/// time of the last. One that was filled has no such step in the settled part of the load.
-fn container_rise(stack: &StackHistory, settled: (f64, f64)) -> Option<ContainerRise> {
+/// time after about so much more work: with a factor of two, the last step but one came at half
+/// the work of the last, which is its time where operations are not counted. One that was filled
+/// has no such step in the settled part of the load.
+fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Option<ContainerRise> {
     const LEAST_FACTOR: f64 = 1.2;
     let [from, to] = live_bytes_between(stack, settled)?;
     let mut steps: Vec<f64> = Vec::new();
@@ -233,7 +234,8 @@ fn container_rise(stack: &StackHistory, settled: (f64, f64)) -> Option<Container
     }
     let goes_on = match steps.as_slice() {
         [.., before, last] => {
-            let ratio = before / last;
+            let done = |until_ms: f64| work.between((0.0, until_ms));
+            let ratio = done(*before) / done(*last);
             *last > settled.0 && (STEP_RATIO.0..=STEP_RATIO.1).contains(&ratio)
         }
         _ => false,
@@ -244,6 +246,6 @@ fn container_rise(stack: &StackHistory, settled: (f64, f64)) -> Option<Container
     })
 }
 
-/// Time of the last step but one of a container that grows evenly, in times of the last: half of
+/// Work until the last step but one of a container that grows evenly, in times of the last: half of
 /// it where capacity doubles, two thirds where it grows by half, and somewhat more or less.
 const STEP_RATIO: (f64, f64) = (0.35, 0.8);
