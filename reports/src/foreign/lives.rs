@@ -70,7 +70,7 @@ pub(super) fn life_of(name: &str) -> Option<usize> {
         let before = lower.strip_suffix(*known);
         !WHOLE.contains(known) && before.is_some_and(|before| before.ends_with('_'))
     };
-    exact.or_else(|| LIVES.iter().position(|known| ends(&known)))
+    exact.or_else(|| LIVES.iter().position(ends))
 }
 
 /// Whether a column says for how long the program has been up.

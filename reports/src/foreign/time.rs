@@ -387,7 +387,7 @@ fn month_of(upper: &str) -> Option<i8> {
             const LONGEST: usize = 4;
             (upper.chars().count() <= LONGEST).then_some(())?;
             let is_one = |names: &&str| names.split(' ').any(|name| upper.starts_with(name));
-            OTHER_MONTHS.iter().position(|names| is_one(&names))
+            OTHER_MONTHS.iter().position(is_one)
         })?;
     i8::try_from(place + 1).ok()
 }
