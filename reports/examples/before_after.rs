@@ -1,11 +1,13 @@
 //! What a comparison says of recorded cells whose truth is known: how often a change that does
 //! nothing is accused, and how often the interval of a fix holds its share.
 //!
-//! `leaklab run alts-timeout::unpatched --repeat 40 --duration 4s` records forty runs of a leak;
+//! `leaklab run --name noisy --budget 16B/op --repeat 40 --jobs 8 --duration 6s --interval 50ms --
+//! python3 reports/examples/noisy_leak.py` records forty runs of a leak;
 //! `cargo run --release -p leaklab-reports --example before_after -- RUN` draws five of them for
 //! each side, again and again. For a fix, the share of the mean growth that it removes is taken
 //! from the samples of the second side, which keep the noise and the differences between runs that
-//! they have.
+//! they have. That needs cells with many operations: what few operations leave of a run whose
+//! growth is taken out has another shape, and another part of it is judged.
 
 use leaklab_reports::cell::{Readings, VerdictOptions};
 use leaklab_reports::compare::{Comparison, Decision, Side, Terms, pooled};
