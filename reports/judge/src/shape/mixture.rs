@@ -143,7 +143,7 @@ mod tests {
         assert!(split_mixture(&series(1_500, |_, random| random.f64()), 10.0).is_none());
         let bell = |random: &mut fastrand::Rng| (0..12).map(|_| random.f64()).sum::<f64>();
         assert!(split_mixture(&series(1_500, |_, random| bell(random)), 10.0).is_none());
-        let switched = |i: usize| f64::from(u8::from(i / 40 % 2 == 0));
+        let switched = |i: usize| f64::from(u8::from((i / 40).is_multiple_of(2)));
         assert!(
             split_mixture(
                 &series(1_500, |i, random| 50.0 * switched(i) + random.f64()),
