@@ -10,7 +10,7 @@ use crate::supervisor::pool::run_cells;
 use crate::time::duration_text;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_judge::amount::plural;
+use leaklab_judge::amount::{bytes_text, plural};
 use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
 use leaklab_reports::classes::write_classes;
 use leaklab_run::{
@@ -63,6 +63,7 @@ pub fn record_run(
     until_verdict: bool,
 ) -> anyhow::Result<RecordedRun> {
     plan(runs)?;
+    require_address_space()?;
     let folder = create_run_folder(runs)?;
     let cells = plan(&folder)?;
     write_record(&folder, settings, &cells)?;
@@ -137,6 +138,22 @@ fn run_and_judge(
         say!("warning: {error:#}");
     }
     statuses
+}
+
+/// Address space below which a run is not begun: each of its threads takes some of it for its
+/// stack and its part of the allocator, and one that gets none would end the harness.
+const LEAST_ADDRESS_SPACE_BYTES: u64 = 96 << 20;
+
+fn require_address_space() -> anyhow::Result<()> {
+    match crate::system::address_space_limit_bytes() {
+        Some(bytes) if bytes < LEAST_ADDRESS_SPACE_BYTES => anyhow::bail!(
+            "this shell allows {} of address space (`ulimit -v`), and a run needs {}\n(hint: \
+             `ulimit -v unlimited`; the memory of the program is limited by --memory-limit)",
+            bytes_text(bytes as f64),
+            bytes_text(LEAST_ADDRESS_SPACE_BYTES as f64)
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Says how long several cells will take.

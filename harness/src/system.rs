@@ -333,12 +333,22 @@ pub fn descriptor_limit() -> Option<u64> {
 }
 
 fn descriptor_limits() -> Option<libc::rlimit> {
+    limits(libc::RLIMIT_NOFILE)
+}
+
+/// Bytes of address space that this process may have (`ulimit -v`), if that is limited.
+pub fn address_space_limit_bytes() -> Option<u64> {
+    let limit = limits(libc::RLIMIT_AS)?;
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+fn limits(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
     // SAFETY: `limit` is a valid rlimit to write to.
-    let answer = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    let answer = unsafe { libc::getrlimit(resource, &mut limit) };
     (answer == 0).then_some(limit)
 }
 

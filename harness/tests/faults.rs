@@ -148,6 +148,33 @@ fn leak_with_clock(clock: &str) -> Called {
 }
 
 #[test]
+fn too_little_address_space_is_told_before_anything_runs() {
+    let lab = Lab::new();
+    let run = ["run", "--duration", "1s", "--", "sleep", "60"];
+    let called = call_after(&lab, "ulimit -v 81920", &run).output();
+    let called = called.expect("an end");
+    let words = String::from_utf8_lossy(&called.stderr);
+    assert_eq!(called.status.code(), Some(4), "{words}");
+    assert!(words.contains("`ulimit -v unlimited`"), "{words}");
+    assert!(!lab.path().join("leaklab-out").exists());
+}
+
+#[test]
+fn a_program_that_deletes_its_own_record_is_no_result() {
+    let lab = Lab::new();
+    let deletes = "sleep 0.3; rm -rf leaklab-out/runs/*/command--sh; sleep 60";
+    let run = [
+        &["run", "--duration", "1s"][..],
+        &SHORT,
+        &["--", "sh", "-c", deletes],
+    ]
+    .concat();
+    lab.call(&run)
+        .expect_code(4)
+        .expect_stderr(&["cannot be written"]);
+}
+
+#[test]
 fn a_clock_that_is_not_the_machines_hides_no_leak() {
     for clock in ["4611686018427387904", "0", "1700000000000000"] {
         let called = leak_with_clock(clock);

@@ -4,7 +4,7 @@ use super::cell::CellSetup;
 use crate::system::ChildExit;
 use crate::text::{bytes_text, plural};
 use crate::time::{duration_text, ms_duration};
-use leaklab_run::{CellStatus, Outcome};
+use leaklab_run::{CellStatus, Outcome, State};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -216,6 +216,7 @@ pub fn not_started(status: &mut CellStatus, setup: &CellSetup, error: &std::io::
 
 /// A cell whose folder cannot be written any more.
 pub fn harness_failed(mut status: CellStatus, folder: &Path, error: &std::io::Error) -> CellStatus {
+    status.state = State::Finished;
     status.outcome = Some(Outcome::HarnessFailed);
     status.message = format!("`{}` cannot be written: {error}", folder.display());
     status.hint = "check space and permissions, or choose another folder with --out".to_owned();
