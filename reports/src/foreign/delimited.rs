@@ -493,12 +493,21 @@ fn is_zero(field: &str) -> bool {
 }
 
 /// Whether every time is before the one above it, as exports with the newest row first have it.
+/// Bare numbers that fall and are no times since 1970 may as well count down: growth read from
+/// them would be a fall.
 fn is_newest_first<'a>(
-    fields: impl Iterator<Item = &'a str>,
+    fields: impl Iterator<Item = &'a str> + Clone,
     order: DayOrder,
     comma_is_point: bool,
 ) -> bool {
     const FEWEST: usize = 4;
+    const EARLIEST_DATE_S: f64 = 1e8;
+    let may_count_down = |field: &str| {
+        number(field.as_bytes(), comma_is_point).is_some_and(|number| number < EARLIEST_DATE_S)
+    };
+    if fields.clone().any(may_count_down) {
+        return false;
+    }
     let mut clock = Clock::new(None, order);
     let times: Vec<f64> = fields
         .map_while(|field| clock.seconds(field.as_bytes(), comma_is_point))
