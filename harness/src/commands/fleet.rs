@@ -65,8 +65,8 @@ pub struct Arguments {
     /// Where the range ends, in seconds since 1970 [default: now].
     #[arg(long, value_name = "SECONDS")]
     end: Option<f64>,
-    /// Growth that is accepted: 20KiB/h, 0.5%/h [default: 0.5 % of the settled level per hour,
-    /// at least 64 KiB].
+    /// Growth that is accepted: 20KiB/h, 0.5%/h [default: 0.5 % of the level ahead of the
+    /// growth per hour, at least 64 KiB].
     #[arg(long)]
     budget: Option<Budget>,
     /// Limit of every service that has none of its own: 2GiB.

@@ -35,7 +35,7 @@ pub struct Arguments {
     #[arg(required = true)]
     sources: Vec<String>,
     /// Growth that is accepted: 200KB/h, 5MiB/d, 16B/op, 0.5%/h [default: the cell's own, or
-    /// 0.5 % of the settled level per hour, at least 64 KiB].
+    /// 0.5 % of the level ahead of the growth per hour, at least 64 KiB].
     #[arg(long)]
     budget: Option<Budget>,
     /// A level that must not be reached: its time is foretold, and a record that reaches it ends

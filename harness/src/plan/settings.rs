@@ -58,7 +58,7 @@ pub struct CellSettings {
     pub parameters: Vec<String>,
     /// Accepted growth: 64KiB/h, 16B/op, 0.5%/h [default: the scenario's own].
     ///
-    /// For a program the default is 0.5 % of the settled level per hour, at least 64 KiB.
+    /// For a program the default is 0.5 % of the level ahead of the growth per hour, at least 64 KiB.
     #[arg(long, env = "LEAKLAB_BUDGET", help_heading = JUDGING)]
     pub budget: Option<Budget>,
     /// What a program must get: leak, no-leak or dies [default: no-leak].

@@ -26,7 +26,12 @@ pub(crate) fn report(prepared: &Prepared, finding: &Finding, options: &JudgeOpti
         // What moves in steps is known to within one of them.
         let step = prepared.least_step / (finding.fitted.1 - finding.fitted.0);
         let unseen = if step.is_finite() { step } else { 0.0 };
-        (line.slope, low - unseen, high + unseen)
+        // `no-leak` says more of the upper end than the line alone: it lies within the budget.
+        let highest = match finding.verdict {
+            Verdict::NoLeak => finding.budget.max(line.slope),
+            _ => f64::INFINITY,
+        };
+        (line.slope, low - unseen, (high + unseen).min(highest))
     });
     let resolution = finding
         .line

@@ -28,7 +28,8 @@ pub(crate) fn first(track: &Track) -> Track {
 
 /// What a series that goes up and hardly ever down rises by, per unit of the axis, and the scatter
 /// of that over its windows: `None` where it falls, where one of the windows rises by no more than
-/// `budget`, or where the later half of the series rises by less than the earlier: where it moves in steps, by much less.
+/// `budget`, or where the later half of the series rises by less than the earlier: where it moves
+/// in steps, by much less.
 pub(crate) fn ratchet(track: &Track, budget: f64, has_steps: bool) -> Option<Line> {
     let groups = coarse(track, RATCHET_GROUPS, &[]);
     if groups.len() < RATCHET_GROUPS / 2 {
