@@ -119,8 +119,8 @@ fn what_cannot_be_attached_to_is_refused_with_words() {
     assert!(is_alive(sleeper.0.id()));
 }
 
-#[test]
-fn a_page_of_metrics_is_the_heap_and_counts_operations() {
+/// A page on loopback that says `body` of the number of times that it was asked for; its URL.
+fn page(body: fn(usize) -> String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || {
@@ -128,11 +128,7 @@ fn a_page_of_metrics_is_the_heap_and_counts_operations() {
             let mut stream = stream;
             let mut request = [0; 1024];
             let _ = stream.read(&mut request);
-            let used = 50_000_000 + count * 100_000;
-            let body = format!(
-                "go_memstats_heap_alloc_bytes {used}\nhttp_requests_total {count}\n\
-                 go_goroutines 12\n"
-            );
+            let body = body(count);
             let _ = write!(
                 stream,
                 "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
@@ -140,8 +136,31 @@ fn a_page_of_metrics_is_the_heap_and_counts_operations() {
             );
         }
     });
+    format!("http://127.0.0.1:{port}/metrics")
+}
+
+#[test]
+fn a_page_that_says_nothing_is_told_and_is_no_gap() {
+    let url = page(|_| "<html>welcome</html>".to_owned());
+    let short = ["--duration", "2s", "--interval", "100ms"];
+    let run = [&["run", "--heap", &url][..], &short, &["--", "sleep", "60"]].concat();
+    let called = Lab::new().call(&run);
+    let called = called.expect_stderr(&["warning:", "no figure of a heap", &url]);
+    let measurement = called.cell().status.measurement.as_ref();
+    assert_eq!(measurement.expect("a certificate").gaps, 0);
+}
+
+#[test]
+fn a_page_of_metrics_is_the_heap_and_counts_operations() {
+    let url = page(|count| {
+        let used = 50_000_000 + count * 100_000;
+        format!(
+            "go_memstats_heap_alloc_bytes {used}\nhttp_requests_total {count}\n\
+             go_goroutines 12\n"
+        )
+    });
     let sleeper = Sleeper::new("120");
-    let (pid, url) = (sleeper.pid(), format!("http://127.0.0.1:{port}/metrics"));
+    let pid = sleeper.pid();
     let called = Lab::new().call(&[
         "run",
         "--pid",

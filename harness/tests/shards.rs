@@ -167,7 +167,7 @@ fn a_kubernetes_job_is_indexed_and_retries_what_is_no_verdict() {
 fn a_job_that_cannot_be_is_refused_with_the_way_out() {
     let lab = Lab::new();
     for (flags, run, words) in [
-        ("--shards 2", "shape::nothing", "shape::nothing"),
+        ("--shards 2", "shape::nothing", "no variant `nothing`"),
         ("--shards 2", "--bogus", "--bogus"),
         ("--shards 6", CELLS, "--shards 3"),
         ("--shards 3 --time 12h", CELLS, "write 90 (minutes)"),

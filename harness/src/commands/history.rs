@@ -48,7 +48,7 @@ Examples:
   leaklab history --charts nights                                       a picture per figure
   leaklab history --rebuild                                             again from run folders")]
 pub struct Arguments {
-    /// Folder that holds `runs`, or a file of history lines [default: leaklab-out].
+    /// Folder that holds `runs`, or a file of history lines.
     #[arg(default_value = "leaklab-out", env = "LEAKLAB_OUT")]
     place: PathBuf,
     /// Only cells whose address holds this.

@@ -9,6 +9,7 @@ use crate::results::judged::JudgedCell;
 use crate::run::record_run;
 use crate::supervisor::signals;
 use anyhow::Context;
+use leaklab_reports::cell::Standing;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,8 @@ const CANARY_LOAD: Duration = Duration::from_secs(8);
 /// Twenty samples in each tooth, so that its floor is seen.
 const CANARY_INTERVAL: Duration = Duration::from_millis(20);
 const CANARY_DRAIN: Duration = Duration::from_millis(200);
+/// How often a canary may be run that is not decided, each time for twice as long.
+const ATTEMPTS: u32 = 2;
 
 /// Check the instrument: programs with a known answer, from child process to verdict.
 #[derive(Debug, clap::Args)]
@@ -27,7 +30,8 @@ Runs a known leak, a bounded cache, a sawtooth, a warm-up and a flat program, in
 and gives the judge readings of known answer: a list that grows, resident memory in steps, a leak
 that is started again and again, a cache that fills, a program without work.
 Exit code 4 and `instrument broken` if one gets another verdict than it must: then a green
-nightly run says nothing. Run it first:
+nightly run says nothing. One that is not decided, as on a busy machine, is run again for twice
+as long; 3 if it still is not. Run it first:
 
   leaklab selfcheck && leaklab run --duration 8h -- ./my-service")]
 pub struct Arguments {
@@ -49,7 +53,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     if arguments.hostile {
         return selfcheck_hostile::execute(&arguments.out);
     }
-    let settings = RunSettings {
+    let mut settings = RunSettings {
         flags: CellSettings {
             duration: Some(CANARY_LOAD),
             interval: Some(CANARY_INTERVAL),
@@ -71,25 +75,52 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         ))?;
         return Ok(Exit::Harness);
     }
-    let canaries = select(&["shape".to_owned()], &[])?;
-    let plan = |folder: &Path| scenario_cells(&settings, &canaries, &BTreeMap::new(), folder);
     signals::listen().context("cannot listen for signals")?;
-    let recorded = record_run(&arguments.out.join("selfcheck"), &settings, &plan, false)?;
-    if let Some(signal) = signals::asked_by() {
-        return Ok(Exit::Signal(signal));
+    let mut asked = vec!["shape".to_owned()];
+    let mut broken;
+    let mut folder;
+    let mut attempts = 0;
+    loop {
+        let canaries = select(&asked, &[])?;
+        let plan = |folder: &Path| scenario_cells(&settings, &canaries, &BTreeMap::new(), folder);
+        let recorded = record_run(&arguments.out.join("selfcheck"), &settings, &plan, false)?;
+        if let Some(signal) = signals::asked_by() {
+            return Ok(Exit::Signal(signal));
+        }
+        let run = recorded.open()?;
+        folder = recorded.folder;
+        let judged: Vec<_> = run.cells.iter().map(JudgedCell::as_recorded).collect();
+        print(&closing_table(&judged))?;
+        let (open, wrong): (Vec<_>, Vec<_>) = (judged.iter())
+            .filter(|cell| cell.exit() != Exit::Good)
+            .partition(|cell| cell.standing() == Standing::Undecided);
+        let ids = |cells: &[&JudgedCell<'_>]| -> Vec<String> {
+            cells.iter().map(|cell| cell.cell.plan.id.clone()).collect()
+        };
+        (broken, asked) = (ids(&wrong), ids(&open));
+        if broken.is_empty() {
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove `{}`", folder.display()))?;
+        }
+        if asked.is_empty() || !broken.is_empty() {
+            break;
+        }
+        attempts += 1;
+        if attempts == ATTEMPTS {
+            print(&format!(
+                "\nnot decided: {} (hint: try again when the machine has less to do)\n",
+                asked.join(", ")
+            ))?;
+            return Ok(Exit::Inconclusive);
+        }
+        // A machine that is busy makes readings uneven; that is no fault of the instrument.
+        settings.flags.duration = settings.flags.duration.map(|load| load * 2);
+        print(&format!(
+            "\n{} is not decided: again, for twice as long\n\n",
+            asked.join(", ")
+        ))?;
     }
-    let folder = &recorded.folder;
-    let run = recorded.open()?;
-    let judged: Vec<_> = run.cells.iter().map(JudgedCell::as_recorded).collect();
-    print(&closing_table(&judged))?;
-    let broken: Vec<_> = judged
-        .iter()
-        .filter(|cell| cell.exit() != Exit::Good)
-        .map(|cell| cell.cell.plan.id.as_str())
-        .collect();
     if broken.is_empty() {
-        std::fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove `{}`", folder.display()))?;
         print("\nthe instrument works: every canary got the verdict that it must get\n")?;
         return Ok(Exit::Good);
     }

@@ -110,6 +110,7 @@ impl TableArguments {
             only: self.only.clone(),
             every_s: self.every.map(|every| every.as_secs_f64()),
             restarts,
+            size_bytes: None,
         })
     }
 }
@@ -149,8 +150,12 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
             return Ok(Source::Cells(cells));
         }
         let file = File::open(path).with_context(|| format!("cannot open `{name}`"))?;
-        let recording = read_recording(file, &tables.read_options()?)
-            .map_err(|error| usage(format!("`{name}`: {error}")))?;
+        let options = ReadOptions {
+            size_bytes: file.metadata().ok().map(|metadata| metadata.len()),
+            ..tables.read_options()?
+        };
+        let recording =
+            read_recording(file, &options).map_err(|error| usage(format!("`{name}`: {error}")))?;
         return Ok(Source::Tables(told(name, recording)));
     }
     if !address.folder.exists() {
@@ -160,9 +165,6 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
         )));
     }
     let (_, cells) = cells_of(name)?;
-    if cells.is_empty() {
-        return Err(usage(format!("`{name}` is a run without a cell")));
-    }
     Ok(Source::Cells(cells))
 }
 
@@ -288,6 +290,9 @@ pub fn series_of(
                 }));
             }
             Ok(series)
+        }
+        Source::Cells(cells) if cells.is_empty() => {
+            Err(usage(format!("`{name}` is a run without a cell")))
         }
         Source::Cells(cells) => cells.iter().map(|cell| of_cell(cell, options)).collect(),
     }

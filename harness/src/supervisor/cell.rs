@@ -21,6 +21,7 @@ use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
 use crate::procfs::{MachineTimes, OutsideFigures};
 use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
+use crate::words::say;
 use beside::BesideState;
 use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample};
 use ruled::RuledState;
@@ -314,6 +315,8 @@ impl<'a> CellLoop<'a> {
 
     /// Takes what the child wrote before it ended.
     fn take_last_words(&mut self, fed: &Receiver<Fed>) {
+        // What has ended has no page any more, and nobody waits for one.
+        self.end_scraping();
         let deadline = Instant::now() + LAST_WORDS;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -405,7 +408,10 @@ impl<'a> CellLoop<'a> {
                 }
             }
             Fed::Ready if self.ready_us.is_none() => self.become_ready(monotonic_us()),
-            Fed::Warning(words) => self.warn(words),
+            Fed::Warning(words) => {
+                say!("warning: {}: {words}", self.setup.plan.id);
+                self.warn(words);
+            }
             Fed::PipeClosed | Fed::Wake | Fed::Ready => {}
         }
     }

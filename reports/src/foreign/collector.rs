@@ -154,6 +154,8 @@ pub(super) struct Collector {
     pub counts_operations: bool,
     /// Whether swap counts with what is resident, where both are columns.
     pub joins_swap: bool,
+    /// Rows that the file may hold, where its size is known.
+    pub expected_rows: usize,
     /// What tells series apart, in words.
     pub key_names: Vec<String>,
     /// How many parts of the keys, the last ones, tell lives of one program apart.
@@ -173,6 +175,7 @@ impl Collector {
             is_newest_first: false,
             counts_operations: false,
             joins_swap: false,
+            expected_rows: 0,
             key_names: Vec::new(),
             lives: 0,
             series: Vec::new(),
@@ -203,9 +206,23 @@ impl Collector {
                     });
                 }
                 self.by_key.insert(key.to_vec(), self.series.len());
+                // A table of one series is known by its empty key.
+                let rows = if key.is_empty() {
+                    self.expected_rows
+                } else {
+                    0
+                };
+                let rows = rows.min(MOST_READINGS / (1 + self.columns.len()));
+                let room = || {
+                    let mut column = Vec::new();
+                    // Without room now there may be some later, row by row.
+                    let _ = column.try_reserve_exact(rows);
+                    column
+                };
                 self.series.push(Partial {
                     name: name(),
-                    values: vec![Vec::new(); self.columns.len()],
+                    time_s: room(),
+                    values: self.columns.iter().map(|_| room()).collect(),
                     ..Partial::default()
                 });
                 self.series.len() - 1

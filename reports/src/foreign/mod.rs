@@ -69,6 +69,8 @@ pub struct ReadOptions {
     pub every_s: Option<f64>,
     /// What says that the program was started anew.
     pub restarts: Option<RestartSource>,
+    /// Bytes of the file, where that is known, so that room for its readings is taken once.
+    pub size_bytes: Option<u64>,
 }
 
 /// What says that the program of a recording was started anew.

@@ -105,6 +105,11 @@ impl CellLoop<'_> {
         self.beside.scraping.is_some()
     }
 
+    /// Asks for no more pages.
+    pub(super) fn end_scraping(&mut self) {
+        self.beside.scraping = None;
+    }
+
     /// Whether rows are taken: from ready on, or from the start if something says readiness.
     pub(super) fn is_sampled(&self) -> bool {
         self.ready_us.is_some() || self.setup.beside.ready.is_some()
@@ -276,7 +281,6 @@ impl CellLoop<'_> {
 
     /// What became of the load, into the status.
     pub(super) fn conclude_load(&mut self) {
-        self.beside.scraping = None;
         self.beside.marks_looked = None;
         self.keep_marks();
         self.write_early();
