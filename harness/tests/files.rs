@@ -125,6 +125,37 @@ fn a_file_becomes_a_picture_a_page_and_a_side_of_a_comparison() {
         .expect_code(1);
 }
 
+#[test]
+fn a_warm_up_is_not_worse_than_what_has_settled_and_not_better_either() {
+    let lab = Lab::new();
+    let write = |name: &str, rise: f64| {
+        let mut text = "time_s,rss_bytes\n".to_owned();
+        for row in 0..300 {
+            let left = (-(row as f64) / 120.0).exp();
+            let value = 1e8 - rise * left + 2e5 * noise(row);
+            writeln!(text, "{},{value:.0}", row * 60).expect("text");
+        }
+        std::fs::write(lab.path().join(name), text).expect("a file");
+    };
+    write("settled.csv", 0.0);
+    write("warm.csv", 4e7);
+    let compare = |a: &str, b: &str| lab.call(&["compare", a, b, "--no-chart"]);
+    let called = compare("settled.csv", "warm.csv").expect_code(3);
+    assert!(
+        called.stdout.contains("`not-worse` is open"),
+        "{}",
+        called.stdout
+    );
+    compare("settled.csv", "settled.csv").expect_code(0);
+    // Rows that are only numbered have no times.
+    let numbered =
+        "idx,rss_mb\n".to_owned() + &(0..50).map(|n| format!("{n},50\n")).collect::<String>();
+    std::fs::write(lab.path().join("numbered.csv"), numbered).expect("a file");
+    lab.call(&["judge", "numbered.csv"])
+        .expect_code(2)
+        .expect_stderr(&["--every"]);
+}
+
 /// What never ends is refused after the line, or the readings, that are too many.
 #[test]
 fn input_without_end_is_refused() {

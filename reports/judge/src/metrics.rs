@@ -129,11 +129,19 @@ pub fn judge_cell(
         push(&mut metrics, cell, name, values, options, *unit)?;
     }
     let mut judgement = combine(metrics)?;
-    let total = pss.as_deref().filter(|pss| is_read(pss)).or(rss.as_deref());
-    if let (Verdict::NoLeak, Some(total)) = (judgement.verdict, total)
-        && judgement.metric == "allocated_bytes"
-    {
-        withhold_for_outside(&mut judgement, cell, total, options)?;
+    // Shared memory counts once in PSS, which is read less often: where it does not say enough
+    // and RSS leaks beyond the allocator's own, that decides.
+    let is_rising = judgement.kind == Some(Kind::OutsideAllocator);
+    let by_pss = pss.as_deref().filter(|pss| is_read(pss));
+    let by_rss = rss.as_deref().filter(|_| by_pss.is_none() || is_rising);
+    for total in by_pss.into_iter().chain(by_rss) {
+        if judgement.verdict != Verdict::NoLeak || judgement.metric != "allocated_bytes" {
+            break;
+        }
+        let found = withhold_for_outside(&mut judgement, cell, total, options)?;
+        if found == Some(Verdict::NoLeak) {
+            break;
+        }
     }
     Ok(judgement)
 }
@@ -155,16 +163,17 @@ fn is_read(values: &[f64]) -> bool {
     values.iter().filter(|value| value.is_finite()).count() >= FEWEST_READINGS
 }
 
-/// Withholds `no-leak` where `total`, what the tree holds, is not answered for by its heap.
+/// Withholds `no-leak` where `total`, what the tree holds, is not answered for by its heap; what
+/// was found of that which the heap does not hold.
 fn withhold_for_outside(
     judgement: &mut CellJudgement,
     cell: &CellSeries<'_>,
     total: &[f64],
     options: &JudgeOptions,
-) -> Result<(), JudgeError> {
+) -> Result<Option<Verdict>, JudgeError> {
     let heap = [cell.resident_bytes, cell.active_bytes, cell.allocated_bytes];
     let Some(heap) = heap.into_iter().flatten().next() else {
-        return Ok(());
+        return Ok(None);
     };
     let outside: Vec<f64> = total
         .iter()
@@ -174,13 +183,14 @@ fn withhold_for_outside(
     let known: Vec<f64> = outside.iter().copied().filter(|v| v.is_finite()).collect();
     let held: Vec<f64> = heap.iter().copied().filter(|v| v.is_finite()).collect();
     let (Some(beyond), Some(held)) = (median(&known), median(&held)) else {
-        return Ok(());
+        return Ok(None);
     };
     let mut judged = Vec::new();
     push(&mut judged, cell, OUTSIDE, &outside, options, Unit::Bytes)?;
     let Some(found) = judged.pop().map(|metric| metric.judgement) else {
-        return Ok(());
+        return Ok(None);
     };
+    let verdict = found.verdict;
     let risen = found
         .fitted
         .map_or(0.0, |fitted| fitted.end_value - fitted.start_value);
@@ -192,7 +202,7 @@ fn withhold_for_outside(
         && beyond > IMAGE_BYTES
         && found.verdict != Verdict::NoLeak;
     if !leaks && !is_most {
-        return Ok(());
+        return Ok(Some(verdict));
     }
     let why = match leaks {
         true => format!(
@@ -217,7 +227,7 @@ fn withhold_for_outside(
         metric: OUTSIDE.to_owned(),
         judgement: found,
     });
-    Ok(())
+    Ok(Some(verdict))
 }
 
 /// What is resident beyond the allocator's own, as a metric.

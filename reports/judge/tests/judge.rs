@@ -182,6 +182,27 @@ fn few_or_degenerate_readings_are_inconclusive_and_never_a_panic() {
 }
 
 #[test]
+fn lives_too_short_to_be_judged_are_no_green_together() {
+    // Forty lives of six readings, each of which grows by a tenth: level, if all are one series.
+    for readings in [3_u32, 6, 9] {
+        let rows = 0..40 * readings;
+        let time_s: Vec<f64> = rows.clone().map(|row| 60.0 * f64::from(row)).collect();
+        let value: Vec<f64> = rows
+            .map(|row| 1e8 + 1e7 * f64::from(row % readings) / f64::from(readings))
+            .collect();
+        let restarts: Vec<f64> = (1..40)
+            .map(|life| time_s[(life * readings) as usize])
+            .collect();
+        let series = Series {
+            restarts: Some(&restarts),
+            ..Series::new(&time_s, &value)
+        };
+        let judgement = judge(&series, &JudgeOptions::default()).expect("a series");
+        assert_ne!(judgement.verdict, Verdict::NoLeak, "{}", judgement.reason);
+    }
+}
+
+#[test]
 fn lost_readings_are_left_out() {
     let time: Vec<f64> = (0..400).map(f64::from).collect();
     let value: Vec<f64> = (0..400)

@@ -6,10 +6,10 @@
 //! says something of a series asks here.
 
 use super::metric::Metric;
-use super::stopped::{Idle, is_work};
+use super::stopped::{Idle, is_work, load_cpu_ms};
 use super::verdict::{VerdictError, VerdictOptions};
 use crate::foreign;
-use leaklab_judge::amount::amount_text;
+use leaklab_judge::amount::{amount_text, count_text};
 use leaklab_judge::{
     Budget, CellJudgement, CellSeries, Explanation, JudgeError, JudgeOptions, Judgement,
     MetricJudgement, RSS_GRAIN_BYTES, Series, Unit, Verdict, Window, explain, judge, judge_cell,
@@ -66,10 +66,36 @@ pub struct Readings {
     foreign: Option<Vec<(String, JudgeOptions)>>,
 }
 
-/// Whether a load command says that requests of its own were answered.
-fn was_served(cell: &Cell) -> bool {
-    let answered = |load: &LoadReport| load.requests > load.errors.or(Some(0));
-    cell.status.load.iter().any(answered)
+/// CPU time of the program for a request that it has answered, at the least: reading it alone is
+/// a call of the system, which takes about that.
+const LEAST_CPU_US_PER_REQUEST: f64 = 2.0;
+
+/// Part of the requests from which on their failures are what was tested.
+const MOSTLY_FAILED: f64 = 0.5;
+
+/// Whether a load command says that requests of its own were answered, and the program used the
+/// CPU time to have answered them: the load may have reached another.
+fn was_served(cell: &Cell, table: &SampleTable) -> bool {
+    let answered = |load: &LoadReport| {
+        let requests = load.requests?.saturating_sub(load.errors.unwrap_or(0));
+        (requests > 0).then_some(requests as f64)
+    };
+    let requests: f64 = cell.status.load.iter().filter_map(answered).sum();
+    let cpu_us = load_cpu_ms(table).map_or(f64::INFINITY, |(cpu_ms, _)| cpu_ms * 1_000.0);
+    requests > 0.0 && cpu_us >= requests * LEAST_CPU_US_PER_REQUEST
+}
+
+/// Why a load whose requests mostly failed shows nothing.
+fn failed_load(cell: &Cell) -> Option<String> {
+    let sum = |of: fn(&LoadReport) -> Option<u64>| cell.status.load.iter().filter_map(of).sum();
+    let (requests, errors): (u64, u64) = (sum(|load| load.requests), sum(|load| load.errors));
+    (errors > 0 && errors as f64 >= MOSTLY_FAILED * requests as f64).then(|| {
+        format!(
+            "{} of the {} requests of the load failed, or were answered with an error",
+            count_text(errors),
+            count_text(requests.max(errors))
+        )
+    })
 }
 
 impl Readings {
@@ -115,10 +141,13 @@ impl Readings {
             ..options.clone()
         };
         let mut readings = Self::of_table(table, events, &options);
-        readings.doubt = measurement.and_then(Measurement::doubt);
+        readings.doubt = (measurement.and_then(Measurement::doubt)).or_else(|| failed_load(cell));
         if cell.plan.may_be_idle {
             readings.idle.take_if(|idle| *idle == Idle::Throughout);
-        } else if cell.plan.needs_work && !was_served(cell) && readings.idle.is_none() {
+        } else if cell.plan.needs_work
+            && readings.idle.is_none()
+            && !was_served(cell, &readings.table)
+        {
             readings.idle = Idle::unknown(&readings.table);
         }
         if cell.plan.control_group.is_some() {
@@ -627,6 +656,33 @@ mod tests {
         assert_eq!(readings.metric("threads").unit, MetricUnit::Count);
         let judgement = readings.judge_alone("threads").expect("a judgement");
         assert_eq!(judgement.verdict, Verdict::Leak, "{}", judgement.reason);
+    }
+
+    #[test]
+    fn a_load_that_reached_another_or_failed_is_no_work() {
+        let cell = |requests, errors| {
+            let mut cell = Cell {
+                folder: std::path::PathBuf::from("/nonexistent"),
+                plan: leaklab_run::CellPlan::default(),
+                status: leaklab_run::CellStatus::default(),
+            };
+            cell.status.load = vec![LoadReport {
+                requests: Some(requests),
+                errors: Some(errors),
+                ..LoadReport::default()
+            }];
+            cell
+        };
+        // 6 ms of CPU time in ten minutes, and a tenth of a second each second.
+        let idle = |s: f64| s / 100.0;
+        let busy = |s: f64| s * 100.0;
+        let (idle, busy) = (table(&[("cpu_ms", &idle)]), table(&[("cpu_ms", &busy)]));
+        assert!(!was_served(&cell(264_446, 0), &idle));
+        assert!(was_served(&cell(264_446, 0), &busy));
+        assert!(!was_served(&cell(500, 500), &busy));
+        assert!(failed_load(&cell(43_503, 43_503)).is_some_and(|words| words.contains("43,503")));
+        assert_eq!(failed_load(&cell(43_503, 200)), None);
+        assert_eq!(failed_load(&cell(0, 0)), None);
     }
 
     #[test]

@@ -90,6 +90,17 @@ pub(super) fn is_work(column: &str) -> bool {
             })
 }
 
+/// CPU time of the load, and its length, in milliseconds.
+pub(super) fn load_cpu_ms(table: &SampleTable) -> Option<(f64, f64)> {
+    let values = table.column(columns::CPU_MS)?;
+    let mut rows = (0..table.len())
+        .filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan())
+        .map(|row| (table.elapsed_ms[row], values[row]));
+    let (first_ms, first) = rows.next()?;
+    let (last_ms, last) = rows.next_back()?;
+    Some((last - first, last_ms - first_ms))
+}
+
 impl Idle {
     /// Whether the work of a load was not done, or stopped. Time within `excluded` counts for
     /// nothing.
@@ -127,13 +138,8 @@ impl Idle {
         if table.names.iter().any(counts) {
             return None;
         }
-        let values = table.column(columns::CPU_MS)?;
-        let mut rows = (0..table.len())
-            .filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan())
-            .map(|row| (table.elapsed_ms[row], values[row]));
-        let (first_ms, first) = rows.next()?;
-        let (last_ms, last) = rows.next_back()?;
-        let processor_share = (last - first) / (last_ms - first_ms);
+        let (cpu_ms, elapsed_ms) = load_cpu_ms(table)?;
+        let processor_share = cpu_ms / elapsed_ms;
         (processor_share < WORKING_SHARE).then_some(Idle::Unknown { processor_share })
     }
 

@@ -5,9 +5,11 @@ use super::certificate::{Comparison, Outcome};
 use super::effect::Effect;
 use super::figure::{Figure, HarmBudgets};
 use super::ratio::{CONFIDENCE, Estimate};
+use super::side::Side;
 use super::spread::{Moments, quantile};
 use leaklab_judge::Verdict;
 use leaklab_judge::amount::plural;
+use leaklab_run::Outcome as Ended;
 
 /// What is asked of the second side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -112,6 +114,12 @@ pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answe
             let reason = format!("neither side completed; the second: {trouble}");
             parts.push(said(Decision::Open, &reason));
         }
+        (Some(trouble), None) if shows_nothing(before, trouble) => {
+            let reason = format!(
+                "the first did not complete: {trouble}; there is nothing to hold the second against"
+            );
+            parts.push(said(Decision::Open, &reason));
+        }
         _ => {}
     }
     let decision = parts
@@ -140,6 +148,11 @@ struct Part {
 
 fn not_worse(comparison: &Comparison) -> Part {
     let (decision, reason) = match comparison.outcome {
+        Outcome::Worse | Outcome::NotWorse if is_undecided(comparison) => (
+            Decision::Open,
+            "the judge does not decide on the second side, so that its growth is no figure to hold \
+             against the first: run both longer",
+        ),
         Outcome::Worse => (Decision::Refuted, "the second is worse beyond the budget"),
         Outcome::CannotSay => (
             Decision::Open,
@@ -171,14 +184,37 @@ fn not_worse(comparison: &Comparison) -> Part {
     }
 }
 
+/// Whether the second side surely grows less than the first.
+fn is_less(comparison: &Comparison) -> bool {
+    let growth = |side| comparison.growth(side).copied();
+    growth(&comparison.after)
+        .zip(growth(&comparison.before))
+        .is_some_and(|(after, before): (Estimate, Estimate)| after.high < before.low)
+}
+
 /// What could not have moved has not been seen not to move; but it is less than what was seen to
 /// move before.
 fn is_withheld(comparison: &Comparison) -> bool {
-    let growth = |side| comparison.growth(side).copied();
-    let is_less = growth(&comparison.after)
-        .zip(growth(&comparison.before))
-        .is_some_and(|(after, before): (Estimate, Estimate)| after.high < before.low);
-    comparison.after.is_withheld && !is_less
+    comparison.after.is_withheld && !is_less(comparison)
+}
+
+/// Whether a single series stands after, of which the judge does not say whether it grows: its
+/// warm-up, a tooth. Repetitions speak by their spread.
+fn is_undecided(comparison: &Comparison) -> bool {
+    let after = &comparison.after;
+    after.runs == 1 && after.verdict == Verdict::Inconclusive && !is_less(comparison)
+}
+
+/// Whether a side that ended for this shows nothing that another can be held against: it never
+/// worked, or held no more than what it was seen to hold up to its end.
+fn shows_nothing(side: &Side, trouble: &str) -> bool {
+    const NOT_MEASURED: [Ended; 4] = [
+        Ended::NeverReady,
+        Ended::LoadFailed,
+        Ended::SpawnFailed,
+        Ended::HarnessFailed,
+    ];
+    side.verdict != Verdict::Leak || NOT_MEASURED.iter().any(|one| one.name() == trouble)
 }
 
 fn fixed(comparison: &Comparison) -> Part {

@@ -90,8 +90,18 @@ const NEVER_VALUES: [&str; 17] = [
 ];
 
 /// Names of columns that number the rows.
-const ROW_NUMBERS: [&str; 12] = [
+const ROW_NUMBERS: [&str; 22] = [
     "index",
+    "idx",
+    "n",
+    "i",
+    "no.",
+    "seq",
+    "sequence",
+    "step",
+    "tick",
+    "reading",
+    "cycle",
     "row",
     "line",
     "#",

@@ -72,6 +72,16 @@ pub(super) fn of_numbers(name: &str, times: &[f64], in_turn: bool) -> Result<Cou
             _ => nothing,
         });
     }
+    if OF_TOOLS.contains(
+        &name
+            .trim()
+            .trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .as_str(),
+    ) {
+        return Ok(nothing);
+    }
     let step = usual_step(times).filter(|_| !in_turn);
     if let Some(step) = step.filter(|step| is_doubtful(*step)) {
         return Err(doubt(name, step, "--time-unit s, or --time-unit ms"));
@@ -91,9 +101,6 @@ pub(super) fn of_numbers(name: &str, times: &[f64], in_turn: bool) -> Result<Cou
         if is_in_doubt && is_regular(times, step) {
             return Err(doubt(name, step, "--time-unit s, min, h, d or w"));
         }
-    }
-    if OF_TOOLS.contains(&name.trim().to_lowercase().as_str()) {
-        return Ok(nothing);
     }
     Ok(Counted::assumed(
         None,

@@ -166,7 +166,14 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize], are_known: bool) 
         })
         .unwrap_or(0);
     let Some(speaking) = lives.get(speaker).cloned() else {
-        return judge_segment(case, &case.prepared.fine);
+        let finding = judge_segment(case, &case.prepared.fine);
+        // No life has the readings that something can be said of.
+        return match are_known {
+            true => finding.with(Ruling::open(Why::ShortLives {
+                restarts: cuts.len(),
+            })),
+            false => finding,
+        };
     };
     let pooled = pooled(&lives);
     let evidence = Lives {
@@ -281,6 +288,11 @@ fn life_alone(lives: &Lives<'_>) -> Option<Ruling> {
 
 fn short_lives(lives: &Lives<'_>) -> Option<Ruling> {
     let restarts = lives.restarts();
+    // What most of the time was too short to be judged, few long lives do not speak for.
+    let judged_part = lives.total / lives.track.span();
+    if lives.are_known && judged_part < MOST_OF_TIME && lives.speaking.verdict == Verdict::NoLeak {
+        return Some(Ruling::open(Why::ShortLives { restarts }));
+    }
     let short = !lives.is_decided()
         && lives.speaking.verdict != Verdict::Inconclusive
         && !lives.most_agree();
