@@ -74,6 +74,28 @@ fn a_line_an_open_port_and_a_time_say_readiness() {
 }
 
 #[test]
+fn a_program_that_answers_with_an_error_is_not_one_that_does_not_answer() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("an address").port().to_string();
+    drop(free);
+    let url = format!("http://127.0.0.1:{port}/no-such-page");
+    let ready = ["run", "--ready", &url, "--ready-timeout", "3s"];
+    let server = [
+        "--",
+        "python3",
+        "-m",
+        "http.server",
+        "--bind",
+        "127.0.0.1",
+        &port,
+    ];
+    Lab::new()
+        .call(&[&ready[..], &["--duration", "2s"], &server].concat())
+        .expect_code(5)
+        .expect_stderr(&["was not ready within", "404"]);
+}
+
+#[test]
 fn what_is_never_ready_says_what_was_waited_for() {
     let lab = Lab::new();
     let flags = ["--ready", "file:up", "--ready-timeout", "300ms"];

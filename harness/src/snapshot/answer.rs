@@ -24,9 +24,14 @@ fn table_text(table: &ClassTable) -> String {
         shown.add_row(row.each_ref().map(|cell| clean_line(cell).to_string()));
     }
     // Writing to a String cannot fail.
-    let _ = match rows.is_empty() {
-        false => writeln!(text, "{}:\n{shown}", table.name),
-        true => writeln!(text, "{}: nothing grew between the takings", table.name),
+    let _ = match (rows.is_empty(), table.takings) {
+        (false, _) => writeln!(text, "{}:\n{shown}", table.name),
+        (true, 0 | 1) => writeln!(
+            text,
+            "{}: nothing was taken that can be compared",
+            table.name
+        ),
+        (true, _) => writeln!(text, "{}: nothing grew between the takings", table.name),
     };
     for note in words::notes(table) {
         let _ = writeln!(text, "{}", clean_line(&note));

@@ -670,6 +670,9 @@ impl<'a> CellLoop<'a> {
                 && self.started.elapsed() > timeout
                 && self.ending.is_none()
             {
+                // While it still runs: what it answers is the reason, not that it was ended.
+                let ready = self.setup.beside.ready.as_ref();
+                self.beside.missed = ready.map(|ready| ready.missed());
                 self.end(Outcome::NeverReady);
             }
             return;
@@ -789,6 +792,7 @@ impl<'a> CellLoop<'a> {
             killed: self.ending.as_ref().is_some_and(|ending| ending.killed),
             left: &self.left,
             last_words: &last_words,
+            missed: self.beside.missed.as_deref(),
         };
         let (message, hint) = words.describe();
         let status = &mut self.recorder.status;

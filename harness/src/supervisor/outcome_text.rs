@@ -22,6 +22,8 @@ pub struct Ended<'a> {
     pub left: &'a [(u32, String)],
     /// Last line that the child wrote to stderr.
     pub last_words: &'a str,
+    /// What readiness was waited for, and why it did not come, where the time for it was over.
+    pub missed: Option<&'a str>,
 }
 
 impl Ended<'_> {
@@ -111,8 +113,8 @@ impl Ended<'_> {
     fn never_ready(&self) -> (String, String) {
         let message = if self.asked_to_end {
             let timeout = duration_text(self.setup.ready_timeout.unwrap_or_default());
-            match &self.setup.beside.ready {
-                Some(ready) => format!("was not ready within {timeout}: {}", ready.missed()),
+            match self.missed {
+                Some(missed) => format!("was not ready within {timeout}: {missed}"),
                 None => format!("never said that it is ready within {timeout}"),
             }
         } else {

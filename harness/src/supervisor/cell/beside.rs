@@ -35,6 +35,8 @@ pub struct BesideState {
     early: Vec<(u64, Sample, BTreeMap<String, f64>)>,
     /// Reads metrics until it is dropped.
     scraping: Option<Scraping>,
+    /// What readiness was waited for, and why it did not come.
+    pub(super) missed: Option<String>,
     loads: Option<Loads>,
     looked: Option<Instant>,
     marks: MarkFile,
