@@ -4,7 +4,7 @@ use super::PageError;
 use super::cell::{percent_encoded, shell_line};
 use super::gather::judged_standing;
 use super::nights::SeriesRow;
-use super::render::{list_policy, render_list_page};
+use super::render::render_list_page;
 use crate::cell::Standing;
 use leaklab_judge::amount::count_text;
 use leaklab_run::{Run, State};
@@ -95,7 +95,6 @@ impl RunSummary {
 /// What the page of the list shows.
 #[derive(Debug, Serialize)]
 pub(super) struct ListContext<'a> {
-    pub policy: String,
     pub folder: &'a str,
     pub rows: &'a [SeriesRow],
     pub nights_url: &'static str,
@@ -121,7 +120,6 @@ pub fn render_list(
     pages: usize,
 ) -> Result<String, PageError> {
     render_list_page(ListContext {
-        policy: list_policy(),
         folder,
         rows: series,
         nights_url: "./nights/",

@@ -2,7 +2,7 @@
 //! nights in a table. One HTML file that works offline.
 
 use super::PageError;
-use super::render::{nights_policy, render_nights_page};
+use super::render::render_nights_page;
 use crate::cell::{MetricUnit, thinned};
 use crate::history::words::{self, Points, value_text};
 use crate::history::{FigureStory, MissingNight, SeriesState, SeriesStory, Tolerance, picture};
@@ -351,7 +351,6 @@ fn level_path(values: &[f64], place: impl Fn(usize, f64) -> (f64, f64)) -> Strin
 /// What the page shows.
 #[derive(Debug, Serialize)]
 pub(super) struct NightsContext {
-    policy: String,
     place: String,
     home_url: Option<String>,
     headline: String,
@@ -379,7 +378,6 @@ pub fn render_nights(
         .map(|row| SeriesView::of(row.clone(), &stories[row.position], tolerance, missing))
         .collect();
     let html = render_nights_page(NightsContext {
-        policy: nights_policy(),
         place: place.to_owned(),
         home_url: home_url.map(str::to_owned),
         headline: headline(&rows),

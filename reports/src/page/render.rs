@@ -16,7 +16,8 @@ use minijinja::{Environment, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 14] = [
+    ("base.html", include_str!("templates/base.html")),
     ("report.html", include_str!("templates/report.html")),
     ("verdicts.html", include_str!("templates/verdicts.html")),
     ("rows.html", include_str!("templates/rows.html")),
@@ -101,9 +102,6 @@ struct Data<'a> {
 /// What `report.html` shows.
 #[derive(Serialize)]
 struct PageContext<'a> {
-    policy: String,
-    style: &'static str,
-    script: &'static str,
     data: String,
     live: bool,
     home_url: Option<&'a str>,
@@ -161,7 +159,6 @@ pub(super) fn page(
     gathered: &Gathered<'_>,
     options: &PageOptions,
 ) -> Result<String, PageError> {
-    let environment = environment()?;
     let many_rows = many_rows(gathered);
     let data = Data {
         structure: structure(gathered),
@@ -170,12 +167,10 @@ pub(super) fn page(
         live_url: options.live_url.as_deref(),
     };
     let (noun, nouns) = view::noun(run);
+    let live = options.live_url.is_some();
     let context = PageContext {
-        policy: policy(options),
-        style: STYLE,
-        script: SCRIPT,
         data: script_json(&data)?,
-        live: options.live_url.is_some(),
+        live,
         home_url: options.home_url.as_deref(),
         run_id: &run.record.id,
         started: &run.record.started_utc,
@@ -191,8 +186,7 @@ pub(super) fn page(
         host: view::host(run),
         files: view::run_files(run),
     };
-    let context = Value::from(Serde(context));
-    Ok(environment.get_template("report.html")?.render(context)?)
+    whole_page("report.html", SCRIPT, live, context)
 }
 
 /// The parts of the page that change while the run goes on.
@@ -244,65 +238,48 @@ pub(super) fn live(run: &Run, gathered: &Gathered<'_>, running: bool) -> Result<
     })?)
 }
 
-/// The page of the list of runs.
+/// The page of the list of runs, which asks its own server again.
 pub(super) fn render_list_page(context: ListContext<'_>) -> Result<String, PageError> {
-    with_assets("list.html", LIST_SCRIPT, context)
+    whole_page("list.html", LIST_SCRIPT, true, context)
 }
 
 /// The page over nights.
 pub(super) fn render_nights_page(context: NightsContext) -> Result<String, PageError> {
-    with_assets("nights.html", NIGHTS_SCRIPT, context)
+    whole_page("nights.html", NIGHTS_SCRIPT, false, context)
 }
 
-fn with_assets(
+/// The page of one answer to the question where; it has no script.
+pub(super) fn render_where_page(title: &str, stacks: &StacksView) -> Result<String, PageError> {
+    #[derive(Serialize)]
+    struct Context<'a> {
+        title: &'a str,
+        stacks: &'a StacksView,
+    }
+    whole_page("where.html", "", false, Context { title, stacks })
+}
+
+/// A page with its style and its script, and with the policy that allows it these alone.
+fn whole_page(
     template: &str,
     script: &'static str,
+    asks_its_server: bool,
     context: impl Serialize,
 ) -> Result<String, PageError> {
     #[derive(Serialize)]
-    struct WithAssets<C> {
+    struct Page<C> {
+        policy: String,
         style: &'static str,
         script: &'static str,
         #[serde(flatten)]
         context: C,
     }
-    let context = Value::from(Serde(WithAssets {
+    let context = Value::from(Serde(Page {
+        policy: policy(script, asks_its_server),
         style: STYLE,
         script,
         context,
     }));
     Ok(environment()?.get_template(template)?.render(context)?)
-}
-
-/// The page of one answer to the question where; it has no script.
-pub(super) fn render_where_page(title: &str, view: &StacksView) -> Result<String, PageError> {
-    #[derive(Serialize)]
-    struct Context<'a> {
-        policy: String,
-        style: &'static str,
-        title: &'a str,
-        stacks: &'a StacksView,
-    }
-    let context = Value::from(Serde(Context {
-        policy: format!(
-            "default-src 'none'; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
-            policy_source(STYLE)
-        ),
-        style: STYLE,
-        title,
-        stacks: view,
-    }));
-    Ok(environment()?.get_template("where.html")?.render(context)?)
-}
-
-/// What the list of runs may do: its own script and style, and ask its own server.
-pub(super) fn list_policy() -> String {
-    policy_of(LIST_SCRIPT, true)
-}
-
-/// What the page over nights may do: its own script and style.
-pub(super) fn nights_policy() -> String {
-    policy_of(NIGHTS_SCRIPT, false)
 }
 
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
@@ -314,21 +291,19 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     Ok(environment)
 }
 
-/// What the page may do: run the one script and the one style it came with.
-fn policy(options: &PageOptions) -> String {
-    policy_of(SCRIPT, options.live_url.is_some())
-}
-
-fn policy_of(script: &str, asks_its_server: bool) -> String {
-    let connect = if asks_its_server {
-        "; connect-src 'self'"
-    } else {
-        ""
+/// What a page may do: run its script, if it has one, in its style.
+fn policy(script: &str, asks_its_server: bool) -> String {
+    let script = match script {
+        "" => String::new(),
+        script => format!("script-src {}; ", policy_source(script)),
+    };
+    let connect = match asks_its_server {
+        true => "; connect-src 'self'",
+        false => "",
     };
     format!(
-        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; \
+        "default-src 'none'; {script}style-src {}; img-src data:; base-uri 'none'; \
          form-action 'none'{connect}",
-        policy_source(script),
         policy_source(STYLE)
     )
 }
