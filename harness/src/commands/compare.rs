@@ -115,18 +115,14 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             Ok(exit)
         }
         _ if arguments.stacks => Err(usage("--where compares two sides: name before and after")),
-        [before, after] => {
-            let exit = compare(before, after, &options, arguments)?;
-            Ok(died_in_pair(before, after).unwrap_or(exit))
-        }
+        [before, after] => compare(before, after, &options, arguments),
         [Given::Cells(run, cells)] if is_pair(run) && cells.len() == run.cells.len() => {
             let side = |name: &str| {
                 let of_side = cells.iter().filter(|cell| cell.plan.variant == name);
                 Given::Cells(run.clone(), of_side.cloned().collect())
             };
             let [before, after] = NAMES.map(side);
-            let exit = compare(&before, &after, &options, arguments)?;
-            Ok(died_in_pair(&before, &after).unwrap_or(exit))
+            compare(&before, &after, &options, arguments)
         }
         _ if arguments.terms.is_given() => Err(usage(
             "--require and --accept hold a second side against a first: name two, not a run alone \
@@ -241,13 +237,13 @@ fn refuse_other_units(before: &Side, after: &Side) -> anyhow::Result<()> {
 }
 
 fn compare(
-    before: &Given,
-    after: &Given,
+    first: &Given,
+    second: &Given,
     options: &VerdictOptions,
     arguments: &Arguments,
 ) -> anyhow::Result<Exit> {
-    let before = before.sides(arguments, options)?;
-    let after = after.sides(arguments, options)?;
+    let before = first.sides(arguments, options)?;
+    let after = second.sides(arguments, options)?;
     let ids = |sides: &[Side]| {
         sides
             .iter()
@@ -272,8 +268,8 @@ fn compare(
     }
     let terms = arguments.terms.with(&Config::read(None)?.harm);
     let mut decision = Decision::Holds;
-    for (count, (first, second)) in matched.pairs.into_iter().enumerate() {
-        let (before, after) = (before[first].clone(), after[second].clone());
+    for (count, (one, other)) in matched.pairs.into_iter().enumerate() {
+        let (before, after) = (before[one].clone(), after[other].clone());
         refuse_other_units(&before, &after)?;
         let comparison = Comparison::with(before, after, &terms);
         decision = decision.or_graver(comparison.answer.decision);
@@ -286,7 +282,7 @@ fn compare(
             arguments.picture.draw(&comparison, out, format)?;
         }
     }
-    Ok(decision.into())
+    Ok(died_in_pair(first, second).unwrap_or_else(|| decision.into()))
 }
 
 /// Says of each pair of cells which stacks the change cured.

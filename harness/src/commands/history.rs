@@ -163,7 +163,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
             }
         },
         Format::Openmetrics => {
-            let newest: Vec<&NightRecord> = stories.iter().filter_map(newest).collect();
+            let newest = stories.iter().filter_map(|story| story.nights.last());
+            let newest: Vec<&NightRecord> = newest.collect();
             print(&openmetrics(&newest))?;
         }
     }
@@ -218,8 +219,7 @@ fn json(
         let mut value = serde_json::to_value(story)?;
         let state = SeriesState::of(story, tolerance, missing);
         let last = story.nights.last();
-        let cell = last.map_or("", |night| night.cell.as_str());
-        let missing = missing.iter().filter(|one| one.is_of(cell));
+        let missing = story.missing_of(missing);
         value["state"] = serde_json::to_value(state)?;
         value["exit_code"] = state.exit_code().into();
         value["last_night"] = last.map(|night| night.standing.as_str()).into();
@@ -229,11 +229,6 @@ fn json(
     };
     let all: serde_json::Result<Vec<serde_json::Value>> = stories.iter().map(of).collect();
     Ok(format!("{}\n", serde_json::to_string_pretty(&all?)?))
-}
-
-/// The night that a series ended with.
-fn newest(story: &SeriesStory) -> Option<&NightRecord> {
-    story.nights.last()
 }
 
 fn human(stories: &[SeriesStory], tolerance: &Tolerance, missing: &[MissingNight]) -> String {

@@ -86,11 +86,6 @@ pub struct Answer {
 const MOST_REPEATS: u64 = 1000;
 
 pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answer {
-    let said = |decision, reason: &str| Part {
-        decision,
-        reason: reason.to_owned(),
-        more_repeats: None,
-    };
     let mut parts = vec![not_worse(comparison)];
     match requirement {
         Requirement::NotWorse => {}
@@ -100,7 +95,7 @@ pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answe
     for effect in &comparison.changes {
         match effect.decision {
             Decision::Holds => {}
-            Decision::Refuted => parts.push(said(Decision::Refuted, &effect.words())),
+            Decision::Refuted => parts.push(Part::new(Decision::Refuted, effect.words())),
             Decision::Open => parts.push(open_budget(comparison, effect)),
         }
     }
@@ -108,17 +103,17 @@ pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answe
     match (&before.trouble, &after.trouble) {
         (None, Some(trouble)) => {
             let reason = format!("the second did not complete: {trouble}");
-            parts.push(said(Decision::Open, &reason));
+            parts.push(Part::new(Decision::Open, reason));
         }
         (Some(_), Some(trouble)) => {
             let reason = format!("neither side completed; the second: {trouble}");
-            parts.push(said(Decision::Open, &reason));
+            parts.push(Part::new(Decision::Open, reason));
         }
         (Some(trouble), None) if shows_nothing(before, trouble) => {
             let reason = format!(
                 "the first did not complete: {trouble}; there is nothing to hold the second against"
             );
-            parts.push(said(Decision::Open, &reason));
+            parts.push(Part::new(Decision::Open, reason));
         }
         _ => {}
     }
@@ -144,6 +139,17 @@ struct Part {
     decision: Decision,
     reason: String,
     more_repeats: Option<u64>,
+}
+
+impl Part {
+    /// One that more repetitions would not change.
+    fn new(decision: Decision, reason: impl Into<String>) -> Self {
+        Part {
+            decision,
+            reason: reason.into(),
+            more_repeats: None,
+        }
+    }
 }
 
 fn not_worse(comparison: &Comparison) -> Part {
@@ -178,9 +184,8 @@ fn not_worse(comparison: &Comparison) -> Part {
         _ => None,
     };
     Part {
-        decision,
-        reason: reason.to_owned(),
         more_repeats,
+        ..Part::new(decision, reason)
     }
 }
 
@@ -219,34 +224,31 @@ fn shows_nothing(side: &Side, trouble: &str) -> bool {
 
 fn fixed(comparison: &Comparison) -> Part {
     let (before, after) = (&comparison.before, &comparison.after);
-    let said = |decision, reason: &str| Part {
-        decision,
-        reason: reason.to_owned(),
-        more_repeats: None,
-    };
     if before.verdict != Verdict::Leak {
-        return said(
+        return Part::new(
             Decision::Open,
             "no leak was shown before, so that none can be shown to be fixed",
         );
     }
     let Some(remaining) = &comparison.remaining else {
-        return said(Decision::Open, "what remains of the growth is not known");
+        return Part::new(Decision::Open, "what remains of the growth is not known");
     };
     if remaining.beyond || after.verdict == Verdict::Leak {
-        return said(Decision::Refuted, "what remains is beyond the budget");
+        return Part::new(Decision::Refuted, "what remains is beyond the budget");
     }
     if remaining.within && !after.is_withheld {
-        return said(Decision::Holds, "what remains is within the budget");
+        return Part::new(Decision::Holds, "what remains is within the budget");
     }
     let of_after = comparison.moments().and_then(|[_, moments]| {
         let distance = (remaining.budget - moments.value).abs();
         more_repeats(&[moments], after.runs, distance)
     });
     Part {
-        decision: Decision::Open,
-        reason: "what remains is not shown to be within the budget".to_owned(),
         more_repeats: of_after.filter(|_| !after.is_withheld),
+        ..Part::new(
+            Decision::Open,
+            "what remains is not shown to be within the budget",
+        )
     }
 }
 
@@ -260,19 +262,14 @@ fn faster(comparison: &Comparison) -> Part {
         let changes = comparison.changes.iter();
         changes.filter(|effect| SPEED.contains(&effect.figure))
     };
-    let part = |decision, reason: String| Part {
-        decision,
-        reason,
-        more_repeats: None,
-    };
     if let Some(better) = speed().find(|effect| effect.is_better()) {
-        return part(Decision::Holds, better.words());
+        return Part::new(Decision::Holds, better.words());
     }
     match speed().count() > 0 && speed().all(Effect::is_no_better) {
-        true => part(Decision::Refuted, "the second is not faster".to_owned()),
-        false => part(
+        true => Part::new(Decision::Refuted, "the second is not faster"),
+        false => Part::new(
             Decision::Open,
-            "neither throughput nor latency nor CPU time is surely better: repeat both".to_owned(),
+            "neither throughput nor latency nor CPU time is surely better: repeat both",
         ),
     }
 }
@@ -280,11 +277,8 @@ fn faster(comparison: &Comparison) -> Part {
 fn open_budget(comparison: &Comparison, effect: &Effect) -> Part {
     let spreads = [&comparison.before, &comparison.after].map(|s| s.figures.get(&effect.figure));
     let [Some(before), Some(after)] = spreads else {
-        return Part {
-            decision: Decision::Open,
-            reason: format!("{} was not measured on both sides", effect.label()),
-            more_repeats: None,
-        };
+        let reason = format!("{} was not measured on both sides", effect.label());
+        return Part::new(Decision::Open, reason);
     };
     let moments = |log: f64, error: f64| Moments {
         value: log,
@@ -303,14 +297,14 @@ fn open_budget(comparison: &Comparison, effect: &Effect) -> Part {
         moments(0.0, before.log_error),
         moments(change, after.log_error),
     ];
+    let reason = format!(
+        "whether {} stays within its budget of {} cannot be said",
+        effect.label(),
+        effect.budget_words()
+    );
     Part {
-        decision: Decision::Open,
-        reason: format!(
-            "whether {} stays within its budget of {} cannot be said",
-            effect.label(),
-            effect.budget_words()
-        ),
         more_repeats: more_repeats(&sides, comparison.runs(), (change - limit).abs()),
+        ..Part::new(Decision::Open, reason)
     }
 }
 

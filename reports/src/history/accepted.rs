@@ -108,7 +108,7 @@ impl Tolerance {
     /// Why the harm of a figure does not gate, in words; `None` if it does.
     #[must_use]
     pub fn of(&self, story: &SeriesStory, figure: &FigureStory) -> Option<String> {
-        let cell = story.nights.last().map_or("", |night| night.cell.as_str());
+        let cell = story.cell();
         let now = figure.course.now?;
         let accepted = self.acknowledged.iter();
         let mut accepted = accepted.filter(|one| one.is_of(cell));

@@ -167,6 +167,12 @@ impl NightRecord {
         measured.filter(|_| self.is_whole() || (is_limited && figure.is_growth()))
     }
 
+    /// The day on which it began, as its line writes it.
+    #[must_use]
+    pub fn day(&self) -> &str {
+        self.time_utc.get(..10).unwrap_or(&self.time_utc)
+    }
+
     /// When it began, in seconds since 1970; `None` if the line does not say it.
     #[must_use]
     pub fn began_s(&self) -> Option<f64> {

@@ -61,8 +61,7 @@ impl SeriesState {
                 (state, None) => state,
             });
         }
-        let mut cells = story.nights.last().into_iter();
-        if cells.any(|night| missing.iter().any(|one| one.is_of(&night.cell))) {
+        if story.missing_of(missing).next().is_some() {
             all.push(Self::Missing);
         }
         if story.is_suspected() {

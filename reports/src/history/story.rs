@@ -1,7 +1,7 @@
 //! The story of a series: its nights, the course of each figure, what changed when.
 
 use super::change::{Change, Course, Night, follow};
-use super::missing::{GIVEN_UP, ONE_NIGHT_S};
+use super::missing::{GIVEN_UP, MissingNight, ONE_NIGHT_S};
 use super::record::NightRecord;
 use crate::compare::Figure;
 use serde::Serialize;
@@ -44,6 +44,20 @@ impl FigureStory {
 }
 
 impl SeriesStory {
+    /// The address of its cell.
+    #[must_use]
+    pub fn cell(&self) -> &str {
+        self.nights.last().map_or("", |night| &night.cell)
+    }
+
+    /// Those of the missing nights that are missing of its cell.
+    pub fn missing_of<'a>(
+        &'a self,
+        missing: &'a [MissingNight],
+    ) -> impl Iterator<Item = &'a MissingNight> {
+        missing.iter().filter(|one| one.is_of(self.cell()))
+    }
+
     /// Changes for the worse that are confirmed: figure and change.
     pub fn harm(&self) -> impl Iterator<Item = (&FigureStory, &Change)> {
         self.figures.iter().flat_map(|story| {

@@ -60,19 +60,17 @@ fn between(before: &NightRecord, after: &NightRecord) -> String {
             _ => format!("{name} {value}"),
         })
         .collect();
-    let day = after.time_utc.get(..10).unwrap_or(&after.time_utc);
     match labels.is_empty() {
-        true => format!("since {day}"),
-        false => format!("since {day}, {}", labels.join(", ")),
+        true => format!("since {}", after.day()),
+        false => format!("since {}, {}", after.day(), labels.join(", ")),
     }
 }
 
 /// A night by its day and its labels.
 #[must_use]
 pub fn night_name(night: &NightRecord) -> String {
-    let day = night.time_utc.get(..10).unwrap_or(&night.time_utc);
     let labels = night.labels.values().map(String::as_str);
-    std::iter::once(day)
+    std::iter::once(night.day())
         .chain(labels)
         .collect::<Vec<_>>()
         .join(" ")
@@ -93,8 +91,8 @@ pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -
     let state = match change.confirmed_on {
         Some(on) => {
             let runs = plural((on + 1).saturating_sub(change.night) as u64, "run");
-            let day = night_at(on).and_then(|record| record.time_utc.get(..10));
-            format!("confirmed by {runs} on {}", day.unwrap_or_default())
+            let day = night_at(on).map_or("", NightRecord::day);
+            format!("confirmed by {runs} on {day}")
         }
         None => match change.dissolved_on.and_then(night_at) {
             Some(on) => format!(
@@ -256,7 +254,6 @@ pub fn closing_lines(
     tolerance: &Tolerance,
     missing: &[MissingNight],
 ) -> Vec<(Points, String)> {
-    let cell = story.nights.last().map_or("", |night| night.cell.as_str());
     let mut lines = finding_lines(story);
     for night in story.last_run().filter(|night| !night.is_whole()) {
         let standing = &night.standing;
@@ -267,7 +264,7 @@ pub fn closing_lines(
         let words = format!("the last night: {standing}; its figures are not pooled");
         lines.push((points, words));
     }
-    let of_cell = missing.iter().filter(|one| one.is_of(cell));
+    let of_cell = story.missing_of(missing);
     lines.extend(of_cell.map(|one| (Points::PerhapsWorse, one.words.clone())));
     let accepted = accepted_lines(story, tolerance).into_iter();
     lines.extend(accepted.map(|line| (Points::Accepted, line)));

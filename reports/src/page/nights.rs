@@ -228,11 +228,7 @@ impl Drawing {
         let upper = kept.iter().map(|&i| (x(times[i]), y(band[1][i])));
         let lower = kept.iter().rev().map(|&i| (x(times[i]), y(band[0][i])));
         let name = |night: usize| story.nights.get(figure.of_night[night]);
-        let day = |night| {
-            name(night).map_or_else(String::new, |one| {
-                one.time_utc.get(..10).unwrap_or_default().to_owned()
-            })
-        };
+        let day = |night| name(night).map_or_else(String::new, |one| one.day().to_owned());
         Some(Drawing {
             width,
             height,
