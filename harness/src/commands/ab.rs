@@ -35,7 +35,8 @@ use std::path::{Path, PathBuf};
   leaklab ab --require faster --accept peak=10% -- ./shop-old -- ./shop-new
 
 Exit codes: 0 what is required of the second holds · 1 it is refuted · 2 usage, or both are the
-same · 3 open: repeat more often, or run longer · 4 a build or the load failed · 5 a side died")]
+same · 3 open: repeat more often, or run longer · 4 a build or the load failed · 5 a side died, or
+was never ready")]
 pub struct Arguments {
     /// The old program with its arguments, `--`, and the new one; with --git one program.
     #[arg(last = true)]

@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use leaklab_judge::trial::{Lengths, Trial};
 use leaklab_reports::cell::{Standing, VerdictOptions};
 use leaklab_reports::compare::compare_cells;
-use leaklab_run::Run;
+use leaklab_run::{Outcome, Run};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ use std::time::Duration;
 Commits are checked out in a work tree of their own below OUT/builds; yours is not touched.
 
 Exit codes: 0 found · 2 usage, or an end is not what it should be · 3 undecided commits are left ·
-4 an end cannot be built · 5 an end dies")]
+4 an end cannot be built or measured · 5 an end dies, or is never ready")]
 pub struct Arguments {
     /// A commit without the leak, and a later one with it.
     #[arg(value_name = "GOOD..BAD")]
@@ -175,15 +175,25 @@ struct Search<'a> {
     settings: RunSettings,
     repository: &'a Repository,
     tree: &'a Tree,
-    /// The commits that were run: what came out, and the run that decided it.
-    tried: BTreeMap<String, (Word, PathBuf)>,
+    /// The commits that were run.
+    tried: BTreeMap<String, Tested>,
+}
+
+/// A commit that was run.
+struct Tested {
+    /// What came out.
+    word: Word,
+    /// Why, in words.
+    why: String,
+    /// The run that decided it.
+    folder: PathBuf,
 }
 
 impl Search<'_> {
     /// What a commit says; it is checked out first.
     fn checked_out(&mut self, commit: &str) -> anyhow::Result<Word> {
-        if let Some((word, _)) = self.tried.get(commit) {
-            return Ok(*word);
+        if let Some(tested) = self.tried.get(commit) {
+            return Ok(tested.word);
         }
         self.tree
             .git(["checkout", "--quiet", "--force", "--detach", commit])?;
@@ -217,8 +227,16 @@ impl Search<'_> {
                 bail!("stopped");
             }
             if !word.may_change() || tries >= self.arguments.tries {
-                self.tried
-                    .insert(commit.to_owned(), (word, run.folder.clone()));
+                let why = match (cell.status.outcome, &judged.judgement) {
+                    (Some(Outcome::Completed), Ok(judgement)) => &judgement.reason,
+                    _ => &cell.status.message,
+                };
+                let tested = Tested {
+                    word,
+                    why: why.clone(),
+                    folder: run.folder.clone(),
+                };
+                self.tried.insert(commit.to_owned(), tested);
                 return Ok(word);
             }
         }
@@ -237,10 +255,10 @@ impl Search<'_> {
                 .is_some(),
             false => own.flags.duration.or(own.profile.duration).is_some(),
         };
-        let Some((_, folder)) = self.tried.get(bad).filter(|_| !is_given) else {
+        let Some(tested) = self.tried.get(bad).filter(|_| !is_given) else {
             return Ok(());
         };
-        let name = folder.display().to_string();
+        let name = tested.folder.display().to_string();
         let Some(lengths) = planned_lengths(&name)? else {
             return Ok(());
         };
@@ -277,10 +295,16 @@ impl Search<'_> {
         match found {
             found if found == wanted => Ok(None),
             Word::Skip(standing) => {
-                say!(
-                    "the {end} end, {line}, is not decided: run longer (--duration), or give a \
-                     budget that it can show"
-                );
+                let why = self.tried.get(commit).map_or("", |tested| &tested.why);
+                match standing {
+                    Standing::Broken | Standing::Died => {
+                        say!("the {end} end, {line}, could not be measured: {why}");
+                    }
+                    _ => say!(
+                        "the {end} end, {line}, is not decided: {why}\n(hint: run longer \
+                         (--duration), or give a budget that it can show)"
+                    ),
+                }
                 Ok(Some(standing.into()))
             }
             Word::Bad => Err(usage(format!(
@@ -303,7 +327,7 @@ impl Search<'_> {
             }
             let commit = self.tree.git(["rev-parse", "HEAD"])?;
             let word = match self.tried.get(&commit) {
-                Some((word, _)) => *word,
+                Some(tested) => tested.word,
                 None => match self.built(&commit) {
                     Ok(()) => self.tested(&commit)?,
                     Err(error) => {
@@ -337,8 +361,8 @@ impl Search<'_> {
             return Ok(Exit::Good);
         }
         let open = |commit: &str| -> anyhow::Result<Run> {
-            let (_, folder) = self.tried.get(commit).context("it was not run")?;
-            Ok(Run::open(folder)?)
+            let tested = self.tried.get(commit).context("it was not run")?;
+            Ok(Run::open(&tested.folder)?)
         };
         let (before, after) = (open(&parent)?, open(first)?);
         let options = VerdictOptions::default();

@@ -5,7 +5,7 @@ use leaklab_judge::amount::duration_text;
 use leaklab_judge::{CellJudgement, MetricJudgement, Verdict};
 use leaklab_reports::cell::{
     Standing, VerdictOptions, is_as_expected, judge_samples, memory_judgement, metric_judgement,
-    stored_or_judged, verdict_words,
+    outcome_words, stored_or_judged, verdict_words,
 };
 use leaklab_run::{Cell, Outcome, State};
 use std::collections::BTreeMap;
@@ -116,8 +116,12 @@ impl<'a> JudgedCell<'a> {
         self.judgement.as_ref().ok()?.stopped_working_after_s
     }
 
-    /// The verdict for a table, and whether it stopped working.
+    /// The verdict for a table, and whether it stopped working; of what was not measured, why.
     pub fn verdict_text(&self) -> String {
+        let outcome = self.cell.status.outcome;
+        if let Some(outcome) = outcome.filter(|one| !one.is_measured()) {
+            return outcome_words(outcome).to_owned();
+        }
         match (&self.judgement, self.stopped_working_after_s()) {
             (Err(_), _) => "not judged".to_owned(),
             (Ok(judgement), None) => judgement.verdict.to_string(),

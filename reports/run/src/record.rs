@@ -265,6 +265,18 @@ impl Outcome {
             Outcome::Ended => "ended",
         }
     }
+
+    /// Whether what was asked for was measured, at least up to its end: the program was ready, and
+    /// neither the harness nor the load failed.
+    pub fn is_measured(self) -> bool {
+        !matches!(
+            self,
+            Outcome::NeverReady
+                | Outcome::SpawnFailed
+                | Outcome::HarnessFailed
+                | Outcome::LoadFailed
+        )
+    }
 }
 
 /// Mean and largest cost of a repeated measurement, in microseconds of CPU time.

@@ -5,7 +5,7 @@ use crate::classes::words::top_words;
 use crate::classes::{ClassTable, read_classes};
 use leaklab_judge::amount::amount_text;
 use leaklab_judge::{Budget, BudgetError, CellJudgement, JudgeError, Judgement, Unit};
-use leaklab_run::{Cell, TableError, write_atomically};
+use leaklab_run::{Cell, Outcome, TableError, write_atomically};
 
 /// What may be asked of a verdict beyond what the cell's record says.
 #[derive(Debug, Clone, Default)]
@@ -31,20 +31,28 @@ pub enum VerdictError {
     /// Its series cannot be judged.
     #[error(transparent)]
     Judge(#[from] JudgeError),
+    /// It was never ready: what it did before is not what is asked about.
+    #[error("it never became ready, so that nothing was judged")]
+    NeverReady,
 }
 
 /// Judges a cell from its samples.
 ///
 /// # Errors
 ///
-/// [`VerdictError`] if files are missing or damaged, or if nothing was sampled.
+/// [`VerdictError`] if files are missing or damaged, if nothing was sampled, or if it was never
+/// ready.
 pub fn judge_samples(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgement, VerdictError> {
+    if cell.status.outcome == Some(Outcome::NeverReady) {
+        return Err(VerdictError::NeverReady);
+    }
     Ok(Readings::of_cell(cell, options, |_| false)?.judge()?)
 }
 
 /// The verdict that was written when the cell ended; `None` if there is none that can be read.
 pub fn stored_verdict(cell: &Cell) -> Option<CellJudgement> {
-    cell.verdict()
+    let was_ready = cell.status.outcome != Some(Outcome::NeverReady);
+    cell.verdict().filter(|_| was_ready)
 }
 
 /// The verdict that was written when the cell ended, unless something else is asked of it; of a
