@@ -13,7 +13,7 @@ use leaklab_reports::attribution::compare_stacks;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
-    Comparison, Decision, Format, Ranking, Side, matched, pooled, ranking_text, text,
+    Comparison, Decision, Format, Ranking, Side, matched, pooled, ranking_text, text, unlike_memory,
 };
 use leaklab_run::{Address, Cell, Run};
 use std::path::{Path, PathBuf};
@@ -216,8 +216,13 @@ impl Given {
     }
 }
 
-/// Refuses sides of which one counts what the other does not: bytes and percent.
-fn refuse_other_units(before: &Side, after: &Side) -> anyhow::Result<()> {
+/// Refuses sides of which one counts what the other does not: bytes and percent, a heap and what
+/// is resident.
+fn refuse_other_memory(before: &Side, after: &Side) -> anyhow::Result<()> {
+    if let Some(unlike) = unlike_memory(before, after) {
+        let names = format!("{} and {}", before.name, after.name);
+        return Err(usage(format!("{names} cannot be compared: {unlike}")));
+    }
     if before.unit == after.unit {
         return Ok(());
     }
@@ -270,7 +275,7 @@ fn compare(
     let mut decision = Decision::Holds;
     for (count, (one, other)) in matched.pairs.into_iter().enumerate() {
         let (before, after) = (before[one].clone(), after[other].clone());
-        refuse_other_units(&before, &after)?;
+        refuse_other_memory(&before, &after)?;
         let comparison = Comparison::with(before, after, &terms);
         decision = decision.or_graver(comparison.answer.decision);
         if count > 0 && arguments.format != OutputFormat::Json {

@@ -13,15 +13,13 @@ use crate::supervisor::http::Url;
 use crate::supervisor::scrape::Scrape;
 use crate::text::Glob;
 use leaklab_preload::{JEMALLOC, MALLINFO, SharedObject};
+use leaklab_run::columns;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 /// Variable by which Python takes even its small objects from `malloc`, where they are seen.
 pub const PYTHON_MALLOC: (&str, &str) = ("PYTHONMALLOC", "malloc");
-
-/// Gauge of the processes whose heaps a row adds up, to hold against `processes`.
-pub const HEAP_PROCESSES: &str = "heap_processes";
 
 /// What `--heap` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +155,7 @@ pub fn prepare(
             cell.gauges.retain(|name| !Glob::is_pattern(name));
         }
         if chosen.preload.is_some() {
-            cell.gauges.push(HEAP_PROCESSES.to_owned());
+            cell.gauges.push(columns::HEAP_PROCESSES.to_owned());
         }
     }
     Ok(chosen.words)

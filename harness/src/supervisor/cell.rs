@@ -17,13 +17,13 @@ use super::signals;
 use super::ticks::Ticks;
 use super::watchdog::Watchdog;
 use crate::attribution::StackCollector;
-use crate::heap::{HEAP_PROCESSES, ProcessHeap, ProcessHeaps};
+use crate::heap::{ProcessHeap, ProcessHeaps};
 use crate::procfs::{MachineTimes, OutsideFigures};
 use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use crate::words::say;
 use beside::BesideState;
-use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample};
+use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample, columns};
 use ruled::RuledState;
 use settled::SettledState;
 use snapped::SnappedState;
@@ -526,8 +526,10 @@ impl<'a> CellLoop<'a> {
             .sum(monotonic_us(), self.setup.patience_with_probe(), |pid| {
                 tree.has(pid)
             });
-        self.gauges
-            .insert(HEAP_PROCESSES.to_owned(), self.heaps.count() as f64);
+        self.gauges.insert(
+            columns::HEAP_PROCESSES.to_owned(),
+            self.heaps.count() as f64,
+        );
         sum
     }
 

@@ -58,6 +58,9 @@ pub const SETTLED_BYTES: &str = "gauge:settled_bytes";
 /// What precedes the name of a gauge in its column.
 pub const GAUGE_PREFIX: &str = "gauge:";
 
+/// Gauge of the processes whose heaps a row adds up, to hold against `processes`.
+pub const HEAP_PROCESSES: &str = "heap_processes";
+
 /// All fixed columns in their order; columns of gauges follow.
 pub const FIXED: [&str; 24] = [
     ELAPSED_MS,

@@ -1,9 +1,10 @@
 //! The fix certificate: two sides against each other.
 
+use super::alike::{lengths, unlike_load, unlike_memory};
 use super::effect::{Effect, effects};
 use super::gauge::{GaugeChange, gauge_changes};
 use super::ratio::{CONFIDENCE, Equivalence, Estimate, equivalence, ratio};
-use super::requirement::{Answer, Decision, Terms, answer};
+use super::requirement::{Answer, Decision, Terms, answer, incomplete};
 use super::side::Side;
 use super::spread::{Moments, welch};
 use crate::cell::{Metric, file_name};
@@ -67,6 +68,9 @@ pub struct Comparison {
     pub basis: Option<Basis>,
     /// The growth that is accepted, on that basis, in bytes.
     pub budget: Option<f64>,
+    /// Why the growth of one side is not subtracted from that of the other; absent if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlike: Option<String>,
     /// Share of the growth that is gone, in percent, with its interval; absent if there was no
     /// growth that could be told from none.
     pub removed_percent: Option<Estimate>,
@@ -98,11 +102,14 @@ impl Comparison {
             .per_operation_moments
             .zip(after.per_operation_moments);
         let per_hour = before.per_hour_moments.zip(after.per_hour_moments);
+        let unlike = unlike_memory(&before, &after);
         let (basis, growth) = match (per_operation, per_hour) {
+            _ if unlike.is_some() => (None, None),
             (Some(growth), _) => (Some(Basis::PerOperation), Some(growth)),
             (None, Some(growth)) => (Some(Basis::PerHour), Some(growth)),
             (None, None) => (None, None),
         };
+        let unlike = unlike.or_else(|| unlike_load(&before, &after, basis));
         let rates = [&before, &after].map(|side| side.operations_per_second);
         let rate = rates.into_iter().flatten().reduce(f64::max);
         let budget_of = |side: &Side| match basis {
@@ -134,6 +141,7 @@ impl Comparison {
             },
             basis,
             budget,
+            unlike,
             removed_percent,
             growth_difference,
             remaining,
@@ -237,6 +245,20 @@ impl Comparison {
 
     /// The sentence to quote.
     fn phrase(&self) -> String {
+        let Some(trouble) = incomplete(&self.before, &self.after) else {
+            return self.growth_phrase();
+        };
+        // Growth up to an end is growth; that there was none up to then says nothing.
+        match self.after.verdict == Verdict::Leak && self.after.is_measured {
+            true => format!("{trouble}; up to then {}", self.growth_phrase()),
+            false => trouble,
+        }
+    }
+
+    fn growth_phrase(&self) -> String {
+        if let (Some(unlike), None) = (&self.unlike, self.basis) {
+            return format!("cannot be compared: {unlike}");
+        }
         let growth = self.growth(&self.before).zip(self.growth(&self.after));
         let (Some((before, after)), Some(basis)) = (growth, self.basis) else {
             return format!(
@@ -427,8 +449,7 @@ fn differences(before: &Side, after: &Side) -> Vec<Difference> {
             });
         }
     }
-    let lengths = [before, after].map(|side| side.times_s.last().copied().unwrap_or(0.0));
-    if (lengths[0] - lengths[1]).abs() > 0.1 * lengths[0].max(lengths[1]) {
+    if let Some(lengths) = lengths(before, after) {
         found.push(Difference {
             what: "length".to_owned(),
             before: Some(duration_text(lengths[0])),

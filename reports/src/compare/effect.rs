@@ -1,5 +1,6 @@
 //! What a change does to each figure beside growth, and whether that is accepted.
 
+use super::alike::{Unlike, unlike};
 use super::figure::{Accepted, Figure, Harm, HarmBudgets};
 use super::ratio::{CONFIDENCE, Estimate};
 use super::requirement::Decision;
@@ -23,6 +24,9 @@ pub struct Effect {
     pub ratio: Option<Estimate>,
     /// How much worse it may become, where somebody said it.
     pub budget: Option<Accepted>,
+    /// Why the values are not simply held against each other; absent if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlike: Option<Unlike>,
     /// Whether it stays within that; what nobody gave a budget holds unless it is surely worse
     /// than [`Figure::tolerated`].
     pub decision: Decision,
@@ -53,6 +57,8 @@ pub(super) fn effects(before: &Side, after: &Side, budgets: &HarmBudgets) -> Vec
             .zip(a)
             .filter(|(b, _)| *b > 0.0)
             .map(|(b, a)| 100.0 * (a - b) / b);
+        let unlike = unlike(before, after, figure);
+        let decided = decide(figure, spreads(figure), budget, sure);
         Some(Effect {
             figure,
             before: b,
@@ -60,7 +66,14 @@ pub(super) fn effects(before: &Side, after: &Side, budgets: &HarmBudgets) -> Vec
             percent,
             ratio: spreads(figure).and_then(|(b, a)| ratio_of(b, a, CONFIDENCE)),
             budget,
-            decision: decide(figure, spreads(figure), budget, sure),
+            unlike,
+            decision: match (unlike, budget) {
+                (None, _) => decided,
+                (Some(_), Some(_)) => Decision::Open,
+                // A slower machine is no excuse, and no proof.
+                (Some(Unlike::Machine), None) if decided == Decision::Refuted => Decision::Open,
+                (Some(_), None) => Decision::Holds,
+            },
             unit: figure.unit(after.unit),
         })
     };
@@ -124,7 +137,8 @@ impl Effect {
 
     /// Whether the figure is surely better than before.
     pub(super) fn is_better(&self) -> bool {
-        self.ratio.is_some_and(|ratio| match self.figure.harm() {
+        let ratio = self.ratio.filter(|_| self.unlike.is_none());
+        ratio.is_some_and(|ratio| match self.figure.harm() {
             Harm::Up => ratio.high < 1.0,
             Harm::Down => ratio.low > 1.0,
         })
@@ -132,7 +146,8 @@ impl Effect {
 
     /// Whether the figure is surely no better than before.
     pub(super) fn is_no_better(&self) -> bool {
-        self.ratio.is_some_and(|ratio| match self.figure.harm() {
+        let ratio = self.ratio.filter(|_| self.unlike.is_none());
+        ratio.is_some_and(|ratio| match self.figure.harm() {
             Harm::Up => ratio.low >= 1.0,
             Harm::Down => ratio.high <= 1.0,
         })

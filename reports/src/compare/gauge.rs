@@ -25,6 +25,10 @@ pub(super) fn gauge_courses(table: &SampleTable, memory: &str) -> Vec<GaugeCours
     };
     let course = |column: &String| {
         let name = column.strip_prefix(columns::GAUGE_PREFIX)?;
+        // How many processes were read is the instrument's word, and no cause of memory.
+        if name == columns::HEAP_PROCESSES {
+            return None;
+        }
         let values = table.column(column)?;
         let [(_, first), (_, last)] = load_ends(table, values)?;
         let line = line_through(table, values, memory);

@@ -6,6 +6,7 @@
 //! (two one-sided tests), because a difference that was not found proves nothing. Intervals
 //! are taken as normal and the sides as independent, which two child processes are.
 
+mod alike;
 mod certificate;
 mod effect;
 mod figure;
@@ -21,6 +22,7 @@ mod simulated;
 mod spread;
 mod text;
 
+pub use alike::{Unlike, unlike_memory};
 pub use certificate::{Basis, Comparison, Difference, Outcome};
 pub use effect::Effect;
 pub use figure::{Accepted, Figure, Harm, HarmBudgets, parse_accepted, parse_harm_budget};

@@ -57,6 +57,7 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
         trouble: troubles
             .first()
             .map(|trouble| format!("{} of {count} {trouble}", troubles.len())),
+        is_measured: group.iter().all(|side| side.is_measured),
         verdict: if agreed {
             first.verdict
         } else {

@@ -9,7 +9,6 @@ use super::side::Side;
 use super::spread::{Moments, quantile};
 use leaklab_judge::Verdict;
 use leaklab_judge::amount::plural;
-use leaklab_run::Outcome as Ended;
 
 /// What is asked of the second side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -100,23 +99,7 @@ pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answe
         }
     }
     let (before, after) = (&comparison.before, &comparison.after);
-    match (&before.trouble, &after.trouble) {
-        (None, Some(trouble)) => {
-            let reason = format!("the second did not complete: {trouble}");
-            parts.push(Part::new(Decision::Open, reason));
-        }
-        (Some(_), Some(trouble)) => {
-            let reason = format!("neither side completed; the second: {trouble}");
-            parts.push(Part::new(Decision::Open, reason));
-        }
-        (Some(trouble), None) if shows_nothing(before, trouble) => {
-            let reason = format!(
-                "the first did not complete: {trouble}; there is nothing to hold the second against"
-            );
-            parts.push(Part::new(Decision::Open, reason));
-        }
-        _ => {}
-    }
+    parts.extend(incomplete(before, after).map(|reason| Part::new(Decision::Open, reason)));
     let decision = parts
         .iter()
         .fold(Decision::Holds, |all, part| all.or_graver(part.decision));
@@ -152,7 +135,22 @@ impl Part {
     }
 }
 
+/// What of a comparison is missing because a side did not complete, in words; `None` if nothing is.
+pub(super) fn incomplete(before: &Side, after: &Side) -> Option<String> {
+    match (&before.trouble, &after.trouble) {
+        (None, Some(trouble)) => Some(format!("the second did not complete: {trouble}")),
+        (Some(_), Some(trouble)) => Some(format!("neither side completed; the second: {trouble}")),
+        (Some(trouble), None) if shows_nothing(before) => Some(format!(
+            "the first did not complete: {trouble}; there is nothing to hold the second against"
+        )),
+        _ => None,
+    }
+}
+
 fn not_worse(comparison: &Comparison) -> Part {
+    if let Some(unlike) = &comparison.unlike {
+        return Part::new(Decision::Open, unlike.as_str());
+    }
     let (decision, reason) = match comparison.outcome {
         Outcome::Worse | Outcome::NotWorse if is_undecided(comparison) => (
             Decision::Open,
@@ -210,16 +208,10 @@ fn is_undecided(comparison: &Comparison) -> bool {
     after.runs == 1 && after.verdict == Verdict::Inconclusive && !is_less(comparison)
 }
 
-/// Whether a side that ended for this shows nothing that another can be held against: it never
+/// Whether a side that did not complete shows nothing that another can be held against: it never
 /// worked, or held no more than what it was seen to hold up to its end.
-fn shows_nothing(side: &Side, trouble: &str) -> bool {
-    const NOT_MEASURED: [Ended; 4] = [
-        Ended::NeverReady,
-        Ended::LoadFailed,
-        Ended::SpawnFailed,
-        Ended::HarnessFailed,
-    ];
-    side.verdict != Verdict::Leak || NOT_MEASURED.iter().any(|one| one.name() == trouble)
+fn shows_nothing(side: &Side) -> bool {
+    side.verdict != Verdict::Leak || !side.is_measured
 }
 
 fn fixed(comparison: &Comparison) -> Part {
@@ -229,6 +221,9 @@ fn fixed(comparison: &Comparison) -> Part {
             Decision::Open,
             "no leak was shown before, so that none can be shown to be fixed",
         );
+    }
+    if comparison.unlike.is_some() {
+        return Part::new(Decision::Open, "what remains is not that of the same thing");
     }
     let Some(remaining) = &comparison.remaining else {
         return Part::new(Decision::Open, "what remains of the growth is not known");
@@ -280,6 +275,9 @@ fn open_budget(comparison: &Comparison, effect: &Effect) -> Part {
         let reason = format!("{} was not measured on both sides", effect.label());
         return Part::new(Decision::Open, reason);
     };
+    if let Some(unlike) = effect.unlike {
+        return Part::new(Decision::Open, format!("{}, but {unlike}", effect.words()));
+    }
     let moments = |log: f64, error: f64| Moments {
         value: log,
         standard_error: error,

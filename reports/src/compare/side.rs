@@ -1,5 +1,6 @@
 //! One side of a comparison: a cell or a sample file, judged and summarised.
 
+use super::alike::{HEAP, MEMORY_OF};
 use super::figure::Figure;
 use super::gauge::{GaugeCourse, gauge_courses};
 use super::ratio::Estimate;
@@ -27,6 +28,8 @@ pub struct Side {
     pub role: String,
     /// How the cell ended, if not as it should have.
     pub trouble: Option<String>,
+    /// Whether it was ready and was measured, at least up to its end.
+    pub is_measured: bool,
     /// The judge's verdict; inconclusive if there was nothing to judge.
     pub verdict: Verdict,
     /// Where growth sits, if it leaks.
@@ -143,6 +146,7 @@ impl Side {
             (State::Finished, Some(outcome)) => Some(outcome.name().to_owned()),
             _ => Some("unfinished".to_owned()),
         };
+        side.is_measured = cell.status.outcome.is_none_or(Outcome::is_measured);
         side.circumstances = circumstances(run, cell);
         // A program that need not say so is ready at once.
         side.start_up_ms = cell.status.ready_after_ms.filter(|ms| *ms > 1.0);
@@ -202,6 +206,7 @@ impl Side {
             variant: String::new(),
             role: String::new(),
             trouble: None,
+            is_measured: true,
             verdict,
             kind,
             metric: metric.to_owned(),
@@ -324,6 +329,12 @@ fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
     }
     for (number, load) in (1..).zip(&cell.status.load) {
         all.insert(format!("load {number}"), load.command.join(" "));
+    }
+    if let Some(heap) = &plan.heap {
+        all.insert(HEAP.to_owned(), heap.clone());
+    }
+    if plan.control_group.is_some() {
+        all.insert(MEMORY_OF.to_owned(), "a control group".to_owned());
     }
     if !plan.command.is_empty() {
         all.insert("command".to_owned(), plan.command.join(" "));

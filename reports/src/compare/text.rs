@@ -1,5 +1,6 @@
 //! A comparison for people: plain text and Markdown.
 
+use super::alike::Unlike;
 use super::certificate::{Basis, Comparison, Difference, with_error};
 use super::effect::Effect;
 use super::gauge::GaugeCourse;
@@ -84,9 +85,8 @@ fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
         if b.is_none() && a.is_none() {
             continue;
         }
-        let change = b
-            .zip(a)
-            .map(|(b, a)| signed_amount_text(a.value - b.value, unit));
+        let both = b.zip(a).filter(|_| comparison.basis.is_some());
+        let change = both.map(|(b, a)| signed_amount_text(a.value - b.value, unit));
         rows.push([
             name.to_owned(),
             interval(b.as_ref(), unit),
@@ -207,6 +207,7 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         ));
     }
     notes.push(comparison.answer.words());
+    notes.extend(unlike_notes(&comparison.changes));
     if comparison.runs() == 1 && comparison.changes.iter().any(|one| one.ratio.is_some()) {
         notes.push(
             "one run of a side does not show how much runs differ: 25 % is taken for times and \
@@ -222,6 +223,19 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     }
     notes.extend(comparison.differences.iter().map(differing));
     notes
+}
+
+/// Which figures are not simply held against each other, a line for each reason.
+fn unlike_notes(effects: &[Effect]) -> Vec<String> {
+    let mut notes: Vec<(Unlike, Vec<&str>)> = Vec::new();
+    for (effect, unlike) in effects.iter().filter_map(|one| Some((one, one.unlike?))) {
+        match notes.iter_mut().find(|(of, _)| *of == unlike) {
+            Some((_, labels)) => labels.push(effect.label()),
+            None => notes.push((unlike, vec![effect.label()])),
+        }
+    }
+    let note = |(unlike, labels): (Unlike, Vec<&str>)| format!("{}: {unlike}", labels.join(", "));
+    notes.into_iter().map(note).collect()
 }
 
 fn differing(difference: &Difference) -> String {
