@@ -101,7 +101,7 @@ pub fn read(path: &Path) -> anyhow::Result<Records> {
     let context = || format!("cannot read `{}`", path.display());
     match File::open(path) {
         Ok(file) if file.metadata().with_context(context)?.is_file() => {
-            read_history(BufReader::new(file)).with_context(context)
+            read_history(BufReader::new(file), SystemTime::now()).with_context(context)
         }
         Ok(_) => anyhow::bail!("`{}` is not a file", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Records::default()),

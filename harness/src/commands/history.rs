@@ -106,15 +106,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         rebuild(&arguments.place, &path)?;
     }
     let mut read = nights::read(&path)?;
-    if !read.damaged.is_empty() {
-        let lines: Vec<String> = read.damaged.iter().take(5).map(usize::to_string).collect();
-        let more = if read.damaged.len() > 5 { ", …" } else { "" };
-        say!(
-            "note: lines {}{more} of `{}` are damaged and left out",
-            lines.join(", "),
-            path.display()
-        );
-    }
+    tell_left_out(&path, &read.damaged, "damaged");
+    tell_left_out(&path, &read.in_the_future, "dated in the future");
     let wanted = |record: &NightRecord| {
         let cell = arguments.cell.as_deref();
         let class = arguments.host_class.as_deref();
@@ -189,6 +182,18 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         )
     };
     Ok(stories.iter().map(of).fold(Exit::Good, Exit::or_graver))
+}
+
+/// Says which lines of a history are left out, and why.
+fn tell_left_out(path: &Path, lines: &[usize], what: &str) {
+    const NAMED: usize = 5;
+    if lines.is_empty() {
+        return;
+    }
+    let named: Vec<String> = lines.iter().take(NAMED).map(usize::to_string).collect();
+    let more = if lines.len() > NAMED { ", …" } else { "" };
+    let (named, path) = (named.join(", "), path.display());
+    say!("note: lines {named}{more} of `{path}` are {what} and left out");
 }
 
 /// Draws each figure of each series; the paths go to stderr.
@@ -285,5 +290,6 @@ fn rebuild(place: &Path, path: &Path) -> anyhow::Result<()> {
     let seen: BTreeSet<String> = records.iter().map(|record| record.run.clone()).collect();
     let earlier = nights::read(path)?.records.into_iter();
     records.extend(earlier.filter(|record| !seen.contains(&record.run)));
+    records.sort_by(|a, b| (&a.time_utc, &a.run).cmp(&(&b.time_utc, &b.run)));
     nights::replace(path, &records)
 }

@@ -1,6 +1,7 @@
 //! Nights that are not there: what runs in a rhythm and has fallen out of it.
 
 use super::accepted::{AcceptedUpTo, Tolerance};
+use super::record::is_in_the_future;
 use super::story::SeriesStory;
 use leaklab_judge::amount::duration_text;
 use std::collections::BTreeMap;
@@ -21,9 +22,6 @@ const STEADY: f64 = 4.0;
 const SLACK: f64 = 1.25;
 /// Nights after which a cell that does not run any more, while others do, counts as given up.
 pub(super) const GIVEN_UP: usize = 10;
-/// How far in the future a night may begin: clocks differ, and a line that is dated beyond must not
-/// stand for the nights until then.
-const FUTURE_S: f64 = 86_400.0;
 
 /// A night that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -71,7 +69,7 @@ pub fn missing_nights(
     let mut cells: BTreeMap<&str, Course> = BTreeMap::new();
     let mut whole = Course::default();
     for night in stories.iter().flat_map(|story| &story.nights) {
-        let began_s = night.began_s().filter(|at| *at <= now_s + FUTURE_S);
+        let began_s = night.began_s().filter(|at| !is_in_the_future(*at, now));
         if let Some(began_s) = began_s {
             let at = (began_s, night.duration_s.unwrap_or(0.0));
             cells.entry(&night.cell).or_default().nights.push(at);

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Version of the lines that this writes; a line of a later one is left out.
 pub const HISTORY_FORMAT: u32 = 1;
@@ -285,18 +286,33 @@ pub struct Records {
     pub records: Vec<NightRecord>,
     /// Numbers of the lines that could not, from 1.
     pub damaged: Vec<usize>,
+    /// Numbers of the lines that are left out because they are dated in the future while lines
+    /// written after them are not: the clock was wrong.
+    pub in_the_future: Vec<usize>,
     /// Whether the newest line is one of them: the last night is missing then.
     pub is_newest_damaged: bool,
 }
 
-/// Reads `history.jsonl`. A torn, foreign or hostile line costs only itself; of lines on the same
-/// repetition of a cell of a run, the last counts: the run was resumed.
+/// How far in the future a night may begin: clocks differ, and a line that is dated beyond must
+/// not stand for the nights until then.
+const FUTURE_S: f64 = 86_400.0;
+
+/// Whether a time in seconds since 1970 is further ahead of `now` than clocks differ.
+pub(super) fn is_in_the_future(began_s: f64, now: SystemTime) -> bool {
+    let now_s = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    began_s > now_s.as_secs_f64() + FUTURE_S
+}
+
+/// Reads `history.jsonl` as it is `now`. A torn, foreign or hostile line costs only itself, and so
+/// does one of a wrong clock; of lines on the same repetition of a cell of a run, the last counts:
+/// the run was resumed.
 ///
 /// # Errors
 ///
 /// The error of the operating system.
-pub fn read_history(mut reader: impl BufRead) -> std::io::Result<Records> {
+pub fn read_history(mut reader: impl BufRead, now: SystemTime) -> std::io::Result<Records> {
     let mut result = Records::default();
+    let mut lines = Vec::new();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -312,6 +328,7 @@ pub fn read_history(mut reader: impl BufRead) -> std::io::Result<Records> {
         match serde_json::from_slice::<NightRecord>(text) {
             Ok(record) if is_whole && is_sound(&record) => {
                 result.records.push(record);
+                lines.push(number);
                 result.is_newest_damaged = false;
             }
             _ if text.is_empty() => {}
@@ -321,11 +338,34 @@ pub fn read_history(mut reader: impl BufRead) -> std::io::Result<Records> {
             }
         }
     }
+    result.leave_out_wrong_clocks(&lines, now);
     keep_last_of_each(&mut result.records);
     result
         .records
         .sort_by(|a, b| (&a.time_utc, &a.run).cmp(&(&b.time_utc, &b.run)));
     Ok(result)
+}
+
+impl Records {
+    /// Leaves out what is dated in the future and was followed by a line that is not.
+    fn leave_out_wrong_clocks(&mut self, lines: &[usize], now: SystemTime) {
+        let is_ahead = |one: &NightRecord| {
+            let began_s = one.began_s();
+            began_s.is_some_and(|began_s| is_in_the_future(began_s, now))
+        };
+        let Some(newest) = self.records.iter().rposition(|one| !is_ahead(one)) else {
+            return;
+        };
+        let mut place = 0;
+        self.records.retain(|one| {
+            let is_wrong = place < newest && is_ahead(one);
+            if is_wrong {
+                self.in_the_future.push(lines[place]);
+            }
+            place += 1;
+            !is_wrong
+        });
+    }
 }
 
 fn keep_last_of_each(records: &mut Vec<NightRecord>) {
@@ -382,7 +422,8 @@ mod tests {
             good("first", "2026-11-01T00:00:00Z"),
             &good("third", "2026-11-03T00:00:00Z")[..40],
         );
-        let read = read_history(text.as_bytes()).expect("a reader that does not fail");
+        let read =
+            read_history(text.as_bytes(), SystemTime::now()).expect("a reader that does not fail");
         let runs: Vec<&str> = read
             .records
             .iter()
@@ -391,6 +432,35 @@ mod tests {
         assert_eq!(runs, ["first", "second"]);
         assert_eq!(read.damaged, [2, 4, 5, 7]);
         assert!(read.is_newest_damaged);
+    }
+
+    #[test]
+    fn a_line_of_a_wrong_clock_hides_nothing_that_was_written_after_it() {
+        let line = |time: &str| {
+            let record = NightRecord {
+                run: time.to_owned(),
+                time_utc: time.to_owned(),
+                series: "shop".to_owned(),
+                ..NightRecord::default()
+            };
+            serde_json::to_string(&record).expect("a line") + "\n"
+        };
+        let text = [
+            "2026-11-01T00:00:00Z",
+            "9999-12-30T00:00:00Z",
+            "2026-11-02T00:00:00Z",
+            "2026-11-04T00:00:00Z",
+        ]
+        .map(line)
+        .concat();
+        let read_on = |day: &str| {
+            let now: Timestamp = day.parse().expect("a time");
+            let read = read_history(text.as_bytes(), now.into()).expect("a history");
+            (read.in_the_future, read.records.len())
+        };
+        assert_eq!(read_on("2026-11-03T12:00:00Z"), (vec![2], 3));
+        // The newest lines may be right, and the clock that reads them wrong.
+        assert_eq!(read_on("2025-01-01T00:00:00Z"), (vec![], 4));
     }
 
     #[test]
@@ -408,7 +478,8 @@ mod tests {
             line(1, "2026-11-03T00:00:00Z", 1e308),
             line(1, "2026-11-04T00:00:00Z", 2.0),
         ];
-        let read = read_history(text.concat().as_bytes()).expect("a reader that does not fail");
+        let read = read_history(text.concat().as_bytes(), SystemTime::now())
+            .expect("a reader that does not fail");
         assert_eq!(read.damaged, [2, 3, 4]);
         assert_eq!(read.records.len(), 2);
         assert!(!read.is_newest_damaged);
@@ -423,7 +494,8 @@ mod tests {
             )
         };
         let text = line("inconclusive") + &line("leak");
-        let read = read_history(text.as_bytes()).expect("a reader that does not fail");
+        let read =
+            read_history(text.as_bytes(), SystemTime::now()).expect("a reader that does not fail");
         let verdicts: Vec<Verdict> = read.records.iter().map(|one| one.verdict).collect();
         assert_eq!(verdicts, [Verdict::Leak]);
     }

@@ -4,6 +4,7 @@ use super::accepted::Tolerance;
 use super::missing::MissingNight;
 use super::record::NightRecord;
 use super::story::SeriesStory;
+use leaklab_judge::Verdict;
 use serde::Serialize;
 
 /// How a series stands, the gravest first; the order of the exit codes 4, 5, 1, 3, 0.
@@ -24,15 +25,19 @@ pub enum SeriesState {
     Missing,
     /// A change for the worse is suspected. Exit code 3.
     Suspected,
+    /// The last night was good, and some before it were not, with good ones between. Exit code 3.
+    Unsteady,
     /// It became worse, or leaks, or died, and somebody accepted that. Exit code 0.
     Accepted,
+    /// It is not run any more, and its last night was not good. Exit code 0.
+    Left,
     /// Nothing became worse. Exit code 0.
     Good,
 }
 
 impl SeriesState {
     /// All of them, the gravest first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Broken,
         Self::Died,
         Self::Worse,
@@ -40,7 +45,9 @@ impl SeriesState {
         Self::Unfinished,
         Self::Missing,
         Self::Suspected,
+        Self::Unsteady,
         Self::Accepted,
+        Self::Left,
         Self::Good,
     ];
 
@@ -67,6 +74,16 @@ impl SeriesState {
         if story.is_suspected() {
             all.push(Self::Suspected);
         }
+        if troubled_nights(story, tolerance).spells >= SPELLS {
+            all.push(Self::Unsteady);
+        }
+        if !story.is_current
+            && story
+                .last_lines()
+                .any(|one| Self::of_night(one) != Self::Good)
+        {
+            all.push(Self::Left);
+        }
         all.into_iter().min().unwrap_or(Self::Good)
     }
 
@@ -77,6 +94,7 @@ impl SeriesState {
             Some(5) => Self::Died,
             Some(1) => Self::Unexpected,
             Some(3) if !night.is_whole() || night.figures.is_empty() => Self::Unfinished,
+            None if night.verdict == Verdict::Leak && !night.is_good => Self::Unexpected,
             _ => Self::Good,
         }
     }
@@ -88,8 +106,8 @@ impl SeriesState {
             Self::Broken => 4,
             Self::Died => 5,
             Self::Worse | Self::Unexpected => 1,
-            Self::Unfinished | Self::Missing | Self::Suspected => 3,
-            Self::Accepted | Self::Good => 0,
+            Self::Unfinished | Self::Missing | Self::Suspected | Self::Unsteady => 3,
+            Self::Accepted | Self::Left | Self::Good => 0,
         }
     }
 
@@ -100,7 +118,8 @@ impl SeriesState {
             Self::Broken => "⊘",
             Self::Died => "†",
             Self::Worse | Self::Unexpected => "✗",
-            Self::Unfinished | Self::Missing | Self::Suspected => "?",
+            Self::Unfinished | Self::Missing | Self::Suspected | Self::Unsteady => "?",
+            Self::Left => "·",
             Self::Accepted | Self::Good => "✓",
         }
     }
@@ -110,8 +129,8 @@ impl SeriesState {
     pub fn class(self) -> &'static str {
         match self {
             Self::Broken | Self::Died | Self::Worse | Self::Unexpected => "bad",
-            Self::Unfinished | Self::Missing | Self::Suspected => "unsure",
-            Self::Accepted => "open",
+            Self::Unfinished | Self::Missing | Self::Suspected | Self::Unsteady => "unsure",
+            Self::Accepted | Self::Left => "open",
             Self::Good => "good",
         }
     }
@@ -127,7 +146,9 @@ impl SeriesState {
             Self::Unfinished => "the last night did not come to its end",
             Self::Missing => "the last night is missing",
             Self::Suspected => "perhaps worse",
+            Self::Unsteady => "nights between good ones leaked or died",
             Self::Accepted => "worse, accepted",
+            Self::Left => "not run any more; its last night was not good",
             Self::Good => "no change for the worse",
         }
     }
@@ -143,10 +164,55 @@ impl SeriesState {
             Self::Unfinished => "did not come to an end in the last night",
             Self::Missing => "without the last night",
             Self::Suspected => "perhaps worse",
+            Self::Unsteady => "leaked or died in nights between good ones",
             Self::Accepted => "worse and accepted",
+            Self::Left => "not run any more after a night that was not good",
             Self::Good => "without a change for the worse",
         }
     }
+}
+
+/// Runs of a series that are looked at for nights that died or leaked between good ones.
+const LOOKED_AT: usize = 10;
+
+/// Spells of such nights that make a series unsteady: one that was over is a thing that was mended.
+const SPELLS: usize = 2;
+
+/// Which of the last nights of a series leaked or died, and in how many spells.
+pub(super) struct TroubledNights<'a> {
+    pub(super) nights: Vec<&'a NightRecord>,
+    pub(super) runs: usize,
+    spells: usize,
+}
+
+/// Those of the last ten runs; none of a series that is not run any more.
+pub(super) fn troubled_nights<'a>(
+    story: &'a SeriesStory,
+    tolerance: &Tolerance,
+) -> TroubledNights<'a> {
+    let mut found = TroubledNights {
+        nights: Vec::new(),
+        runs: 0,
+        spells: 0,
+    };
+    let is_troubled = |night: &NightRecord| {
+        let state = SeriesState::of_night(night);
+        matches!(state, SeriesState::Died | SeriesState::Unexpected)
+            && tolerance.of_night(night).is_none()
+    };
+    let all: Vec<&[NightRecord]> = story.nights.chunk_by(|a, b| a.run == b.run).collect();
+    let mut was_troubled = false;
+    for run in all.iter().rev().take(LOOKED_AT).rev() {
+        let troubled = run.iter().find(|night| is_troubled(night));
+        found.spells += usize::from(troubled.is_some() && !was_troubled);
+        was_troubled = troubled.is_some();
+        found.nights.extend(troubled);
+        found.runs += 1;
+    }
+    if !story.is_current {
+        (found.spells, found.nights) = (0, Vec::new());
+    }
+    found
 }
 
 /// What does not gate in a series, and who accepted it, a line each.
@@ -179,7 +245,6 @@ pub fn accepted_lines(story: &SeriesStory, tolerance: &Tolerance) -> Vec<String>
 mod tests {
     use super::*;
     use crate::history::{AcceptedUpTo, Acknowledgement, stories};
-    use leaklab_judge::Verdict;
 
     fn night(day: u32, outcome: &str, exit_code: u8) -> NightRecord {
         NightRecord {
@@ -251,13 +316,46 @@ mod tests {
         };
         assert_eq!(of(&records), SeriesState::Died);
         records.extend(after(15));
-        assert_eq!(of(&records), SeriesState::Good);
+        assert_eq!(of(&records), SeriesState::Left);
+        assert_ne!(SeriesState::Left.sign(), SeriesState::Good.sign());
+    }
+
+    #[test]
+    fn nights_that_die_or_leak_between_good_ones_are_no_green() {
+        let of = |codes: &[u8]| {
+            let records = (1..).zip(codes).map(|(day, code)| match code {
+                5 => night(day, "died", 5),
+                code => night(day, "completed", *code),
+            });
+            SeriesState::of(&stories(records.collect())[0], &Tolerance::default(), &[])
+        };
+        assert_eq!(of(&[0, 5, 0, 5, 0, 0]), SeriesState::Unsteady);
+        assert_eq!(of(&[0, 1, 0, 1, 0]), SeriesState::Unsteady);
+        assert_eq!(of(&[0, 5, 0, 5]), SeriesState::Died);
+        // What was broken for three nights and is mended is mended.
+        assert_eq!(of(&[0, 5, 5, 5, 0]), SeriesState::Good);
+        assert_eq!(
+            of(&[[5, 0, 5].as_slice(), &[0; 10]].concat()),
+            SeriesState::Good
+        );
+    }
+
+    #[test]
+    fn a_line_that_does_not_say_its_exit_code_and_leaked_has_no_tick() {
+        let leak = NightRecord {
+            verdict: Verdict::Leak,
+            exit_code: None,
+            is_good: false,
+            ..night(6, "completed", 0)
+        };
+        let state = state_after(leak, &Tolerance::default());
+        assert_eq!(state, SeriesState::Unexpected);
     }
 
     #[test]
     fn the_order_is_that_of_the_exit_codes() {
         let codes = SeriesState::ALL.map(SeriesState::exit_code);
-        assert_eq!(codes, [4, 5, 1, 1, 3, 3, 3, 0, 0]);
+        assert_eq!(codes, [4, 5, 1, 1, 3, 3, 3, 3, 0, 0, 0]);
         assert!(SeriesState::ALL.is_sorted());
     }
 }

@@ -4,6 +4,7 @@ use super::change::{Change, Course, Night, follow};
 use super::missing::{GIVEN_UP, MissingNight, ONE_NIGHT_S};
 use super::record::NightRecord;
 use crate::compare::Figure;
+use crate::compare::ratio::Z;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -58,16 +59,16 @@ impl SeriesStory {
         missing.iter().filter(|one| one.is_of(self.cell()))
     }
 
-    /// Changes for the worse that are confirmed: figure and change.
+    /// Changes for the worse that are confirmed, and that no later one has undone: figure and
+    /// change.
     pub fn harm(&self) -> impl Iterator<Item = (&FigureStory, &Change)> {
         self.figures.iter().flat_map(|story| {
-            let bad = |change: &&Change| change.is_harm && change.confirmed_on.is_some();
-            story
-                .course
-                .changes
-                .iter()
-                .filter(bad)
-                .map(move |change| (story, change))
+            let changes = &story.course.changes;
+            let confirmed = |change: &Change| change.is_harm && change.confirmed_on.is_some();
+            let places = (0..changes.len()).filter(move |&place| {
+                confirmed(&changes[place]) && is_outstanding(&changes[place..])
+            });
+            places.map(move |place| (story, &changes[place]))
         })
     }
 
@@ -84,11 +85,31 @@ impl SeriesStory {
 
     /// The lines of the last run; none once the series is given up.
     pub fn last_run(&self) -> impl Iterator<Item = &NightRecord> {
-        let last = self.nights.last().filter(|_| self.is_current);
+        self.last_lines().filter(|_| self.is_current)
+    }
+
+    /// The lines of the last run, whenever that was.
+    pub(super) fn last_lines(&self) -> impl Iterator<Item = &NightRecord> {
+        let last = self.nights.last();
         self.nights.iter().filter(move |night| {
             last.is_some_and(|last| night.run == last.run && night.time_utc == last.time_utc)
         })
     }
+}
+
+/// Whether the first of these changes is still there after the others: what is left of it is for
+/// sure something, or more than half of it.
+fn is_outstanding(changes: &[Change]) -> bool {
+    let Some(first) = changes.first() else {
+        return false;
+    };
+    let confirmed = changes.iter().filter(|one| one.confirmed_on.is_some());
+    let (net, variance) = confirmed.fold((0.0, 0.0), |(net, variance), one| {
+        let error = one.size.standard_error();
+        (net + one.size.value, variance + error * error)
+    });
+    let left = net * first.size.value.signum();
+    left > Z * variance.sqrt() || left > first.size.value.abs() / 2.0
 }
 
 /// Sorts records into series and follows each figure of each.
@@ -138,4 +159,38 @@ fn figure_story(nights: &[NightRecord], figure: Figure) -> Option<FigureStory> {
         of_night,
         course: follow(&measured, figure.harm()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Measured;
+
+    #[test]
+    fn what_was_mended_is_no_harm_any_more_and_what_was_half_mended_is() {
+        let harm = |levels: &[f64]| {
+            let record = |(day, level): (usize, f64)| NightRecord {
+                time_utc: format!("2026-10-{:02}T03:00:00Z", day + 1),
+                run: format!("night-{day}"),
+                cell: "shop".to_owned(),
+                series: "shop".to_owned(),
+                figures: [(
+                    Figure::GrowthPerOperation,
+                    Measured {
+                        value: level + [0.1, -0.2, 0.1, 0.0][day % 4],
+                        standard_error: 0.5,
+                    },
+                )]
+                .into(),
+                ..NightRecord::default()
+            };
+            let nights = levels.iter().flat_map(|level| [*level; 6]).enumerate();
+            let story = stories(nights.map(record).collect()).remove(0);
+            (story.figures[0].course.changes.len(), story.harm().count())
+        };
+        assert_eq!(harm(&[0.0, 20.0]), (1, 1));
+        assert_eq!(harm(&[0.0, 20.0, 0.0]), (2, 0));
+        assert_eq!(harm(&[0.0, 20.0, 5.0]), (2, 1));
+        assert_eq!(harm(&[0.0, 20.0, 0.0, 20.0]), (3, 2));
+    }
 }

@@ -4,7 +4,7 @@ use super::accepted::Tolerance;
 use super::change::{Change, LONGEST_DELAY};
 use super::missing::MissingNight;
 use super::record::{Measured, NightRecord};
-use super::standing::{SeriesState, accepted_lines};
+use super::standing::{SeriesState, accepted_lines, troubled_nights};
 use super::story::{FigureStory, SeriesStory};
 use crate::compare::Figure;
 use leaklab_judge::amount::{bytes_text, number_text, plural};
@@ -263,6 +263,20 @@ pub fn closing_lines(
         };
         let words = format!("the last night: {standing}; its figures are not pooled");
         lines.push((points, words));
+    }
+    let troubled = troubled_nights(story, tolerance);
+    let mut last = story.last_run().map(|night| &night.run);
+    let of_last = last.next();
+    if (troubled.nights.iter()).any(|night| Some(&night.run) != of_last) {
+        let day = |night: &&NightRecord| format!("{} ({})", night_name(night), night.standing);
+        let days: Vec<String> = troubled.nights.iter().map(day).collect();
+        let words = format!(
+            "of the last {} {} leaked or died: {}",
+            plural(troubled.runs as u64, "run"),
+            troubled.nights.len(),
+            days.join(", ")
+        );
+        lines.push((Points::PerhapsWorse, words));
     }
     let of_cell = story.missing_of(missing);
     lines.extend(of_cell.map(|one| (Points::PerhapsWorse, one.words.clone())));
