@@ -167,6 +167,11 @@ impl Tried {
     }
 }
 
+/// The smallest and the largest leak that can be made in a soak of that length, in bytes an hour.
+pub fn sizes_of(load: Duration) -> [f64; 2] {
+    [per_hour(SMALLEST_BYTES, load), LARGEST_BYTES]
+}
+
 /// Bytes over a load of that length, by the hour.
 fn per_hour(bytes: f64, load: Duration) -> f64 {
     bytes * 3600.0 / load.as_secs_f64()
@@ -272,6 +277,15 @@ impl Challenged {
         }
     }
 
+    /// Whether it was called, at the required size at the latest; of what is given back, whether it
+    /// was not called a leak.
+    pub fn is_met(&self, required: Option<f64>) -> bool {
+        match self.late {
+            Some(verdict) => verdict != Verdict::Leak,
+            None => (self.called).is_some_and(|called| required.is_none_or(|most| called <= most)),
+        }
+    }
+
     /// Of blocks that are given back late.
     pub fn late(bytes_per_hour: f64, verdict: Verdict) -> Self {
         Challenged {
@@ -315,6 +329,18 @@ mod tests {
                 "{}",
                 search.soaks
             );
+        }
+    }
+
+    #[test]
+    fn a_required_size_is_met_only_where_it_was_called_itself() {
+        for (threshold, is_met) in [(9e6, true), (1e7, true), (1.5e7, false), (1e9, false)] {
+            let mut search = Search::new(1e7, 4, LOAD);
+            while let Some(size) = search.next() {
+                search.take(size, verdict(size >= threshold));
+            }
+            let challenged = Challenged::searched(Leak::Blocks, &search);
+            assert_eq!(challenged.is_met(Some(1e7)), is_met, "{threshold}");
         }
     }
 

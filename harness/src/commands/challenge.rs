@@ -1,7 +1,7 @@
 //! `leaklab challenge`: known leaks in the user's own program, under its own load, to see which
 //! of them its soak would have called.
 
-use crate::challenge::{Challenged, Leak, SEARCHED, Search, Tried, prepare};
+use crate::challenge::{Challenged, Leak, SEARCHED, Search, Tried, prepare, sizes_of};
 use crate::commands::{plain_table, print};
 use crate::exit::{Exit, usage};
 use crate::plan::{CellSettings, DEFAULT_COMMAND_LOAD, RunSettings, command_cells};
@@ -33,7 +33,8 @@ called and the smallest that was, each in a soak of its own, with the program's 
 flags are those of `leaklab run`.
 
 Exit codes: 0 every leak is called from some size on, and what is given back is not called one ·
-1 one is not, or not at --require, or the program leaks by itself · else as `leaklab run`.")]
+1 one is not, or not at --require, or the program leaks by itself · 3 none could be tried · else
+as `leaklab run`.")]
 pub struct Arguments {
     /// The program and its arguments.
     #[arg(last = true, required = true)]
@@ -49,7 +50,7 @@ pub struct Arguments {
     /// Soaks for each leak whose size is searched.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=12), help_heading = "Challenge")]
     soaks: u32,
-    /// Size at which each leak must be called: 10MiB/h.
+    /// Size at which each leak must be called, which is tried first: 10MiB/h.
     #[arg(long, value_name = "GROWTH", help_heading = "Challenge")]
     require: Option<Budget>,
     /// What the program is called everywhere [default: its file's name].
@@ -74,16 +75,12 @@ pub struct Arguments {
 /// A usage error if the program cannot be started or not be preloaded; otherwise what kept a
 /// run from being recorded.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let required = match arguments.require {
-        None => None,
-        Some(Budget::BytesPerHour(bytes)) => Some(bytes),
-        Some(_) => return Err(usage("`--require` takes growth per hour: 10MiB/h")),
-    };
     let leaks = match arguments.leaks.is_empty() {
         true => Leak::ALL.to_vec(),
         false => arguments.leaks.clone(),
     };
     let soaks = Soaks::new(arguments);
+    let required = arguments.required(soaks.load)?;
     soaks.announce(&leaks, arguments.soaks);
     signals::listen().context("cannot listen for signals")?;
     let baseline = soaks.soak(None)?;
@@ -97,7 +94,9 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             say!("no leak with its work: the program used no CPU time to speak of");
             continue;
         }
-        let mut search = Search::new(start, arguments.soaks, soaks.load);
+        // What is required is tried first: beside it, sizes would be found that do not tell of it.
+        let first = required.unwrap_or(start);
+        let mut search = Search::new(first, arguments.soaks, soaks.load);
         while let Some(size) = search.next() {
             let tried = soaks.soak(Some((leak, size, &baseline)))?;
             if let Some(signal) = signals::asked_by() {
@@ -115,8 +114,31 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     if let Some(signal) = signals::asked_by() {
         return Ok(Exit::Signal(signal));
     }
-    print(&words(&challenged, soaks.load))?;
+    print(&words(&challenged, required, soaks.load))?;
     Ok(exit_of(&challenged, required))
+}
+
+impl Arguments {
+    /// The size at which each leak must be called, in bytes an hour, if it can be made.
+    fn required(&self, load: Duration) -> anyhow::Result<Option<f64>> {
+        let bytes = match self.require {
+            None => return Ok(None),
+            Some(Budget::BytesPerHour(bytes)) => bytes,
+            Some(_) => return Err(usage("`--require` takes growth per hour: 10MiB/h")),
+        };
+        let [least, most] = sizes_of(load);
+        match (least..=most).contains(&bytes) {
+            true => Ok(Some(bytes)),
+            false => Err(usage(format!(
+                "in a soak of {} leaks between {}/h and {}/h can be made, and `--require` asks for \
+                 {}/h (hint: a longer --duration shows smaller ones)",
+                duration_text(load),
+                bytes_text(least),
+                bytes_text(most),
+                bytes_text(bytes)
+            ))),
+        }
+    }
 }
 
 /// CPU time, as a share of a processor, below which there is no work to leak with.
@@ -225,7 +247,7 @@ impl Tried {
     }
 }
 
-fn words(challenged: &[Challenged], load: Duration) -> String {
+fn words(challenged: &[Challenged], required: Option<f64>, load: Duration) -> String {
     let mut table = plain_table(&["leak", "smallest called", "not called", "soaks"]);
     for one in challenged {
         let per_hour = |size: Option<f64>| {
@@ -257,6 +279,19 @@ fn words(challenged: &[Challenged], load: Duration) -> String {
             ));
         }
     }
+    if let Some(required) = required {
+        for one in challenged.iter().filter(|one| one.late.is_none()) {
+            let word = if one.is_met(Some(required)) {
+                ""
+            } else {
+                "not "
+            };
+            let (leak, size) = (one.leak.words(), bytes_text(required));
+            text.push_str(&format!(
+                "At {size}/h, as required, {leak} are {word}called.\n"
+            ));
+        }
+    }
     let searched: Vec<&Challenged> = challenged.iter().filter(|one| one.late.is_none()).collect();
     let largest = searched
         .iter()
@@ -279,14 +314,9 @@ fn words(challenged: &[Challenged], load: Duration) -> String {
 }
 
 fn exit_of(challenged: &[Challenged], required: Option<f64>) -> Exit {
-    let is_met = |one: &Challenged| match one.late {
-        Some(verdict) => verdict != Verdict::Leak,
-        None => match (one.called, required) {
-            (Some(called), Some(required)) => called <= required,
-            (called, _) => called.is_some(),
-        },
-    };
-    match challenged.iter().all(is_met) {
+    match challenged.iter().all(|one| one.is_met(required)) {
+        // Nothing could be tried: nothing is known.
+        true if challenged.is_empty() => Exit::Inconclusive,
         true => Exit::Good,
         false => Exit::Bad,
     }
