@@ -1,15 +1,17 @@
 //! The loop of one cell: from the start of its child to its last row.
 
 mod beside;
+mod ending;
 mod measured;
 mod ruled;
+mod scheduled;
 mod settled;
 mod snapped;
 
 use super::child::{ChildPipes, RunningChild};
 use super::clock::ClaimedClock;
 use super::guard::Guard;
-use super::outcome_text::{Ended, harness_failed, is_stop, last_words, not_started};
+use super::outcome_text::{harness_failed, not_started};
 use super::protocol::Message;
 use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_stdout};
 pub use super::setup::{CellEvent, CellSetup, Observer, Schedule};
@@ -23,6 +25,7 @@ use crate::recorder::Recorder;
 use crate::system::{ChildExit, monotonic_us, process_cpu_us};
 use crate::words::say;
 use beside::BesideState;
+use ending::Ending;
 use leaklab_run::{CellStatus, EventKind, Heap, Outcome, Phase, Sample, columns};
 use ruled::RuledState;
 use settled::SettledState;
@@ -35,18 +38,12 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for anything: signals and the child's end wake the loop by themselves.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// How long a stop may be on its way after the child has been ended by the same.
-const STOP_PATIENCE: Duration = Duration::from_millis(300);
 /// Time between two looks at the guard.
 const GUARD_INTERVAL: Duration = Duration::from_millis(950);
 /// Time between two recordings of the single processes of a tree.
 const MEMBERS_INTERVAL: Duration = Duration::from_secs(5);
 /// Share of the time that these may take.
-const MEMBERS_SHARE: f64 = 0.0005;
-/// How long the feeds may take to hand over what a child that has ended wrote last.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How much later than planned a child that ends by itself may do so.
-const OVERRUN: Duration = Duration::from_secs(10);
+const MEMBERS_SHARE: f64 = 0.0002;
 /// Most malformed lines that are kept as events; all are counted.
 const MOST_MALFORMED_EVENTS: u64 = 1000;
 /// Messages that wait between feeds and loop; feeds wait when it is full, nothing is lost.
@@ -176,13 +173,6 @@ fn finish(recorder: Recorder, setup: &CellSetup, observer: &dyn Observer) -> Cel
     status
 }
 
-/// Why the child is being ended.
-struct Ending {
-    since: Instant,
-    outcome: Outcome,
-    killed: bool,
-}
-
 struct CellLoop<'a> {
     setup: &'a CellSetup,
     recorder: Recorder,
@@ -297,36 +287,6 @@ impl<'a> CellLoop<'a> {
         }
     }
 
-    /// Ends what the child has left behind, and reaps it.
-    fn end_tree(&mut self) {
-        if self.ending.is_none() && !self.child.is_attached() {
-            self.left = self.child.tree.left_behind();
-            self.recorder.measurement.left_processes = self.left.len() as u64;
-        }
-        if !self.child.end_all() {
-            let message = "processes of the tree live on after KILL".to_owned();
-            self.warn(message);
-        }
-        for pid in std::mem::take(&mut self.guarded) {
-            self.guard.forget(pid);
-        }
-        self.close_group();
-    }
-
-    /// Takes what the child wrote before it ended.
-    fn take_last_words(&mut self, fed: &Receiver<Fed>) {
-        // What has ended has no page any more, and nobody waits for one.
-        self.end_scraping();
-        let deadline = Instant::now() + LAST_WORDS;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match fed.recv_timeout(left) {
-                Ok(fed) if !left.is_zero() => self.take(fed),
-                _ => return,
-            }
-        }
-    }
-
     fn warn(&mut self, message: String) {
         let now_ms = self.now_ms();
         self.recorder.event(now_ms, EventKind::Warning { message });
@@ -352,37 +312,6 @@ impl<'a> CellLoop<'a> {
             by(ending.since.checked_add(self.setup.grace));
         }
         next.saturating_duration_since(now)
-    }
-
-    /// When the schedule asks for something next.
-    fn schedule_due(&self) -> Option<Instant> {
-        let schedule = self.setup.schedule;
-        let Some(ready_us) = self.ready_us else {
-            return self.started.checked_add(self.setup.ready_timeout?);
-        };
-        if self.ending.is_some() {
-            return None;
-        }
-        let since_ready = Duration::from_micros(monotonic_us().saturating_sub(ready_us));
-        let ready = Instant::now().checked_sub(since_ready)?;
-        if self.phase == Phase::Warmup && !schedule.by_child && self.keeps_warmup() {
-            return ready.checked_add(schedule.warmup);
-        }
-        match self.phase == Phase::Drain {
-            true => ready.checked_add(self.load_end()?.checked_add(schedule.drain)?),
-            false => ready.checked_add(self.load_end()?),
-        }
-    }
-
-    /// Time from ready to the end of the load, or to the end of patience with a child that
-    /// should end by itself.
-    fn load_end(&self) -> Option<Duration> {
-        let schedule = self.setup.schedule;
-        if !schedule.by_child {
-            return self.program_load_end();
-        }
-        let end = schedule.warmup.checked_add(schedule.load?)?;
-        end.checked_add(schedule.drain + self.setup.grace + OVERRUN)
     }
 
     fn elapsed_ms(&self, at_us: u64) -> f64 {
@@ -533,33 +462,6 @@ impl<'a> CellLoop<'a> {
         sum
     }
 
-    fn become_ready(&mut self, at_us: u64) {
-        self.ready_us = Some(at_us);
-        self.recorder.status.ready_after_ms =
-            Some(at_us.saturating_sub(self.started_us) as f64 / 1000.0);
-        self.write_early();
-        self.recorder.event(0.0, EventKind::Ready);
-        self.next_tick = if self.setup.schedule.by_child {
-            self.tick_without_probe()
-        } else {
-            // Not at once: what was just started is still the loader's, not the program.
-            Instant::now() + self.setup.child.interval
-        };
-        self.recorder.write_status();
-        self.begin_load();
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        let now_ms = self.now_ms();
-        self.enter_at(phase, now_ms);
-    }
-
-    fn enter_at(&mut self, phase: Phase, at_ms: f64) {
-        self.entered(phase, at_ms);
-        self.phase = phase;
-        self.recorder.event(at_ms, EventKind::Phase { phase });
-    }
-
     fn tick_if_due(&mut self) {
         let now = Instant::now();
         if !self.is_sampled() || now < self.next_tick {
@@ -661,148 +563,5 @@ impl<'a> CellLoop<'a> {
             let pause = Duration::from_secs_f64(cost_s / MEMBERS_SHARE);
             self.members_due = now + pause.max(MEMBERS_INTERVAL);
         }
-    }
-
-    /// Phases and the end of a program that does not keep the schedule itself; and the
-    /// patience with one that should.
-    fn keep_schedule(&mut self) {
-        let schedule = self.setup.schedule;
-        let Some(ready_us) = self.ready_us else {
-            if let Some(timeout) = self.setup.ready_timeout
-                && self.started.elapsed() > timeout
-                && self.ending.is_none()
-            {
-                // While it still runs: what it answers is the reason, not that it was ended.
-                let ready = self.setup.beside.ready.as_ref();
-                self.beside.missed = ready.map(|ready| ready.missed());
-                self.end(Outcome::NeverReady);
-            }
-            return;
-        };
-        let elapsed = Duration::from_micros(monotonic_us().saturating_sub(ready_us));
-        let is_over = self.load_end().is_some_and(|end| elapsed >= end);
-        if schedule.by_child {
-            if is_over && self.ending.is_none() {
-                self.warn("the child did not end by itself when its time was over".to_owned());
-                self.end(Outcome::Completed);
-            }
-            return;
-        }
-        if self.phase == Phase::Warmup && self.keeps_warmup() && elapsed >= schedule.warmup {
-            self.enter(Phase::Load);
-        }
-        if !is_over || self.ending.is_some() {
-            return;
-        }
-        if self.phase != Phase::Drain {
-            self.enter(Phase::Drain);
-        }
-        let end = self.load_end().unwrap_or_default();
-        if elapsed >= end.saturating_add(schedule.drain) {
-            self.end(Outcome::Completed);
-        }
-    }
-
-    fn keep_limits(&mut self) {
-        if signals::asked_by().is_some() && self.ending.is_none() {
-            self.end(Outcome::Stopped);
-        }
-        let due = self.watchdog.as_ref().map(Watchdog::due);
-        if due.is_some_and(|due| Instant::now() >= due) {
-            let level_bytes = self.child.tree.level_bytes();
-            self.hold_limit(level_bytes);
-        }
-        if let Some(ending) = &mut self.ending
-            && !ending.killed
-            && ending.since.elapsed() > self.setup.grace
-        {
-            ending.killed = true;
-            self.child.kill();
-            self.warn(format!(
-                "the child did not end within {} of TERM and was killed",
-                crate::time::duration_text(self.setup.grace)
-            ));
-        }
-    }
-
-    /// Holds the tree's memory, resident and swapped out, against the limit.
-    fn hold_limit(&mut self, level_bytes: u64) {
-        let Some(watchdog) = &mut self.watchdog else {
-            return;
-        };
-        let is_passed = watchdog.saw(level_bytes, Instant::now());
-        let is_killed = self.ending.as_ref().is_some_and(|ending| ending.killed);
-        if !is_passed || is_killed {
-            return;
-        }
-        let now_ms = self.now_ms();
-        let kind = EventKind::MemoryLimit {
-            rss_bytes: level_bytes,
-            limit_bytes: self.setup.memory_limit_bytes.unwrap_or_default(),
-        };
-        self.recorder.event(now_ms, kind);
-        // What is still in the pipe was sampled before and is read when it has ended.
-        self.child.kill();
-        self.ending = Some(Ending {
-            since: Instant::now(),
-            outcome: Outcome::MemoryLimit,
-            killed: true,
-        });
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        self.child.terminate();
-        self.ending = Some(Ending {
-            since: Instant::now(),
-            outcome,
-            killed: false,
-        });
-    }
-
-    /// Turns the child's exit into an outcome and words.
-    fn conclude(&mut self, exit: ChildExit) {
-        self.conclude_load();
-        let now_ms = self.now_ms();
-        let ChildExit { code, signal } = exit;
-        self.recorder
-            .event(now_ms, EventKind::Exit { code, signal });
-        let gap = match &self.ending {
-            None => None,
-            Some(_) => self.ticks.end(now_ms, &mut self.recorder.measurement),
-        };
-        self.tell_gap(now_ms, gap);
-        self.complete_measurement();
-        let mut outcome = match &self.ending {
-            Some(ending) => ending.outcome,
-            None if self.child.is_attached() => Outcome::Ended,
-            None if code == Some(0) && self.ended_early() => Outcome::Ended,
-            None if code == Some(0) => Outcome::Completed,
-            None if is_stop(exit) && signals::await_stop(STOP_PATIENCE) => Outcome::Stopped,
-            None if self.reached_limit_of_group() => Outcome::MemoryLimit,
-            None => Outcome::Died,
-        };
-        if outcome == Outcome::Completed && self.ready_us.is_none() {
-            outcome = Outcome::NeverReady;
-        }
-        let last_words = last_words(&self.setup.folder.join("stderr.log"), outcome);
-        let words = Ended {
-            setup: self.setup,
-            status: &self.recorder.status,
-            outcome,
-            exit,
-            asked_to_end: self.ending.is_some(),
-            killed: self.ending.as_ref().is_some_and(|ending| ending.killed),
-            left: &self.left,
-            last_words: &last_words,
-            missed: self.beside.missed.as_deref(),
-        };
-        let (message, hint) = words.describe();
-        let status = &mut self.recorder.status;
-        status.outcome = Some(outcome);
-        status.exit_code = code;
-        status.signal = signal;
-        status.ops_total = self.ops_total;
-        status.message = message;
-        status.hint = hint;
     }
 }

@@ -1,6 +1,7 @@
 //! What the measurement itself costs and lacks, seen from the loop of a cell.
 
-use super::{CellLoop, Ending, RUNNING};
+use super::ending::Ending;
+use super::{CellLoop, RUNNING};
 use crate::supervisor::ticks::Gap;
 use crate::system::process_cpu_us;
 use leaklab_run::{EventKind, Outcome};
