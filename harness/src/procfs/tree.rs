@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 
 /// Share of the time that reading the proportional set may take: the kernel walks all pages
 /// of a process for it, so that its pace follows its cost.
-const PROPORTIONAL_SHARE: f64 = 0.0005;
+const PROPORTIONAL_SHARE: f64 = 0.0001;
+/// The same in the first [`PROPORTIONAL_EARLY`]: a short run must have some readings, too.
+const PROPORTIONAL_EARLY_SHARE: f64 = 0.0005;
+/// How long readings may cost more.
+const PROPORTIONAL_EARLY: Duration = Duration::from_secs(60);
 /// Least time between two readings of it.
 const PROPORTIONAL_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest time between two readings: a night has some hundred of them in any case.
@@ -62,6 +66,8 @@ pub struct ProcessTree {
     news: Vec<(u32, u64)>,
     /// CPU time of the members that are gone.
     past_cpu_ms: u64,
+    /// When the proportional set was first read.
+    proportional_since: Option<Instant>,
     proportional_due: Option<Instant>,
     swap_bytes: u64,
     escaped: u64,
@@ -93,6 +99,7 @@ impl ProcessTree {
             processes,
             ended: Vec::new(),
             past_cpu_ms: 0,
+            proportional_since: None,
             proportional_due: None,
             swap_bytes: 0,
             escaped: 0,
@@ -109,6 +116,7 @@ impl ProcessTree {
             processes: Vec::new(),
             ended: Vec::new(),
             past_cpu_ms: 0,
+            proportional_since: None,
             proportional_due: None,
             swap_bytes: 0,
             escaped: 0,
@@ -207,7 +215,12 @@ impl ProcessTree {
         }
         self.swap_bytes = figures.swap_bytes.unwrap_or(self.swap_bytes);
         let cost_s = (thread_cpu_us() - started_us) as f64 / 1e6;
-        let pause = Duration::from_secs_f64(cost_s / PROPORTIONAL_SHARE);
+        let since = *self.proportional_since.get_or_insert(now);
+        let share = match now.duration_since(since) < PROPORTIONAL_EARLY {
+            true => PROPORTIONAL_EARLY_SHARE,
+            false => PROPORTIONAL_SHARE,
+        };
+        let pause = Duration::from_secs_f64(cost_s / share);
         // A little less than the interval of ticks, so that one in which it is due is not missed.
         let pause = pause
             .clamp(PROPORTIONAL_INTERVAL, PROPORTIONAL_LONGEST)
