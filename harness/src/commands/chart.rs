@@ -9,6 +9,7 @@ use leaklab_reports::chart::{
     ChartError, ChartOptions, Kind, SIDE_LIMITS, Scale, Theme, draw_cells,
 };
 use leaklab_run::{Cell, Run, columns};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Draw a run as PNG and SVG.
@@ -131,7 +132,8 @@ fn runs_of<'a>(
         }
     }
     for (run, named) in &mut runs {
-        let is_named = |cell: &&Cell| named.iter().any(|one| one.folder == cell.folder);
+        let folders: HashSet<PathBuf> = named.drain(..).map(|cell| cell.folder).collect();
+        let is_named = |cell: &&Cell| folders.contains(&cell.folder);
         *named = run.cells.iter().filter(is_named).cloned().collect();
     }
     Ok(runs)
