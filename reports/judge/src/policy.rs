@@ -131,6 +131,10 @@ pub(crate) mod restarts {
     /// Share of the run from which on short lives that agree speak for it.
     pub(crate) const MOST_OF_TIME: f64 = 0.5;
 
+    /// Restarts, the last ones, since which what runs may have changed: each is one more chance to
+    /// err, so that eight of them err as seldom as one interval of 96 %.
+    pub(crate) const MOST_CHANGES: usize = 8;
+
     /// From this number of falls on, teeth are teeth.
     pub(crate) const FEW_FALLS: usize = 8;
 
@@ -159,6 +163,11 @@ pub(crate) mod restarts {
     /// Of many falls, the share that may be leaps up as sharp as they are: noise that is loud at
     /// times goes up as it goes down.
     pub(crate) const LEAPS: f64 = 0.5;
+
+    /// Readings on either side of a fall whose medians must differ by this share of it: a program
+    /// that is restarted warms up to half of its level at most, noise comes back.
+    pub(crate) const AROUND_FALL: usize = 5;
+    pub(crate) const KEPT_OF_FALL: f64 = 0.4;
 
     /// A fall is beyond the noise if it is so many standard deviations of usual changes.
     pub(crate) const BEYOND_NOISE: f64 = 8.0;
@@ -332,7 +341,7 @@ pub(crate) mod slowing {
 
     /// How much better (in units of twice the log-likelihood) a lasting slope must explain the
     /// series than any curve that flattens out.
-    pub(crate) const MARGIN: f64 = 12.0;
+    pub(crate) const MARGIN: f64 = 9.0;
 
     /// How much more a warm-up of two curves must explain than one of a single curve: it bends as
     /// the noise does.
@@ -439,6 +448,13 @@ pub(crate) mod staircase {
     /// Fewer steps than this may be chance: the interval of their growth then holds none.
     pub(crate) const FEW_STEPS: usize = 4;
 
+    /// Three steps are no chance where the paces at which they were filled differ by less than
+    /// this factor, and the level ahead of the first rose at about that pace, too: at all of it, or
+    /// less where the container held something before.
+    pub(crate) const SAME_PACE: f64 = 1.15;
+    pub(crate) const PACE_AHEAD: std::ops::RangeInclusive<f64> = 0.4..=1.3;
+    pub(crate) const FEWEST_AHEAD: usize = 3;
+
     /// The level must be higher at the end by this share of what the steps come to.
     pub(crate) const NET: f64 = 0.5;
 
@@ -492,6 +508,10 @@ pub(crate) mod work {
     /// From where on the rate stays below this share of the usual one, such an end has begun.
     pub(crate) const GOING_DOWN: f64 = 0.97;
 
+    /// Share of what a slow end takes down to [`OVER`] that lies ahead of where it is seen: of a
+    /// load that goes down evenly, 3 parts of a hundred beside 47, and half as much again.
+    pub(crate) const UNSEEN: f64 = 0.1;
+
     /// The usual rate is this quantile of all.
     pub(crate) const USUAL: f64 = 0.75;
 
@@ -536,6 +556,9 @@ pub(crate) mod calendar {
     pub(crate) const BINS_OF_WEEK: usize = 84;
 
     pub(crate) const BINS_OF_DAY: usize = 12;
+
+    /// Parts of half an hour and of an hour, where readings are enough for their means.
+    pub(crate) const FINER_BINS_OF_WEEK: [usize; 2] = [336, 168];
 }
 
 /// Two levels whose readings come in no order.

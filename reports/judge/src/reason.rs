@@ -32,6 +32,7 @@ pub(crate) enum Why {
     RestartsOrTeeth { falls: usize },
     RestartsDisagree { restarts: usize },
     ShortLives { restarts: usize },
+    SinceRestart { why: Box<Why>, ran_s: f64 },
 }
 
 pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation: bool) -> String {
@@ -150,6 +151,11 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
                 "each of the stretches between {restarts} restarts or falls is too short to speak for the run{longer}"
             )
         }
+        Why::SinceRestart { why, ran_s } => format!(
+            "since the restart {} before the end: {}",
+            duration_text(*ran_s),
+            reason(judgement, why, unit, by_operation)
+        ),
         Why::RestartsDisagree { restarts } => {
             format!("the stretches around {restarts} restarts contradict each other{longer}")
         }

@@ -259,3 +259,40 @@ fn what_is_needed_is_never_less_than_several_steps_of_the_metric_take() {
     let needs_s = judgement.needs_s.expect("longer");
     assert!(needs_s > 5_400.0, "{needs_s} s: {}", judgement.reason);
 }
+
+/// Six days of a reading in ten minutes, restarted after each of the first five, with growth per
+/// hour before the last restart and after it.
+fn lives(before: f64, after: f64) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    const DAY: usize = 144;
+    let mut random = fastrand::Rng::with_seed(11);
+    let time_s: Vec<f64> = (0..6 * DAY).map(|i| 600.0 * i as f64).collect();
+    let value = (0..6 * DAY).map(|i| {
+        let rate = if i < 5 * DAY { before } else { after };
+        1e8 + rate * (i % DAY) as f64 / 6.0 + 1e5 * random.f64()
+    });
+    let restarts = (1..6).map(|day| time_s[day * DAY]).collect();
+    (time_s.clone(), value.collect(), restarts)
+}
+
+#[test]
+fn what_runs_since_the_last_restart_on_record_speaks_for_itself() {
+    for (before, after, due) in [
+        (0.0, 5e6, (Verdict::Leak, true)),
+        // A sixth of the record is too short to say that what leaked before does not any more.
+        (5e6, 0.0, (Verdict::Inconclusive, false)),
+        (5e6, 5e6, (Verdict::Leak, false)),
+        (0.0, 0.0, (Verdict::NoLeak, false)),
+    ] {
+        let (time_s, value, restarts) = lives(before, after);
+        let series = Series {
+            restarts: Some(&restarts),
+            ..Series::new(&time_s, &value)
+        };
+        let judgement = judge(&series, &JudgeOptions::default()).expect("a series");
+        let is_told = judgement
+            .reason
+            .starts_with("since the restart 23 h 50 min");
+        let found = (judgement.verdict, is_told);
+        assert_eq!(found, due, "{before} {after}: {}", judgement.reason);
+    }
+}

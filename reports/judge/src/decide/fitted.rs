@@ -7,9 +7,9 @@ use crate::decide::finding::{
     Finding, Side, budget_on_axis, level_before, ruling_of, shape_of, side_of,
 };
 use crate::decide::rules::{
-    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, MAY_RISE, RISES_LATE, Ruling, SETTLED_LATE,
-    SLOWING, STANDSTILL, TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE, WITHIN_BEFORE,
-    ruled,
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, MAY_BE_WITHIN, MAY_RISE, RISES_LATE, Ruling,
+    SETTLED_LATE, SLOWING, STANDSTILL, TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE,
+    WITHIN_BEFORE, ruled,
 };
 use crate::decide::windows;
 use crate::fit::bend::Bend;
@@ -47,7 +47,7 @@ struct Fitted<'a> {
 }
 
 /// The rules that are asked of a fit.
-fn rules<'a>() -> [Asked<Fitted<'a>>; 13] {
+fn rules<'a>() -> [Asked<Fitted<'a>>; 14] {
     [
         (WINDOWS_DISAGREE, windows_disagree),
         (WITHIN_BEFORE, within_before),
@@ -59,6 +59,7 @@ fn rules<'a>() -> [Asked<Fitted<'a>>; 13] {
         (FALLING, falling),
         (STANDSTILL, standstill),
         (UNSETTLED, unsettled),
+        (MAY_BE_WITHIN, may_be_within),
         (ABOVE_BUDGET, above_budget),
         (BELOW_BUDGET, |fit| fit.ruling_on(Side::Below)),
         (TOO_WIDE, |fit| fit.ruling_on(Side::Across)),
@@ -213,6 +214,19 @@ impl Fitted<'_> {
         }
     }
 
+    /// The line of a leak; where a cache still fills above it, with an interval that reaches to what
+    /// lasts beside the cache, and as far beyond it as the line lies off.
+    fn lasting_line(&self) -> Line {
+        let line = self.line.clone();
+        let compared = self.compared.get().copied().flatten();
+        let Some(lasting) = compared.and_then(|compared| compared.beside_cache) else {
+            return line;
+        };
+        let further = lasting - (line.slope - lasting);
+        let (low, high) = line.interval(REPORTED_CONFIDENCE);
+        line.reaching(low.min(further), high.max(further))
+    }
+
     fn standstill(&self) -> Option<&Line> {
         self.standstill
             .get_or_init(|| windows::standstill(self.track, self.budget, self.grain()))
@@ -314,7 +328,9 @@ fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
     );
     let is_warm_up = middle - first > HALF_WAY * (last - first);
     let side = side_of(&line, fit.budget, fit.case.confidence);
-    let may_leak = side == Side::Above || (falls && side == Side::Across);
+    // What fell all along has not grown, however little is known of how fast it fell.
+    let may_grow = last > first && (falls || line.slope > fit.budget);
+    let may_leak = side == Side::Above || (side == Side::Across && may_grow);
     (may_leak && !is_warm_up).then(|| {
         let (_, high) = line.interval(REPORTED_CONFIDENCE);
         let may_go_on = fit.line.clone().reaching(f64::MAX, high);
@@ -362,18 +378,16 @@ fn standstill(fit: &Fitted<'_>) -> Option<Ruling> {
     Some(Ruling::new(Verdict::NoLeak, Why::Standstill).with_line(line))
 }
 
-/// A leak; where a cache still fills above it, with an interval that reaches to what lasts beside
-/// the cache, and as far beyond it as the line lies off.
+/// What may be left of a warm-up, or a bend that may be one, is not known to be above the budget.
+fn may_be_within(fit: &Fitted<'_>) -> Option<Ruling> {
+    let line = (fit.side() == Some(Side::Above)).then(|| fit.lasting_line())?;
+    let (low, _) = line.interval(REPORTED_CONFIDENCE);
+    (low <= fit.budget).then(|| Ruling::open(Why::TooWide).with_line(line))
+}
+
 fn above_budget(fit: &Fitted<'_>) -> Option<Ruling> {
     let ruling = fit.ruling_on(Side::Above)?;
-    let compared = fit.compared.get().copied().flatten();
-    let Some(lasting) = compared.and_then(|compared| compared.beside_cache) else {
-        return Some(ruling);
-    };
-    let further = lasting - (fit.line.slope - lasting);
-    let (low, high) = fit.line.interval(REPORTED_CONFIDENCE);
-    let line = fit.line.clone();
-    Some(ruling.with_line(line.reaching(low.min(further), high.max(further))))
+    Some(ruling.with_line(fit.lasting_line()))
 }
 
 fn unsettled(fit: &Fitted<'_>) -> Option<Ruling> {

@@ -6,7 +6,7 @@ use crate::decide::finding::{Finding, Side, ruling_of, shape_of, side_of};
 use crate::decide::judge_known_life;
 use crate::decide::rules::{
     Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, RESTARTS_OR_TEETH, Ruling,
-    SHORT_LIVES, STANDSTILL, first_to_speak, ruled,
+    SHORT_LIVES, SINCE_RESTART, STANDSTILL, first_to_speak, ruled,
 };
 use crate::decide::segment::judge_segment;
 use crate::decide::windows;
@@ -15,7 +15,7 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
 use crate::policy::levels::FLOOR_WIDER;
 use crate::policy::restarts::{
-    LONG_STRETCH, MOST_OF_TIME, RISES_SPREAD, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE,
+    LONG_STRETCH, MOST_CHANGES, MOST_OF_TIME, RISES_SPREAD, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE,
 };
 use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::reason::Why;
@@ -118,8 +118,13 @@ impl Doubt<'_> {
 }
 
 fn restarts_or_teeth(doubt: &Doubt<'_>) -> Option<Ruling> {
-    let falls = doubt.doubtful?.falls;
-    (doubt.finding.verdict != Verdict::Inconclusive && !doubt.is_on_record)
+    let DoubtfulFalls { falls, rate } = doubt.doubtful?;
+    let finding = doubt.finding;
+    // Floors that rise are a leak of teeth; what rises between restarts is one of each life.
+    let leaks_either_way = finding.shape == Shape::SawtoothRising
+        && rate > finding.budget
+        && finding.verdict == Verdict::Leak;
+    (finding.verdict != Verdict::Inconclusive && !doubt.is_on_record && !leaks_either_way)
         .then(|| Ruling::open(Why::RestartsOrTeeth { falls }))
 }
 
@@ -145,7 +150,7 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize], are_known: bool) 
     edges.extend(cuts);
     edges.push(track.len());
     let deepest = deepest_fall(track, &edges);
-    let mut lives: Vec<Finding> = edges
+    let lives: Vec<Finding> = edges
         .windows(2)
         .filter(|edge| edge[1] - edge[0] >= FEWEST_READINGS)
         .map(|edge| {
@@ -156,16 +161,8 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize], are_known: bool) 
             }
         })
         .collect();
-    lives.sort_by(|a, b| b.length().total_cmp(&a.length()));
-    let total: f64 = lives.iter().map(Finding::length).sum();
-    // A short stretch does not speak for the run.
-    let speaker = lives
-        .iter()
-        .position(|life| {
-            life.length() > LONG_STRETCH * total && life.verdict != Verdict::Inconclusive
-        })
-        .unwrap_or(0);
-    let Some(speaking) = lives.get(speaker).cloned() else {
+    let all = judge_together(case, track, lives.clone(), are_known);
+    let Some(finding) = all else {
         let finding = judge_segment(case, &case.prepared.fine);
         // No life has the readings that something can be said of.
         return match are_known {
@@ -175,17 +172,84 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize], are_known: bool) 
             false => finding,
         };
     };
-    let pooled = pooled(&lives);
+    if !are_known || finding.verdict != Verdict::Inconclusive {
+        return finding;
+    }
+    let since = since_restart(case, track, cuts, &lives);
+    let rule: Asked<Option<Finding>> = (SINCE_RESTART, |since| {
+        let since = since.as_ref()?;
+        Some(Ruling::new(since.verdict, since.why.clone()))
+    });
+    let ruling = first_to_speak(case, &since, &[rule]);
+    since.filter(|_| ruling.is_some()).unwrap_or(finding)
+}
+
+/// What the lives since one restart say, where those before it said something else: what runs
+/// now is what is asked for.
+fn since_restart(
+    case: &Case<'_>,
+    track: &Track,
+    cuts: &[usize],
+    lives: &[Finding],
+) -> Option<Finding> {
+    let end = track.x[track.len() - 1];
+    let length = |lives: &[Finding]| lives.iter().map(Finding::length).sum::<f64>();
+    let latest = cuts.len().saturating_sub(MOST_CHANGES);
+    cuts[latest..].iter().find_map(|&cut| {
+        let change = track.x[cut];
+        let (before, since): (Vec<Finding>, Vec<Finding>) = lives
+            .iter()
+            .cloned()
+            .partition(|life| life.stretch.1 < change);
+        let share = length(&since) / length(lives);
+        let since = judge_together(case, &track.slice(cut..track.len()), since, true)?;
+        let before = judge_together(case, &track.slice(0..cut), before, true)?;
+        let is_change = match since.verdict {
+            Verdict::Leak => {
+                let rate = since.line.as_ref()?.slope;
+                let most = before.line.as_ref()?.interval(REPORTED_CONFIDENCE).1;
+                before.verdict == Verdict::NoLeak || most < 0.5 * rate
+            }
+            Verdict::NoLeak => before.verdict == Verdict::Leak && share > LONG_STRETCH,
+            Verdict::Inconclusive => false,
+        };
+        is_change.then(|| Finding {
+            why: Why::SinceRestart {
+                why: Box::new(since.why.clone()),
+                ran_s: (end - change) * case.prepared.seconds_per_unit,
+            },
+            ..since
+        })
+    })
+}
+
+/// What `lives` say together; `None` where there is none.
+fn judge_together(
+    case: &Case<'_>,
+    track: &Track,
+    mut lives: Vec<Finding>,
+    are_known: bool,
+) -> Option<Finding> {
+    lives.sort_by(|a, b| b.length().total_cmp(&a.length()));
+    let total: f64 = lives.iter().map(Finding::length).sum();
+    // A short stretch does not speak for the run.
+    let speaker = lives
+        .iter()
+        .position(|life| {
+            life.length() > LONG_STRETCH * total && life.verdict != Verdict::Inconclusive
+        })
+        .unwrap_or(0);
+    let speaking = lives.get(speaker)?.clone();
     let evidence = Lives {
         case,
         track,
         lives: &lives,
         speaking: &speaking,
         total,
-        pooled,
+        pooled: pooled(&lives),
         are_known,
     };
-    ruled(case, speaking.clone(), &evidence, &rules())
+    Some(ruled(case, speaking.clone(), &evidence, &rules()))
 }
 
 /// What the lives say, each for itself, the longest first.
@@ -245,20 +309,26 @@ impl Lives<'_> {
         long().any(other) || long().any(|life| excludes(life, self.speaking))
     }
 
-    /// Whether the last life leaks, though an earlier one speaks for a program that does not.
-    fn last_leaks_alone(&self) -> bool {
-        let last = self
+    /// Whether the last life, or another long one, rises beyond the budget, though one speaks for
+    /// a program that does not leak.
+    fn others_rise(&self) -> bool {
+        let last = |life: &Finding| {
+            let later = self
+                .lives
+                .iter()
+                .filter(|other| other.stretch.0 > life.stretch.0);
+            later.count() == 0
+        };
+        let rises = |life: &Finding| {
+            let line = life.line.as_ref();
+            let side = line.map(|line| side_of(line, life.budget, self.case.confidence));
+            life.verdict == Verdict::Leak || side == Some(Side::Above)
+        };
+        let mut matter = self
             .lives
             .iter()
-            .max_by(|a, b| a.stretch.0.total_cmp(&b.stretch.0));
-        self.speaking.verdict == Verdict::NoLeak
-            && last.is_some_and(|life| {
-                let side = life
-                    .line
-                    .as_ref()
-                    .map(|line| side_of(line, life.budget, self.case.confidence));
-                life.verdict == Verdict::Leak || side == Some(Side::Above)
-            })
+            .filter(|life| self.is_long(life) || last(life));
+        self.speaking.verdict == Verdict::NoLeak && matter.any(rises)
     }
 
     /// What the rules but that of the standstill make of the lives.
@@ -273,7 +343,7 @@ impl Lives<'_> {
 
 fn lives_disagree(lives: &Lives<'_>) -> Option<Ruling> {
     let restarts = lives.restarts();
-    (lives.is_decided() && (lives.contradict() || lives.last_leaks_alone()))
+    (lives.is_decided() && (lives.contradict() || lives.others_rise()))
         .then(|| Ruling::open(Why::RestartsDisagree { restarts }))
 }
 

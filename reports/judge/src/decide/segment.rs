@@ -237,7 +237,8 @@ fn grows_in_steps(segment: &Segment<'_>) -> Option<Ruling> {
     let staircase = segment.going_on()?;
     let steps = staircase.steps;
     let line = segment.line_in_steps(staircase)?;
-    let leaks = (steps > FEW || steps == FEW && staircase.is_growing)
+    let are_enough = steps > FEW || (steps == FEW && staircase.is_growing) || staircase.keeps_pace;
+    let leaks = are_enough
         && side_of(&line, segment.finding.budget, segment.confidence) == Side::Above
         && staircase.tail < NOT_YET_DUE * staircase.asked
         && staircase.last_size / staircase.asked > STILL_AS_FAST * staircase.rate;

@@ -4,8 +4,8 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::calendar::{
-    BINS_OF_DAY, BINS_OF_WEEK, DAY_S, FEWEST_FALLS, OFF_TIME, PERIODS_S, SEEN, TEETH_LEFT,
-    WEEK_LEFT, WEEK_OF_DAY_LEFT, WEEKS,
+    BINS_OF_DAY, BINS_OF_WEEK, DAY_S, FEWEST_FALLS, FINER_BINS_OF_WEEK, OFF_TIME, PERIODS_S, SEEN,
+    TEETH_LEFT, WEEK_LEFT, WEEK_OF_DAY_LEFT, WEEKS,
 };
 use crate::shape::sawtooth::Sawtooth;
 use crate::stats::quantile::median;
@@ -129,6 +129,10 @@ pub(crate) fn without_weeks(track: &Track) -> Option<Track> {
     if by_week.left > WEEK_LEFT * plain || by_week.left > WEEK_OF_DAY_LEFT * by_day.left {
         return None;
     }
+    // What a part of two hours looks like is left over in each week, and passes for memory.
+    let finer = FINER_BINS_OF_WEEK.into_iter();
+    let mut finer = finer.filter_map(|bins| Course::of(track, week, bins));
+    let by_week = finer.next().unwrap_or(by_week);
     let rest: Vec<f64> = track
         .x
         .iter()

@@ -1,8 +1,8 @@
 //! Where a program was restarted while it was recorded.
 
 use crate::policy::restarts::{
-    AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, LEAPS, LOW, MOST_RESTARTS,
-    OFF_THE_CLOCK, PAUSE, START_UP, STILL_RISING, TO_BASE,
+    AROUND_FALL, AT_START, BEYOND_NOISE, DEEP, EMPTIED, FEW_FALLS, FEWEST_OF_RISE, KEPT_OF_FALL,
+    LEAPS, LOW, MOST_RESTARTS, OFF_THE_CLOCK, PAUSE, START_UP, STILL_RISING, TO_BASE,
 };
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::track::{Track, spacing};
@@ -205,6 +205,11 @@ pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFa
         .map(|i| (i - 1, i))
         .collect();
     let leaps = (1..track.len()).filter(|&i| track.y[i] - track.y[i - 1] > deep);
+    let kept = (0..falls.len()).filter(|&at| is_kept(track, &falls, at));
+    let kept = kept.count();
+    if 2 * kept <= falls.len() {
+        return None;
+    }
     if falls.len() >= FEW_FALLS && leaps.count() as f64 > LEAPS * falls.len() as f64 {
         return None;
     }
@@ -225,6 +230,20 @@ pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFa
     leaps
         .then_some(found)
         .or_else(|| doubtful_falls(track, &falls, base))
+}
+
+/// Whether most of a fall is left after a few readings: noise that is loud at times comes back.
+fn is_kept(track: &Track, falls: &[(usize, usize)], at: usize) -> bool {
+    let (from, to) = falls[at];
+    // Of short lives no more than their beginning and their end.
+    let life = track.len() / (falls.len() + 1);
+    let few = (life / 4).clamp(1, AROUND_FALL);
+    let before = median(&track.y[(from + 1).saturating_sub(few)..=from]);
+    let after = median(&track.y[to..(to + few).min(track.len())]);
+    let depth = track.y[from] - track.y[to];
+    before
+        .zip(after)
+        .is_some_and(|(before, after)| before - after > KEPT_OF_FALL * depth)
 }
 
 fn rises_between(falls: &[(usize, usize)]) -> Vec<(usize, usize)> {

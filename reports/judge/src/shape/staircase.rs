@@ -8,8 +8,8 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::staircase::{
-    CHAIN, FEW_STEPS, GROWING, HEAD, HEAD_RISE, LATE, LEAST_ERROR, LOOKED_AT, NET, OVERDUE,
-    PREDECESSOR, TREND_POINTS,
+    CHAIN, FEW_STEPS, FEWEST_AHEAD, GROWING, HEAD, HEAD_RISE, LATE, LEAST_ERROR, LOOKED_AT, NET,
+    OVERDUE, PACE_AHEAD, PREDECESSOR, SAME_PACE, TREND_POINTS,
 };
 use crate::shape::steps::{lasting_steps, without_edges};
 use crate::stats::quantile::median;
@@ -23,6 +23,9 @@ pub(crate) struct Staircase {
     pub steps: usize,
     /// Whether each step is larger than the one before, as those of a container are.
     pub is_growing: bool,
+    /// Whether three or more of them, growing, were filled at one pace, at which the level also
+    /// rose ahead of the first.
+    pub keeps_pace: bool,
     /// Slope between the steps.
     pub between: f64,
     /// Growth that the steps carry, per unit of the axis.
@@ -120,14 +123,22 @@ pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase>
                 .sqrt();
             let last_gap = (at - chain[steps - 2].0).max(spacing);
             let measured = rate * (0.5 * spacing / last_gap).hypot(2.0 * model.size_error / room);
+            let is_growing = chain.windows(2).all(|pair| pair[1].1 > GROWING * pair[0].1);
+            let (least, most) = extremes(&rates);
+            let keeps_pace = is_growing
+                && rates.len() >= 2
+                && most < SAME_PACE * least
+                && pace_ahead(track, chain[0].0)
+                    .is_some_and(|pace| PACE_AHEAD.contains(&(pace / rate)));
             // Few steps may be chance, and the growth none.
             let half_width = match steps {
-                0..FEW_STEPS => rate,
+                0..FEW_STEPS if !keeps_pace => rate,
                 _ => 2.0 * scatter / ((steps - 1) as f64).sqrt() + LEAST_ERROR * rate,
             };
             Staircase {
                 steps,
-                is_growing: chain.windows(2).all(|pair| pair[1].1 > GROWING * pair[0].1),
+                is_growing,
+                keeps_pace,
                 between: model.slope,
                 rate,
                 half_width: half_width
@@ -170,6 +181,24 @@ pub(crate) fn late_growth(track: &Track, settled: f64, marked: &[(f64, f64)]) ->
         .chain(since_half())
         .map(|(place, size)| size / (place - track.x[0]))
         .reduce(f64::max)
+}
+
+fn extremes(values: &[f64]) -> (f64, f64) {
+    let ends = (f64::INFINITY, f64::MIN);
+    values.iter().fold(ends, |(low, high), &value| {
+        (low.min(value), high.max(value))
+    })
+}
+
+/// How fast the level rises ahead of the first step, at `place`: a container took its smaller
+/// steps there. `None` where too few readings tell.
+fn pace_ahead(track: &Track, place: f64) -> Option<f64> {
+    let at = track.x.partition_point(|&x| x < place);
+    if at < 2 * FEWEST_AHEAD {
+        return None;
+    }
+    let rise = median(&track.y[at - FEWEST_AHEAD..at])? - median(&track.y[..FEWEST_AHEAD])?;
+    Some(rise / (place - track.x[0]))
 }
 
 /// How long growth at `rate` takes to fill what the last steps of `chain` made room for, however
@@ -255,6 +284,7 @@ impl Model {
         Staircase {
             steps: 1,
             is_growing: false,
+            keeps_pace: false,
             between: self.slope,
             rate: 0.5 * rate,
             half_width: 0.5 * rate,

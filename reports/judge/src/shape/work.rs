@@ -3,7 +3,7 @@
 //! Time in which nothing was done is no evidence for anything: memory that does not grow in it
 //! may be a leak without work.
 
-use crate::policy::work::{GOING_DOWN, IDLE, OPERATIONS, OVER, STRETCHES, USUAL};
+use crate::policy::work::{GOING_DOWN, IDLE, OPERATIONS, OVER, STRETCHES, UNSEEN, USUAL};
 use crate::stats::quantile::quantile;
 
 /// Whether each reading was taken while the program worked: `None` where it always did, or
@@ -37,7 +37,15 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     if rates[n - 1] < OVER * usual {
         let over = rates.iter().rev().take_while(|&&r| r < GOING_DOWN * usual);
         let over = over.count();
-        busy[n - over..].fill(false);
+        // The first of a slow end is seen late: in a mean over several readings, and by what
+        // it has gone down by then. One that is switched off is seen at once.
+        let down = rates[n - over..].iter().take_while(|&&r| r >= OVER * usual);
+        let down = down.count();
+        let unseen = match down > 2 * reach {
+            true => reach + (UNSEEN * down as f64) as usize,
+            false => 0,
+        };
+        busy[n.saturating_sub(over + unseen)..].fill(false);
     }
     busy.contains(&false).then_some(busy)
 }
