@@ -1,7 +1,8 @@
 //! Families of single shapes: noise of several kinds, warm-ups, steps, teeth, cycles.
 
 use super::{
-    Labelled, Noise, Truth, add_noise, between, efficient_error, noise, normal, scale, times,
+    Labelled, Noise, Truth, add_noise, between, change_with, distance_to_slowing, efficient_error,
+    for_unknown_noise, noise, normal, oracle_error, scale, times,
 };
 use fastrand::Rng;
 use leaklab_judge::Budget;
@@ -52,6 +53,25 @@ struct Course {
     from_s: f64,
     /// Standard error of the slope that is there even without noise (teeth, steps).
     own_error_per_hour: f64,
+    /// Columns that the oracle fits beside growth, to all readings: a warm-up or a day and what
+    /// they change by with their unknown figures. Without any, it fits the settled part.
+    known: Vec<Vec<f64>>,
+    /// Whether few falls lead back to where the series began, as restarts of a leak do.
+    may_be_restarts: bool,
+}
+
+impl Course {
+    /// Standard error of the slope per hour for who knows the forms of course and noise.
+    fn oracle_error(&self, noise: &Noise) -> f64 {
+        let error = match self.known.is_empty() {
+            true => efficient_error(&settled(self), noise),
+            false => {
+                let hours: Vec<f64> = self.time_s.iter().map(|t| t / 3_600.0).collect();
+                oracle_error(&hours, &self.known, noise)
+            }
+        };
+        error.hypot(self.own_error_per_hour)
+    }
 }
 
 /// One series of `family`.
@@ -68,7 +88,7 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
         _ => {
             let leaking = random.bool();
             let (mut course, mut noise) = course(random, family, level);
-            let error = efficient_error(&settled(&course), &noise).hypot(course.own_error_per_hour);
+            let error = course.oracle_error(&noise);
             let hours = course.time_s[course.time_s.len() - 1] / 3_600.0;
             let (slope, budget) = draw_slope(random, leaking, error, level, hours);
             let start = course.from_s;
@@ -89,6 +109,10 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
                     *v += slope * applies(*t) / 3_600.0;
                 }
             }
+            let is_bent = !course.known.is_empty() && family != "daily";
+            let slows_down = leaking && (is_bent || family == "part-of-a-day");
+            let is_apart =
+                !slows_down || distance_to_slowing(&course.time_s, &course.value, &noise) >= 6.0;
             if family == "ties" {
                 noise.sigma *= 0.2;
             }
@@ -103,7 +127,9 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
                 } else {
                     Truth::NoLeak
                 },
-                easy: (slope - budget).abs() >= 6.0 * error,
+                easy: (slope - budget).abs() >= 6.0 * error
+                    && is_apart
+                    && (leaking || !course.may_be_restarts),
                 budget: Budget::BytesPerHour(budget),
                 // A part of a cycle cannot be told from a slope.
                 slope: (family != "part-of-a-day").then_some(slope),
@@ -198,6 +224,8 @@ fn course(random: &mut Rng, family: &str, level: f64) -> (Course, Noise) {
         level,
         from_s: 0.0,
         own_error_per_hour: 0.0,
+        known: Vec::new(),
+        may_be_restarts: false,
     };
     match family {
         "sawtooth" | "few-cycles" => teeth(random, family, &mut course, &mut noise, total),
@@ -207,7 +235,7 @@ fn course(random: &mut Rng, family: &str, level: f64) -> (Course, Noise) {
             for (v, t) in course.value.iter_mut().zip(&course.time_s) {
                 *v -= height * (-t / tau).exp();
             }
-            course.from_s = (tau * (height / noise.sigma).max(2.0).ln()).min(0.7 * total);
+            course.known = warm_up(&course.time_s, tau);
         }
         "warmup-two" => {
             let (fast, slow) = (
@@ -218,7 +246,8 @@ fn course(random: &mut Rng, family: &str, level: f64) -> (Course, Noise) {
             for (v, t) in course.value.iter_mut().zip(&course.time_s) {
                 *v -= height * (0.6 * (-t / fast).exp() + 0.4 * (-t / slow).exp());
             }
-            course.from_s = (slow * (height / noise.sigma).max(2.0).ln()).min(0.7 * total);
+            course.known = warm_up(&course.time_s, fast);
+            course.known.extend(warm_up(&course.time_s, slow));
         }
         "warmup-knee" | "cache-fill" => {
             let most = if family == "cache-fill" { 0.65 } else { 0.4 };
@@ -261,8 +290,16 @@ fn course(random: &mut Rng, family: &str, level: f64) -> (Course, Noise) {
                 let angle = t / 86_400.0 * std::f64::consts::TAU + phase;
                 *v += height * (angle.sin() + second * (2.0 * angle + phase).sin());
             }
+            // Of a part of it nobody knows that there is a day, and the slope of the day is an error.
             if family == "part-of-a-day" {
                 course.own_error_per_hour = height * 24.0 / (total / 3_600.0).powi(2);
+                return (course, noise);
+            }
+            for harmonic in [1.0, 2.0] {
+                let turns = |t: &f64| harmonic * t / 86_400.0 * std::f64::consts::TAU;
+                let angles: Vec<f64> = course.time_s.iter().map(turns).collect();
+                course.known.push(angles.iter().map(|a| a.sin()).collect());
+                course.known.push(angles.iter().map(|a| a.cos()).collect());
             }
         }
         "wander" => {
@@ -307,7 +344,8 @@ fn teeth(random: &mut Rng, family: &str, course: &mut Course, noise: &mut Noise,
     let height = course.level * between(random, 0.1, 2.0);
     noise.sigma = height * scale(random, 0.002, 0.02);
     noise.rho = 0.0;
-    let mut begin = -period * random.f64();
+    let first = random.f64();
+    let mut begin = -period * first;
     let mut length = period;
     let rest = between(random, 0.0, 0.02) * height;
     let mut remains = 0.0;
@@ -319,11 +357,19 @@ fn teeth(random: &mut Rng, family: &str, course: &mut Course, noise: &mut Noise,
         }
         *v += remains + height * (t - begin) / period;
     }
+    // The first floor lies where the series begins, and fewer than eight follow.
+    course.may_be_restarts = family == "few-cycles" && first < 0.1;
     // The floor is seen once per tooth, a sample late, and varies.
     let step = course.time_s[1];
     let error = noise.sigma.hypot(rest).hypot(height * step / period / 3.46);
     let spread = total * (count / 12.0).sqrt();
-    course.own_error_per_hour = error / spread * 3_600.0;
+    course.own_error_per_hour = error / spread * 3_600.0 * for_unknown_noise(count - 2.0, 0.0);
+}
+
+/// An exponential warm-up and what it changes by with its time constant.
+fn warm_up(time_s: &[f64], tau: f64) -> Vec<Vec<f64>> {
+    let curve = |tau: f64| -> Vec<f64> { time_s.iter().map(|t| (-t / tau).exp()).collect() };
+    vec![curve(tau), change_with(tau, curve)]
 }
 
 fn add_restarting_slope(course: &mut Course, slope: f64) {

@@ -1,7 +1,9 @@
 //! Memory that follows its load: days with weekends, load that is switched, load that ramps
 //! down, no load at all.
 
-use super::{Design, Labelled, Noise, Truth, add_noise, between, even_times, scale, whole};
+use super::{
+    Design, Labelled, Noise, Truth, add_noise, between, change_with, even_times, scale, whole,
+};
 use fastrand::Rng;
 use leaklab_judge::Budget;
 
@@ -48,21 +50,28 @@ fn weeks(random: &mut Rng, level: f64) -> Labelled {
     let weekend = between(random, 0.0, 0.5);
     let sharpness = between(random, 0.5, 3.0);
     let height = level * between(random, 0.05, 0.4);
-    let load: Vec<f64> = time_s
-        .iter()
-        .map(|t| {
-            let day = (first_day + t / 86_400.0) % 7.0;
+    let course = |first_day: f64, weekend: f64, sharpness: f64| -> Vec<f64> {
+        let busy = |t: &f64| {
+            let day = (first_day + t / 86_400.0).rem_euclid(7.0);
             let hour = day.fract() * std::f64::consts::TAU;
             let busy = (0.5 - 0.5 * hour.cos()).powf(sharpness);
             busy * if day >= 5.0 { weekend } else { 1.0 }
-        })
-        .collect();
+        };
+        time_s.iter().map(busy).collect()
+    };
+    let load = course(first_day, weekend, sharpness);
+    let unknown = [
+        change_with(first_day, |day| course(day, weekend, sharpness)),
+        change_with(weekend, |weekend| course(first_day, weekend, sharpness)),
+        change_with(sharpness, |sharpness| course(first_day, weekend, sharpness)),
+    ];
     let noise = some_noise(random, height);
     let mut design = Design::steady(time_s, level, noise);
     for (v, l) in design.value.iter_mut().zip(&load) {
         *v += height * l;
     }
     design.known.push(load);
+    design.known.extend(unknown);
     let leaking = random.bool();
     design.labelled(random, "weeks", leaking)
 }

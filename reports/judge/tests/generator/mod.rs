@@ -1,8 +1,10 @@
 //! Series of known truth: families of shapes with widely drawn parameters.
 //!
-//! Truth and difficulty follow the construction, by the definition of the shared corpus: a
-//! series is easy if the distance between its sustained slope and its budget is at least six
-//! standard errors of a fit that knows the shape and the noise.
+//! Truth and difficulty follow the construction: a series is easy if the distance between its
+//! sustained slope and its budget is at least six standard errors of an oracle, which is more
+//! than twice what it decides with at 99 %. The oracle fits the true model by generalised least
+//! squares. It knows the form of the course and of the noise; their figures it fits, as anybody
+//! has to, with an interval as wide as that makes it.
 
 #![allow(dead_code, reason = "tests and examples each use a part of it")]
 
@@ -13,6 +15,7 @@ pub mod mixed;
 pub mod programs;
 
 use fastrand::Rng;
+use leaklab_judge::stats::student::t_quantile;
 use leaklab_judge::{Budget, JudgeError, JudgeOptions, Judgement, Series, Verdict, judge};
 
 /// What a series is, by construction.
@@ -241,20 +244,31 @@ fn add_noise(random: &mut Rng, value: &mut [f64], noise: &Noise) {
     }
 }
 
-/// Standard error of the slope per hour of an efficient fit to points at `times` under `noise`.
+/// As [`oracle_error`], of a slope per hour alone.
 fn efficient_error(time_s: &[f64], noise: &Noise) -> f64 {
-    let n = time_s.len() as f64;
-    if n < 4.0 {
+    if time_s.len() < 4 {
         return f64::INFINITY;
     }
-    let mean = time_s.iter().sum::<f64>() / n;
-    let spread: f64 = time_s.iter().map(|t| (t - mean).powi(2)).sum();
-    let independent = noise.sigma / spread.sqrt();
-    independent * ((1.0 + noise.rho) / (1.0 - noise.rho)).sqrt() * 3_600.0
+    let hours: Vec<f64> = time_s.iter().map(|t| t / 3_600.0).collect();
+    oracle_error(&hours, &[], noise)
 }
 
-/// Standard error of the coefficient of `growth` in a generalised-least-squares fit that knows
-/// the noise and fits the columns of `known` and a constant beside it.
+/// How many times as wide an interval of 99 % is for who estimates the size and the memory of the
+/// noise from `free` points than for who knows them: Student's t, with the degrees of freedom that
+/// the logarithm of the long-run variance σ²/(1−ρ)² has (those of its first-order expansion).
+fn for_unknown_noise(free: f64, rho: f64) -> f64 {
+    let of_memory = match rho == 0.0 {
+        true => 0.0,
+        false => 2.0 * (1.0 + rho) / (1.0 - rho),
+    };
+    let degrees = (free / (1.0 + of_memory)).max(2.0);
+    t_quantile(0.995, degrees) / t_quantile(0.995, 1e9)
+}
+
+/// Standard error of the coefficient of `growth` in a generalised-least-squares fit of the true
+/// model: a constant, the columns of `known`, and autoregressive noise, whose size and memory it
+/// estimates. Of a parameter that is not linear, `known` holds what the course changes by with
+/// it: the oracle knows the form of a course, not its figures (the bound of Cramér and Rao).
 fn oracle_error(growth: &[f64], known: &[Vec<f64>], noise: &Noise) -> f64 {
     let whiten = |column: &[f64]| -> Vec<f64> {
         let fresh = (1.0 - noise.rho * noise.rho).sqrt();
@@ -290,7 +304,74 @@ fn oracle_error(growth: &[f64], known: &[Vec<f64>], noise: &Noise) -> f64 {
         }
     }
     let rest = beyond(whiten(growth), &basis);
-    noise.sigma / dot(&rest, &rest).sqrt()
+    let free = growth.len() as f64 - basis.len() as f64 - 1.0;
+    noise.sigma / dot(&rest, &rest).sqrt() * for_unknown_noise(free, noise.rho)
+}
+
+/// What `course` changes by with its parameter, about `at`.
+fn change_with(at: f64, course: impl Fn(f64) -> Vec<f64>) -> Vec<f64> {
+    let step = 1e-4 * at.abs().max(1e-3);
+    let (low, high) = (course(at - step), course(at + step));
+    let pairs = high.iter().zip(&low);
+    pairs.map(|(h, l)| (h - l) / (2.0 * step)).collect()
+}
+
+/// How far the course `clean` of growth that lasts lies from the nearest one that ends by itself,
+/// in standard errors: as what rises fast and then more slowly, one curve that flattens out, or
+/// two, may go the same way. The least square root of the sum of squares that the forms of the
+/// slowing families leave of it, all their figures fitted, in standard deviations of the noise.
+fn distance_to_slowing(time_s: &[f64], clean: &[f64], noise: &Noise) -> f64 {
+    const GROUPS: usize = 300;
+    let size = (clean.len() / GROUPS).max(1);
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let total = time_s[time_s.len() - 1];
+    let u: Vec<f64> = time_s.chunks(size).map(|t| mean(t) / total).collect();
+    let y: Vec<f64> = clean.chunks(size).map(mean).collect();
+    let memory = (1.0 + noise.rho) / (1.0 - noise.rho);
+    let sigma = noise.sigma * (memory / size as f64).min(1.0).sqrt();
+    let over =
+        |low: f64, high: f64| (0..=12).map(move |i| low * (high / low).powf(f64::from(i) / 12.0));
+    let curve = |form: &dyn Fn(f64) -> f64| -> Vec<f64> { u.iter().map(|&u| form(u)).collect() };
+    let caches: Vec<Vec<f64>> = over(0.0005, 2.0)
+        .map(|tau| curve(&|u| (1.0 + u / tau).ln()))
+        .collect();
+    let mut slowing = caches.clone();
+    slowing.extend(over(0.05, 4.0).map(|tau| curve(&|u| (-u / tau).exp())));
+    slowing.extend(over(0.1, 0.9).map(|power| curve(&|u| u.powf(power))));
+    slowing.extend(over(0.02, 5.0).map(|half| curve(&|u| u / (u + half))));
+    // Keys that are met for the first time.
+    slowing.extend(over(0.002, 5.0).map(|tau| curve(&|u| (1.0 + u / tau).sqrt())));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let beyond = |column: &[f64], unit: &[f64]| -> Vec<f64> {
+        let share = dot(column, unit) / dot(unit, unit).max(f64::MIN_POSITIVE);
+        column
+            .iter()
+            .zip(unit)
+            .map(|(c, u)| c - share * u)
+            .collect()
+    };
+    let ones = vec![1.0; u.len()];
+    let centred = |column: &Vec<f64>| beyond(column, &ones);
+    let y = centred(&y);
+    let caches: Vec<Vec<f64>> = caches.iter().map(centred).collect();
+    let slowing: Vec<Vec<f64>> = slowing.iter().map(centred).collect();
+    let mut least = f64::INFINITY;
+    for cache in &caches {
+        let left = beyond(&y, cache);
+        for other in &slowing {
+            let rest = beyond(other, cache);
+            let left = match dot(&rest, &rest) > 1e-9 * dot(other, other) {
+                true => beyond(&left, &rest),
+                false => left.clone(),
+            };
+            least = least.min(dot(&left, &left));
+        }
+    }
+    for one in &slowing {
+        let left = beyond(&y, one);
+        least = least.min(dot(&left, &left));
+    }
+    least.sqrt() / sigma
 }
 
 /// A course without growth, and what an oracle knows of it.
@@ -303,6 +384,8 @@ struct Design {
     /// Columns that the oracle fits beside growth and a constant.
     known: Vec<Vec<f64>>,
     noise: Noise,
+    /// Whether the course without growth slows down, as one does that ends by itself.
+    slows_down: bool,
 }
 
 impl Design {
@@ -315,17 +398,36 @@ impl Design {
             time_s,
             level,
             noise,
+            slows_down: false,
         }
     }
 
     /// Draws growth and a budget, and adds growth and noise.
-    fn labelled(mut self, random: &mut Rng, family: &'static str, leaking: bool) -> Labelled {
-        let error = oracle_error(&self.growth, &self.known, &self.noise);
+    fn labelled(self, random: &mut Rng, family: &'static str, leaking: bool) -> Labelled {
+        let error = self.oracle_error();
         let units = self.growth[self.growth.len() - 1] - self.growth[0];
         let (slope, budget) = classic::draw_slope(random, leaking, error, self.level, units);
+        self.with_growth(random, family, slope, budget)
+    }
+
+    fn oracle_error(&self) -> f64 {
+        oracle_error(&self.growth, &self.known, &self.noise)
+    }
+
+    /// Adds growth and noise.
+    fn with_growth(
+        mut self,
+        random: &mut Rng,
+        family: &'static str,
+        slope: f64,
+        budget: f64,
+    ) -> Labelled {
+        let error = self.oracle_error();
         for (v, unit) in self.value.iter_mut().zip(&self.growth) {
             *v += slope * unit;
         }
+        let is_apart =
+            !self.slows_down || distance_to_slowing(&self.time_s, &self.value, &self.noise) >= 6.0;
         add_noise(random, &mut self.value, &self.noise);
         Labelled {
             family,
@@ -336,7 +438,7 @@ impl Design {
             } else {
                 Truth::NoLeak
             },
-            easy: (slope - budget).abs() >= 6.0 * error,
+            easy: (slope - budget).abs() >= 6.0 * error && is_apart,
             budget: Budget::BytesPerHour(budget),
             slope: Some(slope),
             ..Labelled::default()

@@ -2,7 +2,8 @@
 //! growth that slows down, memory that is given back late, clocks that are set back.
 
 use super::{
-    Design, Labelled, Noise, Truth, add_noise, between, even_times, oracle_error, scale, whole,
+    Design, Labelled, Noise, Truth, add_noise, between, change_with, even_times, oracle_error,
+    scale, whole,
 };
 use fastrand::Rng;
 use leaklab_judge::Budget;
@@ -20,6 +21,9 @@ pub const FAMILIES: [&str; 10] = [
     "resident-steps",
     "strong-memory",
 ];
+
+/// Falls from which on they are teeth: fewer may be restarts of a program that leaks.
+const FEWEST_TEETH: f64 = 8.0;
 
 /// Bytes by which the resident memory of a program on glibc moves at least.
 const RESIDENT_STEP: f64 = 131_072.0;
@@ -269,7 +273,11 @@ fn log_rotation(random: &mut Rng, level: f64) -> Labelled {
         .for_each(|(v, p)| *v += height * p);
     design.known.push(phase);
     let leaking = random.bool();
-    design.labelled(random, "log-rotation", leaking)
+    let mut labelled = design.labelled(random, "log-rotation", leaking);
+    // Few falls by the clock are those of a leak that is restarted by it as well.
+    let falls = (total / period + first).floor();
+    labelled.easy &= leaking || falls >= FEWEST_TEETH;
+    labelled
 }
 
 /// Bursts of a hundredth to a tenth of the run, with steep fronts.
@@ -309,10 +317,11 @@ fn cache_over_leak(random: &mut Rng, level: f64) -> Labelled {
     let total = time_s[time_s.len() - 1];
     let tau = total * scale(random, 0.003, 0.1);
     let height = level * between(random, 0.05, 0.6);
-    let cache: Vec<f64> = time_s
-        .iter()
-        .map(|t| (1.0 + t / tau).ln() / (1.0 + total / tau).ln())
-        .collect();
+    let filled = |tau: f64| -> Vec<f64> {
+        let all = (1.0 + total / tau).ln();
+        time_s.iter().map(|t| (1.0 + t / tau).ln() / all).collect()
+    };
+    let (cache, by_tau) = (filled(tau), change_with(tau, filled));
     let noise = Noise {
         sigma: height * scale(random, 0.002, 0.05),
         rho: if random.bool() {
@@ -327,8 +336,12 @@ fn cache_over_leak(random: &mut Rng, level: f64) -> Labelled {
         .iter_mut()
         .zip(&cache)
         .for_each(|(v, c)| *v += height * c);
-    design.known.push(cache);
-    design.labelled(random, "cache-over-leak", true)
+    design.known.extend([cache, by_tau]);
+    design.slows_down = true;
+    // The leak makes a fifth of what the cache does in the time, to eight times as much.
+    let slope = height * scale(random, 0.2, 8.0) / (total / 3_600.0);
+    let budget = slope * between(random, 0.05, 0.6);
+    design.with_growth(random, "cache-over-leak", slope, budget)
 }
 
 /// A series whose clock is set back once or twice, by a second to an hour.
