@@ -88,7 +88,6 @@ impl ServiceJudgement {
 }
 
 /// A series with what the judge says of it.
-#[derive(Clone)]
 struct Judged {
     series: Pooled,
     judgement: Judgement,
@@ -139,28 +138,29 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
         let verdict = now.judgement.verdict;
         verdict != Verdict::Inconclusive && verdict != whole.judgement.verdict
     };
-    let (part, of_replicas, together) = match (running, now) {
+    let (deployment, of_replicas) = match (running, now) {
         (Some((running, ran_s)), Some(now)) if is_news(&now) => {
-            (Some(Part::Deployment { ran_s }), running, now)
+            (Some((Part::Deployment { ran_s }, now)), running)
         }
-        _ => (None, places, whole.clone()),
+        _ => (None, places),
     };
     parts += several(&of_replicas);
+    let together = deployment.as_ref().map_or(&whole, |(_, now)| now);
     let hidden = match several(&of_replicas) {
         0 => None,
         _ if together.surely_leaks(parts) => None,
-        _ => hidden(&of_replicas, &together, parts, options),
+        _ => hidden(&of_replicas, together, parts, options),
     };
-    let (part, chosen) = match hidden {
-        Some((part, replica)) => (Some(part), replica),
-        None => (part, together),
+    let (part, chosen, whole) = match hidden.or(deployment) {
+        Some((part, chosen)) => (Some(part), chosen, Some(whole.series)),
+        None => (None, whole, None),
     };
     let mut judgement = chosen.judgement;
     judgement.p_value = (judgement.p_value * parts as f64).min(1.0);
     ServiceJudgement {
         replicas,
         lives,
-        whole: part.is_some().then_some(whole.series),
+        whole,
         part,
         series: chosen.series,
         judgement,
