@@ -378,17 +378,17 @@ impl Fleet<'_> {
             || (total * points <= POINTS_PER_ANSWER && self.arguments.shard.is_none())
         {
             let answer = self.values(query)?;
-            self.judge_answer(answer, None)?;
+            let answered = self.judge_answer(answer, None)?;
             let named = services.keys().cloned().collect();
-            self.name_those_without_readings(&named);
+            self.name_those_without_readings(&named, &answered);
             return Ok(());
         }
         for question in questions(&services, points) {
             let wanted: BTreeSet<Identity> = question.iter().cloned().collect();
             let query = with_matchers(query, &question);
             let answer = self.values(&query)?;
-            self.judge_answer(answer, Some(&wanted))?;
-            self.name_those_without_readings(&wanted);
+            let answered = self.judge_answer(answer, Some(&wanted))?;
+            self.name_those_without_readings(&wanted, &answered);
         }
         Ok(())
     }
@@ -410,11 +410,14 @@ impl Fleet<'_> {
     }
 
     /// A service that the server lists and gives no reading of has not been judged, which is
-    /// said of it.
-    fn name_those_without_readings(&mut self, named: &BTreeSet<Identity>) {
-        let known: BTreeSet<&Identity> = self.rows.iter().map(|row| &row.labels).collect();
-        let absent = named.iter().filter(|labels| !known.contains(labels));
-        let rows: Vec<Row> = absent
+    /// said of it. `answered`: those of which the answer to the same question held readings.
+    fn name_those_without_readings(
+        &mut self,
+        named: &BTreeSet<Identity>,
+        answered: &BTreeSet<Identity>,
+    ) {
+        let rows: Vec<Row> = named
+            .difference(answered)
             .map(|labels| {
                 let reason = "the server lists it, but its answer holds no reading of it";
                 self.row(labels.clone(), ServiceJudgement::unknown(reason))
@@ -442,11 +445,12 @@ impl Fleet<'_> {
         }
     }
 
+    /// Judges the services of an answer; which they are.
     fn judge_answer(
         &mut self,
         answer: Vec<RangeSeries>,
         wanted: Option<&BTreeSet<Identity>>,
-    ) -> Result<(), String> {
+    ) -> Result<BTreeSet<Identity>, String> {
         let mut services: BTreeMap<Identity, Vec<RangeSeries>> = BTreeMap::new();
         for series in answer {
             let identity = self.identity(&series.labels);
@@ -461,6 +465,7 @@ impl Fleet<'_> {
                 services.entry(identity).or_default().push(series);
             }
         }
+        let answered = services.keys().cloned().collect();
         for (labels, instances) in services {
             let lives = lives_of(instances, &labels);
             let options = JudgeOptions {
@@ -478,7 +483,7 @@ impl Fleet<'_> {
             let row = self.row(labels, judged);
             self.rows.push(row);
         }
-        Ok(())
+        Ok(answered)
     }
 
     fn limit_of(&self, labels: &Identity) -> Option<f64> {
