@@ -60,11 +60,16 @@ const UPTIMES: [&str; 7] = [
     "age_s",
 ];
 
+/// A name as the lists have it: in small letters, its words parted by `_`.
+fn normal(name: &str) -> String {
+    name.trim().to_lowercase().replace([' ', '.', '-'], "_")
+}
+
 /// Which of the names of lives a column has, or ends in: `k8s.pod.name`, `worker_pid`. An `id` of
 /// something else is none.
 pub(super) fn life_of(name: &str) -> Option<usize> {
     const WHOLE: [&str; 2] = ["id", "starts"];
-    let lower = name.trim().to_lowercase().replace([' ', '.', '-'], "_");
+    let lower = normal(name);
     let exact = LIVES.iter().position(|known| *known == lower);
     let ends = |known: &&str| {
         let before = lower.strip_suffix(*known);
@@ -75,7 +80,7 @@ pub(super) fn life_of(name: &str) -> Option<usize> {
 
 /// Whether a column says for how long the program has been up.
 pub(super) fn is_uptime(name: &str) -> bool {
-    let lower = name.trim().to_lowercase().replace([' ', '.', '-'], "_");
+    let lower = normal(name);
     UPTIMES.contains(&lower.as_str())
 }
 
