@@ -12,7 +12,7 @@ use super::quote;
 use super::time::{DayOrder, TimeUnit};
 use super::time_unit::{self, Counted};
 use super::unit::ValueUnit;
-use super::{InputError, Note, ReadOptions, Recording, RestartSource, mixture};
+use super::{InputError, Note, ReadOptions, Recording, RestartSource, interleaved};
 use layout::{Layout, MOST_QUOTED_LINES, ends_within_quotes};
 pub(super) use layout::{Separator, split, time_words};
 use leaklab_judge::amount::plural;
@@ -442,7 +442,7 @@ impl Rows {
         self.notes.extend(lives.note);
         let tables = self.collector.finish(self.were_named, &self.notes)?;
         if self.is_one_table && self.chosen.phase.is_none() {
-            tables.iter().try_for_each(mixture::check)?;
+            tables.iter().try_for_each(interleaved::check)?;
         }
         Ok(Recording {
             read_as: lives.by.or(uptime).map(|by| format!("{PLAIN}{by}")),

@@ -1,5 +1,8 @@
 //! Two levels whose readings come in no order: two processes in one series, or one that is seen
 //! now with what it works on and now without. Of such a series a line shows neither.
+//!
+//! What is found here is judged, each level by itself. Tables that hold rows of several programs
+//! for sure are refused before they come here, by whoever reads them.
 
 use crate::policy::mixture::{
     APART, FEWEST, GRAINS, LEAST, MOST, MOST_POINTS, OF_LEVEL, SHARE, UNORDERED, WINDOWS,

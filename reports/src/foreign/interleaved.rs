@@ -3,6 +3,12 @@
 //! One program moves from reading to reading; rows of two jump between two levels, far from each
 //! other and each of them narrow, and come back to both all the time. Such a table has no trend:
 //! what a line through it says is which program had more rows at its end.
+//!
+//! This asks of a table, before anything is judged, whether it may be judged at all, and refuses
+//! one in which most stretches hold two to four narrow levels far apart. The judge asks another
+//! question of a series that it has been given as one program's (its `shape::mixture`): whether
+//! its scatter is two levels in no order, of which one may rise below the other; it refuses
+//! nothing, so that it takes levels that are close and wide, which a table of one program has.
 
 use super::{InputError, Table};
 use leaklab_judge::Unit;
