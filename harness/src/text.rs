@@ -1,20 +1,7 @@
 //! Numbers for people.
 
 pub use leaklab_judge::amount::{amount_text as growth_text, bytes_text, count_text, plural};
-
-/// The nearest of `known` to a name that is not among them, if one is near or begins with it.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |candidate: &str| match candidate.starts_with(name) && !name.is_empty() {
-        true => 0,
-        false => strsim::damerau_levenshtein(name, candidate),
-    };
-    known
-        .into_iter()
-        .map(|candidate| (distance(candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 2)
-        .map(|(_, candidate)| candidate)
-}
+pub use leaklab_judge::nearest;
 
 /// The words of a command line, split as a shell splits them: blanks, quotes, backslashes.
 /// Nothing is expanded. `None` if a quote is not closed.
@@ -107,13 +94,5 @@ mod tests {
             ["wrk", "-H", "a: b", r#"c "d""#, "e f"]
         );
         assert_eq!(shell_words("a 'b"), None);
-    }
-
-    #[test]
-    fn the_nearest_name_is_offered_only_if_it_is_near() {
-        let known = ["alts-timeout", "channel-io"];
-        assert_eq!(nearest("alt-timeout", known), Some("alts-timeout"));
-        assert_eq!(nearest("alts", known), Some("alts-timeout"));
-        assert_eq!(nearest("zebra", known), None);
     }
 }

@@ -1,6 +1,7 @@
 //! A scenario's own parameters: declared with range and default, validated before a run.
 
 use leaklab_judge::amount::{parse_duration, parse_size};
+use leaklab_judge::nearest;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -293,12 +294,7 @@ impl fmt::Display for Parameters {
 }
 
 fn unknown(scenario: &'static str, declared: &'static [Parameter], name: &str) -> ParameterError {
-    let nearest = declared
-        .iter()
-        .map(|p| (strsim::damerau_levenshtein(p.name, name), p.name))
-        .min()
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 2)
-        .map(|(_, candidate)| candidate);
+    let nearest = nearest(name, declared.iter().map(|p| p.name));
     let names: Vec<_> = declared.iter().map(|p| format!("`{}`", p.name)).collect();
     ParameterError::Unknown {
         scenario,

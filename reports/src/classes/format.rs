@@ -2,6 +2,7 @@
 
 use super::counts::Counts;
 use super::{heap_snapshot, lines, pprof};
+use leaklab_judge::nearest;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::str::FromStr;
@@ -110,11 +111,8 @@ impl FromStr for Format {
             return Ok(*format);
         }
         let names = FORMATS.map(|(_, name)| name).join(", ");
-        let distance = |name: &str| strsim::damerau_levenshtein(name, text);
-        let nearest = FORMATS.iter().min_by_key(|(_, name)| distance(name));
-        let near = nearest.filter(|(_, name)| distance(name) <= 3);
-        Err(match near {
-            Some((_, near)) => format!("`{text}` is no form of snapshots (did you mean `{near}`?)"),
+        Err(match nearest(text, FORMATS.map(|(_, name)| name)) {
+            Some(near) => format!("`{text}` is no form of snapshots (did you mean `{near}`?)"),
             None => format!("`{text}` is no form of snapshots; known are {names}"),
         })
     }

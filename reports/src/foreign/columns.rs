@@ -8,6 +8,7 @@ use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
 use super::{InputError, ReadOptions, RestartSource};
 use leaklab_judge::amount::count_text;
+use leaklab_judge::nearest;
 use leaklab_run::columns;
 
 /// What the columns of a table are taken for.
@@ -679,14 +680,10 @@ pub(super) fn position(names: &[String], wanted: &str) -> Result<usize, InputErr
             .position(|name| name.trim().eq_ignore_ascii_case(wanted.trim()))
     };
     exact.or_else(loose).ok_or_else(|| {
-        let near = names
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
-            .min()
-            .filter(|(distance, name)| *distance <= name.len().max(3) / 2);
+        let near = nearest(wanted, names.iter().map(String::as_str));
         InputError::NoColumn {
             name: wanted.to_owned(),
-            hint: near.map_or_else(String::new, |(_, name)| format!(", did you mean `{name}`?")),
+            hint: near.map_or_else(String::new, |name| format!(", did you mean `{name}`?")),
             known: quote::list(names),
         }
     })
