@@ -1,6 +1,7 @@
 //! The embedded font: registered once, measured for the layout.
 
 use super::ChartError;
+use super::letters::drawable;
 use super::scene::Lettering;
 use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 use std::sync::OnceLock;
@@ -39,12 +40,12 @@ pub(super) fn description(em: f64, bold: bool) -> FontDesc<'static> {
     FontDesc::new(FontFamily::Name(FAMILY), em * LINE_BOX_PER_EM, style)
 }
 
-/// Width of a text in logical pixels.
+/// Width of a text in logical pixels, as a picture of pixels shows it.
 pub(super) fn width(text: &str, lettering: Lettering) -> f64 {
     // Measured large: plotters rounds widths to whole pixels.
     const SCALE: f64 = 16.0;
     let font = description(lettering.em * SCALE, lettering.bold);
-    let pixels = font.box_size(text).map_or(0, |(width, _)| width);
+    let pixels = font.box_size(&drawable(text)).map_or(0, |(width, _)| width);
     f64::from(pixels) / SCALE
 }
 

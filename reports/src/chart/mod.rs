@@ -11,6 +11,7 @@ mod dash;
 mod font;
 mod growth;
 mod kinds;
+mod letters;
 mod overlay;
 mod paint;
 mod palette;

@@ -7,6 +7,7 @@
 //! parts of a stroke all turn the same way, so that their sum, cut at one, is their union.
 
 use super::font;
+use super::letters::drawable;
 use plotters_backend::text_anchor::HPos;
 use plotters_backend::{
     BackendColor, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
@@ -306,6 +307,7 @@ impl DrawingBackend for Raster<'_> {
     /// Draws text whose position is the start, middle or end of its baseline.
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: (i32, i32)) -> Drawn {
         const SCALE: i32 = TEXT_OVERSAMPLING;
+        let text = &*drawable(text);
         let bold = matches!(style.style(), FontStyle::Bold);
         let em = style.size() / font::LINE_BOX_PER_EM / f64::from(GRID);
         let large = font::description(em * f64::from(SCALE), bold);
