@@ -205,12 +205,21 @@ fn a_limit_that_the_record_reaches_is_no_green() {
     std::fs::write(lab.path().join("free.csv"), free).expect("a file");
     lab.call(&["judge", "level.csv", "--limit", "500MB"])
         .expect_code(0);
-    for (file, limit) in [
-        ("level.csv", "100MB"),
-        ("level.csv", "120100KB"),
-        ("free.csv", "9GB"),
+    // A limit is a level of memory in use, which what is left does not say alone.
+    lab.call(&["judge", "free.csv", "--limit", "5GB"])
+        .expect_code(2)
+        .expect_stderr(&["--total"]);
+    lab.call(&["judge", "level.csv", "--total", "16GB"])
+        .expect_code(2)
+        .expect_stderr(&["--total is for memory that is left"]);
+    let free = ["judge", "free.csv", "--total", "16GB", "--limit"];
+    lab.call(&[&free[..], &["9GB"]].concat()).expect_code(0);
+    for judge in [
+        &["judge", "level.csv", "--limit", "100MB"][..],
+        &["judge", "level.csv", "--limit", "120100KB"],
+        &[&free[..], &["5GB"]].concat(),
     ] {
-        let called = lab.call(&["judge", file, "--limit", limit]).expect_code(1);
+        let called = lab.call(judge).expect_code(1);
         assert!(called.stdout.contains("no-leak"), "{}", called.stdout);
         assert!(
             called.stdout.contains("limit       reached"),
@@ -218,11 +227,48 @@ fn a_limit_that_the_record_reaches_is_no_green() {
             called.stdout
         );
         let called = lab
-            .call(&["judge", file, "--limit", limit, "--format", "json"])
+            .call(&[judge, &["--format", "json"]].concat())
             .expect_code(1);
         let judged: serde_json::Value = serde_json::from_str(&called.stdout).expect("an object");
         assert!(judged["limit_reached_s"].is_f64(), "{judged}");
     }
+}
+
+/// A count that grows is a leak in its own right, and the words say that it is not the memory's;
+/// one that does not is told and changes nothing.
+#[test]
+fn counts_beside_memory_are_told_and_a_leak_of_theirs_counts() {
+    let lab = Lab::new();
+    let counted = |file: &str, growth: usize| {
+        let mut text = String::from("time,rss_bytes,goroutines,threads\n");
+        for row in 0..2_400_usize {
+            let bytes = 120e6 + 4e5 * noise(row);
+            let goroutines = 500 + growth * row + row * 7 % 5;
+            let time = START_S + 15 * row;
+            let _ = writeln!(text, "{time},{bytes:.0},{goroutines},{}", 12 + row % 2);
+        }
+        std::fs::write(lab.path().join(file), text).expect("a file");
+    };
+    counted("leak.csv", 2);
+    counted("level.csv", 0);
+    let leak = lab.call(&["judge", "leak.csv"]).expect_code(1);
+    let leak = leak.expect_stderr(&["`goroutines` leaks beside the memory", "in its own right"]);
+    assert!(
+        leak.stdout.contains("rss_bytes\n  no-leak"),
+        "{}",
+        leak.stdout
+    );
+    assert!(
+        leak.stdout.contains("goroutines\n  leak"),
+        "{}",
+        leak.stdout
+    );
+    let level = lab.call(&["judge", "level.csv"]).expect_code(0);
+    let level = level.expect_stderr(&["beside the memory", "`threads`"]);
+    assert!(!level.stdout.contains("goroutines"), "{}", level.stdout);
+    // Memory alone.
+    lab.call(&["judge", "leak.csv", "--value", "rss_bytes"])
+        .expect_code(0);
 }
 
 #[test]

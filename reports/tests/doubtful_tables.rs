@@ -404,3 +404,128 @@ fn tables_that_stand_level_are_not_accused() {
         assert!(verdicts.is_ok() && !accused, "{name}: {verdicts:?}");
     }
 }
+
+/// 64 GB, of which 60 are left and 240 MB an hour go: far more than 0.5 % of what is in use, and
+/// less than that of what is left.
+#[test]
+fn memory_that_is_left_is_judged_as_what_is_in_use() {
+    const ALL: f64 = 64e9;
+    let used = |row: usize| 4e9 + 20.0 * (leaking(row) - 120e6);
+    let steady = |row: usize| 4e9 + 20.0 * (level(row) - 120e6);
+    let none = ReadOptions::default();
+    let total = ReadOptions {
+        total_bytes: Some(ALL),
+        ..ReadOptions::default()
+    };
+    let left = |used: &dyn Fn(usize) -> f64, header: &str| {
+        table(header, |i| match header.matches(',').count() {
+            1 => format!("{},{:.0}", unix(i), ALL - used(i)),
+            _ => format!("{},{:.0},{ALL:.0}", unix(i), ALL - used(i)),
+        })
+    };
+    for header in [
+        "time,mem_available_bytes,mem_total_bytes",
+        "time,MemAvailable_bytes,MemTotal_bytes",
+        "time,node_memory_MemAvailable_bytes,node_memory_MemTotal_bytes",
+        "time,Speicher frei (Bytes),Speicher gesamt (Bytes)",
+    ] {
+        assert_eq!(
+            judged(&left(&used, header), &none),
+            Ok(vec![Verdict::Leak]),
+            "{header}"
+        );
+        assert_eq!(
+            judged(&left(&steady, header), &none),
+            Ok(vec![Verdict::NoLeak]),
+            "{header}"
+        );
+    }
+    let alone = left(&used, "time,mem_available_bytes");
+    assert_eq!(judged(&alone, &none), Ok(vec![Verdict::Inconclusive]));
+    assert_eq!(judged(&alone, &total), Ok(vec![Verdict::Leak]));
+    let level_alone = left(&steady, "time,mem_available_bytes");
+    assert_eq!(judged(&level_alone, &total), Ok(vec![Verdict::NoLeak]));
+    let less = ReadOptions {
+        total_bytes: Some(8e9),
+        ..ReadOptions::default()
+    };
+    let refused = judged(&alone, &less).expect_err("less than is left");
+    assert!(refused.contains("--total"), "{refused}");
+    // Shares are of a hundred; what is free beside what is available is left out.
+    let percent = table("time,memory_available_percent", |i| {
+        format!("{},{:.4}", unix(i), 100.0 * (1.0 - used(i) / ALL))
+    });
+    assert_eq!(judged(&percent, &none), Ok(vec![Verdict::Leak]));
+    let cached = table("time,MemFree,MemAvailable,MemTotal,Buffers,Cached", |i| {
+        let kib = |bytes: f64| (bytes / 1_024.0) as u64;
+        let free = ALL - steady(i) - 2e6 * i as f64;
+        format!(
+            "{},{},{},{},0,{}",
+            unix(i),
+            kib(free),
+            kib(ALL - steady(i)),
+            kib(ALL),
+            2_000 * i
+        )
+    });
+    let kib = ReadOptions {
+        unit: Some("KiB".parse().expect("a unit")),
+        ..ReadOptions::default()
+    };
+    assert_eq!(judged(&cached, &kib), Ok(vec![Verdict::NoLeak]));
+    // Two series of an answer of Prometheus.
+    let values = |of: &dyn Fn(usize) -> f64| {
+        let points: Vec<String> = (0..ROWS)
+            .map(|i| format!("[{},\"{:.0}\"]", unix(i), of(i)))
+            .collect();
+        points.join(",")
+    };
+    let answer = format!(
+        "{{\"status\":\"success\",\"data\":{{\"resultType\":\"matrix\",\"result\":[{{\"metric\":{{\"__name__\":\"node_memory_MemAvailable_bytes\",\"instance\":\"a\"}},\"values\":[{}]}},{{\"metric\":{{\"__name__\":\"node_memory_MemTotal_bytes\",\"instance\":\"a\"}},\"values\":[{}]}}]}}}}",
+        values(&|i| ALL - used(i)),
+        values(&|_| ALL),
+    );
+    assert_eq!(judged(&answer, &none), Ok(vec![Verdict::Leak]));
+}
+
+/// Counts are read beside memory where that is asked for, and keep nobody from judging it.
+#[test]
+fn counts_beside_memory_are_read_and_hide_nothing() {
+    let text = table("time,rss_bytes,goroutines,connections_total,threads", |i| {
+        format!(
+            "{},{:.0},{},{},{}",
+            unix(i),
+            level(i),
+            100 + i,
+            7 * i,
+            if i == 5 { "?" } else { "12" }
+        )
+    });
+    let beside = ReadOptions {
+        counts_beside: true,
+        ..ReadOptions::default()
+    };
+    let recording = read_recording(text.as_bytes(), &beside).expect("a table");
+    let metrics: Vec<(&str, bool)> = recording.tables[0]
+        .metrics
+        .iter()
+        .map(|metric| (metric.name.as_str(), metric.is_beside))
+        .collect();
+    assert_eq!(
+        metrics,
+        [
+            ("rss_bytes", false),
+            ("goroutines", true),
+            ("threads", true)
+        ]
+    );
+    assert_eq!(
+        judged(&text, &ReadOptions::default()),
+        Ok(vec![Verdict::NoLeak])
+    );
+    // A level that no process has is refused, whatever stands beside it.
+    let doubtful = table("time,used,threads", |i| {
+        format!("{},{},{}", unix(i), 114 + i / 100, 12)
+    });
+    judged(&doubtful, &beside).expect_err("114 bytes");
+}

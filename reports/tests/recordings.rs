@@ -1,6 +1,7 @@
 //! Recordings as tools write them. Files under `fixtures/recordings` were written by the tools
 //! themselves, watching a program that keeps what it allocates; `docker-stats.*`, `k6.csv`,
-//! `kubectl-top.txt`, `grafana-*.csv`, `long.csv` and `gc-old.log` were made after the documented formats.
+//! `kubectl-top.txt`, `grafana-*.csv`, `influx-*`, `cloudwatch-*`, `long.csv` and `gc-old.log`
+//! were made after the documented formats.
 
 use leaklab_judge::Unit;
 use leaklab_reports::foreign::{ReadOptions, Recording, ValueUnit, read_recording};
@@ -93,6 +94,12 @@ fn cases() -> Vec<Case> {
         case("k6.csv", "`k6 run --out csv`", none(), "", 1, "", "metric_value", 40, 124e6, 585.0),
         case("grafana-long.csv", "Grafana, Series to rows", none(), "", 2, "Series=shop-1", "Value", 40, f64::NAN, 2_340.0),
         case("grafana-units.csv", "Grafana, with units", none(), "", 1, "", "shop-1 memory", 40, 114.6 * MIB, 2_340.0),
+        case("prometheus-range.json", "Prometheus `query_range`, JSON", none(), "Prometheus query_range", 1, "", "process_resident_memory_bytes", 29, 44_294_144.0, 28.0),
+        case("promtool-range.txt", "`promtool query range`", none(), "promtool", 1, "", "process_resident_memory_bytes", 29, 44_294_144.0, 28.0),
+        case("node-memory-usage.jsonl", "`process.memoryUsage()` of Node, a JSON line each", none(), "JSON rows", 1, "", "rss", 24, 59_711_488.0, f64::NAN),
+        case("influx-annotated.csv", "`influx query --raw`, annotated CSV", none(), "", 2, "host=web-1", "_value", 40, 3_000_653_159.0, 2_340.0),
+        case("cloudwatch-statistics.json", "`aws cloudwatch get-metric-statistics`", none(), "CloudWatch", 1, "", "mem_used", 40, 1_500_981_249.0, 11_700.0),
+        case("cloudwatch-data.json", "`aws cloudwatch get-metric-data`", none(), "CloudWatch", 1, "", "FreeableMemory, turned round", 40, f64::NAN, 11_700.0),
         case("long.csv", "a row for each pod and time", none(), "", 20, "pod=shop-0", "rss_bytes", 60, 50_000_000.0, 3_540.0),
     ]
 }
@@ -123,6 +130,8 @@ fn problem(case: &Case, recording: &Recording) -> Option<String> {
     // Those of which two figures are judged, and the one that counts shares.
     let metrics = match case.file {
         "jstat-gc-t.txt" | "redis-info.txt" => 2,
+        // rss, heapUsed, external, arrayBuffers.
+        "node-memory-usage.jsonl" => 4,
         _ => 1,
     };
     let unit = match case.file {

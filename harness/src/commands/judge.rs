@@ -1,6 +1,6 @@
 //! `leaklab judge`: a verdict on what was recorded, by leaklab or by anything else.
 
-use crate::commands::sources::{Source, TableArguments, open};
+use crate::commands::sources::{Source, TableArguments, open_with_counts, parse_size};
 use crate::commands::{arguments::Format, print};
 use crate::exit::{Exit, usage};
 use crate::results::judged::{JudgedCell, judge_all};
@@ -11,12 +11,13 @@ use crate::words::say;
 use anyhow::Context;
 use indicatif::ProgressBar;
 use leaklab_judge::{
-    Budget, CellJudgement, Explanation, Judgement, MetricJudgement, Unit, parse_amount,
+    Budget, CellJudgement, Explanation, Judgement, MetricJudgement, Unit, Verdict,
 };
 use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions, memory_of};
 use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::Table;
 use leaklab_run::{Cell, write_atomically};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ pub struct Arguments {
     budget: Option<Budget>,
     /// A level that must not be reached: its time is foretold, and a record that reaches it ends
     /// with 1: 2GiB.
-    #[arg(long, value_parser = parse_limit)]
+    #[arg(long, value_parser = parse_size)]
     limit: Option<f64>,
     /// Explain every metric of every cell, where a run has several cells.
     #[arg(long)]
@@ -57,10 +58,6 @@ pub struct Arguments {
     junit: Option<PathBuf>,
     #[command(flatten)]
     tables: TableArguments,
-}
-
-fn parse_limit(text: &str) -> Result<f64, String> {
-    parse_amount(text).ok_or_else(|| format!("`{text}` is not a size; write 2GiB or 500MB"))
 }
 
 impl Arguments {
@@ -88,6 +85,8 @@ struct Shown {
     limit_reached_s: Option<f64>,
     /// How the verdict came about, where that was asked for.
     explanation: Option<Explanation>,
+    /// Whether it counts things beside the memory.
+    is_beside: bool,
 }
 
 /// Judges every source; the gravest result is the exit code.
@@ -99,7 +98,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut exit = Exit::Good;
     let mut suites = Vec::new();
     for name in &arguments.sources {
-        match open(name, &arguments.tables)? {
+        match open_with_counts(name, &arguments.tables)? {
             Source::Tables(tables) => {
                 exit = exit.or_graver(judge_tables(name, tables, arguments)?);
             }
@@ -122,8 +121,21 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
     let in_short = arguments.format == Format::Human && tables.len() > 1 && !arguments.all_metrics;
     let mut exit = Exit::Good;
     let mut counts = [0_u64; 3];
+    let mut beside = Beside::default();
     for table in tables {
-        for (shown, of_metric) in judge_table(name, table, arguments)? {
+        for (mut shown, of_metric) in judge_table(name, table, arguments)? {
+            if shown.is_beside {
+                if shown.judgement.verdict != Verdict::Leak {
+                    beside.add(&shown);
+                    continue;
+                }
+                let words = "a count that grows without end is a leak in its own right";
+                say!(
+                    "note: {name}: `{}` leaks beside the memory: {words}",
+                    shown.metric
+                );
+                shown.notes.push(words.to_owned());
+            }
             exit = exit.or_graver(of_metric);
             counts[shown.judgement.verdict as usize] += 1;
             match in_short {
@@ -132,6 +144,7 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
             }
         }
     }
+    beside.say(name);
     if in_short {
         let [leak, none, open] = counts;
         print(&format!(
@@ -139,6 +152,44 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
         ))?;
     }
     Ok(exit)
+}
+
+/// Counts beside the memory that do not leak, by what is said of them.
+#[derive(Default)]
+struct Beside {
+    level: BTreeSet<String>,
+    open: BTreeSet<String>,
+}
+
+impl Beside {
+    fn add(&mut self, shown: &Shown) {
+        let of = match shown.judgement.verdict {
+            Verdict::NoLeak => &mut self.level,
+            _ => &mut self.open,
+        };
+        of.insert(shown.metric.clone());
+    }
+
+    /// One line each; they do not change the exit code.
+    fn say(&self, name: &str) {
+        let list = |names: &BTreeSet<String>| {
+            let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            quoted.join(", ")
+        };
+        let level: BTreeSet<String> = self.level.difference(&self.open).cloned().collect();
+        if !self.open.is_empty() {
+            say!(
+                "note: {name}: beside the memory {} may grow or not (--value NAME judges one; that is not counted in the exit code)",
+                list(&self.open)
+            );
+        }
+        if !level.is_empty() {
+            say!(
+                "note: {name}: beside the memory {} does not grow",
+                list(&level)
+            );
+        }
+    }
 }
 
 /// One series in one line: verdict, growth, name.
@@ -159,10 +210,16 @@ fn judge_table(
     table: Table,
     arguments: &Arguments,
 ) -> anyhow::Result<Vec<(Shown, Exit)>> {
-    let notes: Vec<(String, Vec<String>)> = table
+    let metrics: Vec<(String, Vec<String>, bool)> = table
         .metrics
         .iter()
-        .map(|metric| (metric.name.clone(), table.notes_of(&metric.name)))
+        .map(|metric| {
+            (
+                metric.name.clone(),
+                table.notes_of(&metric.name),
+                metric.is_beside,
+            )
+        })
         .collect();
     let series = table.name.clone();
     let of_series = match series.as_str() {
@@ -171,11 +228,12 @@ fn judge_table(
     };
     let readings = Readings::of_foreign(table, &arguments.verdict_options())
         .map_err(|words| usage(format!("`{name}`{of_series}: {words}")))?;
-    let judged = notes.into_iter().map(|(metric, notes)| {
+    let judged = metrics.into_iter().map(|(metric, notes, is_beside)| {
         let mut judged = readings
             .judge_alone(&metric)
             .map_err(|error| usage(format!("`{name}`, column `{metric}`{of_series}: {error}")))?;
-        let limit_reached_s = reaches_limit(&readings, &metric, arguments.limit);
+        let limit = arguments.limit.filter(|_| !is_beside);
+        let limit_reached_s = reaches_limit(&readings, &metric, limit);
         let exit = Exit::from(Standing::of_verdict(&judged)).or_graver(of_limit(limit_reached_s));
         let judgement = judged.metrics.swap_remove(0).judgement;
         let value = readings.table().column(&metric).unwrap_or_default();
@@ -192,6 +250,7 @@ fn judge_table(
             metric,
             notes,
             limit_reached_s,
+            is_beside,
         };
         Ok((shown, exit))
     });
@@ -199,7 +258,6 @@ fn judge_table(
 }
 
 /// Seconds after which a column reaches the limit that was given; `None` where it does not.
-/// Memory that is left is turned round, and the limit with it.
 fn reaches_limit(readings: &Readings, column: &str, limit: Option<f64>) -> Option<f64> {
     let limit = readings.options(column).limit.filter(|_| limit.is_some())?;
     let series = readings.series(column)?;
@@ -318,6 +376,7 @@ fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<(
             explanation: readings
                 .filter(|_| arguments.explain)
                 .and_then(|readings| readings.explain(metric)),
+            is_beside: false,
         };
         show(&shown, format)?;
     }

@@ -4,7 +4,7 @@ use crate::exit::usage;
 use crate::text::Glob;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_judge::amount::parse_duration;
+use leaklab_judge::amount::{parse_amount, parse_duration};
 use leaklab_judge::{JudgeOptions, Judgement, Series};
 use leaklab_reports::cell::{Metric, Readings, VerdictOptions, memory_of};
 use leaklab_reports::foreign::{
@@ -46,6 +46,10 @@ pub struct TableArguments {
     /// Time from one reading to the next, where the file has none: 15s.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     every: Option<Duration>,
+    /// How much memory there is in all: what is left of it (free, available) is judged as what is
+    /// in use: 16GiB [default: a column that is called like a total].
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    total: Option<f64>,
     /// Column that counts restarts or holds the start time: the program is new where it changes.
     #[arg(long, value_name = "COLUMN", conflicts_with_all = ["pid_column", "mark_file"])]
     restarts: Option<String>,
@@ -56,6 +60,11 @@ pub struct TableArguments {
     /// recording's own.
     #[arg(long, value_name = "FILE")]
     mark_file: Option<PathBuf>,
+}
+
+/// `16GiB`.
+pub fn parse_size(text: &str) -> Result<f64, String> {
+    parse_amount(text).ok_or_else(|| format!("`{text}` is not a size; write 2GiB or 500MB"))
 }
 
 /// `pod=shop-1`.
@@ -77,6 +86,7 @@ impl TableArguments {
             || !self.by.is_empty()
             || !self.only.is_empty()
             || self.every.is_some()
+            || self.total.is_some()
             || self.restarts.is_some()
             || self.pid_column.is_some()
             || self.mark_file.is_some()
@@ -110,6 +120,8 @@ impl TableArguments {
             only: self.only.clone(),
             every_s: self.every.map(|every| every.as_secs_f64()),
             restarts,
+            total_bytes: self.total,
+            counts_beside: false,
             size_bytes: None,
         })
     }
@@ -135,11 +147,28 @@ pub fn is_readable(path: &Path) -> bool {
 ///
 /// A usage error that says what is wrong with it.
 pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
+    open_as(name, tables, tables.read_options()?)
+}
+
+/// Opens what `name` stands for, with the counts of what a program holds beside its memory.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_with_counts(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
+    let options = ReadOptions {
+        counts_beside: true,
+        ..tables.read_options()?
+    };
+    open_as(name, tables, options)
+}
+
+fn open_as(name: &str, tables: &TableArguments, options: ReadOptions) -> anyhow::Result<Source> {
     let path = Path::new(name);
     if name == "-" {
-        let recording = read_recording(std::io::stdin().lock(), &tables.read_options()?)
+        let recording = read_recording(std::io::stdin().lock(), &options)
             .map_err(|error| usage(format!("standard input: {error}")))?;
-        return Ok(Source::Tables(told(name, recording)));
+        return Ok(Source::Tables(told(name, recording, tables)?));
     }
     let address = Address::parse(name);
     if is_readable(path) {
@@ -152,11 +181,11 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
         let file = File::open(path).with_context(|| format!("cannot open `{name}`"))?;
         let options = ReadOptions {
             size_bytes: file.metadata().ok().map(|metadata| metadata.len()),
-            ..tables.read_options()?
+            ..options
         };
         let recording =
             read_recording(file, &options).map_err(|error| usage(format!("`{name}`: {error}")))?;
-        return Ok(Source::Tables(told(name, recording)));
+        return Ok(Source::Tables(told(name, recording, tables)?));
     }
     if !address.folder.exists() {
         return Err(usage(format!(
@@ -169,7 +198,17 @@ pub fn open(name: &str, tables: &TableArguments) -> anyhow::Result<Source> {
 }
 
 /// The series of a recording; what it was taken for and what was put up with is said once.
-fn told(name: &str, recording: Recording) -> Vec<Table> {
+fn told(
+    name: &str,
+    recording: Recording,
+    arguments: &TableArguments,
+) -> anyhow::Result<Vec<Table>> {
+    let mut metrics = recording.tables.iter().flat_map(|table| &table.metrics);
+    if arguments.total.is_some() && !metrics.any(|metric| metric.is_less_what_is_left) {
+        return Err(usage(format!(
+            "`{name}`: --total is for memory that is left (free, available), and none is judged here"
+        )));
+    }
     if let Some(read_as) = &recording.read_as {
         say!("note: {name}: read as {read_as}");
     }
@@ -181,7 +220,7 @@ fn told(name: &str, recording: Recording) -> Vec<Table> {
             said.push(&note.text);
         }
     }
-    recording.tables
+    Ok(recording.tables)
 }
 
 /// A run and the cells of it that are named: by scenario, by variant or by a glob.

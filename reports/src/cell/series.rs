@@ -64,6 +64,8 @@ pub struct Readings {
     /// What is asked about the columns of a table that somebody else wrote; `None` where the
     /// columns are those of a cell.
     foreign: Option<Vec<(String, JudgeOptions)>>,
+    /// Columns of memory that is left, of which nobody says how much there is in all.
+    left: Vec<String>,
 }
 
 /// CPU time of the program for a request that it has answered, at the least: reading it alone is
@@ -175,6 +177,7 @@ impl Readings {
             restarts: restarts(&table, events),
             table,
             foreign: None,
+            left: Vec::new(),
         };
         readings.budget = countable(readings.budget, readings.operations().is_some());
         readings
@@ -205,6 +208,9 @@ impl Readings {
             of_metric.load = table.load;
             asked.push((metric.name.clone(), of_metric));
         }
+        let is_left = |m: &&foreign::Metric| m.turned_about.is_some();
+        let left = table.metrics.iter().filter(is_left);
+        let left = left.map(|m| m.name.clone()).collect();
         let metrics = table.metrics.into_iter().map(|m| (m.name, m.values));
         let operations = table
             .operations
@@ -221,6 +227,7 @@ impl Readings {
             doubt: table.incomplete,
             table: samples,
             foreign: Some(asked),
+            left,
         })
     }
 
@@ -308,6 +315,9 @@ impl Readings {
         let series = self.series(column).ok_or(JudgeError::Empty)?;
         let options = self.options(column);
         let mut judgement = judge(&series, &options)?;
+        if self.left.iter().any(|left| left == column) {
+            withhold_without_total(&mut judgement, &options);
+        }
         if let Some(doubt) = &self.doubt {
             distrust(&mut judgement, doubt);
         }
@@ -474,6 +484,26 @@ fn distrust(judgement: &mut Judgement, doubt: &str) {
     judgement.verdict = Verdict::Inconclusive;
     judgement.kind = None;
     judgement.reason = doubted(doubt);
+}
+
+/// A share of what is left is no share of what is in use, which may be far less: only growth
+/// below the least default budget is within every one.
+fn withhold_without_total(judgement: &mut Judgement, options: &JudgeOptions) {
+    const LEAST_BYTES_PER_HOUR: f64 = 65_536.0;
+    let is_default = matches!(
+        options.budget,
+        Budget::Default | Budget::PercentOfSettledLevelPerHour(_)
+    );
+    let highest = judgement.slope_high_bytes_per_hour.unwrap_or(f64::INFINITY);
+    if judgement.verdict != Verdict::NoLeak || !is_default || highest <= LEAST_BYTES_PER_HOUR {
+        return;
+    }
+    judgement.verdict = Verdict::Inconclusive;
+    judgement.kind = None;
+    judgement.reason = format!(
+        "it grows by less than its share of what is left, but nothing says how much memory there is in all, and what is in use may be less: up to {} per hour is no leak if --total 16GiB, or a --budget in bytes, says so",
+        leaklab_judge::amount::bytes_text(highest)
+    );
 }
 
 fn doubted(doubt: &str) -> String {

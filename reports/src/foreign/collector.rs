@@ -11,7 +11,7 @@ use super::number::{amount, is_missing, number, plain, resolution};
 use super::quote;
 use super::role::{self, Role};
 use super::unit::ValueUnit;
-use super::{InputError, Note, Table, lives, swap};
+use super::{InputError, Note, Table, left, lives, swap};
 use leaklab_judge::Window;
 use leaklab_judge::amount::{count_text, plural};
 use std::collections::HashMap;
@@ -55,6 +55,14 @@ pub(super) struct Column {
     pub two_numbers: Option<String>,
     /// The column of swap that was added to it.
     pub swap: Option<String>,
+    /// Where it is memory that is left: the column that says how much there is in all.
+    pub total: Option<usize>,
+    /// Whether it was read to say how much there is in all, and for nothing else.
+    pub is_total: bool,
+    /// Whether it is memory in use that was had from what is left of a total.
+    pub is_less_what_is_left: bool,
+    /// Whether it counts things beside the memory that is judged.
+    pub is_beside: bool,
 }
 
 impl Column {
@@ -69,6 +77,10 @@ impl Column {
             grain: f64::INFINITY,
             two_numbers: None,
             swap: None,
+            total: None,
+            is_total: false,
+            is_less_what_is_left: false,
+            is_beside: false,
         }
     }
 
@@ -154,6 +166,8 @@ pub(super) struct Collector {
     pub counts_operations: bool,
     /// Whether swap counts with what is resident, where both are columns.
     pub joins_swap: bool,
+    /// How much memory there is in all, where the user says it.
+    pub total_bytes: Option<f64>,
     /// Rows that the file may hold, where its size is known.
     pub expected_rows: usize,
     /// What tells series apart, in words.
@@ -175,6 +189,7 @@ impl Collector {
             is_newest_first: false,
             counts_operations: false,
             joins_swap: false,
+            total_bytes: None,
             expected_rows: 0,
             key_names: Vec::new(),
             lives: 0,
@@ -326,8 +341,13 @@ impl Collector {
         place: Place<'_>,
     ) -> Result<(), InputError> {
         let quick = plain(field);
+        let is_aside = self.columns[column].is_beside || self.columns[column].is_total;
         let value = if quick.is_nan() || quick < 0.0 {
-            self.slow_value(column, field, place)?
+            match self.slow_value(column, field, place) {
+                // What is read beside the memory keeps nobody from judging it.
+                Err(_) if is_aside => f64::NAN,
+                value => value?,
+            }
         } else {
             quick * self.factor(column)
         };
@@ -527,8 +547,15 @@ impl Collector {
         }
         let is_memory = |partial: &Partial| role::is_called_like_memory(&partial.name);
         let role = |partial: &Partial| role::role_of(partial.metric.as_deref().unwrap_or(""));
+        let is_used = |p: &Partial| {
+            let name = p.metric.as_deref().unwrap_or("");
+            is_memory(p) && role(p) == Role::Used && !role::is_swap(name)
+        };
         let is_use = |p: &Partial| is_memory(p) && matches!(role(p), Role::Used | Role::Free);
-        if self.series.iter().any(is_use) {
+        if self.series.iter().any(is_used) {
+            // What is left says nothing more beside what is in use.
+            self.series.retain(|p| is_use(p) && role(p) == Role::Used);
+        } else if self.series.iter().any(is_use) {
             self.series.retain(is_use);
         } else if self.series.iter().any(is_memory) {
             self.series.retain(is_memory);
@@ -545,6 +572,7 @@ impl Collector {
             is_newest_first,
             counts_operations,
             joins_swap,
+            total_bytes,
             key_names,
             ..
         } = self;
@@ -561,15 +589,17 @@ impl Collector {
                 true => partial.turned()?,
                 false => partial,
             };
+            let mut columns = columns_of(&columns, &mut partial);
+            let in_use = left::as_in_use(&columns, &mut partial.values, total_bytes)?;
+            columns = in_use.columns;
             let joined = joins_swap
                 .then(|| swap::join(&columns, &mut partial.values))
                 .flatten();
-            let mut table = partial.into_table(
-                joined
-                    .as_ref()
-                    .map_or(&columns[..], |joined| &joined.columns),
-                counts_operations,
-            )?;
+            let columns = joined
+                .as_ref()
+                .map_or(&columns[..], |joined| &joined.columns);
+            let mut table = partial.into_table(columns, counts_operations)?;
+            table.notes.extend(in_use.notes);
             table
                 .notes
                 .extend(joined.and_then(|joined| joined.note).map(Note::on_all));
@@ -586,6 +616,23 @@ impl Collector {
         }
         Ok(tables)
     }
+}
+
+/// The columns of a series: where its key names the metric, that says what theirs do not.
+fn columns_of(columns: &[Column], partial: &mut Partial) -> Vec<Column> {
+    let Some(name) = partial.metric.as_deref() else {
+        return columns.to_vec();
+    };
+    let mut named = Vec::with_capacity(columns.len());
+    for (column, values) in columns.iter().zip(&mut partial.values) {
+        let of_metric = column.of_metric(name);
+        if !column.says_its_unit() {
+            let factor = of_metric.unit.map_or(1.0, ValueUnit::factor);
+            values.iter_mut().for_each(|value| *value *= factor);
+        }
+        named.push(of_metric);
+    }
+    named
 }
 
 /// What told lives of a program apart.
@@ -733,16 +780,7 @@ impl Partial {
             }
         }
         table.time_s = self.time_s;
-        for (column, mut values) in columns.iter().zip(self.values) {
-            let of_metric = self.metric.as_deref().map(|name| column.of_metric(name));
-            if let Some(of_metric) = &of_metric
-                && column.unit.is_none()
-                && column.from_field.is_none()
-            {
-                let factor = of_metric.unit.map_or(1.0, ValueUnit::factor);
-                values.iter_mut().for_each(|value| *value *= factor);
-            }
-            let column = of_metric.as_ref().unwrap_or(column);
+        for (column, values) in columns.iter().zip(self.values) {
             let values = zeros_of_an_ended_program(column, values, &mut table.notes);
             let metric = metric(column, values, &mut table.notes);
             table.metrics.push(metric);

@@ -1,9 +1,12 @@
 //! Which column is the time, which are memory, and which tell series apart.
 
+use super::left::total_of;
 use super::lives::{is_uptime, life_of};
 use super::number::{amount, is_missing};
 use super::quote;
-use super::role::{Role, is_called_like_memory, is_swap, role_of};
+use super::role::{
+    Role, is_available, is_called_like_memory, is_gauge_of_things, is_swap, is_swap_left, role_of,
+};
 use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
 use super::{InputError, ReadOptions, RestartSource};
@@ -34,6 +37,11 @@ pub(super) struct Chosen {
     pub restarts: Option<usize>,
     /// Columns and the text that they must hold.
     pub only: Vec<(usize, String)>,
+    /// Which of the values is memory that is left, and the column that says how much there is in
+    /// all.
+    pub totals: Vec<(usize, usize)>,
+    /// Counts of what a program holds, beside its memory.
+    pub beside: Vec<usize>,
     /// Columns that look like memory and are not judged, in words.
     pub left_out: Vec<String>,
 }
@@ -250,6 +258,18 @@ pub(super) fn choose(
             chosen.left_out.join("; ")
         )));
     }
+    chosen.totals = totals(names, &chosen.values);
+    let is_by_name = |value: &ValueColumn| is_called_like_memory(&names[value.position]);
+    let is_alone = !options.counts_beside || !options.values.is_empty() || is_ours;
+    if !is_alone && chosen.metric_key.is_none() && chosen.values.iter().any(is_by_name) {
+        let is_count = |&c: &usize| looks[c] == Look::Numbers && is_gauge_of_things(&names[c]);
+        chosen.beside = (0..names.len())
+            .filter(|&c| free(c))
+            .filter(is_count)
+            .collect();
+        let is_judged = |c: &usize| chosen.values.iter().any(|value| value.position == *c);
+        chosen.beside.retain(|c| !is_judged(c));
+    }
     if chosen.values.is_empty() {
         let time = time.and_then(|time| names.get(time));
         return Err(InputError::NoValues {
@@ -443,9 +463,17 @@ fn without_besides(
         .iter()
         .any(|column| column.role == Role::Used && !is_swap(&names[column.position]));
     let has_free = all.iter().any(|column| column.role == Role::Free);
+    let is_free_alone = |name: &str| !is_available(name) && !is_swap_left(name);
+    let has_available = all
+        .iter()
+        .any(|column| column.role == Role::Free && is_available(&names[column.position]));
     let (kept, beside): (Vec<_>, Vec<_>) = all.into_iter().partition(|column| match column.role {
         Role::Used => !(has_amount && is_share(column)),
-        Role::Free => !has_used,
+        // What is free falls while files are cached; what is available does not.
+        Role::Free => {
+            let is_free_alone = is_free_alone(&names[column.position]);
+            !has_used && (!has_available || !is_free_alone)
+        }
         Role::Beside => !has_used && !has_free,
         Role::Bound => false,
     });
@@ -474,6 +502,20 @@ fn value_column(names: &[String], position: usize, options: &ReadOptions) -> Val
             .or_else(|| ValueUnit::of_name(&names[position])),
         role: role_of(&names[position]),
     }
+}
+
+/// The columns that say how much there is in all of what others say is left.
+fn totals(names: &[String], values: &[ValueColumn]) -> Vec<(usize, usize)> {
+    let is_judged = |position: usize| values.iter().any(|value| value.position == position);
+    let others = || (0..names.len()).filter(|&c| !is_judged(c));
+    let of = |(order, value): (usize, &ValueColumn)| {
+        let others = others().map(|c| (c, names[c].as_str()));
+        Some((order, total_of(&names[value.position], others)?))
+    };
+    let left = values.iter().enumerate();
+    left.filter(|(_, value)| value.role == Role::Free)
+        .filter_map(of)
+        .collect()
 }
 
 /// Finds the columns that tell series apart.
@@ -520,10 +562,15 @@ fn keys(
         .filter(|&c| !called(&STATES, c) && !lives.contains(&c))
         .collect();
     let jumbled = times_repeat(chosen.time, rows);
+    // What InfluxDB writes beside a field is its tags, and each of them tells series apart.
+    let all_are_tags = (0..names.len()).any(|c| lower(c) == "_measurement");
     let keys: Vec<usize> = match metric {
         Some(metric) => texts
             .into_iter()
-            .filter(|&c| c == metric || called(&IDENTITIES, c) && varies_little(rows, c))
+            .filter(|&c| {
+                let is_tag = all_are_tags || called(&IDENTITIES, c);
+                c == metric || is_tag && varies_little(rows, c)
+            })
             .collect(),
         None => texts
             .into_iter()

@@ -9,11 +9,12 @@ use super::columns::{Chosen, choose, other_metrics};
 use super::lines::Lines;
 use super::number::{is_missing, number};
 use super::quote;
+use super::role::Role;
 use super::time::{DayOrder, TimeUnit};
 use super::time_unit::{self, Counted};
 use super::unit::ValueUnit;
 use super::{InputError, Note, ReadOptions, Recording, RestartSource, interleaved};
-use layout::{Layout, MOST_QUOTED_LINES, ends_within_quotes};
+use layout::{Layout, MOST_QUOTED_LINES, ends_within_quotes, is_annotation};
 pub(super) use layout::{Separator, split, time_words};
 use leaklab_judge::amount::plural;
 use leaklab_run::Phase;
@@ -84,6 +85,31 @@ impl Rows {
             column.two_numbers = in_doubt_a_thousandfold(value.unit, fields, comma_is_point);
             columns.push(column);
         }
+        for &(left, position) in &chosen.totals {
+            let place = match duties[position] {
+                Duty::Value(place) => place,
+                Duty::Nothing => {
+                    let unit = options
+                        .unit
+                        .or_else(|| ValueUnit::of_name(&names[position]));
+                    duties[position] = Duty::Value(columns.len());
+                    columns.push(Column {
+                        is_total: true,
+                        ..Column::new(&names[position], unit, Role::Bound)
+                    });
+                    columns.len() - 1
+                }
+                _ => continue,
+            };
+            columns[left].total = Some(place);
+        }
+        for &position in chosen.beside.iter() {
+            duties[position] = Duty::Value(columns.len());
+            columns.push(Column {
+                is_beside: true,
+                ..Column::new(&names[position], Some(ValueUnit::Count), Role::Used)
+            });
+        }
         if let Some(operations) = chosen.operations {
             duties[operations] = Duty::Operations;
         }
@@ -99,6 +125,7 @@ impl Rows {
         collector.is_one_series = chosen.keys.is_empty() && !options.by.is_empty();
         collector.key_names = chosen.keys.iter().map(|&c| names[c].clone()).collect();
         collector.lives = chosen.lives;
+        collector.total_bytes = options.total_bytes;
         collector.joins_swap = options.values.is_empty() && chosen.phase.is_none();
         let times = sampled_times(sample, &chosen);
         let stamps = times.iter().map(String::as_str);
@@ -623,6 +650,7 @@ pub(super) fn read<R: BufRead>(
     let mut lines = Lines::new(source);
     let mut before = 0;
     let mut torn = false;
+    let mut is_annotated = false;
     let mut header = Vec::new();
     let mut row = Vec::new();
     loop {
@@ -651,9 +679,20 @@ pub(super) fn read<R: BufRead>(
             header.clone_from(&row);
             continue;
         }
+        if is_annotation(&row) {
+            is_annotated = true;
+            continue;
+        }
         if !header.is_empty() && row == header {
             // Files put behind each other, and tools that repeat their header.
+            is_annotated = false;
             continue;
+        }
+        if is_annotated {
+            return Err(InputError::NotASeries(format!(
+                "line {}: another table with other columns begins here; query one measurement and field, or keep the lines of one table",
+                lines.number
+            )));
         }
         if row.contains(&b'L') && row.windows(13).any(|part| part == b"LINUX-RESTART") {
             rows.restart();

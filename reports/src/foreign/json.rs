@@ -1,20 +1,29 @@
 //! JSON: answers of Prometheus, arrays and lines of objects, columns, `sadf -j`.
 
 use super::collector::{Collector, Column};
-use super::delimited::{PLAIN, Rows};
+use super::left::total_of;
 use super::quote;
 use super::role::{Role, role_of};
 use super::unit::ValueUnit;
-use super::{InputError, Note, ReadOptions, Recording};
+use super::{InputError, Note, ReadOptions, Recording, cloudwatch};
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde::de::{IgnoredAny, Visitor};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, BufReader, Read};
+use std::rc::Rc;
 
-/// Rows that columns are chosen by.
-const SAMPLED_ROWS: usize = 400;
+mod rows;
+
+use rows::{rows, sysstat};
+
+/// Bytes of JSON that are read before a row is had, at most: input that never ends is not
+/// waited for.
+const MOST_BYTES_BETWEEN_ROWS: u64 = 64 << 20;
+
+/// Bytes of an answer that has to be read whole, at most.
+const MOST_BYTES_OF_ANSWER: u64 = 1 << 30;
 
 /// What is said of JSON that holds no series.
 const EXPECTED: &str = "expected an answer of Prometheus to query_range, an array or lines of objects ({\"time\":…,\"rss_bytes\":…}), or pairs [time, value]; a CSV comes out of it like this: jq -r '.[] | [.time, .rss] | @csv' FILE | leaklab judge -";
@@ -56,6 +65,9 @@ pub(super) fn read<R: BufRead>(
     {
         return prometheus(source, options);
     }
+    if cloudwatch::is_answer(contains) {
+        return cloudwatch::read(source, options);
+    }
     if contains(b"\"sysstat\"") && contains(b"\"hosts\"") {
         return sysstat(source, options);
     }
@@ -63,12 +75,42 @@ pub(super) fn read<R: BufRead>(
 }
 
 /// What went wrong, in words.
-fn failed(error: &serde_json::Error) -> InputError {
+pub(super) fn failed(error: &serde_json::Error) -> InputError {
     if let Some(kind) = error.io_error_kind() {
         return InputError::Io(std::io::Error::new(kind, error.to_string()));
     }
     let message = quote::escaped(error.to_string().as_bytes());
     InputError::NotASeries(format!("the JSON cannot be read: {message}; {EXPECTED}"))
+}
+
+/// A reader that ends with an error after so many bytes.
+pub(super) struct Bounded<R> {
+    source: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| {
+            std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "this JSON is too large to be read whole; make a row a line of it with jq -c '.[]', or ask for less",
+            )
+        })?);
+        Ok(count)
+    }
+}
+
+/// Reads an answer that has to be read whole, as long as it is not endless.
+pub(super) fn read_whole<R: BufRead, T>(
+    source: R,
+    read: impl FnOnce(BufReader<Bounded<R>>) -> Result<T, InputError>,
+) -> Result<T, InputError> {
+    let left = Rc::new(Cell::new(MOST_BYTES_OF_ANSWER));
+    let bounded = Bounded { source, left };
+    read(BufReader::with_capacity(1 << 16, bounded))
 }
 
 /// A number, or text that is one.
@@ -176,7 +218,9 @@ impl Answer {
 }
 
 fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording, InputError> {
-    let mut answer: Answer = serde_json::from_reader(source).map_err(|error| failed(&error))?;
+    let mut answer: Answer = read_whole(source, |source| {
+        serde_json::from_reader(source).map_err(|error| failed(&error))
+    })?;
     if answer.status == "error" {
         return Err(InputError::NotASeries(format!(
             "the server answered with an error: {}",
@@ -208,6 +252,7 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
             "the answer holds no series; widen the range, or check the query and --only".to_owned(),
         ));
     }
+    let totals = totals_of(&found);
     let found = without_bounds(found)?;
     let labels: Vec<String> = labels_that_vary(&found);
     let mut names: Vec<String> = found.iter().map(|one| metric_name(one)).collect();
@@ -217,7 +262,9 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
     for one in &found {
         let name = metric_name(one);
         let unit = options.unit.or_else(|| ValueUnit::of_name(&name));
-        let mut collector = Collector::new(vec![Column::new(&name, unit, role_of(&name))]);
+        let total = totals.get(&one.metric);
+        let mut collector = Collector::new(columns_of(&name, unit, total));
+        collector.total_bytes = options.total_bytes;
         let series = collector.series_of(b"", String::new)?;
         let origin = one.values.first().map_or(0.0, |(time, _)| time.0);
         for (row, (time, value)) in one.values.iter().enumerate() {
@@ -230,7 +277,10 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
                     time.0
                 )));
             }
-            collector.push(series, time.0 - origin, row as u64 + 1, &[value.0])?;
+            let whole = total.map_or(f64::NAN, |total| total.at(time.0));
+            let values = [value.0, whole];
+            let values = &values[..collector.columns.len()];
+            collector.push(series, time.0 - origin, row as u64 + 1, values)?;
         }
         let mut one_table = collector.finish(true, &[])?;
         for table in &mut one_table {
@@ -255,6 +305,67 @@ fn prometheus<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording,
         read_as: Some(format!("Prometheus query_range: {}", quote::list(&names))),
         tables,
     })
+}
+
+/// How much there is in all, as a series of its own says it.
+struct Total {
+    name: String,
+    values: BTreeMap<u64, f64>,
+}
+
+impl Total {
+    fn at(&self, time_s: f64) -> f64 {
+        self.values
+            .get(&time_s.to_bits())
+            .copied()
+            .unwrap_or(f64::NAN)
+    }
+}
+
+/// Of each series of memory that is left, by its labels: how much there is in all, where another
+/// series of the answer says so.
+fn totals_of(found: &[&Matrix]) -> BTreeMap<BTreeMap<String, String>, Total> {
+    let labels = |one: &Matrix| {
+        let others = one.metric.iter().filter(|(name, _)| *name != "__name__");
+        others
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let is_left = |one: &&&Matrix| role_of(&metric_name(one)) == Role::Free;
+    let mut totals = BTreeMap::new();
+    for one in found.iter().filter(is_left) {
+        let names: Vec<String> = found.iter().map(|other| metric_name(other)).collect();
+        let same = names
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| labels(found[*place]) == labels(one));
+        let same = same.map(|(place, name)| (place, name.as_str()));
+        let Some(total) = total_of(&metric_name(one), same) else {
+            continue;
+        };
+        let values = found[total]
+            .values
+            .iter()
+            .map(|(time, value)| (time.0.to_bits(), value.0));
+        let total = Total {
+            name: names[total].clone(),
+            values: values.collect(),
+        };
+        totals.insert(one.metric.clone(), total);
+    }
+    totals
+}
+
+fn columns_of(name: &str, unit: Option<ValueUnit>, total: Option<&Total>) -> Vec<Column> {
+    let mut columns = vec![Column::new(name, unit, role_of(name))];
+    if let Some(total) = total {
+        columns[0].total = Some(1);
+        columns.push(Column {
+            is_total: true,
+            ..Column::new(&total.name, unit, Role::Bound)
+        });
+    }
+    columns
 }
 
 /// The series that say what is in use, where an answer holds others beside them.
@@ -362,323 +473,4 @@ fn labels_that_vary(found: &[&Matrix]) -> Vec<String> {
         })
         .cloned()
         .collect()
-}
-
-/// Whether a row holds a list of rows: `{"name":"mem","values":[[…],[…]]}`.
-fn holds_rows(value: &Value) -> bool {
-    const FEW: usize = 2;
-    let is_row = |item: &Value| item.is_array() || item.is_object();
-    let is_rows = |value: &Value| {
-        let items = value.as_array();
-        items.is_some_and(|items| items.len() > FEW && items.iter().all(is_row))
-    };
-    match value {
-        Value::Object(fields) => fields
-            .values()
-            .any(|inner| is_rows(inner) || holds_rows(inner)),
-        Value::Array(items) => items
-            .iter()
-            .any(|inner| is_rows(inner) || holds_rows(inner)),
-        _ => false,
-    }
-}
-
-/// Flattens an object: `{"a":{"b":1}}` has the field `a.b`.
-fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
-    const MOST_FIELDS: usize = 2_000;
-    if into.len() >= MOST_FIELDS {
-        return;
-    }
-    let named = |name: &str| match prefix {
-        "" => name.to_owned(),
-        _ => format!("{prefix}.{name}"),
-    };
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                flatten(&named(name), value, into);
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                flatten(&named(&(index + 1).to_string()), item, into);
-            }
-        }
-        Value::String(text) => into.push((prefix.to_owned(), text.clone())),
-        Value::Null => into.push((prefix.to_owned(), String::new())),
-        other => into.push((prefix.to_owned(), other.to_string())),
-    }
-}
-
-/// Rows of JSON as they come, the first of them kept until columns are known.
-struct JsonRows<'a> {
-    options: &'a ReadOptions,
-    names: Vec<String>,
-    sample: Vec<Vec<(String, String)>>,
-    rows: Option<Rows>,
-    count: u64,
-    failed: Option<InputError>,
-}
-
-impl<'a> JsonRows<'a> {
-    fn new(options: &'a ReadOptions) -> Self {
-        Self {
-            options,
-            names: Vec::new(),
-            sample: Vec::new(),
-            rows: None,
-            count: 0,
-            failed: None,
-        }
-    }
-
-    fn add(&mut self, value: &Value) -> Result<(), InputError> {
-        let mut fields = Vec::new();
-        if holds_rows(value) {
-            return Err(InputError::NotASeries(format!(
-                "each row of this JSON holds rows of its own; {EXPECTED}"
-            )));
-        }
-        flatten("", value, &mut fields);
-        if self.rows.is_none() {
-            for (name, _) in &fields {
-                if !self.names.contains(name) {
-                    self.names.push(name.clone());
-                }
-            }
-            self.sample.push(fields);
-            if self.sample.len() >= SAMPLED_ROWS {
-                self.begin()?;
-            }
-            return Ok(());
-        }
-        self.push(&fields)
-    }
-
-    fn begin(&mut self) -> Result<(), InputError> {
-        let cut = |row: &Vec<(String, String)>| -> Vec<String> {
-            let of = |name: &String| row.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-            self.names
-                .iter()
-                .map(|name| of(name).unwrap_or_default())
-                .collect()
-        };
-        let sample: Vec<Vec<String>> = self.sample.iter().map(cut).collect();
-        let names = self
-            .names
-            .iter()
-            .map(|n| quote::escaped(n.as_bytes()))
-            .collect();
-        self.rows = Some(Rows::new(names, &sample, false, self.options)?);
-        for row in std::mem::take(&mut self.sample) {
-            self.push(&row)?;
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, fields: &[(String, String)]) -> Result<(), InputError> {
-        self.count += 1;
-        let Some(rows) = &mut self.rows else {
-            return Ok(());
-        };
-        let names = &self.names;
-        rows.add(self.count, |each| {
-            for name in names {
-                let field = fields.iter().find(|(n, _)| n == name);
-                each(field.map_or(&b""[..], |(_, value)| value.as_bytes()));
-            }
-        })
-    }
-
-    fn finish(mut self) -> Result<Recording, InputError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        if self.rows.is_none() {
-            if self.sample.is_empty() || self.names.iter().all(String::is_empty) {
-                return Err(InputError::NotASeries(format!(
-                    "no rows in this JSON; {EXPECTED}"
-                )));
-            }
-            self.begin().map_err(expected)?;
-        }
-        let Some(rows) = self.rows else {
-            return Err(InputError::NoRows);
-        };
-        let mut recording = rows.finish(false).map_err(expected)?;
-        let is_docker = ["MemUsage", "MemPerc", "Container"]
-            .iter()
-            .all(|name| self.names.iter().any(|n| n == name));
-        let lives = recording.read_as.take().unwrap_or_default();
-        let lives = lives.strip_prefix(PLAIN).unwrap_or("");
-        recording.read_as = Some(match is_docker {
-            true => format!("docker stats as JSON: MemUsage{lives}"),
-            false => format!("JSON rows{lives}"),
-        });
-        Ok(recording)
-    }
-}
-
-/// Adds what was expected to an error about columns.
-fn expected(error: InputError) -> InputError {
-    match error {
-        InputError::NoValues { .. } | InputError::NoTime { .. } | InputError::NotANumber { .. } => {
-            InputError::NotASeries(format!("{error}; {EXPECTED}"))
-        }
-        other => other,
-    }
-}
-
-/// An array of rows, streamed; or one object.
-struct Streamed<'a, 'b>(&'a mut JsonRows<'b>);
-
-impl<'de> serde::de::DeserializeSeed<'de> for Streamed<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Streamed<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array or an object")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let mut scalars = Vec::new();
-        while let Some(item) = items.next_element::<Value>()? {
-            if self.0.failed.is_some() {
-                continue;
-            }
-            if item.is_object() || item.is_array() {
-                if let Err(error) = self.0.add(&item) {
-                    self.0.failed = Some(error);
-                }
-            } else {
-                scalars.push(item);
-            }
-        }
-        // `[1763700015, 119805164]` a line.
-        if !scalars.is_empty()
-            && scalars.len() < 64
-            && let Err(error) = self.0.add(&Value::Array(scalars))
-        {
-            self.0.failed = Some(error);
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let mut object = serde_json::Map::new();
-        while let Some((name, value)) = fields.next_entry::<String, Value>()? {
-            object.insert(name, value);
-        }
-        // An object of columns, or one that holds the rows under some name.
-        let inner = object.values().find_map(|value| match value {
-            Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
-                Some(items.clone())
-            }
-            _ => None,
-        });
-        let columns: Vec<(&String, &Vec<Value>)> = object
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.as_array()?)))
-            .collect();
-        let result = if let Some(items) = inner {
-            items.iter().try_for_each(|item| self.0.add(item))
-        } else if columns.len() > 1 {
-            let rows = columns
-                .iter()
-                .map(|(_, items)| items.len())
-                .max()
-                .unwrap_or(0);
-            (0..rows).try_for_each(|row| {
-                let field = |(name, items): &(&String, &Vec<Value>)| {
-                    (
-                        (*name).clone(),
-                        items.get(row).cloned().unwrap_or(Value::Null),
-                    )
-                };
-                self.0
-                    .add(&Value::Object(columns.iter().map(field).collect()))
-            })
-        } else {
-            self.0.add(&Value::Object(object))
-        };
-        if let Err(error) = result {
-            self.0.failed.get_or_insert(error);
-        }
-        Ok(())
-    }
-}
-
-/// An array of rows, or rows one after another.
-fn rows<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording, InputError> {
-    use serde::de::DeserializeSeed;
-    let mut rows = JsonRows::new(options);
-    let mut deserializer = serde_json::Deserializer::from_reader(source);
-    let mut torn = false;
-    loop {
-        match Streamed(&mut rows).deserialize(&mut deserializer) {
-            Ok(()) if rows.failed.is_some() => break,
-            Ok(()) => {}
-            Err(error) if error.is_eof() => {
-                // The end of the file between two values, or within a torn last one.
-                torn = !error
-                    .to_string()
-                    .contains("EOF while parsing a value at line")
-                    || error.column() > 0 && rows.count == 0 && rows.sample.is_empty();
-                if torn && rows.count == 0 && rows.sample.is_empty() {
-                    return Err(failed(&error));
-                }
-                break;
-            }
-            Err(error) => return Err(failed(&error)),
-        }
-    }
-    let mut recording = rows.finish()?;
-    if torn {
-        for table in &mut recording.tables {
-            table.notes.push(Note::on_all(
-                "the last object is torn and was left out".to_owned(),
-            ));
-        }
-    }
-    Ok(recording)
-}
-
-/// `sadf -j`: kilobytes used at each time.
-fn sysstat<R: BufRead>(source: R, options: &ReadOptions) -> Result<Recording, InputError> {
-    let whole: Value = serde_json::from_reader(source).map_err(|error| failed(&error))?;
-    let statistics = whole
-        .pointer("/sysstat/hosts/0/statistics")
-        .and_then(Value::as_array)
-        .ok_or_else(|| {
-            InputError::NotASeries("this JSON of sadf holds no statistics".to_owned())
-        })?;
-    let mut rows = JsonRows::new(options);
-    for one in statistics {
-        let text = |name: &str| {
-            one.pointer(&format!("/timestamp/{name}"))
-                .and_then(Value::as_str)
-        };
-        let used = one.pointer("/memory/memused").and_then(Value::as_f64);
-        let (Some(date), Some(time), Some(used)) = (text("date"), text("time"), used) else {
-            continue;
-        };
-        rows.add(&serde_json::json!({
-            "timestamp": format!("{date} {time}"),
-            "kbmemused": used,
-        }))?;
-    }
-    let mut recording = rows.finish().map_err(|_| {
-        InputError::NotASeries(
-            "this JSON of sadf holds no memory; make it with: sadf -j FILE -- -r".to_owned(),
-        )
-    })?;
-    recording.read_as = Some("sadf -j: memused in KiB".to_owned());
-    Ok(recording)
 }

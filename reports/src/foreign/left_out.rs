@@ -40,7 +40,7 @@ pub(super) fn zeros_of_an_ended_program(
 /// A column that was taken by its name alone and holds nothing is no metric.
 pub(super) fn leave_out_columns_without_readings(table: &mut Table) {
     let is_filled = |metric: &Metric| metric.values.iter().any(|value| !value.is_nan());
-    if !table.metrics.iter().any(is_filled) {
+    if !table.metrics.iter().any(|m| is_filled(m) && !m.is_beside) {
         return;
     }
     let metrics = std::mem::take(&mut table.metrics);
@@ -61,7 +61,8 @@ pub(super) fn leave_out_columns_without_readings(table: &mut Table) {
 /// A column that was taken by its name alone, and may count anything, is no metric beside
 /// others that are clear; all the memory of a process is more than they may show, and stays.
 pub(super) fn leave_out_columns_in_doubt(table: &mut Table) {
-    if !table.metrics.iter().any(|metric| metric.doubt.is_none()) {
+    let is_clear = |metric: &Metric| metric.doubt.is_none() && !metric.is_beside;
+    if !table.metrics.iter().any(is_clear) {
         return;
     }
     let metrics = std::mem::take(&mut table.metrics);

@@ -60,7 +60,7 @@ pub(super) fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note
         notes.push(Note::on(
             name,
             format!(
-                "`{}` is memory that is left, so it is judged turned round: what is gone of it counts as growth",
+                "`{}` is memory that is left, so it is judged turned round: what is gone of it counts as growth. Nothing says how much there is in all, so that the default budget is a share of what is left; --total 16GiB judges what is in use",
                 column.name
             ),
         ));
@@ -76,6 +76,8 @@ pub(super) fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note
         unit_is_known: is_known,
         doubt,
         turned_about,
+        is_less_what_is_left: column.is_less_what_is_left,
+        is_beside: column.is_beside,
     }
 }
 

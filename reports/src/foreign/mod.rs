@@ -13,12 +13,14 @@
 //! field itself or the user says; where nobody says one, the verdict does not rest on it.
 
 mod clock;
+mod cloudwatch;
 mod collector;
 mod columns;
 mod delimited;
 mod error;
 mod interleaved;
 mod json;
+mod left;
 mod left_out;
 mod lines;
 mod lives;
@@ -69,6 +71,10 @@ pub struct ReadOptions {
     pub every_s: Option<f64>,
     /// What says that the program was started anew.
     pub restarts: Option<RestartSource>,
+    /// How much memory there is in all, so that memory that is left says what is in use.
+    pub total_bytes: Option<f64>,
+    /// Whether counts of what a program holds (threads, descriptors) are read beside its memory.
+    pub counts_beside: bool,
     /// Bytes of the file, where that is known, so that room for its readings is taken once.
     pub size_bytes: Option<u64>,
 }
@@ -153,19 +159,16 @@ pub struct Metric {
     pub grain: f64,
     /// Why it cannot be judged as it is, in words that lead on: the unit is in doubt.
     pub doubt: Option<String>,
-    /// Readings of memory that is still free are judged turned round: this less the reading.
+    /// Readings of memory that is left are judged turned round where nobody says how much there
+    /// is in all: this less the reading.
     pub turned_about: Option<f64>,
+    /// Whether it is memory in use that was had from what is left of a total.
+    pub is_less_what_is_left: bool,
+    /// Whether it counts things beside the memory that is judged.
+    pub is_beside: bool,
 }
 
 impl Metric {
-    /// The readings as the file has them.
-    pub fn as_read(&self) -> Vec<f64> {
-        match self.turned_about {
-            Some(sum) => self.values.iter().map(|value| sum - value).collect(),
-            None => self.values.clone(),
-        }
-    }
-
     /// What the judge is asked about this metric.
     ///
     /// # Errors
@@ -184,6 +187,19 @@ impl Metric {
         if let Some(doubt) = &self.doubt {
             return Err(doubt.clone());
         }
+        if self.is_beside {
+            // A budget and a limit are of memory.
+            return Ok(JudgeOptions {
+                unit: self.unit,
+                grain: self.grain,
+                ..JudgeOptions::default()
+            });
+        }
+        if self.turned_about.is_some() && limit.is_some() {
+            return Err(format!(
+                "`{name}`: --limit is a level of memory in use, and nothing says how much there is in all; say --total 16GiB"
+            ));
+        }
         if self.unit == Unit::Percent && is_amount {
             return Err(format!(
                 "`{name}` is a share in percent, and the budget is an amount; give it as 0.5%/h"
@@ -201,11 +217,8 @@ impl Metric {
             }
             given => given.unwrap_or_default(),
         };
-        let limit = match self.turned_about {
-            // Nothing left is what the rise leads to.
-            Some(sum) => Some(sum - limit.unwrap_or(0.0)),
-            None => limit,
-        };
+        // Nothing left is what the rise leads to.
+        let limit = self.turned_about.or(limit);
         Ok(JudgeOptions {
             budget,
             unit: self.unit,

@@ -144,8 +144,9 @@ const LEFT: [&str; 50] = [
 ];
 
 /// Beginnings of words of memory that is left.
-const LEFT_STEMS: [&str; 35] = [
+const LEFT_STEMS: [&str; 36] = [
     "avail",
+    "freeable",
     "freemem",
     "freeram",
     "freephys",
@@ -298,6 +299,11 @@ const BOUND_PARTS: [&str; 8] = [
     "合計", "总计", "总量", "總計", "最大", "上限", "전체", "합계",
 ];
 
+/// Words of units, which say nothing about what is counted.
+const UNITS: [&str; 9] = [
+    "bytes", "kb", "mb", "gb", "kib", "mib", "gib", "b", "percent",
+];
+
 /// Words of a name, in small letters: `mem_limit`, `MemAvailable`, `kbmemfree`, `buff/cache`.
 /// Labels behind it (`{limit="a"}`) say nothing about it.
 fn words(name: &str) -> Vec<String> {
@@ -322,9 +328,6 @@ fn words(name: &str) -> Vec<String> {
 
 /// What growth of a column means, by the words of its name.
 pub(super) fn role_of(name: &str) -> Role {
-    const UNITS: [&str; 9] = [
-        "bytes", "kb", "mb", "gb", "kib", "mib", "gib", "b", "percent",
-    ];
     let lower = name.to_lowercase();
     let words: Vec<String> = words(name)
         .into_iter()
@@ -371,6 +374,69 @@ pub(super) fn role_of(name: &str) -> Role {
     }
 }
 
+/// Whether memory that is left is all that a program could have, caches included.
+pub(super) fn is_available(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    role_of(name) == Role::Free
+        && ["avail", "verfügbar", "dispon", "доступ"]
+            .iter()
+            .any(|part| lower.contains(part))
+}
+
+/// Whether memory that is left is that of swap.
+pub(super) fn is_swap_left(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    lower.contains("swap") || lower.contains("swp")
+}
+
+/// Whether a name is that of a highest mark, which is no bound of anything.
+pub(super) fn is_mark(name: &str) -> bool {
+    words(name)
+        .iter()
+        .any(|word| MARKS.contains(&word.as_str()))
+}
+
+/// Whether a name says that it is a total, and not of what.
+pub(super) fn is_bare_total(name: &str) -> bool {
+    let words = words(name);
+    let is_said = |word: &String| {
+        let word = word.as_str();
+        TOTALS.contains(&word) || LIMITS.contains(&word) || UNITS.contains(&word)
+    };
+    !words.is_empty() && words.iter().all(is_said)
+}
+
+/// What a name says beside that it is of memory, of what is left, of a total, and in which unit:
+/// names of which it is the same speak of the same memory.
+pub(super) fn family_of(name: &str) -> String {
+    const OF_MEMORY: [&str; 6] = ["mem", "memory", "ram", "physical", "phys", "real"];
+    const PREFIXED: [&str; 4] = ["kbmem", "mem", "kb", "ram"];
+    let (name, labels) = match name.find('{') {
+        Some(at) if at > 0 => name.split_at(at),
+        _ => (name, ""),
+    };
+    let mut plain = name.to_owned();
+    for part in LEFT_PARTS.iter().chain(&BOUND_PARTS) {
+        plain = plain.replace(part, " ");
+    }
+    let is_said = |word: &str| {
+        LEFT.contains(&word)
+            || TOTALS.contains(&word)
+            || LIMITS.contains(&word)
+            || UNITS.contains(&word)
+            || LEFT_STEMS.iter().any(|stem| word.starts_with(stem))
+            || word.is_empty()
+    };
+    let rest: Vec<String> = words(&plain)
+        .into_iter()
+        .filter(|word| {
+            let prefixed = PREFIXED.iter().find_map(|prefix| word.strip_prefix(prefix));
+            !is_said(word) && !OF_MEMORY.contains(&word.as_str()) && !prefixed.is_some_and(is_said)
+        })
+        .collect();
+    format!("{}{labels}", rest.join(" "))
+}
+
 /// Whether a text is called like memory.
 pub(super) fn is_called_like_memory(name: &str) -> bool {
     let lower = name.to_lowercase();
@@ -380,6 +446,75 @@ pub(super) fn is_called_like_memory(name: &str) -> bool {
         || words(name).iter().any(is_word)
         || role_of(name) == Role::Free
         || ["res", "virt"].contains(&lower.trim())
+}
+
+/// Things of which a program holds so many at a time.
+const HELD_THINGS: [&str; 20] = [
+    "descriptors",
+    "descriptor",
+    "fds",
+    "fd",
+    "threads",
+    "thread",
+    "nlwp",
+    "goroutines",
+    "goroutine",
+    "handles",
+    "handle",
+    "connections",
+    "connection",
+    "conns",
+    "sockets",
+    "socket",
+    "timers",
+    "tasks",
+    "sessions",
+    "fibers",
+];
+
+/// Whether a name is that of a count: `open_fds`, `Thread Count`, `num_threads`.
+pub(super) fn is_count(name: &str) -> bool {
+    const COUNTED: [&str; 8] = [
+        "count", "num", "nr", "n", "open", "active", "current", "live",
+    ];
+    let words = words(name);
+    let is_thing = |word: &String| HELD_THINGS.contains(&word.as_str());
+    let is_counted = |word: Option<&String>| word.is_some_and(|w| COUNTED.contains(&w.as_str()));
+    words.last().is_some_and(is_thing)
+        || words.iter().any(is_thing) && (is_counted(words.last()) || is_counted(words.first()))
+}
+
+/// Whether a count is that of what there is at a time, and not of what has come and gone.
+pub(super) fn is_gauge_of_things(name: &str) -> bool {
+    const EVENTS: [&str; 22] = [
+        "total",
+        "created",
+        "accepted",
+        "closed",
+        "completed",
+        "started",
+        "finished",
+        "opened",
+        "per",
+        "rate",
+        "sec",
+        "s",
+        "delta",
+        "new",
+        "min",
+        "handled",
+        "served",
+        "done",
+        "failed",
+        "spawned",
+        "cumulative",
+        "idle",
+    ];
+    is_count(name)
+        && role_of(name) == Role::Used
+        && !words(name)
+            .iter()
+            .any(|word| EVENTS.contains(&word.as_str()))
 }
 
 /// Whether a column is what was put aside into swap, and is no rate of it.
@@ -490,6 +625,32 @@ mod tests {
                     || name.len() < 5
                     || is_called_like_memory(name)
                     || role == Role::Used,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn counts_of_what_there_is_are_told_from_those_of_what_came() {
+        for (name, count, gauge) in [
+            ("goroutines", true, true),
+            ("go_goroutines", true, true),
+            ("process_open_fds", true, true),
+            ("num_threads", true, true),
+            ("numThreads", true, true),
+            ("Handle Count", true, true),
+            ("nlwp", true, true),
+            ("active_connections", true, true),
+            ("connections_total", false, false),
+            ("tasks_completed", false, false),
+            ("accepted_connections", true, false),
+            ("process_max_fds", true, false),
+            ("socket_memory", false, false),
+            ("rss", false, false),
+        ] {
+            assert_eq!(
+                (is_count(name), is_gauge_of_things(name)),
+                (count, gauge),
                 "{name}"
             );
         }

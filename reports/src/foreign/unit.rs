@@ -2,7 +2,7 @@
 //! what is possible.
 
 use super::InputError;
-use super::role::is_called_like_memory;
+use super::role::{is_called_like_memory, is_count};
 use leaklab_judge::Unit;
 use leaklab_judge::amount::bytes_text;
 
@@ -87,18 +87,7 @@ impl ValueUnit {
         if lower.contains('%') || lower.ends_with("percent") || lower.ends_with("_pct") {
             return Some(Self::Percent);
         }
-        let is_count = [
-            "descriptors",
-            "threads",
-            "fds",
-            "fd",
-            "handles",
-            "tasks",
-            "goroutines",
-        ]
-        .iter()
-        .any(|word| lower == *word || lower.ends_with(&format!("_{word}")));
-        if is_count {
+        if is_count(name) {
             return Some(Self::Count);
         }
         if lower

@@ -148,11 +148,15 @@ impl Layout {
         let mut before = 0;
         let mut first = lines.next().ok_or(InputError::Empty)?;
         // Excel's line about the separator, and comments above a header.
-        while first.starts_with(b"sep=") || is_comment(first, lines.peek().copied()) {
+        while first.starts_with(b"sep=")
+            || is_annotation(first)
+            || is_comment(first, lines.peek().copied())
+        {
             before += 1;
             first = lines.next().ok_or(InputError::Empty)?;
         }
-        let rest: Vec<&[u8]> = lines.collect();
+        let mut rest: Vec<&[u8]> = lines.collect();
+        rest.retain(|line| !is_annotation(line) && line != &first);
         let mut separator = Separator::of(header_text(first));
         let names = fields(header_text(first), separator, true);
         if let (Separator::Spaces { time_words: words }, Some(row)) =
@@ -189,6 +193,16 @@ impl Layout {
             sample: first_rows.into_iter().chain(rows).collect(),
         })
     }
+}
+
+/// Whether a line says what the columns of the table below it are, as InfluxDB writes it.
+pub(super) fn is_annotation(line: &[u8]) -> bool {
+    [&b"#datatype"[..], b"#group", b"#default"]
+        .iter()
+        .any(|name| {
+            line.strip_prefix(*name)
+                .is_some_and(|rest| rest.starts_with(b","))
+        })
 }
 
 /// A line of remarks: behind `#`, and with fewer fields than the line below.

@@ -180,6 +180,7 @@ pub(super) fn read_vmstat<R: BufRead>(
     const NAME: &str = "free+buff+cache";
     let unit = options.unit.unwrap_or(KIB);
     let mut collector = with_swap(NAME, "swpd", Some(unit), Role::Free);
+    collector.total_bytes = options.total_bytes;
     let mut times = Times::new(options);
     let mut header: Vec<String> = Vec::new();
     for_each_line(lines, |line, number| {

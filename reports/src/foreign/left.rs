@@ -1,0 +1,166 @@
+//! Memory that is left (free, available) as memory in use, which is what grows.
+//!
+//! Growth is of memory in use, and so are the level that a budget is a share of and a limit. What
+//! is left says it where it is known how much there is in all: from a column of the same family
+//! (`MemTotal` beside `MemAvailable`), from `--total`, or because shares are of a hundred.
+//! Otherwise readings are turned round (`metric::turn`), and their level stays that of what is
+//! left.
+
+use super::collector::Column;
+use super::role::{Role, family_of, is_bare_total, is_mark, is_swap_left, role_of};
+use super::unit::ValueUnit;
+use super::{InputError, Note, quote};
+use leaklab_judge::amount::bytes_text;
+
+/// What a share is of.
+const WHOLE_PERCENT: f64 = 100.0;
+
+/// The column of `names` that says how much there is in all of what `left` says is left.
+pub(super) fn total_of<'a>(
+    left: &str,
+    names: impl Iterator<Item = (usize, &'a str)>,
+) -> Option<usize> {
+    let family = family_of(left);
+    let bounds: Vec<(usize, &str)> = names
+        .filter(|(_, name)| role_of(name) == Role::Bound && !is_mark(name))
+        .filter(|(_, name)| is_swap_left(name) == is_swap_left(left))
+        .collect();
+    let same = bounds.iter().find(|(_, name)| family_of(name) == family);
+    // A total of nothing in particular, where it is the only one.
+    let only = match &bounds[..] {
+        [one] if is_bare_total(one.1) => Some(one),
+        _ => None,
+    };
+    same.or(only).map(|(place, _)| *place)
+}
+
+/// Columns of memory in use in place of those of memory that is left, where that is known.
+pub(super) struct InUse {
+    pub columns: Vec<Column>,
+    pub notes: Vec<Note>,
+}
+
+/// Makes readings of memory that is left those of memory in use, and takes away the columns that
+/// were read to that end alone. `total_bytes`: how much there is in all, if the user says it.
+///
+/// # Errors
+///
+/// Where the user's total is less than what is left.
+pub(super) fn as_in_use(
+    columns: &[Column],
+    values: &mut Vec<Vec<f64>>,
+    total_bytes: Option<f64>,
+) -> Result<InUse, InputError> {
+    let mut columns = columns.to_vec();
+    let mut notes = Vec::new();
+    for place in 0..columns.len() {
+        if columns[place].role != Role::Free {
+            continue;
+        }
+        let left = columns[place].clone();
+        let said = left.unit.or(left.from_field);
+        let (name, totals) = match (said, total_bytes, left.total) {
+            (Some(ValueUnit::Percent), ..) => ("100 %".to_owned(), None),
+            (_, Some(_), _) if !left.says_its_unit() => {
+                return Err(InputError::NotASeries(format!(
+                    "--total is an amount, and nothing says what `{}` counts; say --unit B, KiB or MiB",
+                    quote::cut(&left.name)
+                )));
+            }
+            (_, Some(_), _) => ("--total".to_owned(), None),
+            (_, None, Some(total)) if columns[total].says_its_unit() == left.says_its_unit() => {
+                (columns[total].name.clone(), values.get(total).cloned())
+            }
+            _ => continue,
+        };
+        let fixed = match said {
+            Some(ValueUnit::Percent) => WHOLE_PERCENT,
+            _ => total_bytes.unwrap_or(f64::NAN),
+        };
+        let total_at = |row: usize| totals.as_ref().map_or(fixed, |totals| totals[row]);
+        let are_both = |(row, left): (usize, &f64)| (total_at(row) - left).is_finite();
+        if !values[place].iter().enumerate().any(are_both) {
+            continue;
+        }
+        let over = (values[place].iter().enumerate()).find(|(row, left)| **left > total_at(*row));
+        if let Some((row, over)) = over {
+            if total_bytes.is_some() && said != Some(ValueUnit::Percent) {
+                return Err(InputError::NotASeries(format!(
+                    "`{}` says that {} are left, which is more than the {} of --total",
+                    quote::cut(&left.name),
+                    bytes_text(*over),
+                    bytes_text(total_at(row)),
+                )));
+            }
+            notes.push(Note::on_all(format!(
+                "`{}` is more than `{}` at times, so that the one is no part of the other",
+                quote::cut(&left.name),
+                quote::cut(&name)
+            )));
+            continue;
+        }
+        for (row, value) in values[place].iter_mut().enumerate() {
+            *value = total_at(row) - *value;
+        }
+        let column = &mut columns[place];
+        column.role = Role::Used;
+        column.name = format!("{name} - {}", left.name);
+        column.is_by_name = false;
+        column.is_less_what_is_left = true;
+        notes.push(Note::on(
+            &column.name,
+            format!(
+                "`{}` is memory that is left; judged is what is in use: {} less it",
+                quote::cut(&left.name),
+                match totals {
+                    Some(_) => format!("`{}`", quote::cut(&name)),
+                    None => name,
+                }
+            ),
+        ));
+    }
+    for place in (0..columns.len()).rev() {
+        if columns[place].is_total {
+            columns.remove(place);
+            values.remove(place);
+        }
+    }
+    Ok(InUse { columns, notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_belongs_to_what_is_left_of_it() {
+        for (left, names, total) in [
+            ("MemAvailable", &["MemTotal", "SwapTotal"][..], Some(0)),
+            ("SwapFree", &["MemTotal", "SwapTotal"], Some(1)),
+            (
+                "mem_available_kb",
+                &["swap_total_kb", "mem_total_kb"],
+                Some(1),
+            ),
+            (
+                "node_memory_MemAvailable_bytes{instance=\"b\"}",
+                &[
+                    "node_memory_MemTotal_bytes{instance=\"a\"}",
+                    "node_memory_MemTotal_bytes{instance=\"b\"}",
+                ],
+                Some(1),
+            ),
+            ("available", &["total"], Some(0)),
+            ("heap_free", &["total_mb"], Some(0)),
+            ("free_mb", &["heap_total_mb"], None),
+            ("heap_free", &["mem_total", "heap_total"], Some(1)),
+            ("Speicher frei (MB)", &["Speicher gesamt (MB)"], Some(0)),
+            ("空きメモリ", &["合計メモリ"], Some(0)),
+            ("heap_free", &["mem_total"], None),
+            ("MemAvailable", &["mem_peak", "SwapTotal"], None),
+        ] {
+            let found = total_of(left, names.iter().copied().enumerate());
+            assert_eq!(found, total, "{left}");
+        }
+    }
+}
