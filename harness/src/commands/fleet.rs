@@ -1,14 +1,16 @@
 //! `leaklab fleet`: which services of a Prometheus leak.
 
 use crate::commands::print;
+use crate::commands::sources::parse_size;
 use crate::exit::{Exit, usage};
 use crate::prometheus::{Credentials, Limits, Prometheus, Range};
 use crate::words::say;
 use anyhow::Context;
-use leaklab_judge::amount::{count_text, parse_amount, parse_duration, plural};
-use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, Verdict};
+use leaklab_judge::amount::{count_text, parse_duration, plural};
+use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES};
 use leaklab_reports::fleet::{
-    Life, Pooled, Row, ServiceJudgement, alert_rules, judge_service, open_metrics, page, rank, text,
+    Life, Pooled, Row, ServiceJudgement, alert_rules, judge_service, open_metrics, page, rank,
+    text, undecided_share,
 };
 use leaklab_reports::foreign::{RangeAnswer, RangeSeries, is_memory_left};
 use leaklab_run::write_atomically;
@@ -34,8 +36,9 @@ const SKETCH_POINTS: usize = 60;
   leaklab fleet … --shard 1/8 --format json > 1.jsonl     on each of eight machines, then
   leaklab fleet --merge *.jsonl --page fleet.html         false discoveries over all of them
 
-Exit codes: 0 nobody is discovered · 1 a discovery · 2 usage · 3 nothing could be decided ·
-4 the server failed, or says that its answer is not whole; what was read is judged and shown.
+Exit codes: 0 nobody is discovered · 1 a discovery · 2 usage · 3 more services are undecided
+than --undecided allows · 4 the server failed, or says that its answer is not whole; what was
+read is judged and shown.
 VictoriaMetrics, Thanos and Mimir speak the same API.")]
 pub struct Arguments {
     /// Address of the server: http://HOST:PORT[/PREFIX], or https://.
@@ -70,7 +73,7 @@ pub struct Arguments {
     #[arg(long)]
     budget: Option<Budget>,
     /// Limit of every service that has none of its own: 2GiB.
-    #[arg(long, value_parser = parse_limit)]
+    #[arg(long, value_parser = parse_size)]
     limit: Option<f64>,
     /// The query of the limits, which bear the labels of --by.
     #[arg(
@@ -105,6 +108,10 @@ pub struct Arguments {
     /// Accept an answer that the server calls partial, as while one of its stores is away.
     #[arg(long)]
     accept_partial: bool,
+    /// Share of the services that may stay undecided where none is discovered; with more, the
+    /// fleet is not decided: 20%.
+    #[arg(long, value_name = "SHARE", default_value = "50%", value_parser = parse_share)]
+    undecided: f64,
     /// Judge the K-th of N parts of the fleet: 1/8.
     #[arg(long, value_name = "K/N", value_parser = parse_shard)]
     shard: Option<(u64, u64)>,
@@ -126,8 +133,14 @@ enum OutputFormat {
     Rules,
 }
 
-fn parse_limit(text: &str) -> Result<f64, String> {
-    parse_amount(text).ok_or_else(|| format!("`{text}` is not a size; write 2GiB or 500MB"))
+/// A share in percent: `50%`, `50`.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end();
+    let percent: Option<f64> = number.parse().ok();
+    percent
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| format!("`{text}` is not a share from 0% to 100%"))
 }
 
 fn parse_shard(text: &str) -> Result<(u64, u64), String> {
@@ -242,14 +255,21 @@ fn show(
         );
         return Ok(Exit::Harness);
     }
-    let is_decided = |row: &Row| row.judgement.verdict != Verdict::Inconclusive;
-    Ok(if rows.iter().any(Row::is_discovery) {
-        Exit::Bad
-    } else if rows.iter().any(is_decided) {
-        Exit::Good
-    } else {
-        Exit::Inconclusive
-    })
+    if rows.iter().any(Row::is_discovery) {
+        return Ok(Exit::Bad);
+    }
+    let share = undecided_share(&rows);
+    if rows.is_empty() || share == 1.0 || share > arguments.undecided {
+        if !rows.is_empty() {
+            say!(
+                "not decided: {:.0} % of the services are inconclusive, and --undecided allows {:.0} %",
+                100.0 * share,
+                100.0 * arguments.undecided
+            );
+        }
+        return Ok(Exit::Inconclusive);
+    }
+    Ok(Exit::Good)
 }
 
 /// Who asks: by file, or by the environment.

@@ -15,7 +15,7 @@ pub use crate::discovery::{ACCEPTED_RATE, adjusted, discoveries};
 pub use page::page;
 pub use pool::{Life, Pooled};
 pub use service::{Part, ServiceJudgement, judge_service};
-pub use text::{alert_rules, open_metrics, text};
+pub use text::{alert_rules, open_metrics, text, undecided_share};
 
 use leaklab_judge::{Judgement, Verdict};
 use serde::{Deserialize, Serialize};

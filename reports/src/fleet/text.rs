@@ -16,11 +16,12 @@ pub fn text(rows: &[Row]) -> String {
     };
     let found: Vec<&Row> = rows.iter().filter(|row| row.is_discovery()).collect();
     let mut text = format!(
-        "{}: {} leak, {} no-leak, {} inconclusive; {}, of which {:.0} % may be false on average\n",
+        "{}: {} leak, {} no-leak, {} inconclusive ({:.0} %); {}, of which {:.0} % may be false on average\n",
         plural(rows.len() as u64, "service"),
         count(Verdict::Leak),
         count(Verdict::NoLeak),
         count(Verdict::Inconclusive),
+        100.0 * undecided_share(rows),
         match found.len() {
             1 => "1 discovery".to_owned(),
             more => format!("{} discoveries", count_text(more as u64)),
@@ -46,6 +47,12 @@ pub fn text(rows: &[Row]) -> String {
     }
     more(&mut text, open.len());
     text
+}
+
+/// Share of the services of which nothing could be said.
+pub fn undecided_share(rows: &[Row]) -> f64 {
+    let open = (rows.iter()).filter(|row| row.judgement.verdict == Verdict::Inconclusive);
+    open.count() as f64 / rows.len().max(1) as f64
 }
 
 fn more(text: &mut String, count: usize) {
