@@ -473,6 +473,22 @@ fn memory_that_is_left_is_judged_as_what_is_in_use() {
         ..ReadOptions::default()
     };
     assert_eq!(judged(&cached, &kib), Ok(vec![Verdict::NoLeak]));
+    // Without a column of what is available, caches are given back.
+    let caches = |used: &dyn Fn(usize) -> f64| {
+        table(
+            "time,free_bytes,buffers_bytes,cached_bytes,total_bytes",
+            |i| {
+                let cached = 1e9 + 3e6 * i as f64;
+                format!(
+                    "{},{:.0},1000000,{cached:.0},{ALL:.0}",
+                    unix(i),
+                    ALL - used(i) - cached
+                )
+            },
+        )
+    };
+    assert_eq!(judged(&caches(&steady), &none), Ok(vec![Verdict::NoLeak]));
+    assert_eq!(judged(&caches(&used), &none), Ok(vec![Verdict::Leak]));
     // Two series of an answer of Prometheus.
     let values = |of: &dyn Fn(usize) -> f64| {
         let points: Vec<String> = (0..ROWS)
@@ -486,6 +502,24 @@ fn memory_that_is_left_is_judged_as_what_is_in_use() {
         values(&|_| ALL),
     );
     assert_eq!(judged(&answer, &none), Ok(vec![Verdict::Leak]));
+}
+
+/// A title above a table, and units in Cyrillic letters.
+#[test]
+fn what_stands_above_a_table_and_units_in_other_letters_are_read() {
+    let none = ReadOptions::default();
+    let titled = table("Memory of the shop\n\ntime,rss_bytes", |i| {
+        format!("{},{:.0}", unix(i), leaking(i))
+    });
+    assert_eq!(judged(&titled, &none), Ok(vec![Verdict::Leak]));
+    let megabytes = table("время;память, МБ", |i| {
+        format!(
+            "{};{}",
+            unix(i),
+            format!("{:.2}", leaking(i) / 1e6).replace('.', ",")
+        )
+    });
+    assert_eq!(judged(&megabytes, &none), Ok(vec![Verdict::Leak]));
 }
 
 /// Counts are read beside memory where that is asked for, and keep nobody from judging it.

@@ -57,7 +57,10 @@ pub(super) struct Column {
     pub swap: Option<String>,
     /// Where it is memory that is left: the column that says how much there is in all.
     pub total: Option<usize>,
-    /// Whether it was read to say how much there is in all, and for nothing else.
+    /// Where it is memory that is free: the columns of caches that are given back when needed.
+    pub given_back: Vec<usize>,
+    /// Whether it was read to say how much there is in all or what is given back, and for nothing
+    /// else.
     pub is_total: bool,
     /// Whether it is memory in use that was had from what is left of a total.
     pub is_less_what_is_left: bool,
@@ -78,6 +81,7 @@ impl Column {
             two_numbers: None,
             swap: None,
             total: None,
+            given_back: Vec::new(),
             is_total: false,
             is_less_what_is_left: false,
             is_beside: false,

@@ -1,16 +1,16 @@
 //! Which column is the time, which are memory, and which tell series apart.
 
-use super::left::total_of;
+use super::left::{given_back, totals};
 use super::lives::{is_uptime, life_of};
 use super::number::{amount, is_missing};
 use super::quote;
 use super::role::{
-    Role, is_available, is_called_like_memory, is_gauge_of_things, is_swap, is_swap_left, role_of,
+    Role, is_available, is_called_like_memory, is_count, is_gauge_of_things, is_swap, is_swap_left,
+    role_of,
 };
 use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
 use super::{InputError, ReadOptions, RestartSource};
-use leaklab_judge::amount::count_text;
 use leaklab_judge::nearest;
 use leaklab_run::columns;
 
@@ -40,6 +40,9 @@ pub(super) struct Chosen {
     /// Which of the values is memory that is left, and the column that says how much there is in
     /// all.
     pub totals: Vec<(usize, usize)>,
+    /// Which of the values is memory that is free, and the columns of caches that are given back
+    /// when memory is needed.
+    pub given_back: Vec<(usize, usize)>,
     /// Counts of what a program holds, beside its memory.
     pub beside: Vec<usize>,
     /// Columns that look like memory and are not judged, in words.
@@ -259,6 +262,7 @@ pub(super) fn choose(
         )));
     }
     chosen.totals = totals(names, &chosen.values);
+    chosen.given_back = given_back(names, &chosen.values);
     let is_by_name = |value: &ValueColumn| is_called_like_memory(&names[value.position]);
     let is_alone = !options.counts_beside || !options.values.is_empty() || is_ours;
     if !is_alone && chosen.metric_key.is_none() && chosen.values.iter().any(is_by_name) {
@@ -504,20 +508,6 @@ fn value_column(names: &[String], position: usize, options: &ReadOptions) -> Val
     }
 }
 
-/// The columns that say how much there is in all of what others say is left.
-fn totals(names: &[String], values: &[ValueColumn]) -> Vec<(usize, usize)> {
-    let is_judged = |position: usize| values.iter().any(|value| value.position == position);
-    let others = || (0..names.len()).filter(|&c| !is_judged(c));
-    let of = |(order, value): (usize, &ValueColumn)| {
-        let others = others().map(|c| (c, names[c].as_str()));
-        Some((order, total_of(&names[value.position], others)?))
-    };
-    let left = values.iter().enumerate();
-    left.filter(|(_, value)| value.role == Role::Free)
-        .filter_map(of)
-        .collect()
-}
-
 /// Finds the columns that tell series apart.
 fn keys(
     chosen: &mut Chosen,
@@ -599,7 +589,8 @@ fn keys(
         chosen.keys.extend(
             (0..names.len())
                 .filter(numbers)
-                .find(|&c| !is_alone && !is_asked_for(c) && goes_round(rows, c)),
+                .filter(|&c| !is_alone && !is_asked_for(c) && !is_count(&names[c]))
+                .find(|&c| goes_round(rows, c)),
         );
     }
     chosen.lives = lives.len();
@@ -734,17 +725,6 @@ pub(super) fn position(names: &[String], wanted: &str) -> Result<usize, InputErr
             known: quote::list(names),
         }
     })
-}
-
-/// How many series were left out because their metric is no memory.
-pub(super) fn other_metrics(count: usize) -> String {
-    format!(
-        "{} of other metrics left out; pick one with --only",
-        match count {
-            1 => "1 series".to_owned(),
-            more => format!("{} series", count_text(more as u64)),
-        }
-    )
 }
 
 #[cfg(test)]

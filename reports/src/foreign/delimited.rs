@@ -5,7 +5,8 @@ mod quick;
 
 use super::clock::{Clock, day_order, elapsed};
 use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
-use super::columns::{Chosen, choose, other_metrics};
+use super::columns::{Chosen, choose};
+use super::left_out::other_metrics;
 use super::lines::Lines;
 use super::number::{is_missing, number};
 use super::quote;
@@ -85,7 +86,9 @@ impl Rows {
             column.two_numbers = in_doubt_a_thousandfold(value.unit, fields, comma_is_point);
             columns.push(column);
         }
-        for &(left, position) in &chosen.totals {
+        let beside = chosen.totals.iter().map(|pair| (pair, true));
+        let beside = beside.chain(chosen.given_back.iter().map(|pair| (pair, false)));
+        for (&(left, position), is_all) in beside {
             let place = match duties[position] {
                 Duty::Value(place) => place,
                 Duty::Nothing => {
@@ -101,7 +104,10 @@ impl Rows {
                 }
                 _ => continue,
             };
-            columns[left].total = Some(place);
+            match is_all {
+                true => columns[left].total = Some(place),
+                false => columns[left].given_back.push(place),
+            }
         }
         for &position in chosen.beside.iter() {
             duties[position] = Duty::Value(columns.len());

@@ -7,7 +7,10 @@
 //! left.
 
 use super::collector::Column;
-use super::role::{Role, family_of, is_bare_total, is_mark, is_swap_left, role_of};
+use super::columns::ValueColumn;
+use super::role::{
+    Role, family_of, is_available, is_bare_total, is_mark, is_page_cache, is_swap_left, role_of,
+};
 use super::unit::ValueUnit;
 use super::{InputError, Note, quote};
 use leaklab_judge::amount::bytes_text;
@@ -34,6 +37,44 @@ pub(super) fn total_of<'a>(
     same.or(only).map(|(place, _)| *place)
 }
 
+/// The columns that say how much there is in all of what others say is left.
+pub(super) fn totals(names: &[String], values: &[ValueColumn]) -> Vec<(usize, usize)> {
+    let is_judged = |position: usize| values.iter().any(|value| value.position == position);
+    let others = || (0..names.len()).filter(|&c| !is_judged(c));
+    let of = |(order, value): (usize, &ValueColumn)| {
+        let others = others().map(|c| (c, names[c].as_str()));
+        Some((order, total_of(&names[value.position], others)?))
+    };
+    let left = values.iter().enumerate();
+    left.filter(|(_, value)| value.role == Role::Free)
+        .filter_map(of)
+        .collect()
+}
+
+/// The columns of caches beside memory that is free without them: it falls while files are
+/// cached.
+pub(super) fn given_back(names: &[String], values: &[ValueColumn]) -> Vec<(usize, usize)> {
+    let is_free = |value: &ValueColumn| {
+        let name = &names[value.position];
+        value.role == Role::Free && !is_available(name) && !is_swap_left(name)
+    };
+    let mut free = values
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| is_free(value));
+    let (Some((order, free)), None) = (free.next(), free.next()) else {
+        return Vec::new();
+    };
+    let is_judged = |c: usize| values.iter().any(|value| value.position == c);
+    let is_cache = |name: &str| role_of(name) == Role::Beside && is_page_cache(name);
+    let same_unit =
+        |c: usize| ValueUnit::of_name(&names[c]) == ValueUnit::of_name(&names[free.position]);
+    (0..names.len())
+        .filter(|&c| !is_judged(c) && is_cache(&names[c]) && same_unit(c))
+        .map(|c| (order, c))
+        .collect()
+}
+
 /// Columns of memory in use in place of those of memory that is left, where that is known.
 pub(super) struct InUse {
     pub columns: Vec<Column>,
@@ -57,6 +98,7 @@ pub(super) fn as_in_use(
         if columns[place].role != Role::Free {
             continue;
         }
+        add_what_is_given_back(&mut columns, place, values, &mut notes);
         let left = columns[place].clone();
         let said = left.unit.or(left.from_field);
         let (name, totals) = match (said, total_bytes, left.total) {
@@ -126,6 +168,34 @@ pub(super) fn as_in_use(
         }
     }
     Ok(InUse { columns, notes })
+}
+
+/// Adds caches to memory that is free, where they are columns beside it.
+fn add_what_is_given_back(
+    columns: &mut [Column],
+    place: usize,
+    values: &mut [Vec<f64>],
+    notes: &mut Vec<Note>,
+) {
+    let mut names = vec![columns[place].name.clone()];
+    for cache in std::mem::take(&mut columns[place].given_back) {
+        if columns[cache].says_its_unit() != columns[place].says_its_unit() {
+            continue;
+        }
+        let cached = values[cache].clone();
+        for (free, cached) in values[place].iter_mut().zip(cached) {
+            *free += if cached.is_nan() { 0.0 } else { cached };
+        }
+        names.push(columns[cache].name.clone());
+    }
+    if names.len() > 1 {
+        columns[place].name = names.join("+");
+        columns[place].is_by_name = false;
+        notes.push(Note::on_all(format!(
+            "{} count together: the kernel gives its caches to whoever needs them",
+            quote::list(&names)
+        )));
+    }
 }
 
 #[cfg(test)]

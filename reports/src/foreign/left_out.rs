@@ -79,6 +79,17 @@ pub(super) fn leave_out_columns_in_doubt(table: &mut Table) {
     }
 }
 
+/// How many series were left out because their metric is no memory.
+pub(super) fn other_metrics(count: usize) -> String {
+    format!(
+        "{} of other metrics left out; pick one with --only",
+        match count {
+            1 => "1 series".to_owned(),
+            more => format!("{} series", count_text(more as u64)),
+        }
+    )
+}
+
 pub(super) fn note_missing_readings(table: &mut Table) {
     let missing = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count() as u64;
     let rows = table.time_s.len() as u64;

@@ -383,6 +383,23 @@ pub(super) fn is_available(name: &str) -> bool {
             .any(|part| lower.contains(part))
 }
 
+/// Whether a name is that of the kernel's caches of files: `Cached`, `buffers`, `buff/cache`.
+pub(super) fn is_page_cache(name: &str) -> bool {
+    const CACHES: [&str; 8] = [
+        "cached",
+        "cache",
+        "buffers",
+        "buff",
+        "buffered",
+        "kbcached",
+        "kbbuffers",
+        "buffer",
+    ];
+    let words = words(name);
+    let is_one = |word: &String| CACHES.contains(&word.as_str());
+    words.iter().any(is_one) && !is_swap_left(name)
+}
+
 /// Whether memory that is left is that of swap.
 pub(super) fn is_swap_left(name: &str) -> bool {
     let lower = name.to_lowercase();

@@ -80,7 +80,7 @@ impl ValueUnit {
         if PROC.contains(&name) {
             return Some(Self::Bytes(KIB));
         }
-        let lower = name.to_ascii_lowercase();
+        let lower = name.to_lowercase();
         if PSRECORD.contains(&lower.as_str()) {
             return Some(Self::Bytes(MIB));
         }
@@ -118,15 +118,15 @@ impl ValueUnit {
         }
         Some(match last {
             "b" if lower.ends_with(')') || lower.ends_with(']') => Self::Bytes(1.0),
-            "kb" | "kib" | "ko" | "kio" => Self::Bytes(KIB),
+            "kb" | "kib" | "ko" | "kio" | "кб" | "киб" => Self::Bytes(KIB),
             "mo" if is_called_like_memory(name) => Self::Bytes(1e6),
             "go" if is_called_like_memory(name) => Self::Bytes(1e9),
             "mio" => Self::Bytes(MIB),
             "gio" => Self::Bytes(GIB),
-            "mb" => Self::Bytes(1e6),
-            "gb" => Self::Bytes(1e9),
-            "mib" => Self::Bytes(MIB),
-            "gib" => Self::Bytes(GIB),
+            "mb" | "мб" => Self::Bytes(1e6),
+            "gb" | "гб" => Self::Bytes(1e9),
+            "mib" | "миб" => Self::Bytes(MIB),
+            "gib" | "гиб" => Self::Bytes(GIB),
             _ => return None,
         })
     }

@@ -151,6 +151,7 @@ impl Layout {
         while first.starts_with(b"sep=")
             || is_annotation(first)
             || is_comment(first, lines.peek().copied())
+            || is_title(first, lines.peek().copied())
         {
             before += 1;
             first = lines.next().ok_or(InputError::Empty)?;
@@ -203,6 +204,20 @@ pub(super) fn is_annotation(line: &[u8]) -> bool {
             line.strip_prefix(*name)
                 .is_some_and(|rest| rest.starts_with(b","))
         })
+}
+
+/// A line of words alone above a table whose fields have separators.
+fn is_title(line: &[u8], next: Option<&[u8]>) -> bool {
+    let is_parted = |line: &[u8]| matches!(Separator::of(line), Separator::Character(_));
+    let is_text =
+        line.iter().any(u8::is_ascii_alphabetic) && !line.iter().any(|byte| byte.is_ascii_digit());
+    let words = |line: &[u8]| {
+        line.split(u8::is_ascii_whitespace)
+            .filter(|w| !w.is_empty())
+            .count()
+    };
+    let is_table = |next: &[u8]| is_parted(next) && words(next) != words(line);
+    is_text && !is_parted(line) && next.is_some_and(is_table)
 }
 
 /// A line of remarks: behind `#`, and with fewer fields than the line below.
