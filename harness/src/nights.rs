@@ -5,13 +5,13 @@ use crate::exit::Exit;
 use crate::results::judged::JudgedCell;
 use crate::results::{OnInconclusive, TestSuite};
 use anyhow::Context;
-use leaklab_reports::cell::{Standing, verdict_words};
+use leaklab_reports::cell::Standing;
 use leaklab_reports::compare::Side;
 use leaklab_reports::history::{
     MissingNight, NightRecord, Records, SeriesStory, Tolerance, missing_nights, read_history,
     stories, words,
 };
-use leaklab_run::{Outcome, Run, write_atomically};
+use leaklab_run::{Run, write_atomically};
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -32,11 +32,7 @@ pub fn record_of(run: &Run, judged: &JudgedCell<'_>) -> NightRecord {
     let side = Side::from_cell(run, judged.cell, &Default::default());
     let mut record = NightRecord::of(run, judged.cell, side.ok().as_ref());
     let standing = judged.standing();
-    let ended_well = judged.cell.status.outcome == Some(Outcome::Completed);
-    record.standing = match ended_well && judged.is_as_expected() != Some(false) {
-        true => judged.verdict_text(),
-        false => verdict_words(judged.cell, judged.judgement.as_ref().ok()),
-    };
+    record.standing = judged.said();
     record.is_good = standing == Standing::Good;
     record.exit_code = Some(standing.exit_code());
     record

@@ -222,7 +222,7 @@ impl Search<'_> {
             let judged = JudgedCell::as_recorded(cell);
             let word = Word::of(judged.standing());
             let line = self.repository.line(commit);
-            say!("{}: {line} ({})", word.text(), judged.verdict_text());
+            say!("{}: {line} ({})", word.text(), judged.said());
             if signals::asked_by().is_some() {
                 bail!("stopped");
             }

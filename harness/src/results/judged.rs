@@ -135,6 +135,16 @@ impl<'a> JudgedCell<'a> {
         }
     }
 
+    /// What is said of it in a line: the verdict of a cell that came to its end as it declares, else
+    /// how it ended and what that makes of its verdict.
+    pub fn said(&self) -> String {
+        let ended_well = self.cell.status.outcome == Some(Outcome::Completed);
+        match ended_well && self.is_as_expected() != Some(false) {
+            true => self.verdict_text(),
+            false => verdict_words(self.cell, self.judgement.as_ref().ok()),
+        }
+    }
+
     /// How it ended, if that was not its end, and what that makes of its verdict.
     pub fn cut_short(&self) -> Option<String> {
         let status = &self.cell.status;
