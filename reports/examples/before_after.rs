@@ -118,10 +118,12 @@ fn side(
         .iter()
         .map(|ops| removed * (ops - first))
         .collect();
+    // What is taken out may be more than there is after the load: no memory is below nothing.
+    let most = taken.iter().copied().fold(0.0, f64::max);
     let place = table.names.iter().position(|name| *name == recorded.metric);
     let values = &mut table.values[place.ok_or("its metric is not there")?];
     for (value, taken) in values.iter_mut().zip(taken) {
-        *value -= taken;
+        *value += most - taken;
     }
     let readings = Readings::of_samples(cell, table, &cell.events()?, options)?;
     let judged = readings.judge().map_err(Into::into);

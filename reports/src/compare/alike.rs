@@ -163,6 +163,98 @@ pub(super) fn lengths(before: &Side, after: &Side) -> Option<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::{Readings, VerdictOptions};
+    use crate::compare::{Comparison, Decision};
+    use leaklab_judge::Verdict;
+    use leaklab_run::{Phase, SampleTable};
+
+    /// A side with a level memory, and `threads` threads.
+    fn side(metric: &str, threads: f64) -> Side {
+        let rows = 40;
+        let table = SampleTable {
+            elapsed_ms: (0..rows).map(|row| f64::from(row) * 1000.0).collect(),
+            phase: vec![Phase::Load; rows as usize],
+            names: [metric, columns::OPS_TOTAL, columns::THREADS]
+                .map(str::to_owned)
+                .to_vec(),
+            values: vec![
+                (0..rows)
+                    .map(|row| 1e6 + f64::from(row % 3) * 100.0)
+                    .collect(),
+                (0..rows).map(|row| f64::from(row) * 50.0).collect(),
+                vec![threads; rows as usize],
+            ],
+            ..SampleTable::default()
+        };
+        let readings = Readings::of_table(table, &[], &VerdictOptions::default());
+        let judged = readings.judge().map_err(Into::into);
+        let mut side = Side::new("shop", &readings, judged).expect("a side");
+        side.verdict = Verdict::NoLeak;
+        side.circumstances.insert("seed".to_owned(), "1".to_owned());
+        side
+    }
+
+    #[test]
+    fn memory_of_different_sources_is_not_subtracted() {
+        let both = |before, after| Comparison::new(side(before, 1.0), side(after, 1.0));
+        let unlike = both(columns::RSS_BYTES, columns::ALLOCATED_BYTES);
+        assert!(
+            unlike.sentence.starts_with("cannot be compared"),
+            "{}",
+            unlike.sentence
+        );
+        assert_eq!(unlike.answer.decision, Decision::Open);
+        assert_eq!(unlike.removed_percent, None);
+        let peak = unlike.changes.iter().find(|one| one.figure == Figure::Peak);
+        assert_eq!(peak.expect("a peak").unlike, Some(Unlike::Source));
+        let alike = both(columns::RSS_BYTES, columns::RSS_BYTES);
+        assert!(
+            alike.unlike.is_none() && alike.basis.is_some(),
+            "{}",
+            alike.sentence
+        );
+    }
+
+    #[test]
+    fn a_side_that_died_has_no_headline_of_its_figures() {
+        let mut after = side(columns::RSS_BYTES, 1.0);
+        after.trouble = Some("died".to_owned());
+        let comparison = Comparison::new(side(columns::RSS_BYTES, 1.0), after);
+        assert_eq!(comparison.sentence, "the second did not complete: died");
+        assert_ne!(comparison.answer.decision, Decision::Holds);
+    }
+
+    #[test]
+    fn the_thread_of_an_instrument_is_no_harm_and_one_of_the_program_is() {
+        let sides = || [2.0, 4.0].map(|threads| side(columns::ALLOCATED_BYTES, threads));
+        let decision = |[before, after]: [Side; 2]| {
+            let changes = Comparison::new(before, after).changes;
+            let threads = changes.iter().find(|one| one.figure == Figure::Threads);
+            threads.expect("threads").decision
+        };
+        assert_eq!(decision(sides()), Decision::Refuted);
+        let mut read = sides();
+        read[1]
+            .circumstances
+            .insert(HEAP.to_owned(), "jemalloc".to_owned());
+        assert_eq!(decision(read), Decision::Holds);
+    }
+
+    #[test]
+    fn who_was_put_under_load_is_not_held_against_who_was_not() {
+        let mut before = side(columns::RSS_BYTES, 1.0);
+        before
+            .circumstances
+            .insert("load 1".to_owned(), "wrk".to_owned());
+        let after = side(columns::RSS_BYTES, 1.0);
+        let answer = Comparison::new(before, after).answer;
+        assert_eq!(answer.decision, Decision::Open);
+        assert!(
+            answer.reason.contains("under the load"),
+            "{}",
+            answer.reason
+        );
+    }
 
     #[test]
     fn what_is_resident_is_not_held_against_a_heap() {

@@ -46,7 +46,7 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
     };
     let figures: BTreeMap<Figure, Spread> = Figure::ALL.into_iter().filter_map(of_figure).collect();
     let value = |figure| figures.get(&figure).map(|spread: &Spread| spread.value);
-    let per_operation_moments = moments(|side| side.per_operation);
+    let per_operation_moments = moments(Side::counted_growth);
     let per_hour_moments = moments(|side| side.per_hour);
     let [low, middle, high] = bands(&group);
     let first = &group[0];

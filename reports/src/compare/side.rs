@@ -3,7 +3,7 @@
 use super::alike::{HEAP, MEMORY_OF};
 use super::figure::Figure;
 use super::gauge::{GaugeCourse, gauge_courses};
-use super::ratio::Estimate;
+use super::ratio::{Estimate, Z};
 use super::spread::{Moments, Spread};
 use crate::cell::{
     MetricUnit, Readings, VerdictError, VerdictOptions, median_in_load, memory_of,
@@ -59,6 +59,8 @@ pub struct Side {
     pub latency_p50_us: Option<f64>,
     /// Median over the load of the 99th percentile per tick, in microseconds.
     pub latency_p99_us: Option<f64>,
+    /// Operations that were completed during the load.
+    pub operations: Option<f64>,
     /// Operations per second during the load.
     pub operations_per_second: Option<f64>,
     /// Open descriptors at the most, once the load has settled.
@@ -227,6 +229,7 @@ impl Side {
                 .map(|(cpu, operations)| 1000.0 * cpu.0 / operations.0),
             latency_p50_us: median_in_load(table, columns::LATENCY_P50_US),
             latency_p99_us: median_in_load(table, columns::LATENCY_P99_US),
+            operations: rise_in_load(table, columns::OPS_TOTAL).map(|(rise, _)| rise),
             operations_per_second: rise_per_s(table, columns::OPS_TOTAL),
             descriptors: peak_when_settled(table, columns::DESCRIPTORS, settled_s),
             threads: peak_when_settled(table, columns::THREADS, settled_s),
@@ -246,7 +249,8 @@ impl Side {
         let growth = budget(&side).or_else(|| side.per_hour.zip(side.budget_per_hour));
         side.is_withheld = side.verdict == Verdict::Inconclusive
             && growth.is_none_or(|(growth, budget)| growth.high <= budget);
-        side.per_operation_moments = side.per_operation.and_then(|one| Moments::of_runs(&[one]));
+        let per_operation = side.counted_growth();
+        side.per_operation_moments = per_operation.and_then(|one| Moments::of_runs(&[one]));
         side.per_hour_moments = side.per_hour.and_then(|one| Moments::of_runs(&[one]));
         side.measure(table);
         Ok(side)
@@ -266,6 +270,23 @@ impl Side {
             Figure::Threads => self.threads,
             Figure::StartUp => self.start_up_ms,
         }
+    }
+
+    /// Growth per operation of a run with the error that counting has: at either end of the load, an
+    /// operation that is under way is counted and not yet kept, or kept and not yet counted, by any
+    /// part of one. However exact the readings are, of 140 operations that is 0.3 %.
+    pub(super) fn counted_growth(&self) -> Option<Estimate> {
+        let growth = self.per_operation?;
+        let Some(operations) = self.operations.filter(|count| *count > 0.0) else {
+            return Some(growth);
+        };
+        // Two errors, each uniform over one operation: a variance of 2/12.
+        let half = Z * growth.value.abs() / operations / 6_f64.sqrt();
+        Some(Estimate {
+            low: growth.value - half.hypot(growth.value - growth.low),
+            high: growth.value + half.hypot(growth.high - growth.value),
+            ..growth
+        })
     }
 
     /// How surely each figure is known from one run.
