@@ -192,8 +192,13 @@ fn tell_left_out(path: &Path, lines: &[usize], what: &str) {
     }
     let named: Vec<String> = lines.iter().take(NAMED).map(usize::to_string).collect();
     let more = if lines.len() > NAMED { ", …" } else { "" };
+    let (word, are) = if lines.len() == 1 {
+        ("line", "is")
+    } else {
+        ("lines", "are")
+    };
     let (named, path) = (named.join(", "), path.display());
-    say!("note: lines {named}{more} of `{path}` are {what} and left out");
+    say!("note: {word} {named}{more} of `{path}` {are} {what} and left out");
 }
 
 /// Draws each figure of each series; the paths go to stderr.

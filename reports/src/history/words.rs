@@ -204,8 +204,10 @@ pub fn finding_lines(story: &SeriesStory) -> Vec<(Points, String)> {
     let mut lines = Vec::new();
     for figure in &story.figures {
         for change in &figure.course.changes {
+            let is_there = story.harm().any(|(_, harm)| std::ptr::eq(harm, change));
             let (points, word) = match (change.is_harm, change.confirmed_on) {
-                (true, Some(_)) => (Points::Worse, "worse"),
+                (true, Some(_)) if is_there => (Points::Worse, "worse"),
+                (true, Some(_)) => (Points::Level, "was worse"),
                 (true, None) => (Points::PerhapsWorse, "perhaps worse"),
                 (false, _) => (Points::Better, "better"),
             };
