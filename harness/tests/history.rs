@@ -126,7 +126,7 @@ fn runs_leave_a_line_each_and_a_torn_one_costs_only_itself() {
     let told = lab.call(&["history", "--format", "json"]);
     let stories: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
     assert_eq!(stories.as_array().map(Vec::len), Some(1), "{}", told.stdout);
-    assert!(told.stderr.contains("lines 2"), "{}", told.stderr);
+    assert!(told.stderr.contains("line 2"), "{}", told.stderr);
     let rebuilt = lab.call(&["history", "--rebuild"]);
     assert!(!rebuilt.stderr.contains("damaged"), "{}", rebuilt.stderr);
     assert_eq!(

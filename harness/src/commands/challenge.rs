@@ -304,10 +304,14 @@ fn words(challenged: &[Challenged], required: Option<f64>, load: Duration) -> St
         );
     } else if largest > 0.0 {
         text.push_str(&format!(
-            "A soak of {} calls leaks of {}/h, whatever their shape. Of smaller ones it says \
-             nothing for certain; `leaklab plan` tells how long they need.\n",
+            "A soak of {} calls leaks of {}/h, {}. Of smaller ones it says nothing for certain; \
+             `leaklab plan` tells how long they need.\n",
             duration_text(load),
-            bytes_text(largest)
+            bytes_text(largest),
+            match searched.len() == SEARCHED.len() {
+                true => "whatever their shape",
+                false => "of the shapes that were tried",
+            }
         ));
     }
     text
