@@ -84,7 +84,7 @@ fn ways<'a>(
         // The growth of a container is a way of its own, also where its blocks come by the same.
         key.push(is_container.to_string());
         let way = found.entry(key).or_insert_with(|| Way {
-            places,
+            own: own_places(&places).into_iter().cloned().collect(),
             group: Group::default(),
             owner: Place::default(),
             behaviour: Behaviour::TooFew,
@@ -107,24 +107,22 @@ fn ways<'a>(
     ways
 }
 
-fn own_functions(way: &Way<'_>) -> Vec<String> {
-    let own = own_places(&way.places).into_iter();
-    own.map(|place| place.function.clone()).collect()
-}
-
 /// The owner of a way: without helpers by which blocks come too that are not its own. For what
 /// leaks those are the blocks that do not; calls of the same functions from other lines are its own.
 fn owner_of(ways: &[Way<'_>], at: usize) -> Place {
     let way = &ways[at];
-    let own = own_functions(way);
+    let goes_the_same = |other: &Way<'_>| {
+        let pairs = way.own.iter().zip(&other.own);
+        way.own.len() == other.own.len() && pairs.into_iter().all(|(a, b)| a.function == b.function)
+    };
     let is_other = |other: &&Way<'_>| {
         other.behaviour != Behaviour::TooFew
             && !(way.leaks() && other.leaks())
-            && own_functions(other) != own
+            && !goes_the_same(other)
     };
     let others = ways.iter().filter(is_other);
-    let others: Vec<Vec<&Place>> = others.map(|other| own_places(&other.places)).collect();
-    owner(&way.places, &others).cloned().unwrap_or_default()
+    let others: Vec<&[Place]> = others.map(|other| other.own.as_slice()).collect();
+    owner(&way.own, &others).cloned().unwrap_or_default()
 }
 
 fn joined<'a>(ways: &[&Way<'a>]) -> Group<'a> {
@@ -136,16 +134,10 @@ fn joined<'a>(ways: &[&Way<'a>]) -> Group<'a> {
     group
 }
 
-/// The way of a row that most of its blocks come by.
+/// The way of a row that most of its blocks come by, the first of those that have as many.
 fn main_way<'a, 'b>(ways: &[&'b Way<'a>]) -> &'b Way<'a> {
-    let live = |way: &Way<'_>| -> u64 { way.group.blocks.iter().map(|stack| live(stack)).sum() };
-    let mut main = ways[0];
-    for way in ways {
-        if live(way) > live(main) {
-            main = way;
-        }
-    }
-    main
+    let most = ways.iter().rev().max_by_key(|way| way.count(live));
+    most.unwrap_or(&ways[0])
 }
 
 fn named_rows(attribution: &Attribution, rows: &[Vec<&Way<'_>>]) -> Vec<Row> {

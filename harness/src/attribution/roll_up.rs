@@ -1,7 +1,6 @@
 //! Which stacks are one row of the answer: those of one owner that do the same, and those that
 //! leak what is kept for one thing.
 
-use super::symbols::own_places;
 use leaklab_reports::attribution::{Behaviour, Group, Place};
 use leaklab_run::StackHistory;
 use std::collections::BTreeMap;
@@ -18,8 +17,8 @@ const MOST_PASSING: f64 = 1.0;
 
 /// Stacks that come the same way through the program's own code.
 pub struct Way<'a> {
-    /// The functions of one of them, the innermost first.
-    pub places: Vec<Place>,
+    /// The program's own functions of one of them, the innermost first.
+    pub own: Vec<Place>,
     /// The stacks.
     pub group: Group<'a>,
     /// Who owns their blocks.
@@ -35,12 +34,18 @@ impl Way<'_> {
     }
 
     fn goes_through(&self, function: &Place) -> bool {
-        own_places(&self.places)
-            .iter()
-            .any(|place| is_same(place, function))
+        self.own.iter().any(|place| is_same(place, function))
     }
 
-    fn count(&self, of: impl Fn(&StackHistory) -> u64) -> u64 {
+    /// Where its owner stands among its functions.
+    fn owner_at(&self) -> usize {
+        let mut own = self.own.iter();
+        own.position(|place| is_same(place, &self.owner))
+            .unwrap_or(0)
+    }
+
+    /// The sum of a count over its stacks of blocks.
+    pub fn count(&self, of: fn(&StackHistory) -> u64) -> u64 {
         self.group.blocks.iter().map(|stack| of(stack)).sum()
     }
 }
@@ -67,7 +72,7 @@ pub fn rolled_up<'a, 'b>(ways: &'b mut [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
         .collect();
     for way in ways.iter_mut() {
         if way.group.blocks.is_empty() {
-            let near = own_places(&way.places).into_iter().take(ROLL_UP_FRAMES);
+            let near = way.own.iter().take(ROLL_UP_FRAMES);
             let mut owners = near.filter_map(|place| leaking.iter().find(|o| is_same(o, place)));
             if let Some(owner) = owners.next_back() {
                 way.owner = owner.clone();
@@ -124,36 +129,25 @@ fn meeting<'a>(one: &'a Way<'_>, other: &Way<'_>) -> Option<&'a Place> {
     if is_same(&one.owner, &other.owner) {
         return None;
     }
-    let (first, second) = (own_places(&one.places), own_places(&other.places));
-    let begins = |places: &[&Place], way: &Way<'_>| {
-        let found = places.iter().position(|place| is_same(place, &way.owner));
-        found.unwrap_or(0)
-    };
-    let (from, other_from) = (begins(&first, one), begins(&second, other));
-    let near = first.iter().enumerate().skip(from).take(ROLL_UP_FRAMES);
+    let (first, from) = (&one.own, one.owner_at());
+    let (second, other_from) = (&other.own, other.owner_at());
+    let near = (from..first.len()).take(ROLL_UP_FRAMES);
     let (at, other_at) = near
-        .filter_map(|(at, place)| {
-            let mut others = second.iter().enumerate().skip(other_from);
-            let found = others.find(|(_, other)| is_same(place, other))?;
-            (found.0 < other_from + ROLL_UP_FRAMES).then_some((at, found.0))
+        .filter_map(|at| {
+            let mut others = (other_from..second.len()).take(ROLL_UP_FRAMES);
+            let found = others.find(|other| is_same(&first[at], &second[*other]))?;
+            Some((at, found))
         })
         .next()?;
-    let place = first[at];
+    let called = |own: &[Place], at: usize| Some(own[at.checked_sub(1)?].function.clone());
     // A call that leads to both leads further, to whatever is asked for.
-    let lines = (place.line, second[other_at].line);
-    let only_passes_on = match lines {
+    let only_passes_on = match (first[at].line, second[other_at].line) {
         (Some(line), Some(other_line)) => {
-            let called = |places: &[&'a Place], at: usize| {
-                at.checked_sub(1).map(|at| places[at].function.clone())
-            };
-            let other_called = other_at
-                .checked_sub(1)
-                .map(|at| second[at].function.clone());
-            line == other_line && called(&first, at) != other_called
+            line == other_line && called(first, at) != called(second, other_at)
         }
         _ => (at - from).min(other_at - other_from) > NEAREST_FRAMES,
     };
-    (!only_passes_on).then_some(place)
+    (!only_passes_on).then_some(&first[at])
 }
 
 /// Whether a function keeps something rather than runs everything.
@@ -181,7 +175,7 @@ mod tests {
     /// `function:line`, the innermost first; without a line the file is not known either.
     fn places(text: &str) -> Vec<Place> {
         let place = |text: &str| {
-            let (function, line) = text.split_once(':').unwrap_or((text, ""));
+            let (function, line) = text.rsplit_once(':').unwrap_or((text, ""));
             let line: Option<u32> = line.parse().ok();
             Place {
                 function: function.to_owned(),
@@ -220,7 +214,7 @@ mod tests {
                     blocks: vec![history],
                     ..Group::default()
                 },
-                places,
+                own: places,
                 behaviour: *behaviour,
             }
         };

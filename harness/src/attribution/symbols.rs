@@ -176,21 +176,21 @@ pub fn outside_allocator(places: &[Place]) -> &[Place] {
     }
 }
 
-/// The place that owns the blocks of a stack: the innermost of the program's own, without the
-/// helpers by which blocks of `others` come too. What comes the same way as others through the
-/// same functions differs by its lines, and what differs by nothing has the innermost for owner.
-pub fn owner<'a>(places: &'a [Place], others: &[Vec<&Place>]) -> Option<&'a Place> {
-    let own = own_places(places);
+/// The place that owns the blocks of a stack with these places of its own ([`own_places`]): the
+/// innermost, without the helpers by which blocks of `others` come too. What comes the same way as
+/// others through the same functions differs by its lines, and what differs by nothing has the
+/// innermost for owner.
+pub fn owner<'a>(own: &'a [Place], others: &[&[Place]]) -> Option<&'a Place> {
     let beyond = |is_same: &dyn Fn(&Place, &Place) -> bool| {
         let shared = others.iter().map(|other| {
-            let pairs = own.iter().zip(other);
+            let pairs = own.iter().zip(*other);
             pairs.take_while(|(one, other)| is_same(one, other)).count()
         });
-        own.get(shared.max().unwrap_or(0)).copied()
+        own.get(shared.max().unwrap_or(0))
     };
     beyond(&|one, other| one.function == other.function)
         .or_else(|| beyond(&|one, other| one == other))
-        .or(own.first().copied())
+        .or(own.first())
 }
 
 /// Whether a container of the owner grew, rather than the owner keeping a block.
@@ -359,6 +359,10 @@ mod tests {
         }
     }
 
+    fn own_of(places: &[Place]) -> Vec<Place> {
+        own_places(places).into_iter().cloned().collect()
+    }
+
     #[test]
     fn the_owner_is_the_innermost_code_of_the_program() {
         let library = Some("/rustc/0/library/alloc/src/raw_vec/mod.rs");
@@ -385,8 +389,8 @@ mod tests {
                 "/home/a/shop",
             ),
         ];
-        let none: [Vec<&Place>; 0] = [];
-        let found = owner(&stack, &none).expect("an owner");
+        let own = own_of(&stack);
+        let found = owner(&own, &[]).expect("an owner");
         assert_eq!(found.function, "shop::sessions::keep");
         assert_eq!(found.location(), "src/sessions.rs:7");
         assert!(is_container_growth(&stack));
@@ -400,14 +404,13 @@ mod tests {
                 "/home/a/shop",
             ),
         ];
-        let others = [own_places(&other)];
-        let found = owner(&stack, &others).expect("an owner");
+        let found = owner(&own, &[&other]).expect("an owner");
         assert_eq!(found.function, "shop::main");
         // Two calls of one function are told apart by their lines.
         let mut elsewhere = stack.clone();
         elsewhere[3].line = Some(8);
-        let others = [own_places(&elsewhere)];
-        let found = owner(&stack, &others).expect("an owner");
+        let elsewhere = own_of(&elsewhere);
+        let found = owner(&own, &[&elsewhere]).expect("an owner");
         assert_eq!(found.location(), "src/sessions.rs:7");
         assert_eq!(outside_allocator(&stack).len(), 4);
         let deeper: Vec<Place> = [&stack[3..4], &stack[..]].concat();
@@ -428,30 +431,22 @@ mod tests {
             "main",
         ]
         .map(|function| place(function, None, "/home/a/shop"));
-        let found = owner(&stack, &[]).expect("an owner");
-        assert_eq!(found.function, "shop::sessions::keep");
+        assert_eq!(own_of(&stack)[0].function, "shop::sessions::keep");
         assert_eq!(outside_allocator(&stack), &stack[3..]);
     }
 
     #[test]
     fn without_source_files_names_decide_and_without_names_the_module() {
-        let none: [Vec<&Place>; 0] = [];
         let stack = [
             place("strdup", None, "/usr/lib/x86_64-linux-gnu/libc.so.6"),
             place("handle_request", None, "/usr/sbin/server"),
         ];
-        assert_eq!(
-            owner(&stack, &none).expect("an owner").function,
-            "handle_request"
-        );
+        assert_eq!(own_of(&stack)[0].function, "handle_request");
         let mut stripped = place("server+0x1234", None, "/usr/sbin/server");
         stripped.named = false;
         let stack = [stack[0].clone(), stripped];
-        assert_eq!(
-            owner(&stack, &none).expect("an owner").function,
-            "server+0x1234"
-        );
-        assert_eq!(owner(&[], &none), None);
+        assert_eq!(own_of(&stack)[0].function, "server+0x1234");
+        assert_eq!(owner(&own_of(&[]), &[]), None);
     }
 
     #[inline(never)]

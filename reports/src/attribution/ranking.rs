@@ -129,30 +129,26 @@ fn ranked(
     sample_bytes: u64,
     work: &Work,
 ) -> Option<RankedStack> {
-    let of_containers = stacks.blocks.is_empty();
-    let counted = match of_containers {
+    let only_containers = stacks.blocks.is_empty();
+    let counted = match only_containers {
         true => &stacks.containers,
         false => &stacks.blocks,
     };
-    let mut growth = stack_growth(&merged(counted)?, settled, sample_bytes, work)?;
-    if of_containers {
-        let sum = merged(counted)?;
-        if let Some(rise) = container_rise(&sum, settled, work) {
-            growth.behaviour = match rise.goes_on {
-                true => Behaviour::Leaks,
-                false => growth.behaviour,
-            };
-            // Capacity grows in steps: what is in use lies between one and the next.
-            let bytes = [rise.bytes, rise.bytes / 2.0, rise.bytes * 2.0];
-            return Some(RankedStack {
-                group,
-                growth,
-                share: 0.0,
-                bytes,
-                container_bytes: rise.bytes,
-                blocks: 0.0,
-            });
+    let sum = merged(counted)?;
+    let mut growth = stack_growth(&sum, settled, sample_bytes, work)?;
+    if only_containers && let Some(rise) = container_rise(&sum, settled, work) {
+        if rise.goes_on {
+            growth.behaviour = Behaviour::Leaks;
         }
+        return Some(RankedStack {
+            group,
+            growth,
+            share: 0.0,
+            // Capacity grows in steps: what is in use lies between one and the next.
+            bytes: [rise.bytes, rise.bytes / 2.0, rise.bytes * 2.0],
+            container_bytes: rise.bytes,
+            blocks: 0.0,
+        });
     }
     let parts: Vec<StackGrowth> = counted
         .iter()
@@ -169,17 +165,15 @@ fn ranked(
     let blocks_per_sample = mean_weight(&parts, |part| {
         part.bytes_per_sample / part.block_bytes.max(1.0)
     });
-    let of_containers: f64 = stacks
-        .containers
-        .iter()
-        .filter(|_| !of_containers)
+    let containers = stacks.containers.iter().filter(|_| !only_containers);
+    let container_bytes: f64 = containers
         .map(|stack| container_growth(stack, settled, sample_bytes))
         .sum();
     Some(RankedStack {
         group,
         share: 0.0,
-        bytes: of_blocks.map(|bytes| bytes + of_containers),
-        container_bytes: of_containers,
+        bytes: of_blocks.map(|bytes| bytes + container_bytes),
+        container_bytes,
         blocks: growth.samples * scale * blocks_per_sample,
         growth,
     })
@@ -210,6 +204,12 @@ fn container_growth(stack: &StackHistory, settled: (f64, f64), sample_bytes: u64
     }
 }
 
+/// Work until the last step but one of a container that grows evenly, in times of the last: half of
+/// it where capacity doubles, two thirds where it grows by half, and somewhat more or less.
+const STEP_RATIO: (f64, f64) = (0.35, 0.8);
+/// Factor by which the memory of a container rises in a step, at the least.
+const LEAST_FACTOR: f64 = 1.2;
+
 /// How a container grew whose elements have no blocks of their own.
 struct ContainerRise {
     bytes: f64,
@@ -221,7 +221,6 @@ struct ContainerRise {
 /// the work of the last, which is its time where operations are not counted. One that was filled
 /// has no such step in the settled part of the load.
 fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Option<ContainerRise> {
-    const LEAST_FACTOR: f64 = 1.2;
     let [from, to] = live_bytes_between(stack, settled)?;
     let mut steps: Vec<f64> = Vec::new();
     let mut most = 0.0_f64;
@@ -245,7 +244,3 @@ fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Opt
         goes_on: goes_on && steps.len() >= 4,
     })
 }
-
-/// Work until the last step but one of a container that grows evenly, in times of the last: half of
-/// it where capacity doubles, two thirds where it grows by half, and somewhat more or less.
-const STEP_RATIO: (f64, f64) = (0.35, 0.8);
