@@ -1,8 +1,9 @@
-//! What keeps objects of a constructor alive: the shortest way from a root to one of them.
+//! What keeps objects of a constructor alive: of the shortest ways from a root to each of them, the
+//! one that most of them have.
 
 use super::scan::{Fields, Visitor, scan};
 use super::{Naming, key, naming};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::BufRead;
 
 /// Most nodes and edges that are held.
@@ -12,10 +13,15 @@ const MOST_EDGES: usize = 32 << 20;
 const MOST_WANTED: usize = 64;
 /// Longest way that is told.
 const LONGEST_WAY: usize = 24;
+/// Most names of entries of weak maps that are told from others.
+const MOST_WEAK_NAMES: usize = 1 << 20;
+/// What V8 calls the references from the key and from the table of a weak map to a value: the value
+/// lives as long as the key does.
+const WEAK_ENTRY: &str = " pair in WeakMap (table @";
 /// No node.
 const NOWHERE: u32 = u32::MAX;
 
-/// The shortest way from a root to an object of a constructor.
+/// The way from a root to an object of a constructor.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Retained {
     /// The constructor.
@@ -24,8 +30,10 @@ pub struct Retained {
     pub path: Vec<String>,
 }
 
-/// The shortest ways to objects of the wanted constructors whose ids are above `after`: that came
-/// later than the snapshot with that largest id. The file is opened twice.
+/// The ways by which most objects of the wanted constructors are kept whose ids are above `after`:
+/// that came later than the snapshot with that largest id. A few that something nearer to a root
+/// holds too, such as the last ones that were used, say nothing of the others. Of objects that hold
+/// each other in long chains it is the way to the first. The file is opened twice.
 ///
 /// # Errors
 ///
@@ -40,12 +48,14 @@ pub fn retainers<'a>(
         wanted,
         found: HashMap::new(),
         namings: Vec::new(),
+        weak_names: HashSet::new(),
     };
     scan(open()?, &mut names)?;
     let mut graph = Graph {
         namings: names.namings,
         wanted_names: names.found,
-        chosen: vec![NOWHERE; wanted.len()],
+        weak_names: names.weak_names,
+        found: vec![Vec::new(); wanted.len()],
         kinds: wanted.iter().map(|key| key.starts_with('(')).collect(),
         wanted,
         after,
@@ -74,6 +84,8 @@ struct Names<'a> {
     /// By the number of a name, and whether it is a function's, the place in `wanted`.
     found: HashMap<(bool, u64), usize>,
     namings: Vec<Naming>,
+    /// Names of the entries of weak maps.
+    weak_names: HashSet<u32>,
 }
 
 impl Visitor for Names<'_> {
@@ -91,6 +103,9 @@ impl Visitor for Names<'_> {
     }
 
     fn string(&mut self, number: usize, text: &str) -> Result<(), String> {
+        if text.contains(WEAK_ENTRY) && self.weak_names.len() < MOST_WEAK_NAMES {
+            self.weak_names.insert(short(number as u64));
+        }
         for (is_function, naming) in [(false, Naming::Name), (true, Naming::Function)] {
             let key = key(naming, text);
             let at = self.wanted.iter().position(|one| Some(one) == key.as_ref());
@@ -128,8 +143,9 @@ struct Graph<'a> {
     wanted: &'a [String],
     /// Whether a wanted key is a kind of objects, without a name of its own.
     kinds: Vec<bool>,
-    /// The object that was chosen for each.
-    chosen: Vec<u32>,
+    weak_names: HashSet<u32>,
+    /// The objects of each that came later, the nearest to a root first.
+    found: Vec<Vec<u32>>,
     after: u64,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
@@ -220,7 +236,7 @@ impl Graph<'_> {
     }
 
     /// From which node, by which edge, each node is reached first; the program's own globals
-    /// before the engine's roots. Chooses the nearest object of each wanted constructor.
+    /// before the engine's roots. Finds the objects of each wanted constructor.
     fn reach(&mut self, fields: &Fields) -> Vec<(u32, u32)> {
         let kind_of = |name: &str| {
             let at = fields.edge_types.iter().position(|kind| kind == name);
@@ -258,27 +274,68 @@ impl Graph<'_> {
         let to = edge.to;
         let is_new =
             |from: &[(u32, u32)]| from.get(to as usize).is_some_and(|way| way.0 == NOWHERE);
-        if Some(edge.kind) == weak || to == 0 || !is_new(from) {
+        if Some(edge.kind) == weak || to == 0 || !is_new(from) || self.is_weak_table(node, edge) {
             return;
         }
         from[to as usize] = (node, short(edge_at as u64));
         queue.push_back(to);
         let wanted = self.nodes[to as usize].wanted;
-        if let Some(chosen) = self.chosen.get_mut(usize::from(wanted))
-            && *chosen == NOWHERE
-        {
-            *chosen = to;
+        if let Some(found) = self.found.get_mut(usize::from(wanted)) {
+            found.push(to);
         }
+    }
+
+    /// Whether an edge leads from the table of a weak map to a value of it.
+    fn is_weak_table(&self, node: u32, edge: Edge) -> bool {
+        let naming = self
+            .namings
+            .get(usize::from(self.nodes[node as usize].kind));
+        self.weak_names.contains(&{ edge.name }) && naming == Some(&Naming::Kind("(array)"))
+    }
+
+    /// Of objects, one that is kept as most of them are: step by step away from the objects, those
+    /// with the same holder by the same reference. The nearest to a root, where that does not come to
+    /// one.
+    fn usual(&self, objects: &[u32], from: &[(u32, u32)], fields: &Fields) -> Option<u32> {
+        // Each with where its way has come to.
+        let mut alike: Vec<(u32, u32)> = objects.iter().map(|object| (*object, *object)).collect();
+        for _ in 0..LONGEST_WAY {
+            let mut by_step: HashMap<_, Vec<(u32, u32)>> = HashMap::new();
+            for (object, at) in alike {
+                let (holder, edge) = from[at as usize];
+                let step = self.step(holder, edge, fields);
+                by_step.entry(step).or_default().push((object, holder));
+            }
+            let largest = |(step, of): &(_, Vec<(u32, u32)>)| (of.len(), *step);
+            let (step, most) = by_step.into_iter().max_by_key(largest)?;
+            if step.is_none() {
+                return most.first().map(|(object, _)| *object);
+            }
+            alike = most;
+        }
+        objects.first().copied()
+    }
+
+    /// A holder and its reference: kind and name of the one, kind of the other and its name unless
+    /// that is an index. `None` at a root.
+    fn step(&self, holder: u32, edge: u32, fields: &Fields) -> Option<(u8, u32, u8, u32)> {
+        let node = self.nodes.get(holder as usize)?;
+        let edge = self.edges[edge as usize];
+        let is_one_of_many = is_index(fields, edge.kind)
+            || self.weak_names.contains(&{ edge.name })
+            || self.namings.get(usize::from(node.kind)) == Some(&Naming::Kind("(array)"));
+        let name = if is_one_of_many { NOWHERE } else { edge.name };
+        Some((node.kind, node.name, edge.kind, name))
     }
 
     /// The ways to the chosen objects, and which names must be read for them.
     fn choose(&mut self, from: &[(u32, u32)], fields: &Fields) {
-        for (at, chosen) in self.chosen.iter().enumerate() {
-            if *chosen == NOWHERE {
+        let found = std::mem::take(&mut self.found);
+        for (at, objects) in found.iter().enumerate() {
+            let Some(mut node) = self.usual(objects, from, fields) else {
                 continue;
-            }
+            };
             let mut way = Vec::new();
-            let mut node = *chosen;
             while way.len() < LONGEST_WAY
                 && let Some(&(holder, edge)) = from.get(node as usize)
                 && holder != NOWHERE
@@ -326,6 +383,9 @@ impl Graph<'_> {
                     });
                     let by = edge.name;
                     match edge.kind {
+                        _ if self.weak_names.contains(&by) => {
+                            format!("value in a WeakMap of {name}")
+                        }
                         1 => format!("[{by}] of {name}"),
                         _ => format!("{} of {name}", text(by)),
                     }
