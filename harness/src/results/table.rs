@@ -2,10 +2,11 @@
 
 use crate::commands::plain_table;
 use crate::results::judged::JudgedCell;
+use crate::words::clean_line;
 use leaklab_judge::MetricJudgement;
 use leaklab_judge::amount::{bytes_text, count_text};
 use leaklab_reports::cell::{
-    MEMORY_COLUMNS, Metric, ReleasedLate, growth_text, load_ends, memory_of,
+    MEMORY_COLUMNS, Metric, ReleasedLate, growth_text, load_ends, memory_of, warnings_of,
 };
 use leaklab_run::{Cell, State, columns};
 
@@ -64,6 +65,12 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
             // How it ended was said when it ended.
             Err(_) if cell.cell.status.samples == 0 => {}
             Err(error) => text.push_str(&format!("\n{}: {error}\n", cell.cell.plan.id)),
+        }
+    }
+    for cell in judged.iter().map(|one| one.cell) {
+        let is_told = |warning: &String| cell.status.message.contains(warning.as_str());
+        for warning in warnings_of(cell).iter().filter(|one| !is_told(one)) {
+            text.push_str(&format!("\n{}: {}\n", cell.plan.id, clean_line(warning)));
         }
     }
     for one in judged {

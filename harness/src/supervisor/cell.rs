@@ -129,6 +129,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     drop(watched);
     cell.finish_snapshots();
     cell.finish_rules();
+    cell.finish_settled();
     cell.end_tree();
     cell.take_last_words(&fed);
     cell.write_stacks(true);

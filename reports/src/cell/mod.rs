@@ -9,6 +9,7 @@
 //! - `stopped`: whether work stopped before the load did
 //! - `verdict`: the judgement of a cell, as it was stored or made now
 //! - `standing`: what a cell has come to; exit codes, test reports and pages derive from it
+//! - `warned`: what went wrong beside the measuring
 //! - `figures`, `costs`: what the tables show beside the verdict
 //! - `thin`: long series for few pixels
 
@@ -22,6 +23,7 @@ mod standing;
 mod stopped;
 mod thin;
 mod verdict;
+mod warned;
 
 pub use costs::{Costs, rise_per_s};
 pub use figures::{
@@ -40,3 +42,4 @@ pub use verdict::{
     VerdictError, VerdictOptions, budget_text, growth_text, judge_samples, per_hour, per_operation,
     stored_or_judged, stored_verdict, write_verdict,
 };
+pub use warned::warnings_of;

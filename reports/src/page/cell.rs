@@ -4,6 +4,7 @@ use super::RunLife;
 use super::gather::Entry;
 use crate::cell::{
     Metric, Standing, measured_words, outcome_words, per_hour, per_operation, verdict_words,
+    warnings_of,
 };
 use crate::classes::{ClassTable, read_classes, words};
 use leaklab_judge::amount::{
@@ -230,7 +231,7 @@ fn pairs(entry: &Entry<'_>) -> Vec<Pair> {
 
 /// What a reader should know about how the cell went.
 fn remarks(entry: &Entry<'_>) -> Vec<String> {
-    const MAX_WARNINGS: usize = 5;
+    const MAX_RESTARTS: usize = 5;
     let status = &entry.cell.status;
     let mut remarks = Vec::new();
     if entry.standing == Standing::Running {
@@ -290,16 +291,16 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
     if entry.torn {
         remarks.push("samples.csv ends in the middle of a row, which was left out.".to_owned());
     }
+    remarks.extend(warnings_of(entry.cell));
     let events = entry.cell.events().unwrap_or_default();
-    let warnings = events.into_iter().filter_map(|event| match event.kind {
-        EventKind::Warning { message } => Some(message),
+    let restarts = events.into_iter().filter_map(|event| match event.kind {
         EventKind::Restart => Some(format!(
             "The counters began anew at {}: the program was restarted or replaced itself.",
             duration_text(event.elapsed_ms / 1000.0)
         )),
         _ => None,
     });
-    remarks.extend(warnings.take(MAX_WARNINGS));
+    remarks.extend(restarts.take(MAX_RESTARTS));
     remarks
 }
 

@@ -31,10 +31,7 @@ impl RuledState {
 impl CellLoop<'_> {
     /// Holds a row against the rules.
     pub(super) fn keep_rules(&mut self, row: &Sample) {
-        let failures: Vec<String> = self.ruled.failures.1.try_iter().collect();
-        for why in failures {
-            self.warn(why);
-        }
+        self.tell_failures();
         if self.ruled.watches.is_empty() || self.phase != Phase::Load || self.ready_us.is_none() {
             return;
         }
@@ -54,6 +51,13 @@ impl CellLoop<'_> {
             for action in &rule.text.actions {
                 self.act(number, action);
             }
+        }
+    }
+
+    fn tell_failures(&mut self) {
+        let failures: Vec<String> = self.ruled.failures.1.try_iter().collect();
+        for why in failures {
+            self.warn(why);
         }
     }
 
@@ -93,8 +97,8 @@ impl CellLoop<'_> {
         let work = move || {
             let longest = Some(LONGEST_COMMAND);
             if let Err(why) = run_command("rule's", &words, &surroundings, &log, longest) {
-                // A cell that has ended needs not know.
-                let _ = to.send(why);
+                // Of a cell that has ended there is nobody to tell.
+                let _ = to.send(format!("rule {number}: {why}"));
             }
         };
         let thread = std::thread::Builder::new().name("leaklab-rule".to_owned());
@@ -104,8 +108,10 @@ impl CellLoop<'_> {
         }
     }
 
-    /// Says which rules could never fire, since a figure of theirs was never there.
+    /// Says what went wrong since the last row, and which rules could never fire, since a figure of
+    /// theirs was never there.
     pub(super) fn finish_rules(&mut self) {
+        self.tell_failures();
         let blind: Vec<String> = (self.ruled.watches.iter())
             .filter(|watch| watch.was_blind() && self.ready_us.is_some())
             .map(|watch| {

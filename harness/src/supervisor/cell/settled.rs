@@ -86,6 +86,16 @@ impl CellLoop<'_> {
         });
     }
 
+    /// Says how many collections failed, where not each was told.
+    pub(super) fn finish_settled(&mut self) {
+        let failures = self.settled.settling.as_ref().map_or(0, |one| one.failures);
+        if failures > FAILURES_TOLD {
+            self.warn(format!(
+                "the heap could not be settled {failures} times in all"
+            ));
+        }
+    }
+
     /// Takes note of a heap that was said.
     pub(super) fn heard_heap(&mut self) {
         if let Some(Awaited::Pages(left)) = &mut self.settled.awaited {
