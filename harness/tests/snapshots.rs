@@ -3,7 +3,7 @@
 
 mod support;
 
-use leaklab_reports::classes::{ClassTable, read_classes};
+use leaklab_reports::classes::{ClassTable, Format, read_classes, retainers_of};
 use leaklab_run::{EventKind, Taking, read_takings};
 use std::process::{Command, Stdio};
 use support::{Called, Lab};
@@ -45,7 +45,7 @@ fn planted(lab: &Lab, flags: &[&str], command: &[&str], planted: &str) -> Called
         "--ready",
         "line:ready",
         "--duration",
-        "9s",
+        "6s",
         "--name",
         "shop",
     ];
@@ -112,6 +112,34 @@ fn a_constructor_of_node_that_leaks_is_named_first_with_what_keeps_it() {
 }
 
 #[test]
+fn who_keeps_most_of_what_grew_is_named_and_no_weak_map() {
+    if !has("node", "--version") {
+        return;
+    }
+    let lab = Lab::new();
+    let files = ["first", "second"].map(|name| lab.path().join(format!("{name}.heapsnapshot")));
+    let program = format!("{FIXTURES}/holders.js");
+    let [first, second] = files.each_ref().map(|file| file.display().to_string());
+    build("node", &[&program, &first, &second]);
+    let [first, second] = files.map(|file| std::fs::read(file).expect("a snapshot"));
+    let before = Format::HeapSnapshot.read(first.as_slice()).expect("counts");
+    let wanted = ["Entry", "Note"].map(str::to_owned);
+    let found = retainers_of(&second, &wanted, before.largest_id).expect("ways");
+    let path = |key: &str| -> String {
+        let one = found.iter().find(|one| one.key == key);
+        one.map(|one| one.path.join(" < ")).unwrap_or_default()
+    };
+    // The last five are nearer by what was used recently.
+    let kept = path("Entry");
+    assert!(kept.contains("entries of Audit < audit of "), "{kept}");
+    assert!(!kept.contains("Recent"), "{kept}");
+    // What is in a weak map lives as long as its key.
+    let kept = path("Note");
+    assert!(kept.starts_with("value in a WeakMap of Owner < "), "{kept}");
+    assert!(kept.contains("owners of Register"), "{kept}");
+}
+
+#[test]
 fn a_line_of_python_that_leaks_is_named_first() {
     if !has("python3", "--version") {
         return;
@@ -155,7 +183,11 @@ fn a_function_of_go_that_leaks_is_named_first() {
 
 #[test]
 fn what_cannot_be_taken_is_told_and_the_rest_goes_on() {
-    let called = Lab::new().call(&[
+    let lab = Lab::new();
+    let rule = "[[rule]]\nwhen = \"threads > 0\"\n\
+                do = [\"exec sh -c 'echo nobody to page >&2; exit 3'\"]\n";
+    std::fs::write(lab.path().join("leaklab.toml"), rule).expect("a file");
+    let called = lab.call(&[
         "run",
         "--duration",
         "6s",
@@ -215,6 +247,12 @@ fn what_cannot_be_taken_is_told_and_the_rest_goes_on() {
         "{:?}",
         odd.problems
     );
+    // What a rule's command came to is told at the end and on the page.
+    let folder = &called.run.as_ref().expect("a run").folder;
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("a page");
+    for text in [&called.stdout, &page] {
+        assert!(text.contains("nobody to page"), "{text}");
+    }
     // Nothing is left of what was cut off.
     let left = std::fs::read_dir(called.cell().folder.join("snapshots")).expect("a folder");
     for entry in left.flatten() {
