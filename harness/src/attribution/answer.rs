@@ -1,5 +1,6 @@
 //! Works out where the heap of a cell grows, with the names of its stacks.
 
+use super::frames::frames;
 use super::roll_up::{Way, live, rolled_up};
 use super::symbols::{Symbols, is_container_growth, outside_allocator, own_places, owner, way};
 use leaklab_judge::amount::plural;
@@ -64,6 +65,15 @@ fn worked_out(cell: &Cell) -> anyhow::Result<Option<Answer>> {
         rows: named_rows(&attribution, &rows),
         ..Answer::default()
     };
+    let main_ways = attribution.stacks.iter();
+    let main_ways = main_ways.map(|stack| main_way(&rows[stack.group]));
+    let shares = answer.rows.iter().map(|row| row.share);
+    let leaking: Vec<_> = (shares.zip(main_ways))
+        .zip(&answer.rows)
+        .filter_map(|(of_row, row)| row.leaks().then_some(of_row))
+        .collect();
+    let all: Vec<&Way<'_>> = rows.iter().flatten().copied().collect();
+    answer.frames = frames(&leaking, &all);
     answer.notes = notes(&answer, &rows, &attribution, &symbols);
     add_stacks(&mut answer, &record, load, &work, &mut symbols);
     Ok(Some(answer))

@@ -3,6 +3,8 @@
 
 mod answer;
 mod collect;
+mod dhat;
+mod frames;
 mod pprof;
 mod roll_up;
 mod symbols;
@@ -10,6 +12,7 @@ mod text;
 
 pub use answer::{answer, keep_answer};
 pub use collect::{StackCollector, StackCounts};
+pub use dhat::dhat;
 pub use pprof::pprof;
 pub use text::{answer_text, stack_comparison_text};
 

@@ -14,7 +14,8 @@ use std::io::Write;
 pub fn pprof(answer: &Answer) -> std::io::Result<Vec<u8>> {
     let mut profile = Profile::new(answer.sample_bytes);
     for stack in &answer.stacks {
-        let values = [stack.growth_bytes, stack.live_bytes].map(|bytes| bytes as i64);
+        // What shrank has not grown: speedscope refuses a file with a value below zero.
+        let values = [stack.growth_bytes.max(0.0), stack.live_bytes].map(|bytes| bytes as i64);
         profile.add(answer.places_of(stack), values);
     }
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());

@@ -38,7 +38,7 @@ impl Way<'_> {
     }
 
     /// Where its owner stands among its functions.
-    fn owner_at(&self) -> usize {
+    pub fn owner_at(&self) -> usize {
         let mut own = self.own.iter();
         own.position(|place| is_same(place, &self.owner))
             .unwrap_or(0)
@@ -50,7 +50,8 @@ impl Way<'_> {
     }
 }
 
-fn births(stack: &StackHistory) -> u64 {
+/// Samples of a stack that were born.
+pub fn births(stack: &StackHistory) -> u64 {
     let last = stack.snapshots.last();
     last.map_or(0, |snapshot| snapshot.born.iter().sum())
 }
@@ -89,7 +90,8 @@ pub fn rolled_up<'a, 'b>(ways: &'b mut [Way<'a>]) -> Vec<Vec<&'b Way<'a>>> {
     rows.into_values().collect()
 }
 
-fn is_same(one: &Place, other: &Place) -> bool {
+/// Whether two places are in one function.
+pub fn is_same(one: &Place, other: &Place) -> bool {
     one.function == other.function && one.module == other.module
 }
 
@@ -123,14 +125,21 @@ fn roll_up_leaks(ways: &mut [Way<'_>]) {
     }
 }
 
-/// The innermost function in which two ways of different owners meet, from their owners on, as the
-/// first goes through it; `None` if that is too far out, or only passes on to either.
+/// The innermost function in which two ways of different owners meet, as the first goes through it.
 fn meeting<'a>(one: &'a Way<'_>, other: &Way<'_>) -> Option<&'a Place> {
     if is_same(&one.owner, &other.owner) {
         return None;
     }
-    let (first, from) = (&one.own, one.owner_at());
-    let (second, other_from) = (&other.own, other.owner_at());
+    let at = met((&one.own, one.owner_at()), (&other.own, other.owner_at()))?;
+    Some(&one.own[at])
+}
+
+/// Where in the first of two chains of functions, the innermost first, both meet, each from its
+/// owner on; `None` if that is too far out, or only passes on to either.
+pub fn met(
+    (first, from): (&[Place], usize),
+    (second, other_from): (&[Place], usize),
+) -> Option<usize> {
     let near = (from..first.len()).take(ROLL_UP_FRAMES);
     let (at, other_at) = near
         .filter_map(|at| {
@@ -147,12 +156,16 @@ fn meeting<'a>(one: &'a Way<'_>, other: &Way<'_>) -> Option<&'a Place> {
         }
         _ => (at - from).min(other_at - other_from) > NEAREST_FRAMES,
     };
-    (!only_passes_on).then_some(&first[at])
+    (!only_passes_on).then_some(at)
+}
+
+/// Whether it is a program's main function, which everything comes through.
+pub fn is_main(function: &Place) -> bool {
+    function.function.rsplit("::").next() == Some("main")
 }
 
 /// Whether a function keeps something rather than runs everything.
 fn keeps(function: &Place, ways: &[Way<'_>]) -> bool {
-    let is_main = function.function.rsplit("::").next() == Some("main");
     let inside = || ways.iter().filter(|way| way.goes_through(function));
     let (leaking, passing) = inside().fold((0, 0), |(leaking, passing), way| match way.leaks() {
         true => (leaking + way.count(births), passing),
@@ -161,21 +174,25 @@ fn keeps(function: &Place, ways: &[Way<'_>]) -> bool {
             passing + way.count(|stack| births(stack).saturating_sub(live(stack))),
         ),
     });
-    !is_main && passing as f64 <= MOST_PASSING * leaking as f64
+    !is_main(function) && passing as f64 <= MOST_PASSING * leaking as f64
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use leaklab_run::StackSnapshot;
 
-    const ALL_STAY: [u64; 2] = [40, 40];
+    /// Samples of a stack that leaks, born and alive.
+    pub const ALL_STAY: [u64; 2] = [40, 40];
     const HALF_STAY: [u64; 2] = [40, 20];
 
     /// `function:line`, the innermost first; without a line the file is not known either.
     fn places(text: &str) -> Vec<Place> {
         let place = |text: &str| {
-            let (function, line) = text.rsplit_once(':').unwrap_or((text, ""));
+            let (function, line) = match text.rsplit_once(':') {
+                Some((function, line)) if line.parse::<u32>().is_ok() => (function, line),
+                _ => (text, ""),
+            };
             let line: Option<u32> = line.parse().ok();
             Place {
                 function: function.to_owned(),
@@ -201,31 +218,39 @@ mod tests {
         }
     }
 
-    /// The owners of the rows that leak, with how many ways they have.
-    fn leaking_rows(stacks: &[(&str, Behaviour, [u64; 2])]) -> Vec<(String, usize)> {
+    /// A stack as `function:line < …`, what its blocks do, and how many were born and live.
+    pub type Said<'a> = (&'a str, Behaviour, [u64; 2]);
+
+    /// What is found in ways of those stacks, each owned by its innermost function.
+    pub fn with_ways<T>(stacks: &[Said<'_>], find: impl FnOnce(&mut [Way<'_>]) -> T) -> T {
         let histories: Vec<StackHistory> =
             stacks.iter().map(|(.., counts)| stack(*counts)).collect();
-        type Said<'a> = (&'a str, Behaviour, [u64; 2]);
         let way = |((text, behaviour, _), history): (&Said<'_>, _)| {
-            let places = places(text);
+            let own = places(text);
             Way {
-                owner: places[0].clone(),
+                owner: own[0].clone(),
                 group: Group {
                     blocks: vec![history],
                     ..Group::default()
                 },
-                own: places,
+                own,
                 behaviour: *behaviour,
             }
         };
-        let mut ways: Vec<Way<'_>> = stacks.iter().zip(&histories).map(way).collect();
-        let rows = rolled_up(&mut ways);
-        let leaking = rows.iter().filter(|row| row[0].leaks());
-        let mut rows: Vec<_> = leaking
-            .map(|row| (row[0].owner.function.clone(), row.len()))
-            .collect();
-        rows.sort();
-        rows
+        find(&mut stacks.iter().zip(&histories).map(way).collect::<Vec<_>>())
+    }
+
+    /// The owners of the rows that leak, with how many ways they have.
+    fn leaking_rows(stacks: &[Said<'_>]) -> Vec<(String, usize)> {
+        with_ways(stacks, |ways| {
+            let rows = rolled_up(ways);
+            let leaking = rows.iter().filter(|row| row[0].leaks());
+            let mut rows: Vec<_> = leaking
+                .map(|row| (row[0].owner.function.clone(), row.len()))
+                .collect();
+            rows.sort();
+            rows
+        })
     }
 
     #[test]
@@ -275,7 +300,7 @@ mod tests {
     #[test]
     fn two_leaks_that_share_an_executor_or_a_loop_stay_two_rows() {
         let leaks = Behaviour::Leaks;
-        let two = |stacks: &[(&str, Behaviour, [u64; 2])]| {
+        let two = |stacks: &[Said<'_>]| {
             let rows = leaking_rows(stacks);
             let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
             assert_eq!(names, ["log", "session"], "{stacks:?}");

@@ -1,6 +1,6 @@
 //! `leaklab where`: which stacks, classes, constructors or lines grow.
 
-use crate::attribution::{self, answer, pprof};
+use crate::attribution::{self, answer, dhat, pprof};
 use crate::commands::arguments::Format;
 use crate::commands::print;
 use crate::commands::report::{newest_run, open};
@@ -24,7 +24,8 @@ code 0, whatever grows.
   leaklab run --where --duration 1h -- ./shop
   leaklab where                                 the newest run
   leaklab where RUN --folded growth.folded      for flame graphs
-  leaklab where RUN --pprof growth.pb.gz        for go tool pprof, speedscope, Firefox Profiler
+  leaklab where RUN --pprof growth.pb.gz        for go tool pprof, speedscope
+  leaklab where RUN --dhat growth.json          for Firefox Profiler
   leaklab where RUN --html growth.html          a page with flame graphs, that needs no network
   leaklab compare BEFORE AFTER --where          which stacks a change cured")]
 pub struct Arguments {
@@ -36,6 +37,10 @@ pub struct Arguments {
     /// Write growth and life per stack to this file, in the form of pprof.
     #[arg(long, value_name = "FILE")]
     pprof: Option<PathBuf>,
+    /// Write growth (total bytes) and life (bytes at the end) per stack to this file, in the form of
+    /// DHAT, which Firefox Profiler opens.
+    #[arg(long, value_name = "FILE")]
+    dhat: Option<PathBuf>,
     /// Write a page with the rows and flame graphs of growth and life to this file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -64,7 +69,12 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         let tables = read_classes(cell)?;
         classes.extend((!tables.is_empty()).then_some((cell, tables)));
     }
-    let files = [&arguments.folded, &arguments.pprof, &arguments.html];
+    let files = [
+        &arguments.folded,
+        &arguments.pprof,
+        &arguments.dhat,
+        &arguments.html,
+    ];
     let wants_stacks = files.iter().any(|file| file.is_some());
     if answers.is_empty() && (classes.is_empty() || wants_stacks) {
         return Err(usage(format!(
@@ -90,6 +100,9 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
         if let Some(file) = &arguments.pprof {
             write(file, &pprof(answer)?)?;
+        }
+        if let Some(file) = &arguments.dhat {
+            write(file, &serde_json::to_vec(&dhat(answer, &cell.plan.id))?)?;
         }
         if let Some(file) = &arguments.html {
             write(file, where_page(&cell.plan.id, answer)?.as_bytes())?;

@@ -32,6 +32,8 @@ pub struct Answer {
     pub lost_samples: u64,
     /// Owners, those that leak first, by their growth.
     pub rows: Vec<Row>,
+    /// Functions that the growth of what leaks comes through, those with most of it first.
+    pub frames: Vec<Frame>,
     /// What is missing in the names, in words.
     pub notes: Vec<String>,
     /// Places that the stacks go through.
@@ -126,6 +128,20 @@ impl Row {
     }
 }
 
+/// A function that the growth of what leaks comes through: the owner of a row, or the one in which
+/// several rows meet a few frames further out. A task comes through who starts it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The function.
+    pub function: String,
+    /// `FOLDER/FILE:LINE` of its call, or its module.
+    pub location: String,
+    /// Its part of the growth of all that leak, from 0 to 1.
+    pub share: f64,
+    /// The rows, by their number in [`Answer::rows`].
+    pub rows: Vec<usize>,
+}
+
 /// One stack with its names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedStack {
@@ -211,8 +227,29 @@ impl Answer {
                 bytes_text(self.explained_bytes())
             ));
         }
+        sentences.extend(
+            self.frames
+                .iter()
+                .filter_map(|frame| self.meeting_text(frame)),
+        );
         sentences.extend(self.notes.iter().cloned());
         sentences
+    }
+
+    /// That several rows come through one function, in words.
+    fn meeting_text(&self, frame: &Frame) -> Option<String> {
+        let rows = frame.rows.iter().filter_map(|row| self.rows.get(*row));
+        let part = |row: &Row| format!("{:.0} % in `{}`", 100.0 * row.share, row.function);
+        let parts: Vec<String> = rows.map(part).collect();
+        (parts.len() > 1).then(|| {
+            format!(
+                "{:.0} % of the growth of what leaks comes through `{}` ({}): {}",
+                100.0 * frame.share,
+                frame.function,
+                frame.location,
+                parts.join(", ")
+            )
+        })
     }
 
     /// The rows that are shown.
@@ -246,6 +283,7 @@ impl Answer {
             "sample_bytes": self.sample_bytes,
             "resolution_bytes_per_s": self.resolution_bytes_per_s,
             "lost_samples": self.lost_samples,
+            "frames": self.frames,
             "notes": self.notes,
             "rows": rows.collect::<Vec<_>>(),
         })

@@ -13,7 +13,7 @@ mod place;
 mod poisson;
 mod ranking;
 
-pub use answer::{Answer, NamedStack, Row, SHOWN_ROWS, WHERE_FILE};
+pub use answer::{Answer, Frame, NamedStack, Row, SHOWN_ROWS, WHERE_FILE};
 pub use behaviour::{
     Behaviour, FEWEST_SAMPLES, StackGrowth, Work, bytes_per_sample, settled_part, stack_growth,
 };
