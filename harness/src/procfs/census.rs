@@ -182,7 +182,11 @@ impl Census {
             known.found.push(pid);
             if let Some(ancestry) = ancestry {
                 known.groups.insert(ancestry.group);
-                known.groups.insert(ancestry.session);
+                // Members that made no session of their own are in the harness's, with every other
+                // cell and its root.
+                if ancestry.session != self.own_session {
+                    known.groups.insert(ancestry.session);
+                }
             }
         }
     }
@@ -278,6 +282,39 @@ fn processes(wanted: impl Fn(u32) -> bool) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_root_of_another_cell_in_the_same_session_is_not_taken_for_a_member() {
+        let of = |group: u32, session: u32, parent: u32| Ancestry {
+            parent,
+            group,
+            session,
+            is_dead: false,
+        };
+        // Ids beyond the largest: nothing is read of them.
+        let (root, other, own_session) = (5_000_000, 5_000_100, 4_999_999);
+        let mut census = Census {
+            own_session,
+            ..Census::default()
+        };
+        let known = Root {
+            marks: Marks {
+                token: "one".to_owned(),
+                outputs: Vec::new(),
+            },
+            groups: HashSet::from([root]),
+            found: Vec::new(),
+            escaped: 0,
+        };
+        census.roots.insert(root, known);
+        census.take(root + 1, root, Some(of(root, own_session, root)));
+        census.tell_apart(other, &of(other, own_session, 1));
+        assert_eq!(census.roots[&root].found, [root + 1]);
+        // One that left for a session which a member made is the cell's.
+        census.take(root + 2, root, Some(of(root + 2, root + 2, root)));
+        census.tell_apart(root + 3, &of(root + 3, root + 2, 1));
+        assert_eq!(census.roots[&root].found.last(), Some(&(root + 3)));
+    }
 
     #[test]
     fn ids_begin_anew_at_the_largest() {
