@@ -412,6 +412,10 @@ pub(crate) mod windows {
     /// `(maximum.accumulate(y, 1) - y).max(1)` for 20,000 rows `y` of 48 standard normal values.
     pub(crate) const FALL_OF_NOISE: f64 = 5.4;
 
+    /// How many times as loud as in the fitted part the noise before it must have been to be held
+    /// against its own falls: what wanders is no louder within a group than about a line.
+    pub(crate) const LOUDER: f64 = 2.0;
+
     /// Groups that growth which never falls is looked at in, the share of what they rise by that
     /// they may fall, and how fast its later half must be beside the earlier.
     pub(crate) const RATCHET_GROUPS: usize = 60;

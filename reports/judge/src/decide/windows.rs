@@ -7,7 +7,7 @@ use crate::judgement::Verdict;
 use crate::policy::verdict::MANY;
 use crate::policy::windows::{
     ABOVE_FALLS, AS_FAST, AS_FAST_IN_STEPS, END_CONFIDENCE, ENDS, FALL_GROUPS, FALL_OF_NOISE,
-    FALLS_BACK, FEWEST_OF_END, FIRST, LAST, LEFT_OUT, RATCHET_GROUPS, STANDSTILL, WINDOWS,
+    FALLS_BACK, FEWEST_OF_END, FIRST, LAST, LEFT_OUT, LOUDER, RATCHET_GROUPS, STANDSTILL, WINDOWS,
 };
 use crate::stats::quantile::{median, quantile};
 use crate::track::{Track, coarse};
@@ -184,8 +184,20 @@ pub(crate) fn stays_within(track: &Track, start: usize, line: &Line) -> bool {
     if track.x[start] - track.x[0] < LEFT_OUT * track.span() {
         return false;
     }
-    let high = quantile(&track.y[..start], 0.95);
     let groups = coarse(track, FALL_GROUPS, &[]);
+    let per_group = track.len() as f64 / groups.len() as f64;
+    let rho = line.memory.rho;
+    let of_mean = ((1.0 + rho) / (1.0 - rho) / per_group).min(1.0).sqrt();
+    // Noise that was louder before goes up and down as far in its means as it is loud.
+    let louder = scatter_before(track, start, per_group as usize);
+    let is_louder = louder > LOUDER * line.sigma;
+    let (noise, high) = match is_louder {
+        true => {
+            let before = groups.x.partition_point(|&x| x < track.x[start]);
+            (louder * of_mean, quantile(&groups.y[..before], 0.95))
+        }
+        false => (line.sigma * of_mean, quantile(&track.y[..start], 0.95)),
+    };
     let mut top = f64::MIN;
     let deepest_fall = groups
         .y
@@ -195,12 +207,22 @@ pub(crate) fn stays_within(track: &Track, start: usize, line: &Line) -> bool {
             top - y
         })
         .fold(0.0, f64::max);
-    let per_group = track.len() as f64 / groups.len() as f64;
-    let rho = line.memory.rho;
-    let noise = line.sigma * ((1.0 + rho) / (1.0 - rho) / per_group).min(1.0).sqrt();
     let fall = deepest_fall - FALL_OF_NOISE * noise;
     let rise = line.slope * (track.x[track.len() - 1] - track.x[start]);
     high.is_some_and(|high| line.end_value < high) || rise < ABOVE_FALLS * fall
+}
+
+/// The standard deviation of the readings before `start` within the loudest eighth of stretches of
+/// `size`.
+fn scatter_before(track: &Track, start: usize, size: usize) -> f64 {
+    let deviation = |part: &[f64]| {
+        let count = part.len() as f64;
+        let mean = part.iter().sum::<f64>() / count;
+        (part.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt()
+    };
+    let stretches = track.y[..start].chunks_exact(size.max(4));
+    let all: Vec<f64> = stretches.map(deviation).collect();
+    quantile(&all, 0.875).unwrap_or(0.0)
 }
 
 /// Whether each window of the later part lies below the one before: what falls throughout does
