@@ -341,7 +341,7 @@ pub(crate) mod slowing {
 
     /// How much better (in units of twice the log-likelihood) a lasting slope must explain the
     /// series than any curve that flattens out.
-    pub(crate) const MARGIN: f64 = 9.0;
+    pub(crate) const MARGIN: f64 = 12.0;
 
     /// How much more a warm-up of two curves must explain than one of a single curve: it bends as
     /// the noise does.
