@@ -66,7 +66,7 @@ KINDS = {
     "promtool": ([], *rows("process_resident_memory_bytes{} =>\n", lambda i: f"{level(i)} @[{START_S + i}]\n")),
     "cloudwatch statistics": ([], *rows('{"Label":"mem_used","Datapoints":[', lambda i: f'{{"Timestamp":"{stamp(i, "%Y-%m-%dT%H:%M:%SZ")}","Average":{level(i)}.0,"Unit":"Bytes"}}', "]}", ",")),
     "influxdb": ([], *rows("#group,false,false,false,false,true\n#datatype,string,long,dateTime:RFC3339,long,string\n#default,_result,,,,\n,result,table,_time,_value,_field\n", lambda i: f",,0,{stamp(i, '%Y-%m-%dT%H:%M:%SZ')},{level(i)},used_bytes\n")),
-    "sadf -j": ([], *rows('{"sysstat":{"hosts":[{"nodename":"vm","statistics":[', lambda i: f'{{"timestamp":{{"date":"{stamp(i, "%Y-%m-%d")}","time":"{of_day(i)}","utc":1}},"memory":{{"memfree":1,"memused":{kib(i)}}}}}', "]}]}}", ",")),
+    "sadf -j": ([], *rows('{"sysstat":{"hosts":[{"nodename":"vm","statistics":[', lambda i: f'{{"timestamp":{{"date":"{stamp(i, "%Y-%m-%d")}","time":"{stamp(i, "%H:%M:%S")}","utc":1}},"memory":{{"memfree":1,"memused":{kib(i)}}}}}', "]}]}}", ",")),
     "sadf -d": ([], *rows("# hostname;interval;timestamp;kbmemfree;kbmemused;%memused\n", lambda i: f"vm;1;{stamp(i, T)} UTC;17015072;{kib(i)};3.74\n")),
     "pidstat": ([], *rows("Linux 6.18 (vm) \t11/21/26 \t_x86_64_\t(2 CPU)\n\n# Time        UID       PID  minflt/s  majflt/s     VSZ     RSS   %MEM  Command\n", lambda i: f"{START_S + i}        0      7575    582.18      0.00   19504   {kib(i)}   0.07  python3\n")),
     "sar": ([], *rows("Linux 6.18 (vm) \t11/21/26 \t_x86_64_\t(2 CPU)\n\n00:00:00    kbmemfree   kbavail kbmemused  %memused\n", lambda i: f"{of_day(i + 1)}     17014540  23360824    {kib(i)}      3.74\n")),

@@ -185,8 +185,9 @@ impl Beside {
         }
         if !level.is_empty() {
             say!(
-                "note: {name}: beside the memory {} does not grow",
-                list(&level)
+                "note: {name}: beside the memory {} {} level",
+                list(&level),
+                if level.len() == 1 { "stands" } else { "stand" }
             );
         }
     }

@@ -146,7 +146,10 @@ pub(super) fn as_in_use(
         }
         let column = &mut columns[place];
         column.role = Role::Used;
-        column.name = format!("{name} - {}", left.name);
+        column.name = match left.name.contains('+') {
+            true => format!("{name} - ({})", left.name),
+            false => format!("{name} - {}", left.name),
+        };
         column.is_by_name = false;
         column.is_less_what_is_left = true;
         notes.push(Note::on(
