@@ -1,7 +1,7 @@
 //! Functions that the growth comes through: owners of rows, and where several rows meet that are
 //! not one row. A task has the stack of its executor; it is followed to who starts it.
 
-use super::roll_up::{Way, births, is_main, met};
+use super::roll_up::{FromOwner, Way, births, is_main, met, only_passes_on};
 use leaklab_reports::attribution::{Frame, Place};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ const MOST_STARTS: usize = 4;
 struct Through {
     /// From the innermost function out, over the starts of tasks.
     chain: Vec<Place>,
+    /// Where in it a task is started: what calls there is no executor of it.
+    starts: Vec<usize>,
     /// Where in it.
     at: usize,
     share: f64,
@@ -26,15 +28,16 @@ struct Through {
 ///
 /// Rows that meet stay what they are: what comes through one function need not be one leak.
 pub fn frames(leaking: &[(f64, &Way<'_>)], all: &[&Way<'_>]) -> Vec<Frame> {
-    let through = leaking
-        .iter()
-        .enumerate()
-        .map(|(row, (share, way))| Through {
-            chain: with_starts(&way.own, all),
+    let through = leaking.iter().enumerate().map(|(row, (share, way))| {
+        let (chain, starts) = with_starts(&way.own, all);
+        Through {
+            chain,
+            starts,
             at: way.owner_at(),
             share: *share,
             rows: vec![row],
-        });
+        }
+    });
     let mut found: Vec<Through> = through.collect();
     while let Some((one, other, at)) = first_meeting(&found) {
         let joined = found.remove(other);
@@ -56,28 +59,45 @@ pub fn frames(leaking: &[(f64, &Way<'_>)], all: &[&Way<'_>]) -> Vec<Frame> {
     known.map(frame).collect()
 }
 
+impl Through {
+    fn owned_chain(&self) -> FromOwner<'_> {
+        (&self.chain, self.at)
+    }
+
+    /// Whether a place starts a task that the growth comes by, or calls what does.
+    fn starts_at(&self, at: usize) -> bool {
+        self.starts
+            .iter()
+            .any(|start| (*start..=start + 1).contains(&at))
+    }
+}
+
 /// Two that meet, and where in the chain of the first.
 fn first_meeting(found: &[Through]) -> Option<(usize, usize, usize)> {
     let pairs = (0..found.len()).flat_map(|one| (one + 1..found.len()).map(move |two| (one, two)));
-    let mut met = pairs.filter_map(|(one, two)| {
-        let [first, second] = [one, two].map(|at| (found[at].chain.as_slice(), found[at].at));
-        let at = met(first, second)?;
-        (!is_main(&first.0[at])).then_some((one, two, at))
+    let mut all = pairs.filter_map(|(one, two)| {
+        let [first, second] = [&found[one], &found[two]];
+        let (from, other_from) = (first.owned_chain(), second.owned_chain());
+        let (at, other_at) = met(from, other_from)?;
+        let starts = first.starts_at(at) || second.starts_at(other_at);
+        let tells = starts || !only_passes_on(from, other_from, (at, other_at));
+        (tells && !is_main(&first.chain[at])).then_some((one, two, at))
     });
-    met.next()
+    all.next()
 }
 
-/// A chain of functions, each task followed to who starts it.
-fn with_starts(own: &[Place], all: &[&Way<'_>]) -> Vec<Place> {
-    let mut chain = own.to_vec();
+/// A chain of functions, each task followed to who starts it, and where those stand in it.
+fn with_starts(own: &[Place], all: &[&Way<'_>]) -> (Vec<Place>, Vec<usize>) {
+    let (mut chain, mut starts) = (own.to_vec(), Vec::new());
     for _ in 0..MOST_STARTS {
         let Some((body, starter)) = start(&chain, all) else {
             break;
         };
         chain.truncate(body + 1);
         chain.extend_from_slice(starter);
+        starts.push(body + 1);
     }
-    chain
+    (chain, starts)
 }
 
 /// The outermost body in a chain that is written in a function which is not in the chain itself, and
@@ -181,6 +201,28 @@ mod tests {
             let names: Vec<String> = found(&stacks).into_iter().map(|one| one.0).collect();
             assert_eq!(names, ["send::{{closure}}", "await::{{closure}}"]);
         }
+    }
+
+    #[test]
+    fn who_starts_a_task_is_no_executor_however_far_from_what_keeps() {
+        let deep = (
+            "attach < set_up < await::{{closure}} < worker::{{closure}} < Core::poll < run",
+            Behaviour::Leaks,
+            ALL_STAY,
+        );
+        let start = (
+            "Cell::new < put < worker::{{closure}} < Core::poll < run",
+            Behaviour::Churns,
+            [500, 0],
+        );
+        let all = found(&[KEPT_IN_A_TASK, deep, start]);
+        assert_eq!(all, [("worker::{{closure}}".to_owned(), 1.0, vec![0, 1])]);
+        let elsewhere = (
+            "attach < set_up < await::{{closure}} < other::{{closure}} < Core::poll < run",
+            Behaviour::Leaks,
+            ALL_STAY,
+        );
+        assert_eq!(found(&[KEPT_IN_A_TASK, elsewhere, start]).len(), 2);
     }
 
     #[test]

@@ -130,33 +130,41 @@ fn meeting<'a>(one: &'a Way<'_>, other: &Way<'_>) -> Option<&'a Place> {
     if is_same(&one.owner, &other.owner) {
         return None;
     }
-    let at = met((&one.own, one.owner_at()), (&other.own, other.owner_at()))?;
-    Some(&one.own[at])
+    let (first, second) = ((&*one.own, one.owner_at()), (&*other.own, other.owner_at()));
+    let met = met(first, second)?;
+    (!only_passes_on(first, second, met)).then(|| &first.0[met.0])
 }
 
-/// Where in the first of two chains of functions, the innermost first, both meet, each from its
-/// owner on; `None` if that is too far out, or only passes on to either.
+/// A chain of functions, the innermost first, and where in it the owner stands.
+pub type FromOwner<'a> = (&'a [Place], usize);
+
+/// Where two chains meet first, each from its owner on; `None` if that is too far out.
 pub fn met(
-    (first, from): (&[Place], usize),
-    (second, other_from): (&[Place], usize),
-) -> Option<usize> {
-    let near = (from..first.len()).take(ROLL_UP_FRAMES);
-    let (at, other_at) = near
-        .filter_map(|at| {
-            let mut others = (other_from..second.len()).take(ROLL_UP_FRAMES);
-            let found = others.find(|other| is_same(&first[at], &second[*other]))?;
-            Some((at, found))
-        })
-        .next()?;
+    (first, from): FromOwner<'_>,
+    (second, other_from): FromOwner<'_>,
+) -> Option<(usize, usize)> {
+    let mut near = (from..first.len()).take(ROLL_UP_FRAMES);
+    near.find_map(|at| {
+        let mut others = (other_from..second.len()).take(ROLL_UP_FRAMES);
+        let found = others.find(|other| is_same(&first[at], &second[*other]))?;
+        Some((at, found))
+    })
+}
+
+/// Whether the function in which two chains meet leads to both by one call, which leads further to
+/// whatever is asked for; where lines are not known, whether it is far from both.
+pub fn only_passes_on(
+    (first, from): FromOwner<'_>,
+    (second, other_from): FromOwner<'_>,
+    (at, other_at): (usize, usize),
+) -> bool {
     let called = |own: &[Place], at: usize| Some(own[at.checked_sub(1)?].function.clone());
-    // A call that leads to both leads further, to whatever is asked for.
-    let only_passes_on = match (first[at].line, second[other_at].line) {
+    match (first[at].line, second[other_at].line) {
         (Some(line), Some(other_line)) => {
             line == other_line && called(first, at) != called(second, other_at)
         }
         _ => (at - from).min(other_at - other_from) > NEAREST_FRAMES,
-    };
-    (!only_passes_on).then_some(at)
+    }
 }
 
 /// Whether it is a program's main function, which everything comes through.
