@@ -79,6 +79,9 @@ pub enum Unit {
 /// What the judge is asked.
 #[derive(Debug, Clone, Default)]
 pub struct JudgeOptions {
+    /// Whether the restarts part replicas that ran side by side and are laid end to end: then none
+    /// of these lives is later than another.
+    pub replicas: bool,
     /// The growth that is accepted.
     pub budget: Budget,
     /// What the values count.

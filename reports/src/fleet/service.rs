@@ -101,6 +101,10 @@ impl Judged {
             ..Series::new(&pooled.time_s, &pooled.value)
         };
         let unknown = |error: leaklab_judge::JudgeError| Judgement::unknown(error.to_string());
+        let options = &JudgeOptions {
+            replicas: places.len() > 1,
+            ..options.clone()
+        };
         Self {
             judgement: judge(&series, options).unwrap_or_else(unknown),
             series: pooled,

@@ -172,7 +172,8 @@ fn judge_lives(case: &Case<'_>, track: &Track, cuts: &[usize], are_known: bool) 
             false => finding,
         };
     };
-    if !are_known || finding.verdict != Verdict::Inconclusive {
+    let is_sequence = are_known && !case.options.replicas;
+    if !is_sequence || finding.verdict != Verdict::Inconclusive {
         return finding;
     }
     let since = since_restart(case, track, cuts, &lives);
