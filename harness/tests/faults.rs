@@ -368,6 +368,45 @@ fn secrets_are_neither_recorded_nor_reported() {
 }
 
 #[test]
+fn secrets_of_a_load_and_of_last_words_are_in_no_file_that_is_kept_or_handed_on() {
+    let lab = Lab::new();
+    let script =
+        "sleep 0.5; echo 'cannot reach postgres://app:hunterW@db password=hunterP' >&2; exit 9";
+    let called = lab.run_script(
+        &[
+            "--duration",
+            "20s",
+            "--load",
+            "sh -c 'sleep 30' x --password hunterL http://q:hunterU@h/?api_key=hunterK",
+            "--label",
+            "token=hunterT",
+            "--junit",
+            "junit.xml",
+        ],
+        script,
+    );
+    let called = called.expect_code(5);
+    assert!(called.stderr.contains("last words"), "{}", called.stderr);
+    let run = lab.newest_run().expect("a run");
+    let cell = &called.cell().folder;
+    for path in [
+        cell.join("status.json"),
+        run.join("report.html"),
+        lab.path().join("leaklab-out/history.jsonl"),
+        lab.path().join("junit.xml"),
+    ] {
+        let text = std::fs::read_to_string(&path).expect("a file");
+        // The words of the program's own script are its command line.
+        let secrets = [
+            "hunterL", "hunterU", "hunterK", "hunterT", "hunterW", "hunterP",
+        ];
+        for secret in secrets {
+            assert!(!text.contains(secret), "{secret} in {}", path.display());
+        }
+    }
+}
+
+#[test]
 fn the_last_words_of_a_program_do_not_steer_the_terminal() {
     let lab = Lab::new();
     let script = "sleep 0.2; printf '\\033]0;title\\007\\033[2J\\n' >&2; exit 9";
@@ -476,6 +515,38 @@ fn a_run_that_was_lost_is_resumed_where_it_was() {
     for cell in cells {
         assert_eq!(cell.status.outcome, Some(Outcome::Completed));
     }
+}
+
+#[test]
+fn a_run_is_not_resumed_with_another_build() {
+    let lab = Lab::new();
+    let program = lab.path().join("service");
+    let build = |words: &str| {
+        std::fs::write(&program, format!("#!/bin/sh\n# {words}\nexec sleep 9\n")).expect("a file");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("a program");
+    };
+    build("old");
+    let path = program.display().to_string();
+    let mut harness = lab.start(&["run", "--duration", "5s", "--", &path]);
+    lab.wait_for_file("command--service/status.json", 1);
+    harness.kill().expect("killed");
+    harness.wait().expect("an end");
+    let run = lab.newest_run().expect("a run").display().to_string();
+    // At once: the harness is known to be gone.
+    lab.call(&["watch", &run, "--once"]).expect_code(4);
+    build("new");
+    let called = lab.call(&["resume", &run]).expect_code(2);
+    assert!(
+        called
+            .stderr
+            .contains("is not the one that the run began with"),
+        "{}",
+        called.stderr
+    );
+    build("old");
+    let called = lab.call(&["resume", &run]);
+    assert_eq!(called.cell().status.outcome, Some(Outcome::Completed));
 }
 
 #[test]

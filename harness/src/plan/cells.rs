@@ -13,7 +13,7 @@ use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
 use crate::words::say;
 use leaklab_judge::Budget;
-use leaklab_run::{CellPlan, Configuration, columns};
+use leaklab_run::{CellPlan, Configuration, Redactor, columns};
 use leaklab_scenarios::{Expected, Parameters, Role, Scenario, Variant};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -602,6 +602,7 @@ impl OneCell<'_> {
             grace: own.grace.unwrap_or(DEFAULT_GRACE),
             memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
             must_last: is_program && is_own_program && own.duration.is_some(),
+            redactor: Redactor::new(&self.settings.redact),
         };
         if own.settle.is_some() {
             cell.gauges.push(columns::SETTLED_GAUGE.to_owned());

@@ -2,7 +2,7 @@
 
 use super::child::ChildPlan;
 use super::load::Beside;
-use leaklab_run::{CellPlan, CellStatus, Sample};
+use leaklab_run::{CellPlan, CellStatus, Redactor, Sample};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct CellSetup {
     pub must_last: bool,
     /// What stands beside the program.
     pub beside: Beside,
+    /// Takes secrets out of what is recorded.
+    pub redactor: Redactor,
 }
 
 /// Lengths of the phases of a cell.

@@ -1,6 +1,8 @@
 //! Secrets are not recorded: values of command lines that are called like one, or look like
 //! one, give way to a placeholder.
 
+use crate::record::CellStatus;
+
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
@@ -22,6 +24,8 @@ const SECRET_WORDS: [&str; 15] = [
     "bearer",
     "cookie",
 ];
+/// Ends of words that are secrets whatever stands before them: `PGPASSWORD`, `authtoken`.
+const SECRET_ENDS: [&str; 4] = ["password", "passwd", "secret", "token"];
 /// Pairs of words that name one together: `api-key`, `ACCESS_KEY`.
 const SECRET_KEYS: [&str; 6] = [
     "api",
@@ -71,12 +75,21 @@ impl Redactor {
     pub fn command(&self, arguments: &[String]) -> Vec<String> {
         let mut next_is_secret = false;
         let mut next_is_variable = false;
+        let mut next_is_user = false;
         let mut clean = Vec::with_capacity(arguments.len());
         for argument in arguments {
             let is_flag = argument.starts_with('-');
             if next_is_secret && !is_flag {
                 clean.push(REDACTED.to_owned());
                 (next_is_secret, next_is_variable) = (false, false);
+                continue;
+            }
+            if std::mem::replace(
+                &mut next_is_user,
+                matches!(argument.as_str(), "-u" | "--user"),
+            ) && names_password(argument)
+            {
+                clean.push(REDACTED.to_owned());
                 continue;
             }
             if next_is_variable {
@@ -96,7 +109,8 @@ impl Redactor {
             if VARIABLE_FLAGS.contains(&name) {
                 return format!("{name}={}", without_value(value));
             }
-            if is_secret_name(name) && !name.contains(char::is_whitespace) {
+            let is_name = !name.contains(char::is_whitespace) && !name.contains("://");
+            if is_name && is_secret_name(name) {
                 return format!("{name}={REDACTED}");
             }
         }
@@ -104,24 +118,57 @@ impl Redactor {
     }
 
     /// Text without what looks like a secret by its form: tokens of services, passwords in
-    /// addresses, headers of authorisation, and what the user named.
+    /// addresses, headers of authorisation, values that stand behind the name of a secret, and
+    /// what the user named.
     pub fn text(&self, text: &str) -> String {
         let mut clean = String::with_capacity(text.len());
         let mut rest = text;
+        let mut before = "";
+        let mut between = ' ';
         while !rest.is_empty() {
             let end = rest.find(is_separator).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            let is_bearer = clean.trim_end().ends_with("Bearer") && word.len() >= 8;
-            if is_bearer || is_token(word) || self.is_wanted(word) {
+            // As words of a command line, or as texts of a list of them.
+            let is_next = between.is_whitespace() || matches!(between, '"' | '\'');
+            let is_behind = is_next
+                && match before {
+                    "Bearer" => word.len() >= 8,
+                    "-u" | "--user" => names_password(word),
+                    flag => flag.starts_with('-') && !flag.contains('=') && is_secret_name(flag),
+                };
+            if (is_behind && !word.is_empty()) || is_token(word) || self.is_wanted(word) {
                 clean.push_str(REDACTED);
             } else {
-                clean.push_str(&without_user(word));
+                clean.push_str(&without_values(&without_user(word)));
             }
-            let separator = after.chars().next().map_or(0, char::len_utf8);
+            let separator = after.chars().next();
+            between = separator.unwrap_or(between);
+            let separator = separator.map_or(0, char::len_utf8);
             clean.push_str(&after[..separator]);
             rest = &after[separator..];
+            if !word.is_empty() {
+                before = word;
+            }
         }
         clean
+    }
+
+    /// The value of a label, unless that is called like a secret or looks like one.
+    pub fn value(&self, name: &str, value: &str) -> String {
+        match is_secret_name(name) {
+            true => REDACTED.to_owned(),
+            false => self.text(value),
+        }
+    }
+
+    /// What is recorded of a cell, without the secrets in the words of the program and in the
+    /// command lines of its load.
+    pub fn status(&self, status: &mut CellStatus) {
+        status.message = self.text(&status.message);
+        status.hint = self.text(&status.hint);
+        for load in &mut status.load {
+            load.command = self.command(&load.command);
+        }
     }
 
     fn is_wanted(&self, word: &str) -> bool {
@@ -134,6 +181,12 @@ impl Redactor {
     }
 }
 
+/// Whether a user is named with a password behind a colon, and not with the number of a group.
+fn names_password(user: &str) -> bool {
+    let password = user.split_once(':').map_or("", |(_, password)| password);
+    !password.is_empty() && !password.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What ends a word, in command lines, JSON and HTML.
 fn is_separator(c: char) -> bool {
     c.is_whitespace()
@@ -141,6 +194,27 @@ fn is_separator(c: char) -> bool {
             c,
             '"' | '\'' | '<' | '>' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}'
         )
+}
+
+/// The parts of a word, as of the query of an address, without the values that are called like a
+/// secret.
+fn without_values(word: &str) -> String {
+    let mut clean = String::with_capacity(word.len());
+    for part in word.split_inclusive(['&', '?']) {
+        let end = part
+            .strip_suffix(['&', '?'])
+            .map_or("", |_| &part[part.len() - 1..]);
+        let part = &part[..part.len() - end.len()];
+        match part.split_once('=') {
+            // The text of a page, where `=` stands between a name and its quoted value.
+            Some((name, value)) if !value.is_empty() && is_secret_name(name) => {
+                clean.push_str(&without_value(part));
+            }
+            _ => clean.push_str(part),
+        }
+        clean.push_str(end);
+    }
+    clean
 }
 
 /// `NAME=value` without the value.
@@ -158,7 +232,10 @@ fn is_secret_name(name: &str) -> bool {
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    words.iter().any(|word| SECRET_WORDS.contains(word))
+    let is_secret = |word: &&str| {
+        SECRET_WORDS.contains(word) || SECRET_ENDS.iter().any(|end| word.ends_with(end))
+    };
+    words.iter().any(is_secret)
         || words
             .windows(2)
             .any(|pair| SECRET_KEYS.contains(&pair[0]) && matches!(pair[1], "key" | "keys"))
@@ -181,7 +258,7 @@ fn without_user(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else {
         return word.to_owned();
     };
-    let authority = rest.find('/').unwrap_or(rest.len());
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..authority].rsplit_once('@') {
         Some((user, _)) if user.contains(':') => {
             format!("{scheme}://{REDACTED}@{}", &rest[user.len() + 1..])
@@ -244,6 +321,12 @@ mod tests {
             ("x postgres://me:pw@db/x", "x postgres://[redacted]@db/x"),
             ("x http://127.0.0.1:80/a", "x http://127.0.0.1:80/a"),
             ("x ghp_0123456789abcdefghij", "x [redacted]"),
+            ("x -u me:pw -u 0:0 -u me", "x -u [redacted] -u 0:0 -u me"),
+            ("x PGPASSWORD=pw", "x PGPASSWORD=[redacted]"),
+            (
+                "x http://a:b@h/?api_key=c&page=2",
+                "x http://[redacted]@h/?api_key=[redacted]&page=2",
+            ),
             ("x hunter2 azebrab", "x [redacted] [redacted]"),
         ] {
             assert_eq!(command(line), expected);
@@ -260,6 +343,19 @@ mod tests {
             ),
             ("{\"k\":\"AKIAABCDEFGHIJKLMNO1\"}", "{\"k\":\"[redacted]\"}"),
             ("the sk-ies are eyJust blue", "the sk-ies are eyJust blue"),
+            (
+                "cannot reach postgres://app:pw1@db?sslmode=on with password=pw2",
+                "cannot reach postgres://[redacted]@db?sslmode=on with password=[redacted]",
+            ),
+            (
+                "GET https://h/?access_token=abc&page=2",
+                "GET https://h/?access_token=[redacted]&page=2",
+            ),
+            (
+                "sh -c 'mysql --password pw -u me:pw -u 1:1; PGPASSWORD=pw psql'",
+                "sh -c 'mysql --password [redacted] -u [redacted] -u 1:1; \
+                 PGPASSWORD=[redacted] psql'",
+            ),
         ] {
             assert_eq!(redactor.text(text), expected);
         }
