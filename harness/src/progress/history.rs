@@ -6,6 +6,7 @@ use leaklab_run::Sample;
 /// Points that are kept at most: up to half of this, the judge groups a long series itself.
 const CAPACITY: usize = 4096;
 
+const UNKNOWN: &str = "memory";
 const LIVE_HEAP: &str = "live heap";
 const RESIDENT: &str = "RSS";
 
@@ -53,6 +54,7 @@ pub struct History {
     pending: Option<Pending>,
     first: Option<f64>,
     last: Option<f64>,
+    last_ms: Option<f64>,
     metric: &'static str,
 }
 
@@ -65,8 +67,19 @@ impl History {
             pending: None,
             first: None,
             last: None,
-            metric: "memory",
+            last_ms: None,
+            metric: UNKNOWN,
         }
+    }
+
+    /// Whether nothing was said for a tenth of the time since the first sample, as of a heap whose
+    /// page hangs: what happens meanwhile is not known.
+    pub fn is_silent(&self, now_ms: f64) -> bool {
+        const SILENT_PART: f64 = 0.1;
+        let (Some(first), Some(last_ms)) = (self.points().first(), self.last_ms) else {
+            return false;
+        };
+        now_ms - last_ms > SILENT_PART * (now_ms - first.elapsed_ms)
     }
 
     /// Takes a sample: live heap if there is one, else what a managed runtime uses, else RSS.
@@ -75,7 +88,10 @@ impl History {
         let (value, metric) = match (heap.allocated_bytes, heap.used_bytes, sample.rss_bytes) {
             (Some(bytes), _, _) => (bytes, LIVE_HEAP),
             (None, Some(bytes), _) => (bytes, "heap used"),
-            (None, None, Some(bytes)) if self.metric != LIVE_HEAP => (bytes, RESIDENT),
+            // What was seen from outside goes on; what said its heap does not turn into that.
+            (None, None, Some(bytes)) if [UNKNOWN, RESIDENT].contains(&self.metric) => {
+                (bytes, RESIDENT)
+            }
             _ => return,
         };
         if self.metric != metric {
@@ -85,6 +101,7 @@ impl History {
         }
         let bytes = value as f64;
         self.last = Some(bytes);
+        self.last_ms = Some(sample.elapsed_ms);
         self.first = self.first.or(self.last);
         self.pend(Point {
             elapsed_ms: sample.elapsed_ms,

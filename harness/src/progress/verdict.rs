@@ -52,6 +52,9 @@ impl RunningVerdict {
             return None;
         }
         self.load.add(sample);
+        if self.load.is_silent(sample.elapsed_ms) {
+            return None;
+        }
         let started_ms = self.load.points().first()?.elapsed_ms;
         let elapsed_s = (sample.elapsed_ms - started_ms) / 1000.0;
         if !self.rule.is_due(elapsed_s) {

@@ -11,6 +11,7 @@
 //! - `standing`: what a cell has come to; exit codes, test reports and pages derive from it
 //! - `warned`: what went wrong beside the measuring
 //! - `figures`, `costs`: what the tables show beside the verdict
+//! - `uncovered`: whether what was judged was read to the end of the load
 //! - `thin`: long series for few pixels
 
 mod costs;
@@ -22,6 +23,7 @@ mod series;
 mod standing;
 mod stopped;
 mod thin;
+mod uncovered;
 mod verdict;
 mod warned;
 

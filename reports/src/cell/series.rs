@@ -7,6 +7,7 @@
 
 use super::metric::Metric;
 use super::stopped::{Idle, is_work, load_cpu_ms};
+use super::uncovered::{uncovered, withhold, withhold_cell};
 use super::verdict::{VerdictError, VerdictOptions};
 use crate::foreign;
 use leaklab_judge::amount::{amount_text, count_text};
@@ -318,6 +319,9 @@ impl Readings {
         if self.left.iter().any(|left| left == column) {
             withhold_without_total(&mut judgement, &options);
         }
+        if let Some(why) = self.uncovered(column) {
+            withhold(&mut judgement, &why);
+        }
         if let Some(doubt) = &self.doubt {
             distrust(&mut judgement, doubt);
         }
@@ -338,6 +342,11 @@ impl Readings {
         let mut judgement = leaked.unwrap_or(judgement);
         idle.withhold(&mut judgement);
         Ok(judgement)
+    }
+
+    /// Why a column has not shown that the whole load is healthy.
+    fn uncovered(&self, column: &str) -> Option<String> {
+        uncovered(&self.table, column, &self.excluded)
     }
 
     /// How the judge comes to its verdict on a column; `None` if it cannot be judged.
@@ -436,6 +445,14 @@ impl Readings {
             (None, None) => columns::USED_BYTES,
         };
         rename(&mut judgement, columns::ALLOCATED_BYTES, read);
+        for metric in &mut judgement.metrics {
+            if let Some(why) = self.uncovered(&metric.metric) {
+                withhold(&mut metric.judgement, &why);
+            }
+        }
+        if let Some(why) = self.uncovered(&judgement.metric) {
+            withhold_cell(&mut judgement, &why);
+        }
         if settled.is_some() {
             self.doubt_bookkeeping(&mut judgement);
         }
