@@ -31,6 +31,7 @@ pub fn host(class: Option<String>) -> Host {
         page_bytes: system::page_bytes(),
         descriptor_limit: system::descriptor_limit(),
         boot_id: boot_id(),
+        pid_namespace: pid_namespace(),
         architecture: std::env::consts::ARCH.to_owned(),
         class,
     }
@@ -39,6 +40,12 @@ pub fn host(class: Option<String>) -> Host {
 /// The machine's boot, which process ids belong to; empty if the kernel does not say.
 pub fn boot_id() -> String {
     line_of("/proc/sys/kernel/random/boot_id")
+}
+
+/// The namespace that process ids are given in; empty if the kernel does not say.
+pub fn pid_namespace() -> String {
+    let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.to_string_lossy().into_owned()
 }
 
 /// The only line of a file; empty if it cannot be read.

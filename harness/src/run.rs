@@ -14,9 +14,10 @@ use leaklab_judge::amount::{bytes_text, plural};
 use leaklab_reports::cell::{VerdictOptions, judge_samples, write_verdict};
 use leaklab_reports::classes::write_classes;
 use leaklab_run::{
-    Cell, CellPlan, CellStatus, Outcome, Redactor, Run, RunError, RunRecord, State,
+    Cell, CellPlan, CellStatus, Host, Outcome, Redactor, Run, RunError, RunRecord, State,
     write_atomically,
 };
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -91,6 +92,17 @@ pub fn resume_run(
             "the command line plans other cells than the run has: its files have changed",
         ));
     }
+    require_same_programs(&cells, &run.cells)?;
+    let record = RunRecord {
+        // Of this boot are the ids of processes from now on.
+        host: Host {
+            boot_id: crate::host::boot_id(),
+            pid_namespace: crate::host::pid_namespace(),
+            ..run.record.host.clone()
+        },
+        ..run.record.clone()
+    };
+    write_run_record(&run.folder, with_harness(record))?;
     let mut places = Vec::new();
     for (index, (setup, cell)) in cells.iter_mut().zip(&run.cells).enumerate() {
         if is_lost(&cell.status) {
@@ -110,6 +122,34 @@ pub fn resume_run(
     }
     let folder = run.folder.clone();
     Ok(RecordedRun { folder, statuses })
+}
+
+/// A run is of one build: what is run again must be what was run before.
+fn require_same_programs(planned: &[CellSetup], recorded: &[Cell]) -> anyhow::Result<()> {
+    let changed = planned.iter().zip(recorded).find(|(now, then)| {
+        let before = &then.plan.program_sha256;
+        before.is_some() && *before != now.plan.program_sha256
+    });
+    match changed {
+        None => Ok(()),
+        Some((now, _)) => Err(usage(format!(
+            "the file of `{}` is not the one that the run began with (its SHA-256 is another): \
+             put that back, or begin a new run",
+            now.plan
+                .command
+                .first()
+                .map_or(&now.plan.id, |program| program)
+        ))),
+    }
+}
+
+/// A record that names this process as the one that runs it.
+fn with_harness(record: RunRecord) -> RunRecord {
+    RunRecord {
+        harness_pid: Some(std::process::id()),
+        harness_start_ticks: crate::procfs::start_ticks(std::process::id()),
+        ..record
+    }
 }
 
 /// Whether a cell has no end of its own: never started, lost with its harness, or failed by it.
@@ -243,6 +283,7 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
     let cells = plans
         .map(|plan| CellPlan {
             command: redactor.command(&plan.command),
+            settle: plan.settle.map(|settle| redactor.text(&settle)),
             ..plan
         })
         .collect();
@@ -252,13 +293,16 @@ fn write_record(folder: &Path, settings: &RunSettings, cells: &[CellSetup]) -> a
         command: redactor.command(&command),
         configuration: configuration(settings),
         host: crate::host::host(settings.host_class.clone()),
-        labels: settings.labels.clone(),
+        labels: labels(&redactor, &settings.labels),
         cells,
-        harness_pid: Some(std::process::id()),
-        harness_start_ticks: crate::procfs::start_ticks(std::process::id()),
         ..RunRecord::default()
     };
-    write_run_record(folder, record)
+    write_run_record(folder, with_harness(record))
+}
+
+fn labels(redactor: &Redactor, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let clean = |(name, value): (&String, &String)| (name.clone(), redactor.value(name, value));
+    labels.iter().map(clean).collect()
 }
 
 /// Writes the record of a run, under the name of its folder.

@@ -5,7 +5,7 @@
 //! the run, the process that the status names.
 
 use leaklab_reports::page::RunLife;
-use leaklab_run::{Cell, Run, State};
+use leaklab_run::{Cell, Run, RunRecord, State};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -59,10 +59,26 @@ pub fn cell_life(cell: &Cell, now: SystemTime) -> CellLife {
     }
 }
 
+/// Process and start of the harness, if process ids of here may name it: of this boot of this
+/// machine, and of this namespace.
+pub fn harness_of(record: &RunRecord) -> Option<(u32, u64)> {
+    let host = &record.host;
+    let is_here = host.boot_id == crate::host::boot_id()
+        && !host.pid_namespace.is_empty()
+        && host.pid_namespace == crate::host::pid_namespace();
+    let harness = (record.harness_pid?, record.harness_start_ticks?);
+    is_here.then_some(harness)
+}
+
 /// How the run as a whole stands at `now`.
 pub fn run_life(run: &Run, now: SystemTime) -> RunLife {
     let lives: Vec<CellLife> = run.cells.iter().map(|cell| cell_life(cell, now)).collect();
     let any = |wanted: fn(&CellLife) -> bool| lives.iter().any(wanted);
+    let is_dead = harness_of(&run.record)
+        .is_some_and(|(pid, start)| crate::procfs::start_ticks(pid) != Some(start));
+    if is_dead && any(|life| *life != CellLife::Ended) {
+        return RunLife::Gone;
+    }
     if any(|life| matches!(life, CellLife::Running | CellLife::Silent(_))) {
         return RunLife::Running;
     }

@@ -4,9 +4,9 @@ use crate::commands::print;
 use crate::commands::report::{newest_run, open};
 use crate::exit::{Exit, usage};
 use crate::procfs::start_ticks;
+use crate::run_life::harness_of;
 use crate::system::ProcessHandle;
 use crate::time::{duration_text, parse_duration};
-use leaklab_run::RunRecord;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -65,11 +65,4 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
     print(&format!("stopped {}\n", run.folder.display()))?;
     Ok(Exit::Good)
-}
-
-/// Process and start of the harness, if it may be one of this boot of this machine.
-fn harness_of(record: &RunRecord) -> Option<(u32, u64)> {
-    let same_boot = record.host.boot_id == crate::host::boot_id();
-    let harness = (record.harness_pid?, record.harness_start_ticks?);
-    same_boot.then_some(harness)
 }

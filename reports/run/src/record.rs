@@ -59,6 +59,9 @@ pub struct Host {
     pub descriptor_limit: Option<u64>,
     /// The machine's boot, as the kernel names it; process ids mean something within one only.
     pub boot_id: String,
+    /// The namespace of the harness's process id, as the kernel names it; empty in records that
+    /// were written before it was kept.
+    pub pid_namespace: String,
     /// Architecture of the processor; empty in records that were written before it was kept.
     pub architecture: String,
     /// Class of machines that this one belongs to, where its user gave one (`--host-class`).
