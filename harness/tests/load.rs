@@ -60,7 +60,8 @@ fn a_line_an_open_port_and_a_time_say_readiness() {
         ],
         "sleep 0.2; echo listening on 80 >&2; sleep 20",
     );
-    assert!(called.cell().status.ready_after_ms.expect("ready") >= 200.0);
+    // Counted from when its start was known, which is later than its start.
+    assert!(called.cell().status.ready_after_ms.expect("ready") >= 100.0);
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = format!("tcp:{}", listener.local_addr().expect("an address").port());
@@ -268,4 +269,36 @@ fn a_load_does_not_outlive_a_harness_that_is_killed() {
     harness.kill().expect("it is ours");
     harness.wait().expect("an end");
     wait_until("the load has ended", || !is_alive(pid));
+}
+
+#[test]
+fn what_a_load_or_a_collection_leaves_running_is_ended() {
+    let lab = Lab::new();
+    let called = lab.call(&[
+        "run",
+        "--duration",
+        "2s",
+        "--load",
+        "sh -c 'setsid sleep 4321.5 & sleep 50'",
+        "--settle",
+        "sh -c 'sleep 4322.5; true'",
+        "--",
+        "sleep",
+        "60",
+    ]);
+    assert!(
+        called.stderr.contains("not one of the collections"),
+        "{}",
+        called.stderr
+    );
+    let running = |words: &str| {
+        let all = std::fs::read_dir("/proc").expect("processes").flatten();
+        let lines = all.filter_map(|one| std::fs::read(one.path().join("cmdline")).ok());
+        lines
+            .filter(|line| String::from_utf8_lossy(line).contains(words))
+            .count()
+    };
+    for words in ["4321.5", "4322.5"] {
+        support::wait_until("it is ended", || running(words) == 0);
+    }
 }

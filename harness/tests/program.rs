@@ -53,6 +53,67 @@ fn a_program_that_ends_before_its_time_is_not_decided() {
     assert_eq!(outcome, Some("completed"));
 }
 
+/// A program that says what `says` yields, in Python, each fiftieth of a second.
+fn told(lab: &Lab, flags: &[&str], says: &str) -> Called {
+    let program = format!(
+        "import json, os, time\npipe = os.fdopen(int(os.environ['LEAKLAB_PIPE']), 'w')\n\
+         def says():\n{says}\n\
+         for message in says():\n  pipe.write(json.dumps(message) + '\\n')\n  pipe.flush()\n\
+         \x20 time.sleep(0.02)\n"
+    );
+    let more = ["--interval", "50ms", "--", PYTHON, "-I", "-c", &program];
+    lab.call(&[&["run"], &WIDE[..], flags, &more].concat())
+}
+
+#[test]
+fn a_heap_that_falls_silent_is_no_green() {
+    let lab = Lab::new();
+    let says = "  for i in range(400):\n    heap = {'heap': {'used_bytes': 5000000}} if i < 80 else {}\n    \
+                yield {'ops': i, **heap}";
+    let called = told(&lab, &["--duration", "5s"], says).expect_code(3);
+    let words = reason(&called);
+    assert!(words.contains("`used_bytes` was read until"), "{words}");
+    // Nor is it certain early.
+    let flags = [
+        "--until-verdict",
+        "--min-duration",
+        "3s",
+        "--max-duration",
+        "5s",
+    ];
+    let called = told(&lab, &flags, says).expect_code(3);
+    assert!(called.cell().status.elapsed_ms > 4_500.0);
+}
+
+#[test]
+fn a_load_that_the_program_ends_before_its_time_is_not_decided() {
+    let lab = Lab::new();
+    let says = "  for i in range(500):\n    phase = {'phase': 'drain'} if i == 50 else {}\n    \
+                yield {'ops': i, 'heap': {'used_bytes': 5000000}, **phase}";
+    let called = told(&lab, &["--duration", "4s"], says).expect_code(3);
+    let status = &called.cell().status;
+    assert_eq!(
+        status.outcome.map(leaklab_run::Outcome::name),
+        Some("load-ended")
+    );
+    assert!(
+        status.message.contains("said that its load was over after"),
+        "{}",
+        status.message
+    );
+}
+
+#[test]
+fn a_program_that_warms_up_again_and_again_does_not_keep_the_run_from_ending() {
+    let lab = Lab::new();
+    let says = "  for i in range(1500):\n    yield {'ops': i, 'phase': ['warmup', 'load'][i % 2]}";
+    let called = told(&lab, &["--duration", "1s"], says);
+    assert!(
+        called.cell().status.elapsed_ms < 15_000.0,
+        "its own end is later"
+    );
+}
+
 #[test]
 fn an_alarm_is_raised_once_when_a_cell_dies_or_grows_too_much() {
     let lab = Lab::new();

@@ -163,7 +163,8 @@ fn start_threads(
     Ok(())
 }
 
-fn finish(recorder: Recorder, setup: &CellSetup, observer: &dyn Observer) -> CellStatus {
+fn finish(mut recorder: Recorder, setup: &CellSetup, observer: &dyn Observer) -> CellStatus {
+    setup.redactor.status(&mut recorder.status);
     let status = recorder.status.clone();
     let status = match recorder.finish() {
         Ok(status) => status,
@@ -289,6 +290,7 @@ impl<'a> CellLoop<'a> {
     }
 
     fn warn(&mut self, message: String) {
+        let message = self.setup.redactor.text(&message);
         let now_ms = self.now_ms();
         self.recorder.event(now_ms, EventKind::Warning { message });
     }
@@ -368,6 +370,7 @@ impl<'a> CellLoop<'a> {
         }
         self.gauges.extend(message.gauges);
         if let Some(phase) = message.phase {
+            self.named(phase, at_ms);
             self.enter_at(phase, at_ms);
         }
         if let Some(mark) = message.mark {

@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 256;
 /// Part of the load that a load command may lack at its end: tools round, and start later.
 const ROUNDING: f64 = 0.05;
+/// How long what a command has left running may take to end when it is killed.
+const LEFT_PATIENCE: Duration = Duration::from_millis(500);
 /// How long the last lines of a command that has ended may take to reach its log.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Most bytes of a log that are searched for closing figures.
@@ -322,6 +324,8 @@ impl Companion {
         // What it has left in its group, while its id is still its own.
         system::signal_group(self.process.id(), libc::SIGKILL);
         self.watched = None;
+        // And what has left the group.
+        self.tree.end_all(LEFT_PATIENCE);
         if let Ok(status) = self.process.wait() {
             self.ended = Some((status, began.elapsed()));
             last_words(&self.logging);
@@ -458,6 +462,23 @@ pub fn run_command(
     log: &Path,
     longest: Option<Duration>,
 ) -> Result<(), String> {
+    let never = AtomicBool::new(false);
+    run_command_until(what, words, surroundings, log, longest, &never)
+}
+
+/// The same for a command that is ended with its group when `is_over`.
+///
+/// # Errors
+///
+/// As [`run_command`].
+pub fn run_command_until(
+    what: &str,
+    words: &[String],
+    surroundings: &Surroundings,
+    log: &Path,
+    longest: Option<Duration>,
+    is_over: &AtomicBool,
+) -> Result<(), String> {
     let line = words.join(" ");
     let failed = |why: String| format!("the {what} command `{line}` failed: {why}");
     let (mut command, logging) =
@@ -487,7 +508,7 @@ pub fn run_command(
         }
         let is_late = longest.is_some_and(|longest| began.elapsed() > longest);
         let is_asked = longest.is_none() && signals::asked_by().is_some();
-        if is_late || is_asked {
+        if is_late || is_asked || is_over.load(Ordering::Relaxed) {
             system::signal_group(process.id(), libc::SIGKILL);
             let _ = process.wait();
             let after = duration_text(began.elapsed());

@@ -106,7 +106,22 @@ impl Ended<'_> {
                 duration_text(self.setup.schedule.load.unwrap_or_default())
             )
         } else {
-            format!("ran {after}")
+            format!("ran {after}{}", self.bad_end())
+        }
+    }
+
+    /// How a program ended badly that was asked to end; empty if it ended well.
+    fn bad_end(&self) -> String {
+        /// Exit codes of a program that takes TERM or INT for what they are.
+        const ASKED: [i32; 3] = [0, 128 + libc::SIGTERM, 128 + libc::SIGINT];
+        let is_bad = match (self.exit.code, self.exit.signal) {
+            (Some(code), _) => !ASKED.contains(&code),
+            (None, Some(signal)) => ![libc::SIGTERM, libc::SIGKILL].contains(&signal),
+            (None, None) => false,
+        };
+        match is_bad && self.asked_to_end {
+            true => format!("; ended badly when it was asked to: {}", self.cause()),
+            false => String::new(),
         }
     }
 

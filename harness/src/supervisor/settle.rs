@@ -2,11 +2,13 @@
 //! after one holds what is in use, without the garbage that has only not been collected yet.
 
 use super::http::{self, Url};
-use super::load::{Surroundings, run_command, with_pid};
+use super::load::{Surroundings, run_command_until, with_pid};
 use crate::text::shell_words;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,8 @@ const MOST_PAUSE: Duration = Duration::from_secs(600);
 const PAUSE_PER_COST: u32 = 9;
 /// Longest time that one may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command that is killed may take to end.
+const KILL_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a collection that a signal asks for is given: nobody says when it is over.
 const SIGNAL_PAUSE: Duration = Duration::from_millis(250);
 /// Signals that programs hang a collection on; others end or stop a program.
@@ -100,8 +104,12 @@ pub struct Settling {
     pause: Duration,
     due: Instant,
     going_on: Option<GoingOn>,
+    /// Whether what still goes on is to be ended.
+    is_over: Arc<AtomicBool>,
     /// How many have failed.
     pub failures: u64,
+    /// How many were over with success.
+    pub collections: u64,
 }
 
 struct GoingOn {
@@ -132,7 +140,9 @@ impl Settling {
             pause,
             due: Instant::now() + pause,
             going_on: None,
+            is_over: Arc::default(),
             failures: 0,
+            collections: 0,
         }
     }
 
@@ -171,6 +181,7 @@ impl Settling {
         let took = now - going_on.since;
         self.going_on = None;
         self.failures += u64::from(result.is_err());
+        self.collections += u64::from(result.is_ok());
         self.due = now + self.pause.max(took * PAUSE_PER_COST);
         Some(Collected { took, result })
     }
@@ -199,12 +210,32 @@ impl Settling {
         log: PathBuf,
     ) -> impl FnOnce() -> Result<(), String> + Send + 'static {
         let settle = self.settle.clone();
+        let is_over = Arc::clone(&self.is_over);
         move || match settle {
             Settle::Url(url) => match http::get(&url, PATIENCE)?.status {
                 200..=299 => Ok(()),
                 status => Err(format!("{url} answers {status}")),
             },
-            _ => run_command("settle", &words, &surroundings, &log, Some(PATIENCE)),
+            _ => run_command_until(
+                "settle",
+                &words,
+                &surroundings,
+                &log,
+                Some(PATIENCE),
+                &is_over,
+            ),
+        }
+    }
+}
+
+impl Drop for Settling {
+    /// Ends the command that goes on, with its group.
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let (Settle::Command(_), Some(going_on)) = (&self.settle, &self.going_on)
+            && let Over::Said(said) = &going_on.over
+        {
+            let _ = said.recv_timeout(KILL_PATIENCE);
         }
     }
 }

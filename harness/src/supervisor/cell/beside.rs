@@ -49,6 +49,10 @@ pub struct BesideState {
     counts_operations: bool,
     /// When the load began, in time since ready.
     load_began: Option<Duration>,
+    /// Whether the program has had its warm-up: it gets one.
+    had_warmup: bool,
+    /// When the program said that its load was over, in time since ready, if that was too soon.
+    drained_early: Option<Duration>,
 }
 
 /// Runs the set-up commands.
@@ -136,11 +140,41 @@ impl CellLoop<'_> {
 
     /// Takes note of when the load begins.
     pub(super) fn entered(&mut self, phase: Phase, at_ms: f64) {
-        if phase == Phase::Warmup {
-            self.beside.load_began = None;
-        } else if self.beside.load_began.is_none() {
-            self.beside.load_began = Some(crate::time::ms_duration(at_ms));
+        match phase {
+            Phase::Warmup if !self.beside.had_warmup => {
+                self.beside.had_warmup = true;
+                self.beside.load_began = None;
+            }
+            Phase::Load if self.beside.load_began.is_none() => {
+                self.beside.load_began = Some(crate::time::ms_duration(at_ms));
+            }
+            _ => {}
         }
+    }
+
+    /// Takes note of a phase that the program names: a load that it ends before the time that
+    /// was asked for has not been seen whole.
+    pub(super) fn named(&mut self, phase: Phase, at_ms: f64) {
+        let at = crate::time::ms_duration(at_ms);
+        let is_early = self.is_early(at);
+        match phase {
+            Phase::Drain if is_early => {
+                self.beside.drained_early.get_or_insert(at);
+            }
+            // It goes on.
+            _ => self.beside.drained_early = None,
+        }
+    }
+
+    /// Words on a load that the program ended too soon.
+    pub(super) fn drained_early(&self) -> Option<String> {
+        let at = self.beside.drained_early?;
+        let end = self.program_load_end()?;
+        Some(format!(
+            "the program said that its load was over after {} of {}",
+            crate::time::duration_text(at),
+            crate::time::duration_text(end)
+        ))
     }
 
     /// When the load of a program is over, in time since ready: its length after its begin. A
@@ -160,9 +194,13 @@ impl CellLoop<'_> {
 
     /// Whether a program has ended by itself that was to run for longer.
     pub(super) fn ended_early(&self) -> bool {
-        let elapsed = crate::time::ms_duration(self.now_ms());
+        self.is_early(crate::time::ms_duration(self.now_ms()))
+    }
+
+    /// Whether a time since ready is before the end of a load that was asked for.
+    fn is_early(&self, at: Duration) -> bool {
         let end = self.program_load_end().unwrap_or_default();
-        self.setup.must_last && self.ready_us.is_some() && elapsed < end.mul_f64(EARLY_SHARE)
+        self.setup.must_last && self.ready_us.is_some() && at < end.mul_f64(EARLY_SHARE)
     }
 
     /// The first phase of a program, and its load.

@@ -133,6 +133,15 @@ impl CellLoop<'_> {
         if outcome == Outcome::Completed && self.ready_us.is_none() {
             outcome = Outcome::NeverReady;
         }
+        if outcome == Outcome::Completed
+            && let Some(words) = self.drained_early()
+        {
+            outcome = Outcome::LoadEnded;
+            self.recorder.status.message = words;
+            self.recorder.status.hint =
+                "say the phase `drain` when the load is over, or ask for a shorter --duration"
+                    .to_owned();
+        }
         let last_words = last_words(&self.setup.folder.join("stderr.log"), outcome);
         let words = Ended {
             setup: self.setup,

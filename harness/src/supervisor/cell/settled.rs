@@ -86,10 +86,19 @@ impl CellLoop<'_> {
         });
     }
 
-    /// Says how many collections failed, where not each was told.
+    /// Ends a collection that goes on; says how many failed, where not each was told, or that there
+    /// was none at all.
     pub(super) fn finish_settled(&mut self) {
-        let failures = self.settled.settling.as_ref().map_or(0, |one| one.failures);
-        if failures > FAILURES_TOLD {
+        let Some(settling) = self.settled.settling.take() else {
+            return;
+        };
+        let failures = settling.failures;
+        if settling.collections == 0 {
+            self.warn(format!(
+                "the heap could not be settled: not one of the collections that --settle asks for \
+                 was over; {failures} failed"
+            ));
+        } else if failures > FAILURES_TOLD {
             self.warn(format!(
                 "the heap could not be settled {failures} times in all"
             ));
