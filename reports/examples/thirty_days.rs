@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let run = std::env::args().nth(1).ok_or("name a run")?;
     let run = Run::open(Path::new(&run))?;
     let cell = run.cells.first().ok_or("the run has no cell")?;
-    let folder = run.folder.join(&cell.folder);
+    let folder = &cell.folder;
     let (live, packed) = (folder.join("samples.csv"), folder.join("samples.packed"));
     let header = fs::read_to_string(&live)?;
     let header = header.lines().next().ok_or("samples.csv is empty")?;

@@ -23,10 +23,12 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     let usual = quantile(&rates, USUAL).filter(|&usual| usual > 0.0)?;
     let works: Vec<bool> = rates.iter().map(|&rate| rate >= IDLE * usual).collect();
     // A rate that is told over several readings does not tell at which of them work began.
-    let all_about = |i: usize| {
-        let about = &works[i.saturating_sub(reach)..(i + reach + 1).min(n)];
-        about.iter().all(|works| *works)
-    };
+    let mut rests = Vec::with_capacity(n + 1);
+    rests.push(0_usize);
+    for (before, works) in works.iter().enumerate() {
+        rests.push(rests[before] + usize::from(!works));
+    }
+    let all_about = |i: usize| rests[(i + reach + 1).min(n)] == rests[i.saturating_sub(reach)];
     let surely: Vec<bool> = (0..n).map(all_about).collect();
     let count = |busy: &[bool]| busy.iter().filter(|busy| **busy).count();
     let mut busy = match 2 * count(&surely) >= count(&works) {
