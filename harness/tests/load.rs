@@ -286,11 +286,8 @@ fn what_a_load_or_a_collection_leaves_running_is_ended() {
         "sleep",
         "60",
     ]);
-    assert!(
-        called.stderr.contains("not one of the collections"),
-        "{}",
-        called.stderr
-    );
+    let said = format!("{}{}", called.stdout, called.stderr);
+    assert!(said.contains("not one of the collections"), "{said}");
     let running = |words: &str| {
         let all = std::fs::read_dir("/proc").expect("processes").flatten();
         let lines = all.filter_map(|one| std::fs::read(one.path().join("cmdline")).ok());
