@@ -192,7 +192,9 @@ fn a_clock_that_is_not_the_machines_hides_no_leak() {
 fn a_daemon_is_measured_and_ended_with_its_program() {
     let lab = Lab::new();
     let script = "(setsid sh -c 'sleep 300 & echo $! > daemon; exit 0' &) ; sleep 300";
-    let called = lab.run_script(&[&SHORT[..], &["--duration", "3s"]].concat(), script);
+    // Its processes are written down each five seconds: on a busy machine the daemon may not be
+    // there yet at the first time.
+    let called = lab.run_script(&[&SHORT[..], &["--duration", "7s"]].concat(), script);
     assert!(!is_alive(pid_in(&lab, "daemon")));
     let table = called.cell().samples(|_| true).expect("samples");
     let processes = table.column(columns::PROCESSES).expect("the column");
