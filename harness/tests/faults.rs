@@ -333,6 +333,41 @@ fn a_gap_is_an_event_and_its_ticks_are_counted() {
 }
 
 #[test]
+fn counts_of_before_a_gap_are_not_put_to_a_time_after_it() {
+    let lab = Lab::new();
+    let program = "import os, time\npipe = os.fdopen(int(os.environ['LEAKLAB_PIPE']), 'w')\n\
+                   began = time.monotonic()\nwhile True:\n  \
+                   ops = int((time.monotonic() - began) * 100)\n  \
+                   pipe.write('{\"ops\":%d}\\n' % ops)\n  pipe.flush()\n  time.sleep(0.01)";
+    let flags = [
+        "run",
+        "--name",
+        "paced",
+        "--duration",
+        "5s",
+        "--interval",
+        "50ms",
+    ];
+    let harness =
+        lab.start(&[&flags[..], &["--", "/usr/bin/python3", "-I", "-c", program]].concat());
+    lab.wait_for_file("command--paced/samples.csv", 1500);
+    signal(harness.id(), "STOP");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    signal(harness.id(), "CONT");
+    let called = lab.finish(harness);
+    let table = called.cell().samples(|_| true).expect("samples");
+    let operations = table.column(columns::OPS_TOTAL).expect("the column");
+    let behind = (table.elapsed_ms.iter().zip(operations))
+        .filter(|(_, operations)| operations.is_finite())
+        .map(|(ms, operations)| ms / 10.0 - operations);
+    let (least, most) = behind.fold((f64::MAX, f64::MIN), |(least, most), one| {
+        (least.min(one), most.max(one))
+    });
+    // The stop alone is worth 150 operations.
+    assert!(most - least < 75.0, "{least} to {most} operations behind");
+}
+
+#[test]
 fn secrets_are_neither_recorded_nor_reported() {
     let lab = Lab::new();
     let called = lab.call(&[

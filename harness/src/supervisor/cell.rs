@@ -38,6 +38,10 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for anything: signals and the child's end wake the loop by themselves.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How late a row may be before the harness is taken to have been stopped.
+const STALL: Duration = Duration::from_millis(200);
+/// How long the feeds may take to hand over what was said while it was.
+const CATCHING_UP: Duration = Duration::from_millis(20);
 /// Time between two looks at the guard.
 const GUARD_INTERVAL: Duration = Duration::from_millis(950);
 /// Time between two recordings of the single processes of a tree.
@@ -187,6 +191,8 @@ struct CellLoop<'a> {
     ready_us: Option<u64>,
     clock: ClaimedClock,
     next_tick: Instant,
+    /// Whether the row that was due was put off because the harness had been stopped.
+    was_stalled: bool,
     ticks: Ticks,
     watchdog: Option<Watchdog>,
     phase: Phase,
@@ -237,6 +243,7 @@ impl<'a> CellLoop<'a> {
             ready_us: None,
             clock: ClaimedClock::default(),
             next_tick: started,
+            was_stalled: false,
             ticks: Ticks::new(setup.child.interval.as_secs_f64() * 1e3),
             watchdog: setup
                 .memory_limit_bytes
@@ -478,7 +485,15 @@ impl<'a> CellLoop<'a> {
         let ahead = u32::try_from(behind + 1)
             .ok()
             .and_then(|ticks| interval.checked_mul(ticks));
+        let late = now.duration_since(self.next_tick);
         self.next_tick = ahead.map_or(now + interval, |ahead| self.next_tick + ahead);
+        if late > STALL && !std::mem::replace(&mut self.was_stalled, true) {
+            // What the program said meanwhile is still in the pipe: a row now would put old counts
+            // to a new time.
+            self.next_tick = self.next_tick.max(now + CATCHING_UP);
+            return;
+        }
+        self.was_stalled = false;
         self.write_stacks(false);
         let heap = self.heap_at_tick();
         if heap.is_none() && self.had_heap {
