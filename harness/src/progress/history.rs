@@ -1,6 +1,7 @@
 //! A bounded memory of a cell's live heap: neighbours become one whenever it is full, a mean
 //! that keeps the least and the most it is made of.
 
+use leaklab_reports::cell::UNREAD_PART;
 use leaklab_run::Sample;
 
 /// Points that are kept at most: up to half of this, the judge groups a long series itself.
@@ -75,11 +76,10 @@ impl History {
     /// Whether nothing was said for a tenth of the time since the first sample, as of a heap whose
     /// page hangs: what happens meanwhile is not known.
     pub fn is_silent(&self, now_ms: f64) -> bool {
-        const SILENT_PART: f64 = 0.1;
         let (Some(first), Some(last_ms)) = (self.points().first(), self.last_ms) else {
             return false;
         };
-        now_ms - last_ms > SILENT_PART * (now_ms - first.elapsed_ms)
+        now_ms - last_ms > UNREAD_PART * (now_ms - first.elapsed_ms)
     }
 
     /// Takes a sample: live heap if there is one, else what a managed runtime uses, else RSS.

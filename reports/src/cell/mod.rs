@@ -40,6 +40,7 @@ pub use released::ReleasedLate;
 pub use series::{Readings, marked_windows};
 pub use standing::{Standing, is_as_expected, outcome_words, verdict_words};
 pub use thin::{Thinned, thin_together, thinned};
+pub use uncovered::UNREAD_PART;
 pub use verdict::{
     VerdictError, VerdictOptions, budget_text, growth_text, judge_samples, per_hour, per_operation,
     stored_or_judged, stored_verdict, write_verdict,

@@ -7,7 +7,7 @@ use leaklab_run::{Phase, SampleTable};
 
 /// Part of the load that may lie behind the last reading: a collection or a slow page may take
 /// the last ones of a load, and a leak of a tenth of it would still have shown before.
-const UNREAD_PART: f64 = 0.1;
+pub const UNREAD_PART: f64 = 0.1;
 /// Times the longest pause between readings before: what is read seldom is not silent yet.
 const LONGEST_PAUSES: f64 = 2.0;
 /// Part of the load that marks may leave out.
