@@ -7,7 +7,8 @@
 //! The detector is started once per batch with the paths of its series as last arguments, and
 //! prints a line `FILE VERDICT` for each: `leak`, `no-leak`, anything else is an abstention, as
 //! is a line that is missing when its time is over. Each series is a CSV with the columns
-//! `elapsed_s,bytes` and `ops_total` where operations are counted. What growth is accepted is
+//! `elapsed_s,bytes`, `ops_total` where operations are counted and `life` where restarts are on
+//! record. What growth is accepted is
 //! told in `budgets.csv` beside the series: `file,budget,unit`, the unit `hour` or `operation`;
 //! nothing else of the truth is told.
 
@@ -218,28 +219,41 @@ fn answer_of(command: &mut Command, timeout: Duration) -> std::io::Result<String
         bytes
     });
     let end = Instant::now() + timeout;
-    while child.try_wait()?.is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
         if Instant::now() >= end {
             eprintln!("note: the time of a batch is over; what it did not say is left open");
             child.kill()?;
             child.wait()?;
+            break None;
         }
         std::thread::sleep(Duration::from_millis(5));
-    }
+    };
     let bytes = reader.join().unwrap_or_default();
+    // A detector that cannot run is no detector that says nothing.
+    if let Some(status) = status.filter(|status| !status.success()) {
+        return Err(std::io::Error::other(format!("it ended with {status}")));
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn write(path: &Path, labelled: &Labelled) -> Outcome<()> {
     let mut file = csv::Writer::from_path(path)?;
     let operations = labelled.operations.as_deref();
-    let header = ["elapsed_s", "bytes", "ops_total"];
-    file.write_record(&header[..2 + usize::from(operations.is_some())])?;
+    let mut header = vec!["elapsed_s", "bytes"];
+    header.extend(operations.map(|_| "ops_total"));
+    header.extend(labelled.restarts.as_ref().map(|_| "life"));
+    file.write_record(&header)?;
     for (i, (time, value)) in labelled.time_s.iter().zip(&labelled.value).enumerate() {
-        match operations {
-            Some(operations) => file.serialize((time, value, operations[i]))?,
-            None => file.serialize((time, value))?,
-        }
+        let mut row = vec![time.to_string(), value.to_string()];
+        row.extend(operations.map(|operations| operations[i].to_string()));
+        row.extend(labelled.restarts.as_ref().map(|restarts| {
+            let life = restarts.partition_point(|restart| restart <= time);
+            life.to_string()
+        }));
+        file.write_record(&row)?;
     }
     Ok(file.flush()?)
 }

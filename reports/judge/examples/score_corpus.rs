@@ -65,17 +65,19 @@ fn score_folder(
         score.easy += usize::from(easy);
         let verdict = judgement.verdict;
         let wrong = match &record[truth] {
+            // Nobody could say.
+            "open" => false,
             "leak" => verdict == Verdict::NoLeak,
             _ => verdict == Verdict::Leak,
         };
-        let abstained =
-            easy && verdict == Verdict::Inconclusive && &record[truth] != "undecidable-not-leak";
+        let abstained = easy
+            && verdict == Verdict::Inconclusive
+            && matches!(&record[truth], "leak" | "no-leak");
         score.wrong += usize::from(wrong);
         score.abstained += usize::from(abstained);
-        let row = TRUTHS
-            .iter()
-            .position(|t| *t == &record[truth])
-            .unwrap_or(2);
+        let Some(row) = TRUTHS.iter().position(|t| *t == &record[truth]) else {
+            continue;
+        };
         let at = [Verdict::Leak, Verdict::NoLeak, Verdict::Inconclusive]
             .iter()
             .position(|v| *v == verdict)

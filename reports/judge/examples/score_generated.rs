@@ -3,7 +3,8 @@
 //! `cargo run --release -p leaklab-judge --example score_generated -- 200 1`: 200 series per
 //! family, seeds from 1. A third argument lists what was wrong or left open in one family
 //! (`all` for every family, `wrong` for what was wrong), a fourth writes those series to a
-//! folder. Families whose load the series does not tell of are counted apart.
+//! folder. One series alone (`-- 1 SEED FAMILY`) is shown with every step of the judge. Families
+//! whose load the series does not tell of are counted apart.
 
 #[path = "../tests/generator/mod.rs"]
 mod generator;
@@ -42,6 +43,9 @@ fn main() {
             let before = *tally;
             tally.add(&labelled, verdict);
             let wrong = tally.wrong > before.wrong;
+            if count == 1 && listed == Some(family) {
+                show_steps(&labelled);
+            }
             let matters = wrong || tally.open > before.open;
             if matters && listed.is_some_and(|l| wrong || l != "wrong") {
                 explain(seed, &labelled, judgement.as_ref(), wrong);
@@ -103,6 +107,18 @@ fn explain(seed: u64, labelled: &Labelled, judgement: Option<&Judgement>, wrong:
         judgement.shape,
         judgement.reason.split(';').next().unwrap_or_default()
     );
+}
+
+fn show_steps(labelled: &Labelled) {
+    match leaklab_judge::explain(&labelled.series(), &labelled.options()) {
+        Ok((judgement, explanation)) => {
+            for note in explanation.notes {
+                println!("{note:?}");
+            }
+            println!("{}: {}", judgement.verdict, judgement.reason);
+        }
+        Err(error) => println!("refused: {error}"),
+    }
 }
 
 fn write(folder: &str, seed: u64, labelled: &Labelled) {

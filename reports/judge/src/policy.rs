@@ -109,6 +109,11 @@ pub(crate) mod sawtooth {
     /// Below this number of floors nothing is said of the memory of their noise.
     pub(crate) const FEW_FLOORS: usize = 10;
 
+    /// Of a few floors that rise, how fast the last must do so beside the usual one, and the later
+    /// half of them beside the earlier: a curve whose time constant is two runs keeps 0.78.
+    pub(crate) const LAST_OF_FEW: f64 = 0.4;
+    pub(crate) const AS_FAST_OF_FEW: f64 = 0.75;
+
     /// How much the floor of a sawtooth varies before anything is known, in heights.
     pub(crate) const FLOOR_SHARE: f64 = 0.008;
 
@@ -130,6 +135,21 @@ pub(crate) mod restarts {
 
     /// Share of the run from which on short lives that agree speak for it.
     pub(crate) const MOST_OF_TIME: f64 = 0.5;
+
+    /// Share of the time of all lives that the longest of them make which the mean of lives is
+    /// followed to the end of: beyond, too few are left to speak for all.
+    pub(crate) const LONGEST_LIVES: f64 = 0.25;
+
+    /// Fewest groups of equal age, and rounds in which the common course of lives and their levels
+    /// are fitted in turn.
+    pub(crate) const FEWEST_ALIGNED: usize = 10;
+    pub(crate) const ALIGNING_ROUNDS: usize = 30;
+
+    /// Fewest tenths of the mean of lives in which floors of teeth must lie to show how they rise.
+    pub(crate) const FEWEST_AGES: usize = 5;
+
+    /// From this ratio of the scatter between lives to what each is uncertain by on, they differ.
+    pub(crate) const LIVES_DIFFER: f64 = 1.5;
 
     /// Restarts, the last ones, since which what runs may have changed: each is one more chance to
     /// err, so that eight of them err as seldom as one interval of 96 %.
@@ -425,6 +445,15 @@ pub(crate) mod windows {
     /// The same where so many steps were found: of few large ones, one more or less lies in a half.
     pub(crate) const AS_FAST_IN_STEPS: f64 = 0.75;
     pub(crate) const FEWEST_OF_RATCHET: usize = 3;
+
+    /// Share of the mean of lives that may be their warm-up, and the standard errors by which the rest
+    /// must bend down: of straight growth one in ten does, because a program that is started anew
+    /// warms up, and to be wrong here is to call that a leak.
+    pub(crate) const WARM_UP_OF_LIVES: f64 = 0.2;
+    pub(crate) const SLOWS_BY: f64 = 1.28;
+
+    /// The slope of u² in the middle of the last tenth of 0 to 1.
+    pub(crate) const LAST_TENTH: f64 = 1.9;
 
     /// How small the range must be beside what the budget allows in the time.
     pub(crate) const STANDSTILL: f64 = 0.4;

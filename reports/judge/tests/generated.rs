@@ -73,6 +73,9 @@ const COUNTS: &[(&str, usize, usize)] = &[
     ("late-uneven-noise", 0, 1),
     ("multiplied", 0, 0),
     ("two-processes", 0, 0),
+    ("lives-warm-up", 0, 0),
+    ("lives-teeth", 0, 0),
+    ("lives-leak", 0, 1),
 ];
 
 #[test]
@@ -129,6 +132,7 @@ fn no_leak_that_hides_is_called_healthy() {
         "late-uneven-noise",
         "multiplied",
         "two-processes",
+        "lives-leak",
     ] {
         for seed in SEEDS {
             let labelled = generate(family, seed);

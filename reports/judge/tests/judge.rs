@@ -296,3 +296,57 @@ fn what_runs_since_the_last_restart_on_record_speaks_for_itself() {
         assert_eq!(found, due, "{before} {after}: {}", judgement.reason);
     }
 }
+
+/// The verdict on forty lives of `readings` minutes each, all restarts on record, whose course is
+/// that of `course` over 0 to 1, with noise of `noise` on it.
+fn verdict_of_lives(
+    readings: usize,
+    noise: f64,
+    seed: u64,
+    course: impl Fn(f64) -> f64,
+) -> Verdict {
+    const LIVES: usize = 40;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let time_s: Vec<f64> = (0..LIVES * readings).map(|i| 60.0 * i as f64).collect();
+    let value: Vec<f64> = (0..LIVES * readings)
+        .map(|i| {
+            let age = (i % readings) as f64 / readings as f64;
+            1e8 + course(age) + noise * (random.f64() - 0.5)
+        })
+        .collect();
+    let restarts: Vec<f64> = (1..LIVES).map(|life| time_s[life * readings]).collect();
+    let series = Series {
+        restarts: Some(&restarts),
+        ..Series::new(&time_s, &value)
+    };
+    judge(&series, &JudgeOptions::default())
+        .expect("a series")
+        .verdict
+}
+
+#[test]
+fn lives_that_each_warm_up_are_no_leak_together() {
+    for tau in [0.3, 0.6, 1.0, 2.0] {
+        for seed in 0..3 {
+            let fills = |age: f64| 2e7 * (1.0 - (-age / tau).exp());
+            let got = verdict_of_lives(60, 4e6, seed, fills);
+            assert_ne!(
+                got,
+                Verdict::Leak,
+                "time constant of {tau} lives, seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lives_that_each_leak_do_so_together() {
+    for seed in 0..3 {
+        // No life tells so much from its noise for sure; forty do.
+        let got = verdict_of_lives(60, 4e6, seed, |age| 1e7 * age);
+        assert_eq!(got, Verdict::Leak, "seed {seed}");
+        // A day and a half of lives that never come far from where they began.
+        let got = verdict_of_lives(60, 1e5, seed, |age| 2e6 * age);
+        assert_ne!(got, Verdict::NoLeak, "seed {seed}");
+    }
+}

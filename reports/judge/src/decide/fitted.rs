@@ -16,10 +16,10 @@ use crate::fit::bend::Bend;
 use crate::fit::line::{Line, fit_line};
 use crate::fit::model::Regressors;
 use crate::fit::settled::{Settled, find_later, find_settled};
-use crate::fit::slowing::{Comparison, compare_with_slowing};
+use crate::fit::slowing::{Comparison, compare_with_slowing, fades};
 use crate::judgement::{Shape, Verdict};
 use crate::policy::segment::{
-    AHEAD, AT_ONCE, EARLY_STEPS, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE, LINE_MARGIN,
+    AHEAD, AT_ONCE, EARLY_STEPS, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE,
 };
 use crate::policy::settled::LIKELY;
 use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
@@ -277,22 +277,16 @@ fn slowing(fit: &Fitted<'_>) -> Option<Ruling> {
         return None;
     }
     let (track, start) = (fit.track, fit.settled.start);
-    // A warm-up that is over at once has no course that could be compared.
-    let begin = track.x[start] - track.x[0];
-    let at_once = start > 0 && begin < AT_ONCE * track.span();
-    let comparison = fit.comparison(if at_once { start } else { 0 })?;
-    let fades = if open {
-        !comparison.favours_lasting_growth() && fit.line.slope > 0.0
-    } else if by_windows.is_some() || start == 0 || at_once {
-        comparison.advantage_of_line <= -LINE_MARGIN && !comparison.keeps_its_pace
-    } else {
-        let lasts = comparison.favours_lasting_growth() && comparison.lasting_slope >= fit.budget;
-        let is_clear = |comparison: Comparison| comparison.advantage_of_line > 0.0;
-        let early = track
-            .x
-            .partition_point(|&x| x - track.x[0] < AT_ONCE * track.span());
-        let lasts = lasts || comparison.keeps_its_pace;
-        !lasts && !is_clear(comparison) && !fit.comparison(early).is_some_and(is_clear)
+    let fades = match open {
+        true => {
+            let begin = track.x[start] - track.x[0];
+            let at_once = start > 0 && begin < AT_ONCE * track.span();
+            let comparison = fit.comparison(if at_once { start } else { 0 })?;
+            !comparison.favours_lasting_growth() && fit.line.slope > 0.0
+        }
+        false => fades(track, start, fit.budget, by_windows.is_some(), |from| {
+            fit.comparison(from)
+        }),
     };
     fades.then(|| {
         let may_end = fit.line.clone().reaching(0.0, f64::MIN);

@@ -3,6 +3,7 @@
 pub(crate) mod case;
 pub(crate) mod finding;
 mod fitted;
+mod mean_life;
 pub(crate) mod report;
 mod restarted;
 pub(crate) mod rules;

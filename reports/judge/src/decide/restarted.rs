@@ -3,7 +3,9 @@
 use crate::amount::plural;
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, Side, ruling_of, shape_of, side_of};
+use crate::decide::fitted::judge_between;
 use crate::decide::judge_known_life;
+use crate::decide::mean_life::{MeanLife, ages, mean_life};
 use crate::decide::rules::{
     Asked, LIFE_ALONE, LIVES_DISAGREE, LIVES_TOGETHER, ONE_TOOTH, RESTARTS_OR_TEETH, Ruling,
     SHORT_LIVES, SINCE_RESTART, STANDSTILL, first_to_speak, ruled,
@@ -15,7 +17,8 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Shape, Verdict};
 use crate::policy::levels::FLOOR_WIDER;
 use crate::policy::restarts::{
-    LONG_STRETCH, MOST_CHANGES, MOST_OF_TIME, RISES_SPREAD, SOME_FALLS, TAKEN_BACK, TOOTH_OF_RANGE,
+    FEWEST_AGES, LIVES_DIFFER, LONG_STRETCH, MOST_CHANGES, MOST_OF_TIME, RISES_SPREAD, SOME_FALLS,
+    TAKEN_BACK, TOOTH_OF_RANGE,
 };
 use crate::policy::verdict::{FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::reason::Why;
@@ -203,13 +206,31 @@ fn since_restart(
             .cloned()
             .partition(|life| life.stretch.1 < change);
         let share = length(&since) / length(lives);
+        let oldest = since.iter().map(Finding::length).fold(0.0, f64::max);
         let since = judge_together(case, &track.slice(cut..track.len()), since, true)?;
+        let earlier = before.clone();
         let before = judge_together(case, &track.slice(0..cut), before, true)?;
         let is_change = match since.verdict {
             Verdict::Leak => {
                 let rate = since.line.as_ref()?.slope;
-                let most = before.line.as_ref()?.interval(REPORTED_CONFIDENCE).1;
-                before.verdict == Verdict::NoLeak || most < 0.5 * rate
+                let is_less = |before: &Finding| {
+                    let most = |line: &Line| line.interval(REPORTED_CONFIDENCE).1;
+                    let is_slower = is_straight(before)
+                        && before.line.as_ref().is_some_and(|l| most(l) < 0.5 * rate);
+                    before.verdict == Verdict::NoLeak || is_slower
+                };
+                // What warms up again is no change: those before it did so at the same age.
+                let as_old = |life: &Finding| {
+                    let end = life.stretch.0 + oldest;
+                    let at = |place: f64| track.x.partition_point(|&x| x < place);
+                    let part = track.slice(at(life.stretch.0)..at(end.min(life.stretch.1)) + 1);
+                    (part.len() >= FEWEST_READINGS).then(|| judge_known_life(case, &part))
+                };
+                is_less(&before) && {
+                    let young = earlier.iter().filter_map(as_old).collect();
+                    judge_together(case, &track.slice(0..cut), young, true)
+                        .is_some_and(|young| is_less(&young))
+                }
             }
             Verdict::NoLeak => before.verdict == Verdict::Leak && share > LONG_STRETCH,
             Verdict::Inconclusive => false,
@@ -241,16 +262,113 @@ fn judge_together(
         })
         .unwrap_or(0);
     let speaking = lives.get(speaker)?.clone();
+    let pooled = pooled(&lives);
     let evidence = Lives {
         case,
         track,
         lives: &lives,
         speaking: &speaking,
         total,
-        pooled: pooled(&lives),
+        pooled: pooled.as_ref().map(|(line, _)| line.clone()),
         are_known,
     };
-    Some(ruled(case, speaking.clone(), &evidence, &rules()))
+    let alone = ruled(case, speaking.clone(), &evidence, &rules());
+    if !are_known {
+        return Some(alone);
+    }
+    let Some(mean) = judge_mean_life(case, track, &lives) else {
+        return Some(alone);
+    };
+    let together = Together {
+        case,
+        alone: &alone,
+        mean: &mean,
+        pooled,
+        restarts: lives.len() - 1,
+    };
+    let rule: Asked<Together<'_>> = (LIVES_TOGETHER, |together| together.ruling());
+    Some(match first_to_speak(case, &together, &[rule]) {
+        Some(ruling) if ruling.verdict == mean.verdict => mean,
+        Some(ruling) => alone.with(ruling),
+        None => alone,
+    })
+}
+
+/// What the mean of `lives` says.
+fn judge_mean_life(case: &Case<'_>, track: &Track, lives: &[Finding]) -> Option<Finding> {
+    let parts: Vec<Track> = lives
+        .iter()
+        .map(|life| {
+            let at = |place: f64| track.x.partition_point(|&x| x < place);
+            let end = track.x.partition_point(|&x| x <= life.stretch.1);
+            track.slice(at(life.stretch.0)..end)
+        })
+        .collect();
+    let mean = mean_life(&parts)?;
+    let (MeanLife::Course(track) | MeanLife::Floors(track)) = &mean;
+    let is_short = track.len() < FEWEST_READINGS || track.span() <= 0.0;
+    let finding = match &mean {
+        // At a few ages straight growth and a bend look alike.
+        MeanLife::Floors(track) if is_short || ages(track) < FEWEST_AGES => {
+            let teeth = track.len();
+            return Some(lives[0].clone().with(Ruling::open(Why::FewTeeth { teeth })));
+        }
+        MeanLife::Course(_) if is_short => return None,
+        MeanLife::Course(track) => judge_known_life(case, track),
+        // Teeth of many lives come at a few ages, which looks like steps.
+        MeanLife::Floors(track) => judge_between(case, track, &[]),
+    };
+    case.note_shape("lives", || {
+        let lives = parts.len();
+        format!("the mean of {lives} lives at equal ages")
+    });
+    let slows = finding.verdict == Verdict::Leak && windows::slows(track);
+    Some(match slows {
+        true => finding.with(Ruling::open(Why::Decelerating).shaped(Shape::Decelerating)),
+        false => finding,
+    })
+}
+
+/// What lives say each for itself, and what their mean says.
+struct Together<'a> {
+    case: &'a Case<'a>,
+    alone: &'a Finding,
+    mean: &'a Finding,
+    /// The slope that all have in common, and how much more they differ in it than each is
+    /// uncertain by.
+    pooled: Option<(Line, f64)>,
+    restarts: usize,
+}
+
+impl Together<'_> {
+    fn ruling(&self) -> Option<Ruling> {
+        let restarts = self.restarts;
+        let disagree = || Some(Ruling::open(Why::RestartsDisagree { restarts }));
+        let says = |finding: &Finding| Some(Ruling::new(finding.verdict, finding.why.clone()));
+        match (self.alone.verdict, self.mean.verdict) {
+            (Verdict::Leak, Verdict::Inconclusive) => says(self.mean),
+            (Verdict::Leak, Verdict::NoLeak) | (Verdict::NoLeak, Verdict::Leak) => disagree(),
+            (Verdict::Inconclusive, _)
+                if self.alone.why == (Why::RestartsDisagree { restarts }) =>
+            {
+                None
+            }
+            (Verdict::Inconclusive, Verdict::Leak | Verdict::Inconclusive) => says(self.mean),
+            (Verdict::Inconclusive, Verdict::NoLeak) if !self.may_differ() => says(self.mean),
+            _ => None,
+        }
+    }
+
+    /// Whether some lives may grow beyond the budget though their mean does not.
+    fn may_differ(&self) -> bool {
+        self.pooled.as_ref().is_some_and(|(line, differ)| {
+            match side_of(line, self.mean.budget, self.case.confidence) {
+                Side::Above => true,
+                Side::Across => *differ > LIVES_DIFFER,
+                Side::Below => false,
+            }
+        })
+    }
 }
 
 /// What the lives say, each for itself, the longest first.
@@ -372,14 +490,15 @@ fn short_lives(lives: &Lives<'_>) -> Option<Ruling> {
 
 /// The longest life, decided by what all say together where it is too uncertain alone.
 fn lives_together(lives: &Lives<'_>) -> Option<Ruling> {
-    if lives.is_decided() || lives.speaking.why != Why::TooWide {
+    // What is on record is told by the mean of all.
+    if lives.are_known || lives.is_decided() || lives.speaking.why != Why::TooWide {
         return None;
     }
     let line = lives.pooled.clone()?;
     let side = side_of(&line, lives.speaking.budget, lives.case.confidence);
     match side {
         // What is left of many warm-ups, or of the bends of many teeth, adds up as a leak does.
-        Side::Above if lives.lives.len() > SOME_FALLS && !lives.are_known => None,
+        Side::Above if lives.lives.len() > SOME_FALLS => None,
         Side::Below => Some(ruling_of(side).with_line(line)),
         _ => {
             let shape = shape_of(&line);
@@ -389,7 +508,8 @@ fn lives_together(lives: &Lives<'_>) -> Option<Ruling> {
 }
 
 fn standstill(lives: &Lives<'_>) -> Option<Ruling> {
-    if !lives.is_open() {
+    // A restart takes back what has grown: over it nothing stands still.
+    if lives.are_known || !lives.is_open() {
         return None;
     }
     let grain = lives.case.prepared.grain;
@@ -462,6 +582,14 @@ fn excludes(life: &Finding, leak: &Finding) -> bool {
     leak.verdict == Verdict::Leak && most < leak.budget.max(0.5 * leaking.slope)
 }
 
+/// Whether the line of a finding is the whole of what was found.
+fn is_straight(finding: &Finding) -> bool {
+    matches!(
+        finding.why,
+        Why::TooWide | Why::AboveBudget | Why::BelowBudget
+    )
+}
+
 /// The line of the first of `findings` with the slope that all straight ones have in common:
 /// their mean, weighted by their precision, and not more precise than their scatter allows.
 ///
@@ -469,10 +597,10 @@ fn excludes(life: &Finding, leak: &Finding) -> bool {
 ///
 /// R. T. Birge, "The calculation of errors by the method of least squares", Physical Review 40
 /// (1932), 207–227: the ratio of external to internal consistency.
-fn pooled(findings: &[Finding]) -> Option<Line> {
+fn pooled(findings: &[Finding]) -> Option<(Line, f64)> {
     let lines: Vec<&Line> = findings
         .iter()
-        .filter(|f| matches!(f.why, Why::TooWide | Why::AboveBudget | Why::BelowBudget))
+        .filter(|finding| is_straight(finding))
         .filter_map(|f| f.line.as_ref())
         .filter(|line| line.standard_error() > 0.0)
         .collect();
@@ -510,5 +638,5 @@ fn pooled(findings: &[Finding]) -> Option<Line> {
             degrees
         },
     }];
-    Some(line)
+    Some((line, birge))
 }

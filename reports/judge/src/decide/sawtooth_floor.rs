@@ -3,14 +3,17 @@
 use crate::decide::case::Case;
 use crate::decide::finding::{Finding, Side, budget_on_axis, level_before, ruling_of, side_of};
 use crate::decide::rules::{
-    ABOVE_BUDGET, Asked, BELOW_BUDGET, FADING_FLOORS, FEW_TEETH, Ruling, TOO_WIDE, UNSETTLED, ruled,
+    ABOVE_BUDGET, Asked, BELOW_BUDGET, FADING_FLOORS, FEW_TEETH, Ruling, SLOWING, TOO_WIDE,
+    UNSETTLED, ruled,
 };
 use crate::fit::line::{Line, Precision, fit_line};
 use crate::fit::model::{Regressors, columns, fit};
 use crate::fit::settled::find_settled;
+use crate::fit::slowing::{compare_with_slowing, fades};
 use crate::judgement::{Shape, Verdict};
 use crate::policy::sawtooth::{
-    FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, IN_STEP, UNLIKE,
+    AS_FAST_OF_FEW, FEW_FLOORS, FEWEST_ALIKE, FEWEST_UNLIKE, FLOOR_SHARE, IN_STEP, LAST_OF_FEW,
+    UNLIKE,
 };
 use crate::policy::settled::FEWEST;
 use crate::policy::verdict::TREND_POINTS;
@@ -25,6 +28,9 @@ struct Floors<'a> {
     case: &'a Case<'a>,
     sawtooth: &'a Sawtooth,
     line: Option<Line>,
+    /// The floors, in few points, and where the settled ones begin.
+    coarse: &'a Track,
+    start: usize,
     /// Whether the floors are too few to look for bends.
     are_few: bool,
     is_straight: bool,
@@ -32,10 +38,11 @@ struct Floors<'a> {
 }
 
 /// The rules that are asked of the floors of a sawtooth.
-fn rules<'a>() -> [Asked<Floors<'a>>; 6] {
+fn rules<'a>() -> [Asked<Floors<'a>>; 7] {
     [
         (FEW_TEETH, few_teeth),
         (FADING_FLOORS, fading_floors),
+        (SLOWING, slowing),
         (UNSETTLED, unsettled),
         (ABOVE_BUDGET, |floors| floors.ruling_on(Side::Above)),
         (BELOW_BUDGET, |floors| floors.ruling_on(Side::Below)),
@@ -72,6 +79,8 @@ pub(crate) fn judge_sawtooth(case: &Case<'_>, track: &Track, sawtooth: &Sawtooth
         case,
         sawtooth,
         line: line.filter(|_| !is_too_few(sawtooth)),
+        coarse: &coarse_floor,
+        start: settled.start,
         are_few: coarse_floor.len() < FEWEST,
         is_straight: settled.straight,
         budget,
@@ -139,6 +148,24 @@ fn fading_floors(floors: &Floors<'_>) -> Option<Ruling> {
     fades.then(|| Ruling::open(Why::Decelerating).shaped(Shape::Decelerating))
 }
 
+/// Floors that rise ever more slowly are no proof of a leak.
+fn slowing(floors: &Floors<'_>) -> Option<Ruling> {
+    if floors.side() != Some(Side::Above) {
+        return None;
+    }
+    let (track, none) = (floors.coarse, Regressors::default());
+    let compare = |from: usize| {
+        let part = track.slice(from..track.len());
+        compare_with_slowing(&part, &none, floors.case.prepared.grain)
+    };
+    let line = floors.line.clone()?;
+    fades(track, floors.start, floors.budget, false, compare).then(|| {
+        Ruling::open(Why::Decelerating)
+            .shaped(Shape::Decelerating)
+            .with_line(line.reaching(0.0, f64::MIN))
+    })
+}
+
 fn unsettled(floors: &Floors<'_>) -> Option<Ruling> {
     floors
         .side()
@@ -146,8 +173,8 @@ fn unsettled(floors: &Floors<'_>) -> Option<Ruling> {
         .then(|| Ruling::open(Why::Unsettled))
 }
 
-/// Whether each of a few floors lies above the one before, and the last rise is not the least
-/// by far.
+/// Whether each of a few floors lies above the one before, the last rise is not the least by far,
+/// and the later half of them rises about as fast as the earlier.
 fn rises_to_the_end(floor: &Track) -> bool {
     let rates: Vec<f64> = floor
         .x
@@ -156,7 +183,13 @@ fn rises_to_the_end(floor: &Track) -> bool {
         .map(|(x, y)| (y[1] - y[0]) / (x[1] - x[0]).max(f64::MIN_POSITIVE))
         .collect();
     let last = rates.last().copied().unwrap_or(0.0);
-    rates.iter().all(|&rate| rate > 0.0) && last > 0.4 * median(&rates).unwrap_or(0.0)
+    let rate = |from: usize, to: usize| {
+        (floor.y[to] - floor.y[from]) / (floor.x[to] - floor.x[from]).max(f64::MIN_POSITIVE)
+    };
+    let (middle, end) = (floor.len() / 2, floor.len() - 1);
+    rates.iter().all(|&rate| rate > 0.0)
+        && last > LAST_OF_FEW * median(&rates).unwrap_or(0.0)
+        && rate(middle, end) > AS_FAST_OF_FEW * rate(0, middle)
 }
 
 /// A line through three or four floors, without a look at the memory of their noise.

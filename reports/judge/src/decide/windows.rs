@@ -2,15 +2,18 @@
 //! lies on the same side of the budget.
 
 use crate::fit::line::{Line, Precision, fit_line};
-use crate::fit::model::Regressors;
+use crate::fit::model::{Regressors, columns, fit};
 use crate::judgement::Verdict;
+use crate::policy::slowing::PACE_KEPT;
 use crate::policy::verdict::MANY;
 use crate::policy::windows::{
     ABOVE_FALLS, AS_FAST, AS_FAST_IN_STEPS, END_CONFIDENCE, ENDS, FALL_GROUPS, FALL_OF_NOISE,
-    FALLS_BACK, FEWEST_OF_END, FIRST, LAST, LEFT_OUT, LOUDER, RATCHET_GROUPS, STANDSTILL, WINDOWS,
+    FALLS_BACK, FEWEST_OF_END, FIRST, LAST, LAST_TENTH, LEFT_OUT, LOUDER, RATCHET_GROUPS, SLOWS_BY,
+    STANDSTILL, WARM_UP_OF_LIVES, WINDOWS,
 };
+use crate::stats::autoregression;
 use crate::stats::quantile::{median, quantile};
-use crate::track::{Track, coarse};
+use crate::track::{Track, coarse, spacing};
 
 /// Where the later part of `track` begins.
 fn later_from(track: &Track) -> f64 {
@@ -223,6 +226,24 @@ fn scatter_before(track: &Track, start: usize, size: usize) -> f64 {
     let stretches = track.y[..start].chunks_exact(size.max(4));
     let all: Vec<f64> = stretches.map(deviation).collect();
     quantile(&all, 0.875).unwrap_or(0.0)
+}
+
+/// Whether `track`, a warm-up left out, bends down: so that its last tenth keeps less of the mean pace
+/// than lasting growth does, by more than chance makes of it.
+pub(crate) fn slows(track: &Track) -> bool {
+    let from = track.x[0] + WARM_UP_OF_LIVES * track.span();
+    let part = track.slice(track.x.partition_point(|&x| x < from)..track.len());
+    let mut columns = columns(&part.x, &Regressors::default());
+    columns.push(columns[1].iter().map(|u| u * u).collect());
+    let Some(fitted) = fit(&columns, &part.y).filter(|_| part.len() > 5) else {
+        return false;
+    };
+    let spacing = spacing(&part.x);
+    let memory = autoregression::estimate(&fitted.residuals, &spacing, columns.len());
+    let variance = autoregression::weighted_variance(&memory, &fitted.weights(2), &spacing);
+    let (line, bend) = (fitted.coefficients[1], fitted.coefficients[2]);
+    let missing = PACE_KEPT * (line + bend) - (line + LAST_TENTH * bend);
+    missing > SLOWS_BY * (LAST_TENTH - PACE_KEPT) * variance.sqrt()
 }
 
 /// Whether each window of the later part lies below the one before: what falls throughout does

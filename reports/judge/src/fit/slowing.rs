@@ -1,6 +1,7 @@
 //! The veto of slowing growth: would a curve that flattens out explain the series as well?
 
 use crate::fit::model::{Regressors, columns, fit};
+use crate::policy::segment::{AT_ONCE, LINE_MARGIN};
 use crate::policy::slowing::{CACHE_GAIN, MARGIN, PACE_KEPT, POINTS, SECOND_CURVE};
 use crate::stats::autoregression;
 use crate::stats::regression::Fit;
@@ -25,6 +26,34 @@ impl Comparison {
     pub fn favours_lasting_growth(&self) -> bool {
         self.advantage > MARGIN
     }
+}
+
+/// Whether growth that is claimed of `track` from its point `start` on is as well growth that slows
+/// down. `compare` compares both from a point on; `is_whole` is growth
+/// that is claimed of all of it.
+pub(crate) fn fades(
+    track: &Track,
+    start: usize,
+    budget: f64,
+    is_whole: bool,
+    compare: impl Fn(usize) -> Option<Comparison>,
+) -> bool {
+    // A warm-up that is over at once has no course that could be compared.
+    let begin = track.x[start] - track.x[0];
+    let at_once = start > 0 && begin < AT_ONCE * track.span();
+    let Some(comparison) = compare(if at_once { start } else { 0 }) else {
+        return false;
+    };
+    if is_whole || start == 0 || at_once {
+        return comparison.advantage_of_line <= -LINE_MARGIN && !comparison.keeps_its_pace;
+    }
+    let lasts = comparison.favours_lasting_growth() && comparison.lasting_slope >= budget;
+    let is_clear = |comparison: Comparison| comparison.advantage_of_line > 0.0;
+    let early = track
+        .x
+        .partition_point(|&x| x - track.x[0] < AT_ONCE * track.span());
+    let lasts = lasts || comparison.keeps_its_pace;
+    !lasts && !is_clear(comparison) && !compare(early).is_some_and(is_clear)
 }
 
 /// Compares, over the whole `track`, a warm-up followed by a line with curves whose growth

@@ -10,6 +10,7 @@
 
 pub mod classic;
 pub mod containers;
+pub mod lives;
 pub mod loads;
 pub mod mixed;
 pub mod programs;
@@ -77,6 +78,8 @@ pub struct Labelled {
     pub slope: Option<f64>,
     /// Whether memory follows a load that the series does not tell of.
     pub hidden_load: bool,
+    /// Times of restarts, where they are on record.
+    pub restarts: Option<Vec<f64>>,
 }
 
 impl Labelled {
@@ -84,6 +87,7 @@ impl Labelled {
     pub fn series(&self) -> Series<'_> {
         Series {
             operations: self.operations.as_deref(),
+            restarts: self.restarts.as_deref(),
             ..Series::new(&self.time_s, &self.value)
         }
     }
@@ -163,6 +167,7 @@ pub fn families() -> impl Iterator<Item = &'static str> {
         .chain(loads::FAMILIES)
         .chain(programs::FAMILIES)
         .chain(mixed::FAMILIES)
+        .chain(lives::FAMILIES)
 }
 
 /// One series of `family` from `seed`.
@@ -183,6 +188,8 @@ pub fn generate(family: &'static str, seed: u64) -> Labelled {
         programs::generate(family, random)
     } else if mixed::FAMILIES.contains(&family) {
         mixed::generate(family, random)
+    } else if lives::FAMILIES.contains(&family) {
+        lives::generate(family, random)
     } else {
         classic::generate(family, random)
     }
