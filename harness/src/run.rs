@@ -135,10 +135,7 @@ fn require_same_programs(planned: &[CellSetup], recorded: &[Cell]) -> anyhow::Re
         Some((now, _)) => Err(usage(format!(
             "the file of `{}` is not the one that the run began with (its SHA-256 is another): \
              put that back, or begin a new run",
-            now.plan
-                .command
-                .first()
-                .map_or(&now.plan.id, |program| program)
+            now.plan.command.first().unwrap_or(&now.plan.id)
         ))),
     }
 }

@@ -95,14 +95,34 @@ fn run(flags: &[&str]) -> (Called, Vec<Cell>) {
     (called, cells)
 }
 
-/// Runs all variants of a scenario and holds each against its declaration.
-fn holds(scenario: &str, flags: &[&str]) {
-    let (called, cells) = run(&[&[scenario, "--drain", "0s"], flags].concat());
+/// Runs all variants of a scenario and holds each against its declaration. What a short load on
+/// a busy machine leaves undecided, and says so, is run once more by itself for four times as long.
+fn holds(scenario: &str, duration_s: u32, flags: &[&str]) {
+    let run_for = |names: &[&str], duration_s: u32| {
+        let duration = format!("{duration_s}s");
+        run(&[names, &["--drain", "0s", "--duration", &duration], flags].concat())
+    };
+    let (called, mut cells) = run_for(&[scenario], duration_s);
     let declared = leaklab_scenarios::catalogue::find(scenario).expect("in the catalogue");
     assert_eq!(cells.len(), declared.description().variants.len());
+    let mut code = called.code;
+    let is_open = |cell: &Cell| cell.0["verdict"] == "inconclusive";
+    let open: Vec<String> = cells
+        .iter()
+        .filter(|cell| is_open(cell))
+        .map(|c| c.name().to_owned())
+        .collect();
+    if !open.is_empty() {
+        assert_eq!(code, Some(3), "{}", called.stderr);
+        let names: Vec<&str> = open.iter().map(String::as_str).collect();
+        let (again, longer) = run_for(&names, 4 * duration_s);
+        code = again.code;
+        cells.retain(|cell| !is_open(cell));
+        cells.extend(longer);
+    }
     let wrong: Vec<String> = cells.iter().filter_map(|cell| cell.wrong(0.1)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(called.code, Some(0), "{}", called.stderr);
+    assert_eq!(code, Some(0), "{}", called.stderr);
     let is_missed =
         |cell: &&Cell| cell.0["expected"] != "dies" && cell.missed_by() > ROUNDING_BYTES;
     let missed: Vec<&str> = cells.iter().filter(is_missed).map(Cell::name).collect();
@@ -117,38 +137,36 @@ fn alts_timeout_is_as_declared() {
     let settings = ["--set", "payload=64KiB", "--set", SIGNAL];
     holds(
         "alts-timeout",
-        &[&settings[..], &["--duration", "5s", "--rate", "25"]].concat(),
+        5,
+        &[&settings[..], &["--rate", "25"]].concat(),
     );
 }
 
 #[test]
 fn defer_in_loop_is_as_declared() {
-    holds("defer-in-loop", &["--duration", "5s", "--rate", "100"]);
+    holds("defer-in-loop", 5, &["--rate", "100"]);
 }
 
 #[test]
 fn blocked_senders_is_as_declared() {
-    holds("blocked-senders", &["--duration", "5s"]);
+    holds("blocked-senders", 5, &[]);
 }
 
 #[test]
 fn recursive_async_is_as_declared() {
-    holds("recursive-async", &["--duration", "4s"]);
+    holds("recursive-async", 4, &[]);
 }
 
 #[test]
 fn channel_io_is_as_declared() {
     // Its formulas are for the default rate.
-    holds("channel-io", &["--duration", "6s"]);
+    holds("channel-io", 6, &[]);
 }
 
 #[test]
 fn fanout_await_is_as_declared() {
     // A debug build on busy cores keeps up with this; what queues would read as growth.
-    holds(
-        "fanout-await",
-        &["--duration", "8s", "--rate", "400", "--jobs", "2"],
-    );
+    holds("fanout-await", 8, &["--rate", "400", "--jobs", "2"]);
 }
 
 #[test]
@@ -156,10 +174,7 @@ fn shapes_are_as_declared() {
     // Ten rows to a tooth, and no multiple of the interval: teeth that are sampled at three or
     // four places each read as a slow rise where a busy machine shifts them.
     let fine = ["--interval", "20ms", "--set", "capacity=370"];
-    holds(
-        "shape",
-        &[&fine[..], &["--duration", "5s", "--rate", "2000"]].concat(),
-    );
+    holds("shape", 5, &[&fine[..], &["--rate", "2000"]].concat());
 }
 
 #[test]

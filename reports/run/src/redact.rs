@@ -73,33 +73,19 @@ impl Redactor {
 
     /// A command line without its secrets; program and names of flags stay.
     pub fn command(&self, arguments: &[String]) -> Vec<String> {
-        let mut next_is_secret = false;
-        let mut next_is_variable = false;
-        let mut next_is_user = false;
+        let mut before = "";
         let mut clean = Vec::with_capacity(arguments.len());
         for argument in arguments {
-            let is_flag = argument.starts_with('-');
-            if next_is_secret && !is_flag {
-                clean.push(REDACTED.to_owned());
-                (next_is_secret, next_is_variable) = (false, false);
-                continue;
-            }
-            if std::mem::replace(
-                &mut next_is_user,
-                matches!(argument.as_str(), "-u" | "--user"),
-            ) && names_password(argument)
-            {
-                clean.push(REDACTED.to_owned());
-                continue;
-            }
-            if next_is_variable {
-                clean.push(without_value(argument));
-                (next_is_secret, next_is_variable) = (false, false);
-                continue;
-            }
-            next_is_variable = VARIABLE_FLAGS.contains(&argument.as_str());
-            next_is_secret = is_flag && !argument.contains('=') && is_secret_name(argument);
-            clean.push(self.argument(argument));
+            // A secret that begins like a flag is not told from the next flag.
+            let may_be_value = !argument.starts_with('-') || names_user(before);
+            clean.push(if may_be_value && is_secret_behind(before, argument) {
+                REDACTED.to_owned()
+            } else if VARIABLE_FLAGS.contains(&before) {
+                without_value(argument)
+            } else {
+                self.argument(argument)
+            });
+            before = argument;
         }
         clean
     }
@@ -133,8 +119,7 @@ impl Redactor {
             let is_behind = is_next
                 && match before {
                     "Bearer" => word.len() >= 8,
-                    "-u" | "--user" => names_password(word),
-                    flag => flag.starts_with('-') && !flag.contains('=') && is_secret_name(flag),
+                    flag => is_secret_behind(flag, word),
                 };
             if (is_behind && !word.is_empty()) || is_token(word) || self.is_wanted(word) {
                 clean.push_str(REDACTED);
@@ -179,6 +164,18 @@ impl Redactor {
                 false => word.contains(pattern.as_str()),
             })
     }
+}
+
+/// Whether a word is a secret for the flag before it.
+fn is_secret_behind(flag: &str, word: &str) -> bool {
+    match names_user(flag) {
+        true => names_password(word),
+        false => flag.starts_with('-') && !flag.contains('=') && is_secret_name(flag),
+    }
+}
+
+fn names_user(flag: &str) -> bool {
+    matches!(flag, "-u" | "--user")
 }
 
 /// Whether a user is named with a password behind a colon, and not with the number of a group.
