@@ -345,6 +345,16 @@ fn churn_tables_and_caches_have_their_names() {
 }
 
 #[test]
+fn a_slow_leak_of_few_samples_is_hardly_ever_said_to_have_filled() {
+    // Three to twelve in all: too few to call it a leak, and too few to clear it.
+    for per_s in [0.05, 0.1, 0.2] {
+        let found = behaviours(Model::Leak { per_s }, 200);
+        let cleared = count(&found, Behaviour::FilledOnce) + count(&found, Behaviour::Churns);
+        assert!(cleared <= 10, "{cleared} of 200 at {per_s} a second");
+    }
+}
+
+#[test]
 fn a_cache_that_fills_for_ten_minutes_is_no_leak_and_a_tenth_of_it_beside_is_one() {
     // Six samples a second: the leak has six in ten seconds.
     let (per_s, fills_s) = (6.0, 600.0);

@@ -37,6 +37,9 @@ const SLOWING_Z: f64 = 3.29;
 const ROUND_MS: f64 = 2500.0;
 /// Part of the blocks of a stack that survive, at the least, where it was filled.
 const MOST_SURVIVE: f64 = 0.9;
+/// Births of the settled load that come about with a smaller probability than this, where as many
+/// come as before, have stopped: five before it and none in it are 0.01.
+const FILLED_P: f64 = 0.02;
 /// Part of the blocks of a stack that may survive, at most, where it churns.
 const CHURN_SURVIVORS: f64 = 0.02;
 
@@ -379,27 +382,37 @@ fn behaviour(
     let middle = told.at(told.span_end_ms((settled.0 + settled.1) / 2.0));
     let first = Change::surely_between(start, &middle);
     let second = Change::surely_between(&middle, end);
+    let slows = slows(told, start, settled, work);
     if grows
         && first.net() > 0
         && second.net() > 0
-        && !slows(told, start, settled, work)
+        && !slows
         && !only_late_ones_live(start, end, whole, work)
         && !old_ones_die(start, &middle, end)
     {
         return Behaviour::Leaks;
     }
     if whole.births < FEWEST_SAMPLES {
+        let before = born.saturating_sub(whole.births);
+        let as_few = as_few_in_last_part(before, whole.births, 1.0 - SETTLING_SHARE);
         return match end.live.iter().sum() {
             0_u64 => Behaviour::Churns,
-            _ => Behaviour::FilledOnce,
+            // Fewer than go on to come where as many did before.
+            _ if as_few < FILLED_P => Behaviour::FilledOnce,
+            _ => Behaviour::TooFew,
         };
     }
     let survive = whole.survivors as f64 / whole.births as f64;
     if survive <= CHURN_SURVIVORS {
         Behaviour::Churns
     } else if grows && whole.deaths == 0 && survive > MOST_SURVIVE {
-        // They came, stayed, and came no more.
-        Behaviour::FilledOnce
+        // They came, stayed, and came no more, if that is not chance.
+        let [one, two] = [first, second].map(|half| work.between(half.window).max(0.0));
+        let as_few = as_few_in_last_part(first.survivors, second.survivors, two / (one + two));
+        match slows || as_few < FILLED_P {
+            true => Behaviour::FilledOnce,
+            false => Behaviour::TooFew,
+        }
     } else {
         Behaviour::Bounded
     }
