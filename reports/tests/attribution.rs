@@ -494,6 +494,79 @@ fn a_container_that_doubles_ever_later_in_time_but_evenly_by_work_leaks() {
     assert_ne!(behaviour(&Work::default()), Behaviour::Leaks);
 }
 
+/// What is said of one container under a load of 100 s whose block was taken anew at each of these
+/// times, twice as large, and that was looked at only after some of them.
+fn said_of_container(moves: &[f64], looked_at: &[f64]) -> Behaviour {
+    let mut container = Counters::new();
+    let mut born_ms = None;
+    let mut bytes = 102_400;
+    for (at, at_ms) in moves.iter().enumerate() {
+        if let Some(born_ms) = born_ms.replace(*at_ms) {
+            container.death(born_ms, *at_ms);
+            bytes *= 2;
+        }
+        container.birth(*at_ms);
+        let until_ms = moves.get(at + 1).copied().unwrap_or(f64::INFINITY);
+        for seen_ms in looked_at
+            .iter()
+            .filter(|ms| (*at_ms..until_ms).contains(ms))
+        {
+            container.snapshot(*seen_ms);
+            let last = container.history.snapshots.last_mut().expect("a snapshot");
+            last.live_bytes = Some(bytes);
+        }
+    }
+    // Another stack is heard of until the end.
+    let record = StackRecord {
+        sample_bytes: 1 << 16,
+        stacks: vec![
+            container.history,
+            replay_over(Model::Leak { per_s: 2.0 }, 1, (0.0, 100_000.0)),
+        ],
+        ..StackRecord::default()
+    };
+    let container = Group {
+        containers: vec![&record.stacks[0]],
+        ..Group::default()
+    };
+    let said = attribute(
+        &record,
+        &[container],
+        (0.0, 100_000.0),
+        None,
+        &Work::default(),
+    );
+    said.stacks[0].growth.behaviour
+}
+
+#[test]
+fn a_container_is_told_by_all_its_moves_and_filled_only_when_the_next_is_overdue() {
+    let doubling = [
+        1_500.0, 3_000.0, 6_000.0, 12_000.0, 24_000.0, 48_000.0, 96_000.0,
+    ];
+    let each = doubling.map(|at_ms| at_ms + 500.0);
+    assert_eq!(said_of_container(&doubling, &each), Behaviour::Leaks);
+    assert_eq!(
+        said_of_container(&doubling, &[7_000.0, 97_000.0]),
+        Behaviour::Leaks
+    );
+    // The step before the last one came at 38 s, and the next is due at 76 s or later.
+    let few = [19_000.0, 38_000.0, 76_000.0];
+    assert_eq!(
+        said_of_container(&few, &few.map(|ms| ms + 500.0)),
+        Behaviour::TooFew
+    );
+    assert_eq!(
+        said_of_container(&few[..2], &[19_500.0, 38_500.0]),
+        Behaviour::TooFew
+    );
+    let filled = [500.0, 600.0, 700.0, 800.0, 900.0, 1_000.0];
+    assert_eq!(
+        said_of_container(&filled, &[750.0, 1_050.0]),
+        Behaviour::FilledOnce
+    );
+}
+
 #[test]
 fn a_container_that_doubles_for_ever_leaks_and_its_bytes_go_to_the_owner_of_its_blocks() {
     // 100 KiB at a second, and twice as much at twice the time.

@@ -49,13 +49,14 @@ fn worked_out(cell: &Cell) -> anyhow::Result<Option<Answer>> {
     let Some(load) = table.phase_span_ms(Phase::Load) else {
         return Ok(None);
     };
+    let known = known_part(&record, load, heard_until_ms(&table, load));
     let mut symbols = Symbols::default();
     let work = work(&table);
-    let mut ways = ways(&record, load, &work, &mut symbols);
+    let mut ways = ways(&record, known, &work, &mut symbols);
     let rows = rolled_up(&mut ways);
     let groups: Vec<Group<'_>> = rows.iter().map(|ways| joined(ways)).collect();
-    let heap = heap_growth(&table, known_part(&record, load));
-    let attribution = attribute(&record, &groups, load, heap, &work);
+    let heap = heap_growth(&table, known);
+    let attribution = attribute(&record, &groups, known, heap, &work);
     let mut answer = Answer {
         heap_growth: attribution.heap,
         seconds: attribution.seconds,
@@ -75,14 +76,14 @@ fn worked_out(cell: &Cell) -> anyhow::Result<Option<Answer>> {
     let all: Vec<&Way<'_>> = rows.iter().flatten().copied().collect();
     answer.frames = frames(&leaking, &all);
     answer.notes = notes(&answer, &rows, &attribution, &symbols);
-    add_stacks(&mut answer, &record, load, &work, &mut symbols);
+    add_stacks(&mut answer, &record, known, &work, &mut symbols);
     Ok(Some(answer))
 }
 
 /// The ways on which blocks come, each with its owner and what it does.
 fn ways<'a>(
     record: &'a StackRecord,
-    load: (f64, f64),
+    known: (f64, f64),
     work: &Work,
     symbols: &mut Symbols,
 ) -> Vec<Way<'a>> {
@@ -107,7 +108,7 @@ fn ways<'a>(
     }
     let mut ways: Vec<Way<'a>> = found.into_values().collect();
     let groups: Vec<Group<'_>> = ways.iter().map(|way| way.group.clone()).collect();
-    for stack in &attribute(record, &groups, load, None, work).stacks {
+    for stack in &attribute(record, &groups, known, None, work).stacks {
         ways[stack.group].behaviour = stack.growth.behaviour;
     }
     let owners: Vec<Place> = (0..ways.len()).map(|at| owner_of(&ways, at)).collect();
@@ -222,7 +223,7 @@ fn notes(
 fn add_stacks(
     answer: &mut Answer,
     record: &StackRecord,
-    load: (f64, f64),
+    known: (f64, f64),
     work: &Work,
     symbols: &mut Symbols,
 ) {
@@ -243,7 +244,7 @@ fn add_stacks(
         )
         .collect();
     let mut numbers: HashMap<Place, usize> = HashMap::new();
-    for stack in &attribute(record, &groups, load, None, work).stacks {
+    for stack in &attribute(record, &groups, known, None, work).stacks {
         let places = symbols.places(&record.stacks[stack.group].frames);
         let mut numbered = Vec::new();
         for place in outside_allocator(&places) {
@@ -272,6 +273,14 @@ fn work(table: &SampleTable) -> Work {
             .collect::<Vec<_>>()
     });
     Work::new(known)
+}
+
+/// When an allocator last told of its heap in the load: by the way by which it tells of its stacks.
+fn heard_until_ms(table: &SampleTable, load: (f64, f64)) -> Option<f64> {
+    let values = table.column(columns::ALLOCATED_BYTES)?;
+    let mut rows = table.elapsed_ms.iter().zip(values).rev();
+    rows.find(|(at, value)| **at <= load.1 && value.is_finite())
+        .map(|(at, _)| *at)
 }
 
 /// Growth of the live heap over the settled part of the load, between the medians of its ends.

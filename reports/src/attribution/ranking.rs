@@ -58,28 +58,32 @@ pub struct Attribution {
     pub lost_samples: u64,
 }
 
-/// The part of a load of which the stacks are known: until the last of them was heard of.
-pub fn known_part(record: &StackRecord, load: (f64, f64)) -> (f64, f64) {
+/// The part of a load of which the stacks are known: until the last of them was heard of, or until
+/// `heard_ms`, when the allocators that tell of them were, since stacks that have not changed are
+/// not told again.
+pub fn known_part(record: &StackRecord, load: (f64, f64), heard_ms: Option<f64>) -> (f64, f64) {
     let snapshots = record.stacks.iter().flat_map(|stack| &stack.snapshots);
     let last_ms = snapshots
         .map(|snapshot| snapshot.elapsed_ms)
+        .chain(heard_ms)
         .filter(|elapsed_ms| *elapsed_ms <= load.1)
         .fold(load.0, f64::max);
     (load.0, last_ms)
 }
 
-/// Ranks groups of the stacks of a cell over its load, given in milliseconds of the run's clock.
+/// Ranks groups of the stacks of a cell over the part of its load in which they are known, given in
+/// milliseconds of the run's clock.
 ///
 /// The amount of each is what its samples stand for. Where the growth of the heap is known
 /// exactly and the stacks that leak explain it within their intervals, they are scaled to it.
 pub fn attribute(
     record: &StackRecord,
     groups: &[Group<'_>],
-    load: (f64, f64),
+    known: (f64, f64),
     heap: Option<HeapGrowth>,
     work: &Work,
 ) -> Attribution {
-    let settled = settled_part(known_part(record, load));
+    let settled = settled_part(known);
     let seconds = (settled.1 - settled.0) / 1000.0;
     let mut stacks: Vec<RankedStack> = groups
         .iter()
@@ -137,18 +141,26 @@ fn ranked(
     let sum = merged(counted)?;
     let mut growth = stack_growth(&sum, settled, sample_bytes, work)?;
     if only_containers && let Some(rise) = container_rise(&sum, settled, work) {
-        if rise.goes_on {
-            growth.behaviour = Behaviour::Leaks;
+        let counted = growth.behaviour;
+        growth.behaviour = match (rise.behaviour, counted, rise.bytes) {
+            (Some(by_steps), _, Some(_)) => by_steps,
+            // Blocks are as many whether a container is full or the next step is still to come.
+            (None, Behaviour::FilledOnce, _) | (None, Behaviour::Churns, Some(_)) => {
+                Behaviour::TooFew
+            }
+            _ => counted,
+        };
+        if let Some(bytes) = rise.bytes {
+            return Some(RankedStack {
+                group,
+                growth,
+                share: 0.0,
+                // Capacity grows in steps: what is in use lies between one and the next.
+                bytes: [bytes, bytes / 2.0, bytes * 2.0],
+                container_bytes: bytes,
+                blocks: 0.0,
+            });
         }
-        return Some(RankedStack {
-            group,
-            growth,
-            share: 0.0,
-            // Capacity grows in steps: what is in use lies between one and the next.
-            bytes: [rise.bytes, rise.bytes / 2.0, rise.bytes * 2.0],
-            container_bytes: rise.bytes,
-            blocks: 0.0,
-        });
     }
     let parts: Vec<StackGrowth> = counted
         .iter()
@@ -210,16 +222,21 @@ const STEP_RATIO: (f64, f64) = (0.35, 0.8);
 /// Factor by which the memory of a container rises in a step, at the least.
 const LEAST_FACTOR: f64 = 1.2;
 
+/// Steps that are seen of a container, at the least, before it is said to grow for ever.
+const FEWEST_STEPS: usize = 4;
+
 /// How a container grew whose elements have no blocks of their own.
 struct ContainerRise {
-    bytes: f64,
-    goes_on: bool,
+    /// Bytes by which it grew in the settled part of the load; none if it did not.
+    bytes: Option<f64>,
+    /// What its steps come to; nothing where there are too few of them to say.
+    behaviour: Option<Behaviour>,
 }
 
 /// Memory of a container that grows for ever rises in steps, each by the same factor, and each
 /// time after about so much more work: with a factor of two, the last step but one came at half
 /// the work of the last, which is its time where operations are not counted. One that was filled
-/// has no such step in the settled part of the load.
+/// has no such step in the settled part of the load, and the next one is overdue.
 fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Option<ContainerRise> {
     let [from, to] = live_bytes_between(stack, settled)?;
     let mut steps: Vec<f64> = Vec::new();
@@ -231,16 +248,41 @@ fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Opt
             most = bytes;
         }
     }
-    let goes_on = match steps.as_slice() {
-        [.., before, last] => {
-            let done = |until_ms: f64| work.between((0.0, until_ms));
+    let done = |until_ms: f64| work.between((0.0, until_ms));
+    let goes_on = |steps: &[f64]| match steps {
+        [.., before, last] if steps.len() >= FEWEST_STEPS => {
             let ratio = done(*before) / done(*last);
             *last > settled.0 && (STEP_RATIO.0..=STEP_RATIO.1).contains(&ratio)
         }
         _ => false,
     };
-    (to as f64 > from as f64 * LEAST_FACTOR).then_some(ContainerRise {
-        bytes: to as f64 - from as f64,
-        goes_on: goes_on && steps.len() >= 4,
+    let rises = to as f64 > from as f64 * LEAST_FACTOR;
+    let is_overdue = |last: &f64| done(*last) < STEP_RATIO.0 * done(settled.1);
+    let behaviour = if rises && (goes_on(&steps) || goes_on(&moves(stack))) {
+        Some(Behaviour::Leaks)
+    } else if steps.last().is_some_and(is_overdue) && to > 0 {
+        Some(Behaviour::FilledOnce)
+    } else {
+        None
+    };
+    Some(ContainerRise {
+        bytes: rises.then_some(to as f64 - from as f64),
+        behaviour,
     })
+}
+
+/// Times at which the one block of a container was taken anew, each a larger one: closer than
+/// snapshots, which leave out what changed between two of them.
+fn moves(stack: &StackHistory) -> Vec<f64> {
+    let Some(last) = stack.snapshots.last() else {
+        return Vec::new();
+    };
+    if last.live.iter().sum::<u64>() > 1 {
+        return Vec::new();
+    }
+    let middle = |span: usize| last.first_span_ms + (span as f64 + 0.5) * last.span_ms;
+    let spans = last.born.iter().enumerate();
+    spans
+        .flat_map(|(span, born)| (0..*born).map(move |_| middle(span)))
+        .collect()
 }
