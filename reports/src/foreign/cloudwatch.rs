@@ -1,7 +1,8 @@
 //! Answers of CloudWatch: `aws cloudwatch get-metric-statistics`, whose points stand in no order,
 //! and `get-metric-data`, whose newest point stands first.
 
-use super::collector::{Collector, Column};
+use super::collector::Collector;
+use super::column::Column;
 use super::json::{failed, read_whole};
 use super::quote;
 use super::role::{Role, role_of};

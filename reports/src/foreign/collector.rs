@@ -1,19 +1,18 @@
 //! Series as their rows come in, taken apart by a key; made whole at the end.
 
-use super::clock::Setbacks;
+use super::column::Column;
 use super::left_out::{
     leave_out_columns_in_doubt, leave_out_columns_without_readings, note_missing_readings,
-    zeros_of_an_ended_program,
 };
-use super::metric::metric;
 use super::names::named_by_what_varies;
-use super::number::{amount, is_missing, number, plain, resolution};
+use super::number::{amount, is_missing, number, plain};
+use super::partial::{Partial, backwards, check_times};
 use super::quote;
 use super::role::{self, Role};
 use super::unit::ValueUnit;
 use super::{InputError, Note, Table, left, lives, swap};
 use leaklab_judge::Window;
-use leaklab_judge::amount::{count_text, plural};
+use leaklab_judge::amount::count_text;
 use std::collections::HashMap;
 
 /// Readings that are kept, at most: half a gigabyte of numbers.
@@ -25,131 +24,11 @@ const MOST_SERIES: usize = 20_000;
 /// A clock is set back now and then; more often, times are those of several series.
 const MOST_SETBACKS: usize = 2;
 
-/// Share of rows that repeat the time of the row before from which on they are of several
-/// series. Below it, a loop that is a little too quick for its clock explains them.
-const MANY_REPEATED: f64 = 0.05;
-
 /// No clock counts thirty million years; beyond, seconds lose their place.
 const FARTHEST_S: f64 = 1e15;
 
 /// Repeated times from which on nothing that follows makes one series of them, if they are most.
 const SURELY_REPEATED: usize = 1 << 15;
-
-/// A metric to come.
-#[derive(Debug, Clone)]
-pub(super) struct Column {
-    pub name: String,
-    /// Unit of plain numbers, where tool, name or user say it.
-    pub unit: Option<ValueUnit>,
-    pub role: Role,
-    /// The unit that fields themselves said.
-    pub from_field: Option<ValueUnit>,
-    /// Whether it is of a table that anybody may have written, and not of a known tool.
-    pub is_of_table: bool,
-    /// Whether the name alone says the unit, so that the readings may belie it.
-    pub is_by_name: bool,
-    /// The least difference that the numbers can show, in their unit; infinite until one is
-    /// looked at.
-    pub grain: f64,
-    /// A number that may be a thousand times as large, as the file writes it.
-    pub two_numbers: Option<String>,
-    /// The column of swap that was added to it.
-    pub swap: Option<String>,
-    /// Where it is memory that is left: the column that says how much there is in all.
-    pub total: Option<usize>,
-    /// Where it is memory that is free: the columns of caches that are given back when needed.
-    pub given_back: Vec<usize>,
-    /// Whether it was read to say how much there is in all or what is given back, and for nothing
-    /// else.
-    pub is_total: bool,
-    /// Whether it is memory in use that was had from what is left of a total.
-    pub is_less_what_is_left: bool,
-    /// Whether it counts things beside the memory that is judged.
-    pub is_beside: bool,
-}
-
-impl Column {
-    pub fn new(name: &str, unit: Option<ValueUnit>, role: Role) -> Self {
-        Self {
-            name: name.to_owned(),
-            unit,
-            role,
-            from_field: None,
-            is_of_table: false,
-            is_by_name: false,
-            grain: f64::INFINITY,
-            two_numbers: None,
-            swap: None,
-            total: None,
-            given_back: Vec::new(),
-            is_total: false,
-            is_less_what_is_left: false,
-            is_beside: false,
-        }
-    }
-
-    /// Whether column or fields say what it counts, so that its readings are bytes by now.
-    pub fn says_its_unit(&self) -> bool {
-        self.unit.or(self.from_field).is_some()
-    }
-
-    /// Whether it counts shares or things, and no bytes.
-    pub fn is_share(&self) -> bool {
-        let unit = self.unit.or(self.from_field);
-        matches!(unit, Some(ValueUnit::Percent | ValueUnit::Count))
-    }
-
-    /// The column in the rows of one metric, whose name says what the column's does not.
-    fn of_metric(&self, name: &str) -> Self {
-        let unit = self.unit.or_else(|| ValueUnit::of_name(name));
-        let factor = match self.unit {
-            Some(_) => 1.0,
-            None => unit.map_or(1.0, ValueUnit::factor),
-        };
-        Self {
-            unit,
-            role: role::role_of(name),
-            grain: self.grain * factor,
-            ..self.clone()
-        }
-    }
-
-    /// Looks at how fine a number is written.
-    pub fn look_at(&mut self, field: &[u8], comma_is_point: bool) {
-        let factor = self.unit.map_or(1.0, ValueUnit::factor);
-        let resolution = |unit: Option<ValueUnit>| {
-            Some(resolution(field, comma_is_point)? * unit.map_or(factor, ValueUnit::factor))
-        };
-        let finest = match amount(field, comma_is_point) {
-            None => return,
-            // Powers of ten may hide any number of digits.
-            Some(amount) => resolution(amount.unit).unwrap_or(0.0),
-        };
-        self.grain = self.grain.min(finest);
-    }
-}
-
-/// Restarts from which on they must be fewer than half of the rows: what changes with each is no
-/// record of lives.
-pub(super) const MOST_RESTARTS: usize = 8;
-
-/// What the rows of one series have said so far.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Partial {
-    pub name: String,
-    /// The metric that its key names, where one does.
-    metric: Option<String>,
-    pub time_s: Vec<f64>,
-    pub values: Vec<Vec<f64>>,
-    pub operations: Vec<f64>,
-    pub setbacks: Setbacks,
-    /// First row after each setback.
-    pub cuts: Vec<usize>,
-    load: Option<Window>,
-    pub restarts: Vec<f64>,
-    restart_field: Option<Vec<u8>>,
-    pub last_time_field: Vec<u8>,
-}
 
 /// Where a field stands, for messages.
 #[derive(Debug, Clone, Copy)]
@@ -650,145 +529,3 @@ pub(super) struct Lives {
 
 /// Parts a key's values from each other.
 pub(super) const KEY_SEPARATOR: char = '\u{1f}';
-
-fn backwards(setbacks: &Setbacks) -> InputError {
-    let (line, before, after) = setbacks.first().unwrap_or((0, "", ""));
-    InputError::TimeBackwards {
-        line,
-        before: before.to_owned(),
-        after: after.to_owned(),
-    }
-}
-
-/// Refuses times that are those of several series.
-fn check_times(partial: &Partial, key_names: &[String]) -> Result<(), InputError> {
-    const FEW: usize = 3;
-    let of = match key_names {
-        [] => String::new(),
-        _ => format!(" of {}", quote::cut(&partial.name)),
-    };
-    let repeated = partial.setbacks.repeated;
-    if repeated >= FEW && partial.setbacks.repeated_share() > MANY_REPEATED {
-        return Err(InputError::Mixed(format!(
-            "{} of {}{of} have the time of the row before: these seem to be several series in one table; name the column that tells them apart with --by, or pick one with --only COLUMN=TEXT; if it is one series whose times are too coarse, say --by none",
-            count_text(repeated as u64),
-            plural(partial.time_s.len() as u64, "row"),
-        )));
-    }
-    // After a setback the same times again are another series, not a clock that was set.
-    let mut raw: Vec<f64> = Vec::new();
-    for (count, &cut) in partial.cuts.iter().enumerate() {
-        let end = partial.cuts.get(count + 1).copied();
-        let end = end.unwrap_or(partial.time_s.len());
-        let start = if count == 0 {
-            0
-        } else {
-            partial.cuts[count - 1]
-        };
-        raw.extend(partial.raw_times(start..cut));
-        raw.sort_by(f64::total_cmp);
-        if partial.is_end_of_summer_time(count) {
-            continue;
-        }
-        let again = partial
-            .raw_times(cut..end)
-            .filter(|time| raw.binary_search_by(|t| t.total_cmp(time)).is_ok())
-            .count();
-        if again >= FEW.min(end - cut) && again > 0 {
-            return Err(backwards(&partial.setbacks));
-        }
-    }
-    Ok(())
-}
-
-impl Partial {
-    /// Whether a setback is that of a local clock at the end of summer time: an hour, and not back
-    /// to the beginning, where another series would begin.
-    fn is_end_of_summer_time(&self, setback: usize) -> bool {
-        const HOUR_S: f64 = 3_600.0;
-        let step_s = self.setbacks.step_s();
-        let offset_s = self.setbacks.offsets_s[setback];
-        let is_hour = (offset_s - HOUR_S).abs() <= step_s;
-        let mut raw = self.raw_times(0..1);
-        let first_s = raw.next().unwrap_or(0.0);
-        let cut = self.cuts[setback];
-        let after_s = self.raw_times(cut..cut + 1).next().unwrap_or(first_s);
-        is_hour && after_s > first_s + 2.0 * step_s
-    }
-
-    /// Times as the file has them, setbacks not evened out.
-    fn raw_times(&self, rows: std::ops::Range<usize>) -> impl Iterator<Item = f64> {
-        let passed = self.cuts.iter().filter(|cut| **cut <= rows.start).count();
-        let offset: f64 = self.setbacks.offsets_s[..passed].iter().sum();
-        self.time_s[rows].iter().map(move |time| time - offset)
-    }
-
-    /// The rows in the order of their times, where the newest came first.
-    fn turned(mut self) -> Result<Self, InputError> {
-        if !self.setbacks.at_s.is_empty() {
-            return Err(backwards(&self.setbacks));
-        }
-        // What changed at a row had changed at the one that came before it, which is later.
-        for restart in &mut self.restarts {
-            let row = self.time_s.partition_point(|time| time < restart);
-            *restart = self
-                .time_s
-                .get(row.saturating_sub(1))
-                .map_or(*restart, |t| *t);
-        }
-        for times in [&mut self.time_s, &mut self.restarts] {
-            times.iter_mut().for_each(|time| *time = -*time);
-            times.reverse();
-        }
-        self.values.iter_mut().for_each(|values| values.reverse());
-        self.operations.reverse();
-        Ok(self)
-    }
-
-    fn into_table(
-        mut self,
-        columns: &[Column],
-        counts_operations: bool,
-    ) -> Result<Table, InputError> {
-        let mut table = Table {
-            name: self.name,
-            load: self.load,
-            operations: counts_operations.then_some(self.operations),
-            ..Table::default()
-        };
-        for (&at_s, line) in self.setbacks.at_s.iter().zip(&self.setbacks.lines) {
-            self.restarts.push(at_s);
-            table.notes.push(Note::on_all(format!(
-                "the clock was set back at line {line}; what stands before and after is judged as two stretches"
-            )));
-        }
-        self.restarts.sort_by(f64::total_cmp);
-        self.restarts.dedup();
-        if self.restarts.len() > MOST_RESTARTS && 2 * self.restarts.len() > self.time_s.len() {
-            return Err(InputError::NotASeries(format!(
-                "what tells restarts changes at {} of {} rows: --restarts takes a count of restarts or a time of start, which stay as they are while the program runs",
-                self.restarts.len(),
-                self.time_s.len()
-            )));
-        }
-        table.restarts = self.restarts;
-        // Times count from the first row of the series.
-        let first = self.time_s.first().copied().unwrap_or(0.0);
-        if first != 0.0 && first.is_finite() {
-            for time in self.time_s.iter_mut().chain(&mut table.restarts) {
-                *time -= first;
-            }
-            if let Some(load) = &mut table.load {
-                load.start_s -= first;
-                load.end_s -= first;
-            }
-        }
-        table.time_s = self.time_s;
-        for (column, values) in columns.iter().zip(self.values) {
-            let values = zeros_of_an_ended_program(column, values, &mut table.notes);
-            let metric = metric(column, values, &mut table.notes);
-            table.metrics.push(metric);
-        }
-        Ok(table)
-    }
-}

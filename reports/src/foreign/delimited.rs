@@ -4,7 +4,8 @@ mod layout;
 mod quick;
 
 use super::clock::{Clock, day_order, elapsed};
-use super::collector::{Collector, Column, KEY_SEPARATOR, Place};
+use super::collector::{Collector, KEY_SEPARATOR, Place};
+use super::column::Column;
 use super::columns::{Chosen, choose};
 use super::left_out::other_metrics;
 use super::lines::Lines;

@@ -1,6 +1,7 @@
 //! JSON: answers of Prometheus, arrays and lines of objects, columns, `sadf -j`.
 
-use super::collector::{Collector, Column};
+use super::collector::Collector;
+use super::column::Column;
 use super::left::total_of;
 use super::quote;
 use super::role::{Role, role_of};

@@ -6,7 +6,7 @@
 //! Otherwise readings are turned round (`metric::turn`), and their level stays that of what is
 //! left.
 
-use super::collector::Column;
+use super::column::Column;
 use super::columns::ValueColumn;
 use super::role::{
     Role, family_of, is_available, is_bare_total, is_mark, is_page_cache, is_swap_left, role_of,

@@ -1,6 +1,6 @@
 //! Columns and readings that are left out, and what is said of them.
 
-use super::collector::Column;
+use super::column::Column;
 use super::unit::{ValueUnit, is_of_process};
 use super::{Metric, Note, Table};
 use leaklab_judge::amount::{count_text, plural};

@@ -4,7 +4,8 @@
 //! is, where its values come in turn, and when the program was started anew, where one ends
 //! before the next begins. Which of the two is known once all rows are there.
 
-use super::collector::{KEY_SEPARATOR, MOST_RESTARTS, Partial};
+use super::collector::KEY_SEPARATOR;
+use super::partial::{MOST_RESTARTS, Partial};
 use super::quote;
 use std::collections::BTreeMap;
 

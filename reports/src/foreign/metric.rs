@@ -1,7 +1,7 @@
 //! A column of readings as a metric: its unit settled, and turned round where it is memory that is
 //! left.
 
-use super::collector::Column;
+use super::column::Column;
 use super::role::Role;
 use super::unit::{self, ValueUnit};
 use super::{InputError, Metric, Note};

@@ -1,6 +1,6 @@
 //! Memory that was put aside into swap is still held: it counts with what is resident.
 
-use super::collector::Column;
+use super::column::Column;
 use super::quote;
 use super::role::{Role, is_resident, is_swap};
 

@@ -1,7 +1,8 @@
 //! Logs of garbage collectors: what is left after each collection.
 
 use super::super::clock::Clock;
-use super::super::collector::{Collector, Column};
+use super::super::collector::Collector;
+use super::super::column::Column;
 use super::super::lines::Lines;
 use super::super::number::amount;
 use super::super::quote;

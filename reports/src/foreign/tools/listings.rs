@@ -1,7 +1,8 @@
 //! Tables that tools print again and again: `ps`, `top`, `smem`, `docker stats`, `free`; and
 //! files of `/proc` and of cgroups, read in a loop.
 
-use super::super::collector::{Collector, Column, KEY_SEPARATOR, Place};
+use super::super::collector::{Collector, KEY_SEPARATOR, Place};
+use super::super::column::Column;
 use super::super::lines::Lines;
 use super::super::number::amount;
 use super::super::quote;

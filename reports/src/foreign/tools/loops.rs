@@ -1,7 +1,8 @@
 //! Further tools whose output people keep in a loop: `kubectl top`, `redis-cli info memory`,
 //! `jstat`.
 
-use super::super::collector::{Collector, Column, Place};
+use super::super::collector::{Collector, Place};
+use super::super::column::Column;
 use super::super::lines::Lines;
 use super::super::number::amount;
 use super::super::quote;

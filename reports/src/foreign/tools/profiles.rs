@@ -1,6 +1,7 @@
 //! Totals of heap profilers and memory recorders: massif, heaptrack, mprof; and `promtool`.
 
-use super::super::collector::{Collector, Column};
+use super::super::collector::Collector;
+use super::super::column::Column;
 use super::super::lines::Lines;
 use super::super::quote;
 use super::super::role::{Role, role_of};

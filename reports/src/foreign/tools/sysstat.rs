@@ -1,7 +1,8 @@
 //! `pidstat -r`, `sar -r` and `vmstat`.
 
 use super::super::clock::Clock;
-use super::super::collector::{Collector, Column, KEY_SEPARATOR, Place};
+use super::super::collector::{Collector, KEY_SEPARATOR, Place};
+use super::super::column::Column;
 use super::super::delimited::time_words;
 use super::super::lines::Lines;
 use super::super::role::Role;
