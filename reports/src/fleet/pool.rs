@@ -5,6 +5,8 @@
 pub struct Life {
     /// What tells it from the others of its service: `pod=cart-7`.
     pub name: String,
+    /// What it runs, as far as its labels say it: an image, a version; empty where they do not.
+    pub build: String,
     /// Seconds since 1970, ascending.
     pub time_s: Vec<f64>,
     /// Readings, in bytes.
@@ -66,9 +68,29 @@ pub fn places(mut lives: Vec<Life>) -> Vec<Vec<Life>> {
     places
 }
 
-/// The lives that run at the end, each in its place, and for how many seconds the newest of them
-/// has run; `None` where none took the place of another.
-pub fn current(places: &[Vec<Life>]) -> Option<(Vec<Vec<Life>>, f64)> {
+/// A deployment replaces all instances within this time.
+const ROLLOUT_S: f64 = 3_600.0;
+
+/// Share of the record for which instances must have run that may be a deployment or only new
+/// ones: a leak that comes late shows by then.
+const LEAST_RUN: f64 = 0.2;
+
+/// What runs at the end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// The lives that run, each in its place; of a deployment those, too, that have ended since.
+    pub places: Vec<Vec<Life>>,
+    /// What was before, place by place.
+    pub before: Vec<Vec<Life>>,
+    /// For how many seconds the newest has run.
+    pub ran_s: f64,
+    /// Whether all of it was put in place of what was before, so that what was before says
+    /// nothing of it. An instance that went away, or was started anew, is no deployment.
+    pub is_deployment: bool,
+}
+
+/// The lives that run at the end; `None` where none took the place of another.
+pub fn current(places: &[Vec<Life>]) -> Option<Current> {
     let last = places
         .iter()
         .map(|lives| end_of(lives))
@@ -78,13 +100,61 @@ pub fn current(places: &[Vec<Life>]) -> Option<(Vec<Vec<Life>>, f64)> {
     if running.len() == places.len() && running.iter().all(|lives| lives.len() == 1) {
         return None;
     }
-    let alone: Vec<Vec<Life>> = running
+    let now: Vec<&Life> = running.iter().filter_map(|lives| lives.last()).collect();
+    let starts = || now.iter().map(|life| life.time_s[0]);
+    let newest_s = starts().fold(f64::NEG_INFINITY, f64::max);
+    let oldest_s = starts().fold(f64::INFINITY, f64::min);
+    let is_deployment = is_deployment(places, &now, oldest_s, newest_s);
+    let is_now = |life: &Life| match is_deployment {
+        true => life.time_s[0] >= oldest_s,
+        false => now.iter().any(|one| std::ptr::eq(*one, life)),
+    };
+    let part = |wanted: bool| {
+        let of = |lives: &Vec<Life>| -> Vec<Life> {
+            let lives = lives.iter().filter(|life| is_now(life) == wanted);
+            lives.cloned().collect()
+        };
+        let parts = places.iter().map(of);
+        parts.filter(|lives| !lives.is_empty()).collect()
+    };
+    Some(Current {
+        places: part(true),
+        before: part(false),
+        ran_s: last - newest_s,
+        is_deployment,
+    })
+}
+
+/// Whether all that runs was deployed in place of what was before: it runs another build, or,
+/// where nothing says which, all were replaced together, and have run for long.
+fn is_deployment(places: &[Vec<Life>], now: &[&Life], oldest_s: f64, newest_s: f64) -> bool {
+    let starts = places.iter().flatten().map(|life| life.time_s[0]);
+    let origin = starts.fold(f64::INFINITY, f64::min);
+    if oldest_s <= origin + OVERLAP_S {
+        // Some of it has run from the beginning.
+        return false;
+    }
+    let before = places
         .iter()
-        .filter_map(|lives| Some(vec![lives.last()?.clone()]))
+        .flatten()
+        .filter(|life| life.time_s[0] < oldest_s);
+    // What ran until then: an older build may be the same again.
+    let replaced: Vec<&Life> = before
+        .filter(|life| {
+            life.time_s
+                .last()
+                .is_some_and(|end| *end >= oldest_s - ROLLOUT_S)
+        })
         .collect();
-    let newest = alone.iter().map(|lives| lives[0].time_s[0]);
-    let ran_s = last - newest.fold(f64::NEG_INFINITY, f64::max);
-    Some((alone, ran_s))
+    let is_told = |life: &&Life| !life.build.is_empty();
+    if now.iter().all(is_told) && replaced.iter().all(is_told) && !replaced.is_empty() {
+        return now
+            .iter()
+            .all(|new| replaced.iter().all(|old| old.build != new.build));
+    }
+    let ends = now.iter().filter_map(|life| life.time_s.last().copied());
+    let last = ends.fold(f64::NEG_INFINITY, f64::max);
+    newest_s - oldest_s <= ROLLOUT_S && last - newest_s >= LEAST_RUN * (last - origin)
 }
 
 /// Lays the places of a service end to end. The judge takes lives for what they are, by the
@@ -137,6 +207,7 @@ mod tests {
         let time_s: Vec<f64> = (0..=steps).map(|i| from + 300.0 * i as f64).collect();
         Life {
             name: String::new(),
+            build: String::new(),
             value: vec![1e8; time_s.len()],
             time_s,
         }
@@ -166,10 +237,46 @@ mod tests {
         let first = life(0.0, 172_800.0);
         assert_eq!(current(&places(vec![first.clone(), first.clone()])), None);
         let deployed = places(vec![life(0.0, noon), life(noon, 172_800.0), first.clone()]);
-        let (alone, ran_s) = current(&deployed).expect("one place was taken");
-        assert_eq!((alone.len(), ran_s), (2, 172_800.0 - noon));
+        let now = current(&deployed).expect("one place was taken");
+        assert_eq!((now.places.len(), now.ran_s), (2, 172_800.0 - noon));
+        assert!(!now.is_deployment, "one instance alone");
         // A replica that was taken away belongs to what was before.
-        let (alone, _) = current(&places(vec![first, life(0.0, noon)])).expect("one less");
-        assert_eq!(alone.len(), 1);
+        let now = current(&places(vec![first, life(0.0, noon)])).expect("one less");
+        assert_eq!((now.places.len(), now.before.len()), (1, 1));
+        assert!(!now.is_deployment, "nothing new");
+    }
+
+    #[test]
+    fn a_deployment_is_known_by_its_build_or_because_all_were_replaced() {
+        let noon = 43_200.0;
+        let of = |build: &str, from, to| Life {
+            build: build.to_owned(),
+            ..life(from, to)
+        };
+        let is_one = |lives: Vec<Life>| current(&places(lives)).expect("a change").is_deployment;
+        let end = 172_800.0;
+        assert!(is_one(vec![of("1.0", 0.0, noon), of("1.1", noon, end)]));
+        // Killed, and started anew.
+        assert!(!is_one(vec![of("1.0", 0.0, noon), of("1.0", noon, end)]));
+        assert!(is_one(vec![of("", 0.0, noon), of("", noon, end)]));
+        assert!(!is_one(vec![
+            of("", 0.0, end - noon),
+            of("", end - noon, end - 14_400.0),
+            of("", end - 14_400.0, end)
+        ]));
+        let both = |build: &str| {
+            let later = noon + 600.0;
+            let old = [of("1.0", 0.0, noon), of("1.0", 0.0, later)];
+            old.into_iter()
+                .chain([of(build, noon, end), of(build, later, end)])
+                .collect()
+        };
+        assert!(is_one(both("1.1")));
+        assert!(!is_one(both("1.0")));
+        // An instance of the new build that has ended belongs to what runs now.
+        let mut lives: Vec<Life> = both("1.1");
+        lives.push(of("1.1", noon + 1_200.0, 100_000.0));
+        let now = current(&places(lives)).expect("a change");
+        assert_eq!((now.places.len(), now.is_deployment), (3, true));
     }
 }

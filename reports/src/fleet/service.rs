@@ -5,7 +5,7 @@
 //! at the end, are judged alone as well; the service's judgement is that of the part which it
 //! names. A leak in a part must stand after a correction for the number of parts.
 
-use super::pool::{Life, Pooled, current, places, pool};
+use super::pool::{Current, Life, Pooled, current, places, pool};
 use leaklab_judge::amount::duration_text;
 use leaklab_judge::{JudgeOptions, Judgement, Series, Verdict, judge};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub enum Part {
     Deployment {
         /// Seconds from the newest of its starts to the last reading.
         ran_s: f64,
+        /// Whether a deployment ended a leak of what was before.
+        #[serde(default)]
+        cured: bool,
     },
     /// One instance.
     Replica {
@@ -36,12 +39,15 @@ pub enum Part {
 impl std::fmt::Display for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Deployment { ran_s } => {
-                write!(
-                    f,
-                    "since the deployment {} before the end",
-                    duration_text(*ran_s)
-                )
+            Self::Deployment { ran_s, cured } => {
+                let ran = duration_text(*ran_s);
+                match cured {
+                    true => write!(
+                        f,
+                        "a leak was cured by the deployment {ran} before the end, since which"
+                    ),
+                    false => write!(f, "since the deployment {ran} before the end"),
+                }
             }
             Self::Replica { name, leaking, of } if *leaking > 0 => {
                 write!(f, "{leaking} of {of} replicas leak, most of all {name}")
@@ -134,17 +140,17 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
     let whole = Judged::new(&places, options);
     let (replicas, lives) = (whole.series.replicas, whole.series.lives);
     let running = current(&places);
-    let now = (running.as_ref()).map(|(running, _)| Judged::new(running, options));
+    let now = (running.as_ref()).map(|running| Judged::new(&running.places, options));
     let several = |places: &[Vec<Life>]| if places.len() > 1 { places.len() } else { 0 };
     let mut parts = 1 + usize::from(now.is_some());
-    // What runs now is what is asked for, once it says something else than its past does.
-    let is_news = |now: &Judged| {
-        let verdict = now.judgement.verdict;
-        verdict != Verdict::Inconclusive && verdict != whole.judgement.verdict
-    };
     let (deployment, of_replicas) = match (running, now) {
-        (Some((running, ran_s)), Some(now)) if is_news(&now) => {
-            (Some((Part::Deployment { ran_s }, now)), running)
+        (Some(running), Some(now)) if speaks(&running, &now, &whole, options) => {
+            let part = Part::Deployment {
+                ran_s: running.ran_s,
+                cured: whole.judgement.verdict == Verdict::Leak
+                    && now.judgement.verdict == Verdict::NoLeak,
+            };
+            (Some((part, now)), running.places)
         }
         _ => (None, places),
     };
@@ -169,6 +175,21 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
         series: chosen.series,
         judgement,
     }
+}
+
+/// Whether what runs now speaks for the service: once it says something else than its past does.
+/// It clears a past that grows only where all of it was deployed since; an instance that leaked
+/// and went away, or was started anew, is not cured by that.
+fn speaks(running: &Current, now: &Judged, whole: &Judged, options: &JudgeOptions) -> bool {
+    let verdict = now.judgement.verdict;
+    if verdict == Verdict::Inconclusive || verdict == whole.judgement.verdict {
+        return false;
+    }
+    if verdict == Verdict::Leak || running.is_deployment {
+        return true;
+    }
+    let grew = |lives: &Vec<Life>| Judged::new(std::slice::from_ref(lives), options).grows();
+    whole.judgement.verdict != Verdict::Leak && !running.before.iter().any(grew)
 }
 
 /// The replica that all together hide: one that leaks for sure, or, where all together are
@@ -216,6 +237,7 @@ mod tests {
         let grown = |step: usize| per_hour * (step - first) as f64 * STEP_S / 3_600.0;
         Life {
             name: format!("pod=cart-{name}"),
+            build: String::new(),
             time_s: steps.clone().map(|step| step as f64 * STEP_S).collect(),
             value: steps
                 .map(|step| 1e8 + grown(step) + noise(step, name))
@@ -285,11 +307,39 @@ mod tests {
         let fixed = turned(3e6, 0.0);
         assert_eq!(fixed.judgement.verdict, Verdict::NoLeak, "{:?}", fixed.part);
         assert!(
-            matches!(fixed.part, Some(Part::Deployment { ran_s }) if ran_s > 2.9 * 86_400.0),
+            matches!(fixed.part, Some(Part::Deployment { ran_s, cured: true }) if ran_s > 2.9 * 86_400.0),
             "{:?}",
             fixed.part
         );
+        let words = fixed.part.as_ref().map(Part::to_string).unwrap_or_default();
+        assert!(
+            words.starts_with("a leak was cured by the deployment"),
+            "{words}"
+        );
         assert_eq!((fixed.replicas, fixed.lives), (3, 6));
+    }
+
+    #[test]
+    fn a_replica_that_leaked_and_went_away_is_not_cured_by_that() {
+        for (end, replicas) in [(5 * DAY, 2), (6 * DAY, 2), (6 * DAY + 200, 3)] {
+            let level = (1..replicas).map(|one| instance(one, 0..7 * DAY, 0.0));
+            let gone = judge_of(level.clone().chain([instance(0, 0..end, 1e7)]).collect());
+            assert_ne!(
+                gone.judgement.verdict,
+                Verdict::NoLeak,
+                "{end} of {replicas}: {:?}",
+                gone.part
+            );
+            // Nor is it by one that was started in its place.
+            let anew = [instance(0, 0..end, 1e7), instance(9, end..7 * DAY, 0.0)];
+            let anew = judge_of(level.chain(anew).collect());
+            assert_ne!(
+                anew.judgement.verdict,
+                Verdict::NoLeak,
+                "{end} of {replicas}: {:?}",
+                anew.part
+            );
+        }
     }
 
     #[test]
