@@ -95,7 +95,9 @@ impl Read {
         // `Bytes`, `Kilobytes`, `Percent`, `Count`; rates, as `Bytes/Second`, have no unit here.
         let unit = unit.and_then(|unit| ValueUnit::of_name(&format!("value ({unit})")));
         Self {
-            unit: unit.or_else(|| ValueUnit::of_name(&name)),
+            unit: unit
+                .or_else(|| of_known_metric(&name))
+                .or_else(|| ValueUnit::of_name(&name)),
             name,
             points,
             incomplete: None,
@@ -140,6 +142,30 @@ impl Read {
         };
         Ok(read)
     }
+}
+
+/// The unit of a metric whose name does not say it. RDS, ElastiCache and the CloudWatch agent
+/// count bytes, Container Insights megabytes, ECS percent.
+///
+/// # Source
+///
+/// "Amazon CloudWatch metrics for Amazon RDS", "Amazon ECS CloudWatch metrics", "Metrics collected
+/// by the CloudWatch agent", docs.aws.amazon.com.
+fn of_known_metric(name: &str) -> Option<ValueUnit> {
+    Some(match name {
+        "FreeableMemory"
+        | "SwapUsage"
+        | "BytesUsedForCache"
+        | "mem_used"
+        | "mem_free"
+        | "mem_available"
+        | "mem_total"
+        | "procstat_memory_rss"
+        | "procstat memory_rss" => ValueUnit::Bytes(1.0),
+        "MemoryUtilized" => ValueUnit::Bytes(1e6),
+        "MemoryUtilization" => ValueUnit::Percent,
+        _ => return None,
+    })
 }
 
 fn named(label: &str, id: &str) -> String {
