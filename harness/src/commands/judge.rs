@@ -15,7 +15,7 @@ use leaklab_judge::{
 };
 use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions, memory_of};
 use leaklab_reports::chart::terminal as sketch;
-use leaklab_reports::foreign::Table;
+use leaklab_reports::foreign::{Table, restart_columns};
 use leaklab_run::{Cell, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -23,14 +23,17 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Say whether recorded memory leaks: runs, cells, or any CSV.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
+/// Examples of the help.
+const EXAMPLES: &str = "\
   leaklab judge leaklab-out/runs/20261121T031500Z-k3f9      a run: a line per cell
   leaklab judge RUN::alts-timeout::unpatched                one cell: every metric, explained
   leaklab judge memory.csv --time elapsed_s --value bytes --budget 200KB/h
   leaklab judge memory.csv --explain                        the way to the verdict, rule by rule
-  kubectl … | leaklab judge - --time-unit ms --format json")]
+  kubectl … | leaklab judge - --time-unit ms --format json";
+
+/// Say whether recorded memory leaks: runs, cells, or any CSV.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = restarts_told())]
 pub struct Arguments {
     /// Run folders, cells (RUN::scenario::variant), CSV files, or - for standard input.
     #[arg(required = true)]
@@ -69,6 +72,18 @@ impl Arguments {
     }
 }
 
+/// The end of the long help: examples, and the columns by which restarts are known.
+fn restarts_told() -> String {
+    let mut text = format!(
+        "{EXAMPLES}\n\nA program of a table was started anew where a column beside its memory says so:\n"
+    );
+    for (when, names) in restart_columns() {
+        let _ = writeln!(text, "  {when}:\n    {}", names.join(", "));
+    }
+    text.push_str("--restarts COLUMN names another, --restarts none says that it ran throughout.");
+    text
+}
+
 /// One metric with what is needed to show it.
 struct Shown {
     file: String,
@@ -87,7 +102,12 @@ struct Shown {
     explanation: Option<Explanation>,
     /// Whether it counts things beside the memory.
     is_beside: bool,
+    /// Whether part of it may be caches that the kernel gives back.
+    holds_caches: bool,
 }
+
+/// What growth of the kernel's memory means.
+const GROWING_KERNEL: &str = "the kernel's objects or shared memory leak, or these are caches that it gives back when memory is needed: what of them cannot be reclaimed (SUnreclaim, Shmem) would tell";
 
 /// Judges every source; the gravest result is the exit code.
 ///
@@ -123,18 +143,24 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
     let mut counts = [0_u64; 3];
     let mut beside = Beside::default();
     for table in tables {
-        for (mut shown, of_metric) in judge_table(name, table, arguments)? {
+        for (mut shown, mut of_metric) in judge_table(name, table, arguments)? {
             if shown.is_beside {
                 if shown.judgement.verdict != Verdict::Leak {
                     beside.add(&shown);
                     continue;
                 }
-                let words = "a count that grows without end is a leak in its own right";
-                say!(
-                    "note: {name}: `{}` leaks beside the memory: {words}",
-                    shown.metric
-                );
+                let words = match shown.holds_caches {
+                    true => GROWING_KERNEL,
+                    false => "what grows without end beside the memory is a leak in its own right",
+                };
+                say!("note: {name}: `{}` grows: {words}", shown.metric);
                 shown.notes.push(words.to_owned());
+                if shown.holds_caches {
+                    shown.judgement.verdict = Verdict::Inconclusive;
+                    shown.judgement.kind = None;
+                    shown.judgement.reason = words.to_owned();
+                    of_metric = Exit::Inconclusive;
+                }
             }
             exit = exit.or_graver(of_metric);
             counts[shown.judgement.verdict as usize] += 1;
@@ -211,7 +237,7 @@ fn judge_table(
     table: Table,
     arguments: &Arguments,
 ) -> anyhow::Result<Vec<(Shown, Exit)>> {
-    let metrics: Vec<(String, Vec<String>, bool)> = table
+    let metrics: Vec<(String, Vec<String>, bool, bool)> = table
         .metrics
         .iter()
         .map(|metric| {
@@ -219,6 +245,7 @@ fn judge_table(
                 metric.name.clone(),
                 table.notes_of(&metric.name),
                 metric.is_beside,
+                metric.holds_caches,
             )
         })
         .collect();
@@ -229,32 +256,36 @@ fn judge_table(
     };
     let readings = Readings::of_foreign(table, &arguments.verdict_options())
         .map_err(|words| usage(format!("`{name}`{of_series}: {words}")))?;
-    let judged = metrics.into_iter().map(|(metric, notes, is_beside)| {
-        let mut judged = readings
-            .judge_alone(&metric)
-            .map_err(|error| usage(format!("`{name}`, column `{metric}`{of_series}: {error}")))?;
-        let limit = arguments.limit.filter(|_| !is_beside);
-        let limit_reached_s = reaches_limit(&readings, &metric, limit);
-        let exit = Exit::from(Standing::of_verdict(&judged)).or_graver(of_limit(limit_reached_s));
-        let judgement = judged.metrics.swap_remove(0).judgement;
-        let value = readings.table().column(&metric).unwrap_or_default();
-        let shown = Shown {
-            file: name.to_owned(),
-            series: series.clone(),
-            unit: readings.metric(&metric).unit.judged(),
-            judgement,
-            time_s: readings.time_s().to_vec(),
-            value: value.to_vec(),
-            explanation: (arguments.explain)
-                .then(|| readings.explain(&metric))
-                .flatten(),
-            metric,
-            notes,
-            limit_reached_s,
-            is_beside,
-        };
-        Ok((shown, exit))
-    });
+    let judged = metrics
+        .into_iter()
+        .map(|(metric, notes, is_beside, holds_caches)| {
+            let mut judged = readings.judge_alone(&metric).map_err(|error| {
+                usage(format!("`{name}`, column `{metric}`{of_series}: {error}"))
+            })?;
+            let limit = arguments.limit.filter(|_| !is_beside);
+            let limit_reached_s = reaches_limit(&readings, &metric, limit);
+            let exit =
+                Exit::from(Standing::of_verdict(&judged)).or_graver(of_limit(limit_reached_s));
+            let judgement = judged.metrics.swap_remove(0).judgement;
+            let value = readings.table().column(&metric).unwrap_or_default();
+            let shown = Shown {
+                file: name.to_owned(),
+                series: series.clone(),
+                unit: readings.metric(&metric).unit.judged(),
+                judgement,
+                time_s: readings.time_s().to_vec(),
+                value: value.to_vec(),
+                explanation: (arguments.explain)
+                    .then(|| readings.explain(&metric))
+                    .flatten(),
+                metric,
+                notes,
+                limit_reached_s,
+                is_beside,
+                holds_caches,
+            };
+            Ok((shown, exit))
+        });
     judged.collect()
 }
 
@@ -378,6 +409,7 @@ fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<(
                 .filter(|_| arguments.explain)
                 .and_then(|readings| readings.explain(metric)),
             is_beside: false,
+            holds_caches: false,
         };
         show(&shown, format)?;
     }

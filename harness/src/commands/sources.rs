@@ -50,7 +50,8 @@ pub struct TableArguments {
     /// in use: 16GiB [default: a column that is called like a total].
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     total: Option<f64>,
-    /// Column that counts restarts or holds the start time: the program is new where it changes.
+    /// Column that counts restarts or holds the start time: the program is new where it changes;
+    /// `none`: it ran throughout, whatever other columns do.
     #[arg(long, value_name = "COLUMN", conflicts_with_all = ["pid_column", "mark_file"])]
     restarts: Option<String>,
     /// Column of the process number: the program is new where it changes.
@@ -99,6 +100,7 @@ impl TableArguments {
     /// A usage error if the file of marks cannot be read.
     pub fn read_options(&self) -> anyhow::Result<ReadOptions> {
         let restarts = match (&self.restarts, &self.pid_column, &self.mark_file) {
+            (Some(column), ..) if column == "none" => Some(RestartSource::Never),
             (Some(column), ..) => Some(RestartSource::Column(column.clone())),
             (_, Some(column), _) => Some(RestartSource::PidColumn(column.clone())),
             (_, _, Some(file)) => {

@@ -7,7 +7,7 @@
 
 use super::metric::Metric;
 use super::stopped::{Idle, is_work, load_cpu_ms};
-use super::uncovered::{uncovered, withhold, withhold_cell};
+use super::uncovered::{uncovered, withhold, withhold_because, withhold_cell};
 use super::verdict::{VerdictError, VerdictOptions};
 use crate::foreign;
 use leaklab_judge::amount::{amount_text, count_text};
@@ -62,6 +62,8 @@ pub struct Readings {
     idle: Option<Idle>,
     /// Why no verdict must be built on them.
     doubt: Option<String>,
+    /// Why growth that they do not show is not ruled out.
+    unsettled: Option<String>,
     /// What is asked about the columns of a table that somebody else wrote; `None` where the
     /// columns are those of a cell.
     foreign: Option<Vec<(String, JudgeOptions)>>,
@@ -174,6 +176,7 @@ impl Readings {
             limit: options.limit_bytes,
             idle: Idle::find(&table, events, &excluded),
             doubt: None,
+            unsettled: None,
             excluded,
             restarts: restarts(&table, events),
             table,
@@ -226,6 +229,7 @@ impl Readings {
             limit: options.limit_bytes,
             idle: Idle::find(&samples, &[], &[]),
             doubt: table.incomplete,
+            unsettled: table.unsettled,
             table: samples,
             foreign: Some(asked),
             left,
@@ -321,6 +325,9 @@ impl Readings {
         }
         if let Some(why) = self.uncovered(column) {
             withhold(&mut judgement, &why);
+        }
+        if let Some(reason) = &self.unsettled {
+            withhold_because(&mut judgement, reason.clone());
         }
         if let Some(doubt) = &self.doubt {
             distrust(&mut judgement, doubt);

@@ -62,10 +62,15 @@ fn marked_s(windows: &[Window], start_s: f64, end_s: f64) -> f64 {
 
 /// Takes back that a metric is healthy.
 pub(super) fn withhold(judgement: &mut Judgement, why: &str) {
+    withhold_because(judgement, words(why));
+}
+
+/// Takes back that one metric is healthy, for that reason.
+pub(super) fn withhold_because(judgement: &mut Judgement, reason: String) {
     if judgement.verdict == Verdict::NoLeak {
         judgement.verdict = Verdict::Inconclusive;
         judgement.kind = None;
-        judgement.reason = words(why);
+        judgement.reason = reason;
     }
 }
 

@@ -145,10 +145,11 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
     let mut parts = 1 + usize::from(now.is_some());
     let (deployment, of_replicas) = match (running, now) {
         (Some(running), Some(now)) if speaks(&running, &now, &whole, options) => {
+            let leaks = |one: &Judged| one.judgement.verdict == Verdict::Leak;
+            let leaked = || leaks(&whole) || leaks(&Judged::new(&running.before, options));
             let part = Part::Deployment {
                 ran_s: running.ran_s,
-                cured: whole.judgement.verdict == Verdict::Leak
-                    && now.judgement.verdict == Verdict::NoLeak,
+                cured: now.judgement.verdict == Verdict::NoLeak && leaked(),
             };
             (Some((part, now)), running.places)
         }

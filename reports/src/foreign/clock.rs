@@ -155,7 +155,7 @@ pub(super) fn elapsed(text: &str) -> Option<f64> {
 }
 
 /// Seconds since a start, units written behind each number: `15s`, `1h2m3s`, `250ms`.
-fn spelled_out(text: &str) -> Option<f64> {
+pub(super) fn spelled_out(text: &str) -> Option<f64> {
     let mut rest = text.trim();
     if rest.is_empty() || rest.len() > 32 {
         return None;

@@ -1,6 +1,7 @@
 //! Series as their rows come in, taken apart by a key; made whole at the end.
 
 use super::column::Column;
+use super::companion::{Companion, Found};
 use super::left_out::{
     leave_out_columns_in_doubt, leave_out_columns_without_readings, note_missing_readings,
 };
@@ -10,9 +11,9 @@ use super::partial::{Partial, backwards, check_times};
 use super::quote;
 use super::role::{self, Role};
 use super::unit::ValueUnit;
-use super::{InputError, Note, Table, left, lives, swap};
+use super::{InputError, Note, Table, apart, left, lives, swap};
 use leaklab_judge::Window;
-use leaklab_judge::amount::count_text;
+use leaklab_judge::amount::{count_text, plural};
 use std::collections::HashMap;
 
 /// Readings that are kept, at most: half a gigabyte of numbers.
@@ -26,6 +27,9 @@ const MOST_SETBACKS: usize = 2;
 
 /// No clock counts thirty million years; beyond, seconds lose their place.
 const FARTHEST_S: f64 = 1e15;
+
+/// What programs write for a reading that they could not take.
+const NOT_TAKEN: f64 = -1.0;
 
 /// Repeated times from which on nothing that follows makes one series of them, if they are most.
 const SURELY_REPEATED: usize = 1 << 15;
@@ -260,6 +264,10 @@ impl Collector {
                 wanted: "number",
             });
         };
+        if amount.number == NOT_TAKEN && amount.unit.is_none() {
+            self.columns[column].minus_ones += 1;
+            return Ok(f64::NAN);
+        }
         if amount.number < 0.0 {
             return Err(InputError::Negative {
                 line: place.line,
@@ -346,6 +354,14 @@ impl Collector {
         }
     }
 
+    /// Says that the row that was begun last does not say which life it is of.
+    pub fn life_is_unsaid(&mut self, series: usize) {
+        let partial = &mut self.series[series];
+        if let Some(&now_s) = partial.time_s.last() {
+            partial.unsaid_s.push(now_s);
+        }
+    }
+
     /// What tells one life of the program from another: a restart where it changes.
     pub fn life(&mut self, series: usize, field: &[u8]) {
         if is_missing(field) {
@@ -378,18 +394,69 @@ impl Collector {
         }
     }
 
+    /// How many rows a series has.
+    pub fn rows_of(&self, series: usize) -> usize {
+        self.series
+            .get(series)
+            .map_or(0, |partial| partial.time_s.len())
+    }
+
+    /// Takes for restarts what columns beside the memory say; which of them did.
+    pub fn restarts_by(&mut self, companions: &[Companion]) -> Vec<String> {
+        let mut by: Vec<String> = Vec::new();
+        for (index, partial) in self.series.iter_mut().enumerate() {
+            let changed = companions.iter().filter(|one| one.has_changed(index));
+            let companions: Vec<&Companion> = changed.collect();
+            if companions.is_empty() {
+                continue;
+            }
+            let memory = partial.memory(&self.columns, self.is_newest_first);
+            for companion in companions {
+                match companion.found(index, partial.time_s.len(), &memory) {
+                    Some(Found::Restarts(rows)) => {
+                        partial.restart_at(&rows);
+                        if !by.contains(&companion.name) {
+                            by.push(companion.name.clone());
+                        }
+                    }
+                    Some(Found::Doubt) if partial.restarts.is_empty() => {
+                        let name = quote::cut(&companion.name);
+                        partial.unsettled = Some(format!(
+                            "memory falls back where `{name}` changes, which may be restarts of a program that leaks; --restarts {name} says that it is new there, --restarts none that it ran throughout"
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+            if !partial.restarts.is_empty() {
+                partial.unsettled = None;
+            }
+        }
+        by
+    }
+
+    /// Settles whether columns that were taken to tell series apart do.
+    pub fn settle_apart(&mut self, open: &[apart::Open]) -> apart::Settled {
+        let series = std::mem::take(&mut self.series);
+        let mut settled = apart::settle(series, open, &self.key_names, &self.columns);
+        self.series = std::mem::take(&mut settled.series);
+        settled
+    }
+
     /// Joins lives of one program that follow each other; what told them apart, in words.
     pub fn join_lives(&mut self) -> Lives {
         let series = std::mem::take(&mut self.series);
-        let joined = lives::join(series, self.lives, &self.key_names);
+        let joined = lives::join(series, self.lives, &self.key_names, &self.columns);
         self.series = joined.series;
+        let too_often = (!joined.too_often.is_empty()).then(|| {
+            Note::on_all(format!(
+                "{} changes too often to tell lives of a program apart, and was left out",
+                quote::list(&joined.too_often)
+            ))
+        });
         Lives {
-            by: joined.by.map(|columns| format!("; lives by {columns}")),
-            note: joined.too_often.map(|columns| {
-                Note::on_all(format!(
-                    "{columns} changes too often to tell lives of a program apart, and was left out"
-                ))
-            }),
+            by: joined.by,
+            note: too_often,
         }
     }
 
@@ -407,7 +474,7 @@ impl Collector {
                 None => std::mem::take(&mut partial.name),
             };
         }
-        by.unwrap_or_default()
+        lives::said(&by).unwrap_or_default()
     }
 
     /// The key and the place of the last row's series.
@@ -442,6 +509,14 @@ impl Collector {
             self.series.retain(is_use);
         } else if self.series.iter().any(is_memory) {
             self.series.retain(is_memory);
+        }
+        // Shares say nothing more beside amounts.
+        let is_share = |p: &Partial| {
+            let unit = p.metric.as_deref().and_then(ValueUnit::of_name);
+            unit == Some(ValueUnit::Percent)
+        };
+        if self.series.iter().any(|p| is_used(p) && !is_share(p)) {
+            self.series.retain(|p| !is_share(p));
         }
         before - self.series.len()
     }
@@ -482,10 +557,12 @@ impl Collector {
                 .as_ref()
                 .map_or(&columns[..], |joined| &joined.columns);
             let mut table = partial.into_table(columns, counts_operations)?;
+            table.notes.extend(columns.iter().filter_map(not_taken));
             table.notes.extend(in_use.notes);
-            table
-                .notes
-                .extend(joined.and_then(|joined| joined.note).map(Note::on_all));
+            if let Some(joined) = joined {
+                table.notes.extend(joined.note.map(Note::on_all));
+                table.unsettled = table.unsettled.or(joined.unsettled);
+            }
             if !several {
                 table.name.clear();
             }
@@ -499,6 +576,22 @@ impl Collector {
         }
         Ok(tables)
     }
+}
+
+/// That readings of a column were not taken, by what stands for them.
+fn not_taken(column: &Column) -> Option<Note> {
+    let count = column.minus_ones;
+    (count > 0).then(|| {
+        Note::on(
+            &column.name,
+            format!(
+                "{} of `{}`, -1 each, {} not taken and left out",
+                plural(count, "reading"),
+                quote::cut(&column.name),
+                if count == 1 { "was" } else { "were" }
+            ),
+        )
+    })
 }
 
 /// The columns of a series: where its key names the metric, that says what theirs do not.
@@ -521,8 +614,8 @@ fn columns_of(columns: &[Column], partial: &mut Partial) -> Vec<Column> {
 /// What told lives of a program apart.
 #[derive(Debug, Default)]
 pub(super) struct Lives {
-    /// Words to stand behind what a file was read as.
-    pub by: Option<String>,
+    /// The columns.
+    pub by: Vec<String>,
     /// What was left out.
     pub note: Option<Note>,
 }

@@ -33,8 +33,12 @@ pub(super) struct Column {
     pub is_total: bool,
     /// Whether it is memory in use that was had from what is left of a total.
     pub is_less_what_is_left: bool,
+    /// Readings that are -1, as of one that was not taken.
+    pub minus_ones: u64,
     /// Whether it counts things beside the memory that is judged.
     pub is_beside: bool,
+    /// Whether part of it may be caches that the kernel gives back.
+    pub holds_caches: bool,
 }
 
 impl Column {
@@ -53,7 +57,9 @@ impl Column {
             given_back: Vec::new(),
             is_total: false,
             is_less_what_is_left: false,
+            minus_ones: 0,
             is_beside: false,
+            holds_caches: false,
         }
     }
 

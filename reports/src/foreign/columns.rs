@@ -1,12 +1,14 @@
 //! Which column is the time, which are memory, and what the others are for.
 
-use super::keys::{IDENTITIES, keys};
+use super::companion::Companion;
+use super::keys::{IDENTITIES, are_states, keys};
 use super::left::{given_back, totals};
 use super::lives::{is_uptime, life_of};
 use super::number::{amount, is_missing};
 use super::quote;
 use super::role::{
-    Role, is_available, is_called_like_memory, is_gauge_of_things, is_swap, is_swap_left, role_of,
+    Role, is_available, is_called_like_memory, is_gauge_of_things, is_of_kernel, is_swap,
+    is_swap_left, role_of,
 };
 use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
@@ -15,7 +17,7 @@ use leaklab_judge::nearest;
 use leaklab_run::columns;
 
 /// What the columns of a table are taken for.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Chosen {
     /// `None` where readings come at regular times that nobody wrote.
     pub time: Option<usize>,
@@ -27,8 +29,10 @@ pub(super) struct Chosen {
     pub date: Option<usize>,
     /// Columns of text that tell series apart; behind them those that tell lives apart.
     pub keys: Vec<usize>,
-    /// For how long the program has been up: it is new where that falls.
-    pub uptime: Option<usize>,
+    /// Columns beside the memory that may say when the program was started anew.
+    pub companions: Vec<(usize, Companion)>,
+    /// Which of the keys may turn out to tell nothing apart once all rows are there.
+    pub open_keys: Vec<usize>,
     /// How many of the keys, the last ones, tell lives of a program apart.
     pub lives: usize,
     /// Where one of the keys names the metric.
@@ -181,8 +185,6 @@ pub(super) fn choose(
         (chosen.date, chosen.time) = (Some(date), Some(of_day));
     }
     let (time, date) = (chosen.time, chosen.date);
-    chosen.uptime = (0..names.len())
-        .find(|&c| is_uptime(&names[c]) && Some(c) != time && options.restarts.is_none());
     let taken = |column: usize| [time, date, operations, restarts].contains(&Some(column));
     if !is_ours {
         keys(&mut chosen, names, rows, &looks, options, taken)?;
@@ -212,13 +214,18 @@ pub(super) fn choose(
     let is_by_name = |value: &ValueColumn| is_called_like_memory(&names[value.position]);
     let is_alone = !options.counts_beside || !options.values.is_empty() || is_ours;
     if !is_alone && chosen.metric_key.is_none() && chosen.values.iter().any(is_by_name) {
-        let is_count = |&c: &usize| looks[c] == Look::Numbers && is_gauge_of_things(&names[c]);
+        let is_beside = |name: &str| is_gauge_of_things(name) || is_of_kernel(name);
+        let is_count = |&c: &usize| looks[c] == Look::Numbers && is_beside(&names[c]);
         chosen.beside = (0..names.len())
             .filter(|&c| free(c))
             .filter(is_count)
             .collect();
         let is_judged = |c: &usize| chosen.values.iter().any(|value| value.position == *c);
         chosen.beside.retain(|c| !is_judged(c));
+    }
+    if !is_ours && options.restarts.is_none() {
+        let is_free = |c: usize| free(c) && !chosen.beside.contains(&c);
+        chosen.companions = companions(names, rows, &looks, &chosen.values, is_free);
     }
     if chosen.values.is_empty() {
         let time = time.and_then(|time| names.get(time));
@@ -227,6 +234,25 @@ pub(super) fn choose(
         });
     }
     Ok(chosen)
+}
+
+/// The columns that are for nothing else, and may say when the program was started anew.
+fn companions(
+    names: &[String],
+    rows: &[Vec<String>],
+    looks: &[Look],
+    values: &[ValueColumn],
+    is_free: impl Fn(usize) -> bool,
+) -> Vec<(usize, Companion)> {
+    let is_judged = |c: usize| values.iter().any(|value| value.position == c);
+    let of = |c: usize| {
+        let are_states = are_states(names, rows, c);
+        Some((c, Companion::new(&names[c], looks[c], are_states)?))
+    };
+    (0..names.len())
+        .filter(|&c| is_free(c) && !is_judged(c) && !is_called_like_memory(&names[c]))
+        .filter_map(of)
+        .collect()
 }
 
 fn look(rows: &[Vec<String>], column: usize, comma_is_point: bool) -> Look {
@@ -261,11 +287,20 @@ fn time_column(
     }
     // A column of text is no time, whatever it is called.
     let can_be = |column: &usize| rows.is_empty() || looks[*column] != Look::Text;
-    let called = TIMES.iter().find_map(|time| {
+    let mut called = TIMES.iter().filter_map(|time| {
         (0..names.len())
             .filter(can_be)
             .find(|&column| names[column].trim().eq_ignore_ascii_case(time))
     });
+    let first_called = called.next();
+    // What has elapsed begins anew with the program; beside it stands when that was.
+    let counts = |column: usize| names[column].to_ascii_lowercase().starts_with("elapsed");
+    let called = match first_called {
+        Some(first) if counts(first) && names[first] != columns::ELAPSED_MS => called
+            .find(|&column| !counts(column) && looks[column] == Look::Times)
+            .or(first_called),
+        _ => first_called,
+    };
     let looks_like = || {
         let is_one = |&column: &usize| looks[column] == Look::Times;
         let mut stamps = (0..looks.len()).filter(is_one);

@@ -3,15 +3,19 @@
 mod layout;
 mod quick;
 
-use super::clock::{Clock, day_order, elapsed};
+use super::apart::Open;
+use super::clock::{Clock, day_order};
 use super::collector::{Collector, KEY_SEPARATOR, Place};
 use super::column::Column;
 use super::columns::{Chosen, choose};
+use super::companion::Companion;
+use super::keys::is_identity;
 use super::left_out::other_metrics;
 use super::lines::Lines;
+use super::lives::said;
 use super::number::{is_missing, number};
 use super::quote;
-use super::role::Role;
+use super::role::{Role, is_of_kernel, may_hold_caches};
 use super::time::{DayOrder, TimeUnit};
 use super::time_unit::{self, Counted};
 use super::unit::ValueUnit;
@@ -20,6 +24,7 @@ use layout::{Layout, MOST_QUOTED_LINES, ends_within_quotes, is_annotation};
 pub(super) use layout::{Separator, split, time_words};
 use leaklab_judge::amount::plural;
 use leaklab_run::Phase;
+use std::collections::HashMap;
 use std::io::BufRead;
 
 /// What a table is read as that no known tool wrote.
@@ -31,7 +36,6 @@ enum Duty {
     Nothing,
     Time,
     Operations,
-    Uptime,
     Value(usize),
 }
 
@@ -53,10 +57,10 @@ pub(super) struct Rows {
     key: Vec<u8>,
     time_field: Vec<u8>,
     date_field: Vec<u8>,
-    /// For how long the program of each series had been up at its last row.
-    uptimes_s: Vec<f64>,
-    /// Whether that ever fell.
-    fell: bool,
+    /// What tells the life of each program that the other keys name, as it was said last.
+    last_lives: HashMap<Vec<u8>, Vec<Vec<u8>>>,
+    /// For each column, its place among the companions.
+    companion_places: Vec<usize>,
     /// Whether nobody says how many series the table holds.
     is_one_table: bool,
     rows: u64,
@@ -72,60 +76,8 @@ impl Rows {
         comma_is_point: bool,
         options: &ReadOptions,
     ) -> Result<Self, InputError> {
-        let chosen = choose(&names, sample, comma_is_point, options)?;
-        let mut duties = vec![Duty::Nothing; names.len()];
-        let mut columns = Vec::new();
-        for (order, value) in chosen.values.iter().enumerate() {
-            duties[value.position] = Duty::Value(order);
-            let mut column = Column::new(&names[value.position], value.unit, value.role);
-            column.is_of_table = chosen.phase.is_none();
-            column.is_by_name = options.unit.is_none() && column.is_of_table;
-            let fields = || sample.iter().filter_map(|row| row.get(value.position));
-            for field in fields() {
-                column.look_at(field.as_bytes(), comma_is_point);
-            }
-            column.two_numbers = in_doubt_a_thousandfold(value.unit, fields, comma_is_point);
-            columns.push(column);
-        }
-        let beside = chosen.totals.iter().map(|pair| (pair, true));
-        let beside = beside.chain(chosen.given_back.iter().map(|pair| (pair, false)));
-        for (&(left, position), is_all) in beside {
-            let place = match duties[position] {
-                Duty::Value(place) => place,
-                Duty::Nothing => {
-                    let unit = options
-                        .unit
-                        .or_else(|| ValueUnit::of_name(&names[position]));
-                    duties[position] = Duty::Value(columns.len());
-                    columns.push(Column {
-                        is_total: true,
-                        ..Column::new(&names[position], unit, Role::Bound)
-                    });
-                    columns.len() - 1
-                }
-                _ => continue,
-            };
-            match is_all {
-                true => columns[left].total = Some(place),
-                false => columns[left].given_back.push(place),
-            }
-        }
-        for &position in chosen.beside.iter() {
-            duties[position] = Duty::Value(columns.len());
-            columns.push(Column {
-                is_beside: true,
-                ..Column::new(&names[position], Some(ValueUnit::Count), Role::Used)
-            });
-        }
-        if let Some(operations) = chosen.operations {
-            duties[operations] = Duty::Operations;
-        }
-        if let Some(uptime) = chosen.uptime {
-            duties[uptime] = Duty::Uptime;
-        }
-        if let Some(time) = chosen.time {
-            duties[time] = Duty::Time;
-        }
+        let mut chosen = choose(&names, sample, comma_is_point, options)?;
+        let (duties, columns) = duties(&names, &chosen, sample, comma_is_point, options);
         let mut collector = Collector::new(columns);
         collector.comma_is_point = comma_is_point;
         collector.counts_operations = chosen.operations.is_some();
@@ -163,6 +115,11 @@ impl Rows {
         for (place, &column) in chosen.keys.iter().enumerate() {
             key_places[column] = place;
         }
+        let mut companion_places = vec![usize::MAX; names.len()];
+        for (place, (column, companion)) in chosen.companions.iter_mut().enumerate() {
+            companion_places[*column] = place;
+            companion.is_newest_first = is_newest_first;
+        }
         let mut clock = Clock::new(counted.unit, order);
         clock.is_elapsed = counts_from_start;
         Ok(Self {
@@ -178,8 +135,8 @@ impl Rows {
             key: Vec::new(),
             time_field: Vec::new(),
             date_field: Vec::new(),
-            uptimes_s: Vec::new(),
-            fell: false,
+            last_lives: HashMap::new(),
+            companion_places,
             is_one_table: options.by.is_empty(),
             rows: 0,
             short_rows: 0,
@@ -283,31 +240,16 @@ impl Rows {
                     },
                 )
             }
-            Some(Duty::Uptime) => {
-                let uptime_s = number(field, self.collector.comma_is_point);
-                let text = std::str::from_utf8(field).unwrap_or("");
-                if let Some(uptime_s) = uptime_s.or_else(|| elapsed(text)) {
-                    self.uptime(series, uptime_s);
+            _ => {
+                let place = self.companion_places.get(position).copied();
+                if let Some((_, companion)) =
+                    place.and_then(|at| self.chosen.companions.get_mut(at))
+                {
+                    let row = self.collector.rows_of(series).saturating_sub(1);
+                    companion.see(series, row, field, self.collector.comma_is_point);
                 }
                 Ok(())
             }
-            _ => Ok(()),
-        }
-    }
-
-    /// For how long the program of a series had been up: what falls is another one's.
-    fn uptime(&mut self, series: usize, uptime_s: f64) {
-        if self.uptimes_s.len() <= series {
-            self.uptimes_s.resize(series + 1, f64::NAN);
-        }
-        let before = std::mem::replace(&mut self.uptimes_s[series], uptime_s);
-        let is_new = match self.is_newest_first {
-            true => uptime_s > before,
-            false => uptime_s < before,
-        };
-        if is_new {
-            self.collector.restart(series);
-            self.fell = true;
         }
     }
 
@@ -365,6 +307,7 @@ impl Rows {
         if many_keys {
             self.key = parts.join(&[KEY_SEPARATOR as u8][..]);
         }
+        let is_unsaid = self.chosen.lives > 0 && self.fill_in_lives(&mut parts);
         let key = std::mem::take(&mut self.key);
         let series = self
             .collector
@@ -393,7 +336,39 @@ impl Rows {
         self.rows_of_series[series] += 1;
         self.collector
             .row(series, seconds, line, &self.time_field)?;
+        if is_unsaid {
+            self.collector.life_is_unsaid(series);
+        }
         Ok(Some((position, series)))
+    }
+
+    /// A life goes on where nothing is said of it; yes if nothing is. `parts`: those of the key,
+    /// where it has several.
+    fn fill_in_lives(&mut self, parts: &mut [Vec<u8>]) -> bool {
+        if parts.len() == 1 {
+            parts[0].clone_from(&self.key);
+        }
+        let whose = parts.len() - self.chosen.lives;
+        let (whose, lives) = parts.split_at_mut(whose);
+        let whose = whose.join(&[KEY_SEPARATOR as u8][..]);
+        let is_unsaid = lives.iter().any(|part| is_missing(part));
+        match self.last_lives.get_mut(&whose) {
+            Some(last) if is_unsaid => {
+                for (part, last) in lives.iter_mut().zip(last) {
+                    if is_missing(part) {
+                        part.clone_from(last);
+                    }
+                }
+            }
+            Some(last) => last.clone_from_slice(lives),
+            None => {
+                self.last_lives.insert(whose, lives.to_vec());
+            }
+        }
+        if is_unsaid {
+            self.key = parts.join(&[KEY_SEPARATOR as u8][..]);
+        }
+        is_unsaid
     }
 
     fn time_error(&self, missing: bool, field: &[u8], line: u64) -> InputError {
@@ -445,6 +420,9 @@ impl Rows {
                 plural(self.short_rows, "line")
             )));
         }
+        let companions = std::mem::take(&mut self.chosen.companions);
+        let companions: Vec<Companion> = companions.into_iter().map(|(_, one)| one).collect();
+        let restarts_by = self.collector.restarts_by(&companions);
         if let Some(metric) = self.chosen.metric_key {
             let place = self.key_places.get(metric).copied().unwrap_or(usize::MAX);
             let others = self.collector.keep_memory(place);
@@ -469,20 +447,94 @@ impl Rows {
             ));
         }
         self.collector.restarts_at(&marks);
+        let open: Vec<Open> = (self.chosen.open_keys.iter())
+            .map(|&column| Open {
+                place: self.key_places[column],
+                is_identity: is_identity(&self.names[column]),
+            })
+            .collect();
+        let settled = self.collector.settle_apart(&open);
+        self.notes.extend(settled.notes);
         let lives = self.collector.join_lives();
-        let uptime = self.chosen.uptime.filter(|_| self.fell);
-        let uptime =
-            uptime.map(|column| format!("; lives by `{}`", quote::cut(&self.names[column])));
+        let by = [lives.by, settled.lives_by, restarts_by].concat();
         self.notes.extend(lives.note);
         let tables = self.collector.finish(self.were_named, &self.notes)?;
         if self.is_one_table && self.chosen.phase.is_none() {
             tables.iter().try_for_each(interleaved::check)?;
         }
         Ok(Recording {
-            read_as: lives.by.or(uptime).map(|by| format!("{PLAIN}{by}")),
+            read_as: said(&by).map(|by| format!("{PLAIN}{by}")),
             tables,
         })
     }
+}
+
+/// What each column is for, and the columns of memory to come.
+fn duties(
+    names: &[String],
+    chosen: &Chosen,
+    sample: &[Vec<String>],
+    comma_is_point: bool,
+    options: &ReadOptions,
+) -> (Vec<Duty>, Vec<Column>) {
+    let mut duties = vec![Duty::Nothing; names.len()];
+    let mut columns = Vec::new();
+    for (order, value) in chosen.values.iter().enumerate() {
+        duties[value.position] = Duty::Value(order);
+        let mut column = Column::new(&names[value.position], value.unit, value.role);
+        column.is_of_table = chosen.phase.is_none();
+        column.is_by_name = options.unit.is_none() && column.is_of_table;
+        let fields = || sample.iter().filter_map(|row| row.get(value.position));
+        for field in fields() {
+            column.look_at(field.as_bytes(), comma_is_point);
+        }
+        column.two_numbers = in_doubt_a_thousandfold(value.unit, fields, comma_is_point);
+        columns.push(column);
+    }
+    let beside = chosen.totals.iter().map(|pair| (pair, true));
+    let beside = beside.chain(chosen.given_back.iter().map(|pair| (pair, false)));
+    for (&(left, position), is_all) in beside {
+        let place = match duties[position] {
+            Duty::Value(place) => place,
+            Duty::Nothing => {
+                let unit = options
+                    .unit
+                    .or_else(|| ValueUnit::of_name(&names[position]));
+                duties[position] = Duty::Value(columns.len());
+                columns.push(Column {
+                    is_total: true,
+                    ..Column::new(&names[position], unit, Role::Bound)
+                });
+                columns.len() - 1
+            }
+            _ => continue,
+        };
+        match is_all {
+            true => columns[left].total = Some(place),
+            false => columns[left].given_back.push(place),
+        }
+    }
+    for &position in chosen.beside.iter() {
+        duties[position] = Duty::Value(columns.len());
+        let name = &names[position];
+        let of_kernel = is_of_kernel(name);
+        let unit = match of_kernel {
+            true => options.unit.or_else(|| ValueUnit::of_name(name)),
+            false => Some(ValueUnit::Count),
+        };
+        columns.push(Column {
+            is_beside: true,
+            holds_caches: may_hold_caches(name),
+            ..Column::new(name, unit, Role::Used)
+        });
+    }
+    if let Some(operations) = chosen.operations {
+        duties[operations] = Duty::Operations;
+    }
+    if let Some(time) = chosen.time {
+        duties[time] = Duty::Time;
+    }
+    (duties, columns)
 }
 
 /// The times of the first rows, as text; dates of a column of their own before them.

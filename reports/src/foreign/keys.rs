@@ -3,8 +3,11 @@
 use super::InputError;
 use super::ReadOptions;
 use super::columns::{Chosen, Look, position};
-use super::lives::life_of;
-use super::role::is_count;
+use super::companion::is_start;
+use super::fallback::Memory;
+use super::lives::{is_uptime, life_of};
+use super::number::amount;
+use super::role::{is_called_like_memory, is_count};
 
 /// Names of columns that name the metric of a row.
 const METRIC_NAMES: [&str; 16] = [
@@ -90,9 +93,13 @@ pub(super) fn keys(
             .any(|value| value.eq_ignore_ascii_case(&names[column]))
     };
     let called = |list: &[&str], column: usize| list.contains(&lower(column).as_str());
+    let is_metric = |&c: &usize| {
+        looks[c] == Look::Text && !taken(c) && !is_asked_for(c) && called(&METRIC_NAMES, c)
+    };
+    // A measurement of InfluxDB has several fields.
     let metric = (0..names.len())
-        .filter(|&c| looks[c] == Look::Text && !taken(c) && !is_asked_for(c))
-        .find(|&c| called(&METRIC_NAMES, c));
+        .filter(is_metric)
+        .min_by_key(|&c| lower(c) == "_measurement");
     let lives = match options.restarts {
         Some(_) => Vec::new(),
         None => lives(names, rows, looks, |c| {
@@ -101,7 +108,7 @@ pub(super) fn keys(
     };
     let texts: Vec<usize> = (0..names.len())
         .filter(|&c| looks[c] == Look::Text && !taken(c) && !is_asked_for(c))
-        .filter(|&c| !called(&STATES, c) && !lives.contains(&c))
+        .filter(|&c| !are_states(names, rows, c) && !lives.contains(&c))
         .collect();
     let jumbled = times_repeat(chosen.time, rows);
     // What InfluxDB writes beside a field is its tags, and each of them tells series apart.
@@ -142,9 +149,12 @@ pub(super) fn keys(
             (0..names.len())
                 .filter(numbers)
                 .filter(|&c| !is_alone && !is_asked_for(c) && !is_count(&names[c]))
-                .find(|&c| goes_round(rows, c)),
+                .filter(|&c| !is_uptime(&names[c]))
+                .find(|&c| goes_round(rows, c) && !begins_anew(names, rows, c)),
         );
     }
+    let is_open = |&c: &usize| looks[c] == Look::Text && metric != Some(c) && !all_are_tags;
+    chosen.open_keys = chosen.keys.iter().copied().filter(is_open).collect();
     chosen.lives = lives.len();
     chosen.keys.extend(lives);
     Ok(())
@@ -185,6 +195,36 @@ fn goes_round(rows: &[Vec<String>], column: usize) -> bool {
             .iter()
             .zip(&fields[round..])
             .all(|(now, then)| now == then)
+}
+
+/// Whether a count that goes round is that of a program which is started anew: memory falls back
+/// where it begins again. Workers that report in turn have no order.
+fn begins_anew(names: &[String], rows: &[Vec<String>], column: usize) -> bool {
+    let numbers = |column: usize| {
+        let of_row = move |row: &Vec<String>| amount(row.get(column)?.as_bytes(), false);
+        rows.iter()
+            .map(move |row| of_row(row).map_or(f64::NAN, |amount| amount.number))
+    };
+    let counts: Vec<f64> = numbers(column).collect();
+    let begins: Vec<usize> = (1..counts.len())
+        .filter(|&at| counts[at] < counts[at - 1])
+        .collect();
+    let is_memory = |&c: &usize| c != column && is_called_like_memory(&names[c]);
+    let mut memory = (0..names.len()).filter(is_memory);
+    memory.any(|c| Memory::new(numbers(c), 1.0).falls_back_at(&begins))
+}
+
+/// Whether a name is that of a column which says whose reading a row is.
+pub(super) fn is_identity(name: &str) -> bool {
+    IDENTITIES.contains(&name.trim().to_ascii_lowercase().as_str())
+}
+
+/// Whether a column says in words what happened: by its name, or because it says that something
+/// was started.
+pub(super) fn are_states(names: &[String], rows: &[Vec<String>], column: usize) -> bool {
+    let name = names[column].trim().to_ascii_lowercase();
+    let mut fields = rows.iter().filter_map(|row| row.get(column));
+    STATES.contains(&name.as_str()) || fields.any(|field| is_start(field))
 }
 
 /// Whether the same time stands in several of the first rows, or times go back.

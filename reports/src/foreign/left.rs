@@ -111,7 +111,8 @@ pub(super) fn as_in_use(
             }
             (_, Some(_), _) => ("--total".to_owned(), None),
             (_, None, Some(total)) if columns[total].says_its_unit() == left.says_its_unit() => {
-                (columns[total].name.clone(), values.get(total).cloned())
+                let totals = values.get(total).map(|totals| held(totals));
+                (columns[total].name.clone(), totals)
             }
             _ => continue,
         };
@@ -171,6 +172,19 @@ pub(super) fn as_in_use(
         }
     }
     Ok(InUse { columns, notes })
+}
+
+/// A total where nobody read it: it is what it was, or will be.
+fn held(totals: &[f64]) -> Vec<f64> {
+    let known = |value: &&f64| value.is_finite();
+    let mut last = totals.iter().find(known).copied().unwrap_or(f64::NAN);
+    let hold = |value: &f64| {
+        if value.is_finite() {
+            last = *value;
+        }
+        last
+    };
+    totals.iter().map(hold).collect()
 }
 
 /// Adds caches to memory that is free, where they are columns beside it.

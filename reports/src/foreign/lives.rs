@@ -5,8 +5,11 @@
 //! before the next begins. Which of the two is known once all rows are there.
 
 use super::collector::KEY_SEPARATOR;
+use super::column::Column;
+use super::fallback::Memory;
 use super::partial::{MOST_RESTARTS, Partial};
 use super::quote;
+use leaklab_judge::amount::plural;
 use std::collections::BTreeMap;
 
 /// Names of columns that tell one life of a program from the next, the widest first, or their
@@ -51,14 +54,29 @@ const LIVES: [&str; 36] = [
 ];
 
 /// Names of columns that say for how long a program has been up.
-const UPTIMES: [&str; 7] = [
+const UPTIMES: [&str; 4] = ["etime", "etimes", "age_s", "running_for"];
+
+/// Parts of such names.
+const UPTIME_PARTS: [&str; 7] = [
     "uptime",
-    "uptime_s",
-    "uptime_seconds",
-    "etime",
-    "etimes",
-    "process_uptime",
-    "age_s",
+    "up_time",
+    "since_start",
+    "since_boot",
+    "since_launch",
+    "since_restart",
+    "laufzeit",
+];
+
+/// As [`super::companion::COUNTS_TOLD`], of columns that tell lives by their names alone.
+pub(super) const NAMES_TOLD: (&str, &[&str]) = (
+    "changes once and for all, and is called, or ends in",
+    &LIVES,
+);
+
+/// As [`super::companion::COUNTS_TOLD`], of uptimes.
+pub(super) const UPTIMES_TOLD: [(&str, &[&str]); 2] = [
+    ("falls, and is called", &UPTIMES),
+    ("falls, and in its name stands", &UPTIME_PARTS),
 ];
 
 /// A name as the lists have it: in small letters, its words parted by `_`.
@@ -81,23 +99,37 @@ pub(super) fn life_of(name: &str) -> Option<usize> {
 
 /// Whether a column says for how long the program has been up.
 pub(super) fn is_uptime(name: &str) -> bool {
+    const SHARES: [&str; 4] = ["percent", "pct", "ratio", "%"];
     let lower = normal(name);
-    UPTIMES.contains(&lower.as_str())
+    if SHARES.iter().any(|share| lower.contains(share)) {
+        return false;
+    }
+    UPTIMES.contains(&lower.as_str()) || UPTIME_PARTS.iter().any(|part| lower.contains(part))
 }
 
 /// Series with the lives of each joined, and what told the lives apart.
 pub(super) struct Joined {
     pub series: Vec<Partial>,
-    /// The columns, in words; `None` where nothing was joined.
-    pub by: Option<String>,
+    /// The columns.
+    pub by: Vec<String>,
     /// Columns that change too often to tell lives apart.
-    pub too_often: Option<String>,
+    pub too_often: Vec<String>,
+}
+
+/// What stands behind the kind of a file that holds several lives.
+pub(super) fn said(columns: &[String]) -> Option<String> {
+    (!columns.is_empty()).then(|| format!("; lives by {}", quote::list(columns)))
 }
 
 /// Joins the series whose keys differ in their last `lives` parts alone, where each begins when
 /// the one before has ended. Wider columns (a pod) tell series apart before narrower ones (a
 /// process number) do.
-pub(super) fn join(series: Vec<Partial>, lives: usize, key_names: &[String]) -> Joined {
+pub(super) fn join(
+    series: Vec<Partial>,
+    lives: usize,
+    key_names: &[String],
+    columns: &[Column],
+) -> Joined {
     let keys: Vec<Vec<String>> = series
         .iter()
         .map(|partial| {
@@ -127,6 +159,7 @@ pub(super) fn join(series: Vec<Partial>, lives: usize, key_names: &[String]) -> 
             continue;
         };
         parts.for_each(|life| first.go_on_with(life));
+        first.doubt_unsaid_lives(columns, key_names.get(whose..).unwrap_or_default());
         if members.len() > MOST_RESTARTS && 2 * members.len() > first.time_s.len() {
             first.restarts.clear();
             are_too_often = true;
@@ -144,11 +177,9 @@ pub(super) fn join(series: Vec<Partial>, lives: usize, key_names: &[String]) -> 
         .filter(|(_, changes)| **changes)
         .map(|(name, _)| name.clone())
         .collect();
-    let by = (!columns.is_empty()).then(|| quote::list(&columns));
-    let (by, too_often) = if are_too_often {
-        (None, by)
-    } else {
-        (by, None)
+    let (by, too_often) = match are_too_often {
+        true => (Vec::new(), columns),
+        false => (columns, Vec::new()),
     };
     Joined {
         series: whole,
@@ -202,12 +233,59 @@ fn follow_each_other(series: &[Partial], members: &[usize]) -> bool {
 }
 
 impl Partial {
+    /// Where rows do not say which life they are of, and memory falls back there by more than
+    /// within the lives that are known, it may be that of a restart.
+    fn doubt_unsaid_lives(&mut self, columns: &[Column], names: &[String]) {
+        /// A fall that is nearly as deep is of the same kind.
+        const ALIKE: f64 = 0.7;
+        if self.unsaid_s.is_empty() {
+            return;
+        }
+        let row_of = |time: &f64| self.time_s.partition_point(|t| t < time);
+        let is_unsaid: Vec<bool> = {
+            let mut unsaid = vec![false; self.time_s.len()];
+            for row in self.unsaid_s.iter().map(row_of) {
+                unsaid
+                    .get_mut(row)
+                    .into_iter()
+                    .for_each(|flag| *flag = true);
+            }
+            unsaid
+        };
+        let restarts: Vec<usize> = self.restarts.iter().map(row_of).collect();
+        let is_near = |row: usize| {
+            let around = row.saturating_sub(2)..(row + 3).min(is_unsaid.len());
+            is_unsaid[around].contains(&true)
+                || restarts.iter().any(|restart| restart.abs_diff(row) <= 2)
+        };
+        let deepest = |memory: &Memory, wanted: bool| {
+            (0..is_unsaid.len())
+                .filter(|&row| is_unsaid[row] == wanted && (wanted || !is_near(row)))
+                .filter_map(|row| memory.fall_at(row))
+                .fold(memory.least_fall(), f64::max)
+        };
+        let memory = self.memory(columns, false);
+        let falls = |memory: &Memory| {
+            let (there, known) = (deepest(memory, true), deepest(memory, false));
+            ALIKE * there > known
+        };
+        if memory.iter().any(falls) {
+            self.unsettled = Some(format!(
+                "{} of {} do not say {}, and memory falls back there, which may be restarts of a program that leaks",
+                self.unsaid_s.len(),
+                plural(self.time_s.len() as u64, "row"),
+                quote::list(names),
+            ));
+        }
+    }
+
     /// The next life of the same program, which begins after this one's end.
     fn go_on_with(&mut self, next: Partial) {
         if let Some(&start_s) = next.time_s.first() {
             self.restarts.push(start_s);
         }
         self.restarts.extend(next.restarts);
+        self.unsaid_s.extend(next.unsaid_s);
         self.time_s.extend(next.time_s);
         for (all, more) in self.values.iter_mut().zip(next.values) {
             all.extend(more);

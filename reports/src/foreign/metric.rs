@@ -32,6 +32,14 @@ pub(super) fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note
     let (unit, is_known) = match said {
         Some(unit) => {
             doubt = belied.map(|error| error.to_string());
+            if column.is_by_name && is_part_of_one(&column.name, &values) {
+                values.iter_mut().for_each(|value| *value *= 100.0);
+                grain *= 100.0;
+                notes.push(Note::on(
+                    name,
+                    format!("`{name}` is a part of one, shown in percent"),
+                ));
+            }
             note_conversion(name, column.unit.is_some(), unit, notes);
             (unit, true)
         }
@@ -78,7 +86,14 @@ pub(super) fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note
         turned_about,
         is_less_what_is_left: column.is_less_what_is_left,
         is_beside: column.is_beside,
+        holds_caches: column.holds_caches,
     }
+}
+
+/// Whether readings are shares as parts of one.
+fn is_part_of_one(name: &str, values: &[f64]) -> bool {
+    let highest = values.iter().copied().fold(0.0, f64::max);
+    unit::is_share_of_one(name) && highest > 0.0 && highest <= 1.0
 }
 
 /// Whether most readings are the one before: then their grain hides what moves. Where they

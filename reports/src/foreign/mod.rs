@@ -12,13 +12,16 @@
 //! tell them apart. Amounts become bytes by the unit that the tool, the name of the column, the
 //! field itself or the user says; where nobody says one, the verdict does not rest on it.
 
+mod apart;
 mod clock;
 mod cloudwatch;
 mod collector;
 mod column;
 mod columns;
+mod companion;
 mod delimited;
 mod error;
+mod fallback;
 mod interleaved;
 mod json;
 mod keys;
@@ -36,6 +39,7 @@ mod role;
 mod swap;
 mod time;
 mod time_unit;
+mod told;
 mod tools;
 mod unit;
 
@@ -44,6 +48,7 @@ pub use json::{RangeAnswer, RangeSeries, read_range};
 use leaklab_judge::{Budget, JudgeOptions, Series, Unit, Window};
 pub use read::read_recording;
 pub use time::TimeUnit;
+pub use told::restart_columns;
 pub use unit::ValueUnit;
 
 /// Whether a column or metric of that name is memory that is left (free, available), so that its
@@ -91,6 +96,8 @@ pub enum RestartSource {
     PidColumn(String),
     /// Times as text, in the form that the recording writes its own.
     Marks(Vec<String>),
+    /// Nothing does: it ran throughout.
+    Never,
 }
 
 /// A file as read: one series or several.
@@ -143,6 +150,9 @@ pub struct Table {
     pub notes: Vec<Note>,
     /// Why the readings carry no verdict, in words: who gave them says that some are missing.
     pub incomplete: Option<String>,
+    /// Why growth that they do not show is not ruled out, in words: the program may have been
+    /// started anew, and nothing says whether it was.
+    pub unsettled: Option<String>,
 }
 
 /// One metric of a table.
@@ -167,8 +177,11 @@ pub struct Metric {
     pub turned_about: Option<f64>,
     /// Whether it is memory in use that was had from what is left of a total.
     pub is_less_what_is_left: bool,
-    /// Whether it counts things beside the memory that is judged.
+    /// Whether it counts things, or the kernel's memory, beside the memory that is judged.
     pub is_beside: bool,
+    /// Whether part of it may be caches that the kernel gives back when memory is needed, so that
+    /// its growth need not be a leak.
+    pub holds_caches: bool,
 }
 
 impl Metric {

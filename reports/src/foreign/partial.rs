@@ -2,9 +2,11 @@
 
 use super::clock::Setbacks;
 use super::column::Column;
+use super::fallback::Memory;
 use super::left_out::zeros_of_an_ended_program;
 use super::metric::metric;
 use super::quote;
+use super::role::Role;
 use super::{InputError, Note, Table};
 use leaklab_judge::Window;
 use leaklab_judge::amount::{count_text, plural};
@@ -33,6 +35,10 @@ pub(super) struct Partial {
     pub restarts: Vec<f64>,
     pub restart_field: Option<Vec<u8>>,
     pub last_time_field: Vec<u8>,
+    /// Times of the rows that do not say which life they are of.
+    pub unsaid_s: Vec<f64>,
+    /// Why growth that the rows do not show is not ruled out.
+    pub unsettled: Option<String>,
 }
 
 /// The first time that is before the one ahead of it.
@@ -87,6 +93,42 @@ pub(super) fn check_times(partial: &Partial, key_names: &[String]) -> Result<(),
 }
 
 impl Partial {
+    /// Its columns of memory as memory in use, in the order of their times.
+    pub fn memory(&self, columns: &[Column], is_newest_first: bool) -> Vec<Memory> {
+        let judged = columns.iter().zip(&self.values);
+        let judged = judged.filter(|(column, _)| !column.is_total && !column.is_beside);
+        judged
+            .map(|(column, values)| {
+                let sign = if column.role == Role::Free { -1.0 } else { 1.0 };
+                match is_newest_first {
+                    true => Memory::new(values.iter().rev().copied(), sign),
+                    false => Memory::new(values.iter().copied(), sign),
+                }
+            })
+            .collect()
+    }
+
+    /// The program is new at these rows, unless it is known to be so a row before or behind.
+    pub fn restart_at(&mut self, rows: &[usize]) {
+        const NEAR_ROWS: usize = 2;
+        let mut known: Vec<f64> = self.restarts.clone();
+        known.sort_by(f64::total_cmp);
+        for &row in rows {
+            let near = row.saturating_sub(NEAR_ROWS)..=(row + NEAR_ROWS);
+            let (first, last) = (*near.start(), (*near.end()).min(self.time_s.len() - 1));
+            let Some(&at_s) = self.time_s.get(row) else {
+                continue;
+            };
+            let place = known.partition_point(|time| *time < self.time_s[first]);
+            let is_known = known
+                .get(place)
+                .is_some_and(|time| *time <= self.time_s[last]);
+            if !is_known {
+                self.restarts.push(at_s);
+            }
+        }
+    }
+
     /// Whether a setback is that of a local clock at the end of summer time: an hour, and not back
     /// to the beginning, where another series would begin.
     fn is_end_of_summer_time(&self, setback: usize) -> bool {
@@ -139,6 +181,7 @@ impl Partial {
             name: self.name,
             load: self.load,
             operations: counts_operations.then_some(self.operations),
+            unsettled: self.unsettled,
             ..Table::default()
         };
         for (&at_s, line) in self.setbacks.at_s.iter().zip(&self.setbacks.lines) {

@@ -306,7 +306,7 @@ const UNITS: [&str; 9] = [
 
 /// Words of a name, in small letters: `mem_limit`, `MemAvailable`, `kbmemfree`, `buff/cache`.
 /// Labels behind it (`{limit="a"}`) say nothing about it.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let name = match name.find('{') {
         Some(at) if at > 0 => name.get(..at).unwrap_or(name),
         _ => name,
@@ -532,6 +532,50 @@ pub(super) fn is_gauge_of_things(name: &str) -> bool {
         && !words(name)
             .iter()
             .any(|word| EVENTS.contains(&word.as_str()))
+}
+
+/// Whether a column is the kernel's own memory, which no program's holds: of its objects, and of
+/// files that live in memory.
+pub(super) fn is_of_kernel(name: &str) -> bool {
+    const OWN: [&str; 14] = [
+        "slab",
+        "sunreclaim",
+        "sreclaimable",
+        "kernel",
+        "kernelstack",
+        "kmem",
+        "pagetables",
+        "percpu",
+        "vmalloc",
+        "vmallocused",
+        "shmem",
+        "shared",
+        "tmpfs",
+        "unreclaimable",
+    ];
+    let lower = name.to_lowercase();
+    let is_one = |word: &String| OWN.contains(&word.as_str());
+    let is_bound = role_of(name) == Role::Bound || lower.contains('%') || lower.contains("version");
+    !is_bound
+        && (words(name).iter().any(is_one)
+            || ["sunreclaim", "sreclaimable"].contains(&lower.trim()))
+}
+
+/// Whether part of the kernel's memory may be caches: of what cannot be reclaimed, none is.
+pub(super) fn may_hold_caches(name: &str) -> bool {
+    const HELD: [&str; 9] = [
+        "sunreclaim",
+        "unreclaim",
+        "shmem",
+        "shared",
+        "tmpfs",
+        "kernelstack",
+        "stack",
+        "pagetables",
+        "percpu",
+    ];
+    let lower = name.to_lowercase();
+    is_of_kernel(name) && !HELD.iter().any(|part| lower.contains(part))
 }
 
 /// Whether a column is what was put aside into swap, and is no rate of it.

@@ -3,11 +3,17 @@
 use super::column::Column;
 use super::quote;
 use super::role::{Role, is_resident, is_swap};
+use leaklab_judge::amount::{count_text, plural};
+
+/// Share of the rows that may lack a reading of swap.
+const MOST_MISSING: f64 = 0.1;
 
 /// Columns with swap counted in, and what is said of it.
 pub(super) struct Joined {
     pub columns: Vec<Column>,
     pub note: Option<String>,
+    /// Why growth that is not seen is not ruled out.
+    pub unsettled: Option<String>,
 }
 
 /// Adds the swap of each row to what is resident, where the table has both and both count alike;
@@ -36,8 +42,23 @@ pub(super) fn join(columns: &[Column], values: &mut Vec<Vec<f64>>) -> Option<Joi
         return Some(Joined {
             columns,
             note: None,
+            unsettled: None,
         });
     }
+    let read = aside.iter().skip_while(|value| value.is_nan());
+    let missing = read.filter(|value| value.is_nan()).count();
+    let lowest = aside.iter().copied().fold(f64::INFINITY, f64::min);
+    // What was put aside moved while it was read, and may have gone on to.
+    let moves_unseen = missing as f64 > MOST_MISSING * aside.len() as f64 && lowest < highest;
+    let unsettled = moves_unseen.then(|| {
+        format!(
+            "`{}` is not read in {} of {}: what was put aside then is not known",
+            quote::cut(&swap.name),
+            count_text(missing as u64),
+            plural(aside.len() as u64, "row")
+        )
+    });
+    let aside = held(&aside);
     let mut names = Vec::new();
     for (column, resident) in columns.iter_mut().zip(values.iter_mut()) {
         if !counts_with(column, &swap) {
@@ -61,7 +82,21 @@ pub(super) fn join(columns: &[Column], values: &mut Vec<Vec<f64>>) -> Option<Joi
     Some(Joined {
         columns,
         note: Some(note),
+        unsettled,
     })
+}
+
+/// What lies in swap where nobody read it: what did before; nothing was known of it ahead of the
+/// first reading, and none is counted.
+fn held(aside: &[f64]) -> Vec<f64> {
+    let mut last = 0.0;
+    let hold = |value: &f64| {
+        if value.is_finite() {
+            last = *value;
+        }
+        last
+    };
+    aside.iter().map(hold).collect()
 }
 
 /// Whether swap counts with a column.

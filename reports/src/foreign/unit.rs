@@ -87,6 +87,9 @@ impl ValueUnit {
         if lower.contains('%') || lower.ends_with("percent") || lower.ends_with("_pct") {
             return Some(Self::Percent);
         }
+        if is_share_of_one(name) {
+            return Some(Self::Percent);
+        }
         if is_count(name) {
             return Some(Self::Count);
         }
@@ -193,6 +196,13 @@ impl std::str::FromStr for ValueUnit {
             )
         })
     }
+}
+
+/// Whether a name is that of a share that may be written as a part of one: 0.25 for 25 %.
+pub(super) fn is_share_of_one(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let is_share = |part| lower.contains(part);
+    is_called_like_memory(name) && ["utilization", "utilisation"].into_iter().any(is_share)
 }
 
 /// What the readings of a column count, and why it is taken to be so.

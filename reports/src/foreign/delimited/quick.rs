@@ -108,7 +108,7 @@ impl Rows {
 
     /// The time with its place, the values, and the end of one row.
     fn numbers(
-        &self,
+        &mut self,
         shape: &Shape,
         buffer: &[u8],
         from: usize,
@@ -125,6 +125,12 @@ impl Rows {
                     .position(|b| *b == shape.separator || matches!(b, b'\n' | b'"' | b'\r'))?;
                 let place = *self.key_places.get(column)?;
                 if place < usize::MAX && shape.life.get(place)?[..] != *rest[..length].trim_ascii()
+                {
+                    return None;
+                }
+                let companion = *self.companion_places.get(column)?;
+                if let Some((_, companion)) = self.chosen.companions.get_mut(companion)
+                    && !companion.is_quiet(shape.series, &rest[..length])
                 {
                     return None;
                 }

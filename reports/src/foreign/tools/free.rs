@@ -1,7 +1,7 @@
 //! `free` in a loop, in any language: the columns stand in the same order in all of them.
 
 use super::super::lines::Lines;
-use super::super::number::amount;
+use super::super::number::{Amount, amount};
 use super::super::role::Role;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, ReadOptions, Recording};
@@ -44,6 +44,9 @@ fn is_header(line: &str) -> bool {
         && CACHES.iter().any(|part| lower.contains(part))
         && lower.starts_with(char::is_whitespace)
 }
+
+/// `total used free shared buff/cache available`.
+const COLUMNS_WITH_AVAILABLE: usize = 6;
 
 /// A row: its label ends with a colon, and amounts follow.
 struct Row<'a> {
@@ -149,7 +152,21 @@ pub(super) fn read<R: BufRead>(
         let stamp = stamp.to_owned();
         let series = collector.series_of(b"", String::new)?;
         collector.row(series, seconds, number, stamp.as_bytes())?;
-        collector.value(series, 0, used.number * factor);
+        // Shared memory is neither `used` nor available before procps 4.
+        let in_bytes =
+            |amount: Amount| amount.number * amount.unit.map_or(factor, ValueUnit::factor);
+        let has_available = row.amounts.len() == COLUMNS_WITH_AVAILABLE;
+        let of = |place: usize| read(place).filter(|_| has_available).map(in_bytes);
+        let used_bytes = used.number * factor;
+        let beyond = match (of(3), of(5)) {
+            (Some(shared), Some(available)) => {
+                (in_bytes(total) - available - used_bytes).min(shared)
+            }
+            _ => 0.0,
+        };
+        // Each figure is rounded on its own, and coarsely where a unit stands behind it.
+        let is_more = used.unit.is_none() && beyond > 2.0 * factor;
+        collector.value(series, 0, used_bytes + if is_more { beyond } else { 0.0 });
         Ok(())
     })?;
     let unit = match said {
