@@ -2,7 +2,7 @@
 
 use super::event::{Event, read_events};
 use super::record::{CellPlan, CellStatus, FORMAT_MAJOR, RunRecord, State};
-use super::table::{SampleTable, TableError, read_samples};
+use super::table::{SampleTable, TableError, read_samples, stream_samples};
 use serde::de::DeserializeOwned;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -233,6 +233,24 @@ impl Cell {
     /// As for [`read_samples`].
     pub fn samples(&self, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, TableError> {
         read_samples(&self.folder, wanted)
+    }
+
+    /// Shows those rows to `each`, part by part, in memory that does not grow with them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_samples`].
+    pub fn stream(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+        each: impl FnMut(&SampleTable),
+    ) -> Result<SampleTable, TableError> {
+        stream_samples(&self.folder, wanted, each)
+    }
+
+    /// Whether hours of its samples are packed: it may have more rows than memory should hold.
+    pub fn has_packed_hours(&self) -> bool {
+        self.folder.join(super::packed::PACKED).is_file()
     }
 
     /// Reads `events.jsonl`.

@@ -48,4 +48,4 @@ pub use redact::{REDACTED, Redactor};
 pub use sample::{Heap, Phase, Sample};
 pub use snapshots::{SNAPSHOTS_FILE, SNAPSHOTS_FOLDER, Taking, open_taking, read_takings};
 pub use stacks::{STACKS_FILE, StackHistory, StackRecord, StackSnapshot};
-pub use table::{SampleTable, TableError, decimal, read_samples, read_table};
+pub use table::{SampleTable, TableError, decimal, read_samples, read_table, stream_samples};

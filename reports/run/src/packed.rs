@@ -6,6 +6,7 @@
 //! count of decimals are stored as differences of whole numbers; everything else as text.
 //! Nothing is lost: the rows that come out are, byte for byte, the rows that went in.
 
+use super::table::decimal;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -18,12 +19,16 @@ pub const CLOSING: &str = "samples.closing.csv";
 /// Rows of a block: an hour at a row a second.
 const BLOCK_ROWS: usize = 3600;
 const MAGIC: &[u8; 4] = b"LLB1";
+/// The magic, the length and the checksum.
+const HEAD_BYTES: u64 = 12;
 /// Most decimals of a number that is stored as a whole one.
 const MOST_DECIMALS: u8 = 6;
 /// Largest body and column that are read: what no writer of ours reaches.
 const LARGEST_BYTES: usize = 1 << 28;
 /// Most columns of a block.
 const MOST_COLUMNS: u64 = 1 << 16;
+/// More bytes than one deflated byte can hold: 258 in two bits.
+const MOST_INFLATED: usize = 1040;
 
 /// What is stored of a column.
 const FORM_TEXT: u8 = 255;
@@ -238,7 +243,7 @@ struct StoredColumn {
 }
 
 /// The values of a column of a block.
-pub enum Values {
+enum Values {
     /// Numbers as they were written; absent ones are empty fields.
     Numbers {
         /// In units of 10 to the power of minus `decimals`.
@@ -248,6 +253,71 @@ pub enum Values {
     },
     /// A field on each line.
     Text(Vec<u8>),
+}
+
+/// What inflates columns, one after the other, into the same memory.
+pub struct Inflater {
+    stream: flate2::Decompress,
+    plain: Vec<u8>,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Inflater {
+            stream: flate2::Decompress::new(false),
+            plain: Vec::new(),
+        }
+    }
+}
+
+impl Inflater {
+    /// So many bytes, of which `deflated` is the whole; `None` if it is not.
+    fn inflate(&mut self, deflated: &[u8], plain_bytes: usize) -> Option<&[u8]> {
+        if plain_bytes > deflated.len().saturating_mul(MOST_INFLATED) {
+            return None;
+        }
+        if self.plain.len() <= plain_bytes {
+            // One more than there are, so that there is always room to see the end in.
+            self.plain.resize(plain_bytes + 1, 0);
+        }
+        self.stream.reset(false);
+        let room = &mut self.plain[..=plain_bytes];
+        let finish = flate2::FlushDecompress::Finish;
+        let status = self.stream.decompress(deflated, room, finish).ok()?;
+        let is_whole =
+            status == flate2::Status::StreamEnd && self.stream.total_out() == plain_bytes as u64;
+        is_whole.then(|| &self.plain[..plain_bytes])
+    }
+}
+
+/// Goes through the whole numbers of a column; `None` if it is damaged.
+fn each_whole(
+    plain: &[u8],
+    rows: usize,
+    decimals: u8,
+    mut each: impl FnMut(Option<i64>),
+) -> Option<()> {
+    if decimals > MOST_DECIMALS {
+        return None;
+    }
+    let (present, mut rest) = plain.split_at_checked(rows.div_ceil(8))?;
+    let mut before: i64 = 0;
+    for row in 0..rows {
+        if present[row / 8] >> (row % 8) & 1 == 0 {
+            each(None);
+            continue;
+        }
+        let step = match rest {
+            [byte, after @ ..] if *byte < 0x80 => {
+                rest = after;
+                u64::from(*byte)
+            }
+            _ => count(&mut rest)?,
+        };
+        before = before.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
+        each(Some(before));
+    }
+    Some(())
 }
 
 impl PackedFile {
@@ -277,14 +347,14 @@ impl PackedFile {
     ///
     /// The error of the operating system.
     pub fn next_block(&mut self) -> std::io::Result<Option<Block>> {
-        while self.left >= 12 {
-            let mut head = [0; 12];
+        while self.left >= HEAD_BYTES {
+            let mut head = [0; HEAD_BYTES as usize];
             self.file.read_exact(&mut head)?;
             let word = |at: usize| {
                 u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
             };
             let length = u64::from(word(4));
-            self.left -= 12;
+            self.left -= HEAD_BYTES;
             if &head[..4] != MAGIC || length > self.left || length > LARGEST_BYTES as u64 {
                 break;
             }
@@ -301,6 +371,34 @@ impl PackedFile {
         self.damaged |= self.left > 0;
         self.left = 0;
         Ok(None)
+    }
+
+    /// Rows that all blocks say they have, found without reading their columns; never more than
+    /// the file has bytes, so that no claim of a file takes memory that its rows do not need.
+    /// Goes back to the first block.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system.
+    pub fn rows(&mut self) -> std::io::Result<usize> {
+        let total_bytes = self.file.get_ref().metadata()?.len();
+        let mut left = total_bytes;
+        let mut rows: u64 = 0;
+        while left >= HEAD_BYTES + 10 {
+            let mut head = [0; HEAD_BYTES as usize + 10];
+            self.file.read_exact(&mut head)?;
+            let length = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
+            left -= HEAD_BYTES;
+            if &head[..4] != MAGIC || length < 10 || length > left {
+                break;
+            }
+            rows = rows.saturating_add(count(&mut &head[HEAD_BYTES as usize..]).unwrap_or(0));
+            left -= length;
+            let skipped = i64::try_from(length - 10).map_err(std::io::Error::other)?;
+            self.file.seek_relative(skipped)?;
+        }
+        self.rewind()?;
+        Ok(usize::try_from(rows.min(total_bytes)).unwrap_or(0))
     }
 
     /// Goes back to the first block.
@@ -347,33 +445,67 @@ impl Block {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
-    /// The values of the column at that place; `None` if they are damaged.
-    pub fn values(&self, index: usize) -> Option<Values> {
+    /// The fields of a column that is stored as text, one on each line; `None` if it is stored as
+    /// numbers or damaged.
+    pub fn text<'a>(&self, index: usize, inflater: &'a mut Inflater) -> Option<&'a [u8]> {
         let column = self.columns.get(index)?;
-        let mut plain = Vec::with_capacity(column.plain_bytes);
-        flate2::read::DeflateDecoder::new(&self.body[column.place.clone()])
-            .take(LARGEST_BYTES as u64)
-            .read_to_end(&mut plain)
-            .ok()?;
+        (column.form == FORM_TEXT).then_some(())?;
+        inflater.inflate(&self.body[column.place.clone()], column.plain_bytes)
+    }
+
+    /// Appends the numbers of the column at that place behind `before` rows, NaN where there is
+    /// none, and says whether there was any: of a column without a number nothing is appended.
+    /// `None` if it is damaged.
+    pub fn append_numbers(
+        &self,
+        index: usize,
+        inflater: &mut Inflater,
+        before: usize,
+        numbers: &mut Vec<f64>,
+    ) -> Option<bool> {
+        let column = self.columns.get(index)?;
+        let plain = inflater.inflate(&self.body[column.place.clone()], column.plain_bytes)?;
         if column.form == FORM_TEXT {
-            return Some(Values::Text(plain));
-        }
-        if column.form > MOST_DECIMALS {
-            return None;
-        }
-        let mut rest = &plain[..];
-        let present = taken(&mut rest, self.rows.div_ceil(8) as u64)?;
-        let mut whole = Vec::with_capacity(self.rows);
-        let mut before: i64 = 0;
-        for row in 0..self.rows {
-            if present[row / 8] >> (row % 8) & 1 == 0 {
-                whole.push(None);
-                continue;
+            let fields = || {
+                plain
+                    .split(|byte| *byte == b'\n')
+                    .map(decimal)
+                    .take(self.rows)
+            };
+            let is_read = fields().any(|number| !number.is_nan());
+            if is_read {
+                numbers.resize(before, f64::NAN);
+                numbers.extend(fields());
+                numbers.resize(before + self.rows, f64::NAN);
             }
-            let step = count(&mut rest)?;
-            before = before.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
-            whole.push(Some(before));
+            return Some(is_read);
         }
+        let present = plain.get(..self.rows.div_ceil(8))?;
+        if present.iter().all(|bits| *bits == 0) {
+            return (column.form <= MOST_DECIMALS).then_some(false);
+        }
+        let known = numbers.len();
+        numbers.resize(before, f64::NAN);
+        // Both are exact in a double, so that the quotient is correctly rounded.
+        let unit = 10_f64.powi(i32::from(column.form));
+        let read = each_whole(plain, self.rows, column.form, |whole| {
+            numbers.push(whole.map_or(f64::NAN, |whole| whole as f64 / unit));
+        });
+        if read.is_none() {
+            numbers.truncate(known);
+        }
+        read.map(|()| true)
+    }
+
+    /// The values of the column at that place; `None` if they are damaged.
+    fn values(&self, index: usize, inflater: &mut Inflater) -> Option<Values> {
+        let column = self.columns.get(index)?;
+        let plain = inflater.inflate(&self.body[column.place.clone()], column.plain_bytes)?;
+        if column.form == FORM_TEXT {
+            return Some(Values::Text(plain.to_vec()));
+        }
+        let mut whole = Vec::with_capacity(self.rows);
+        each_whole(plain, self.rows, column.form, |number| whole.push(number))?;
         Some(Values::Numbers {
             whole,
             decimals: column.form,
@@ -388,19 +520,24 @@ impl Block {
     pub fn write_csv(&self, out: &mut impl Write) -> std::io::Result<()> {
         let damaged = || std::io::Error::new(std::io::ErrorKind::InvalidData, "a damaged block");
         let mut columns: Vec<Vec<Vec<u8>>> = Vec::new();
+        let mut inflater = Inflater::default();
         for index in 0..self.columns.len() {
-            columns.push(match self.values(index).ok_or_else(damaged)? {
-                Values::Text(text) => text
-                    .split(|byte| *byte == b'\n')
-                    .map(<[u8]>::to_vec)
-                    .collect(),
-                Values::Numbers { whole, decimals } => whole
-                    .into_iter()
-                    .map(|number| {
-                        number.map_or_else(Vec::new, |number| shown(number, decimals).into_bytes())
-                    })
-                    .collect(),
-            });
+            columns.push(
+                match self.values(index, &mut inflater).ok_or_else(damaged)? {
+                    Values::Text(text) => text
+                        .split(|byte| *byte == b'\n')
+                        .map(<[u8]>::to_vec)
+                        .collect(),
+                    Values::Numbers { whole, decimals } => whole
+                        .into_iter()
+                        .map(|number| {
+                            number.map_or_else(Vec::new, |number| {
+                                shown(number, decimals).into_bytes()
+                            })
+                        })
+                        .collect(),
+                },
+            );
         }
         let mut line = Vec::new();
         for row in 0..self.rows {

@@ -3,7 +3,7 @@
 use super::columns;
 use super::folder::open_regular;
 use super::lines::LineLimited;
-use super::packed::{Block, CLOSING, PACKED, PackedFile, Values};
+use super::packed::{Block, CLOSING, Inflater, PACKED, PackedFile};
 use super::sample::Phase;
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,11 @@ pub struct SampleTable {
     pub phase: Vec<Phase>,
     /// Names of the columns that were read, in the file's order.
     pub names: Vec<String>,
-    /// Values of those columns, each as long as `elapsed_ms`.
+    /// Values of those columns, each as long as `elapsed_ms`; none at all of a column that has no
+    /// value in any row.
     pub values: Vec<Vec<f64>>,
+    /// What a column without a value looks like: NaN in each row, where there is such a column.
+    pub blank: Vec<f64>,
     /// Whether the file ended in the middle of a row, as after a crash.
     pub torn: bool,
     /// Rows with a field that is not a number, or without a time.
@@ -28,13 +31,17 @@ impl SampleTable {
     /// The values of a column; `None` if the file has no such column.
     pub fn column(&self, name: &str) -> Option<&[f64]> {
         let index = self.names.iter().position(|n| n == name)?;
-        Some(&self.values[index])
+        Some(match self.values[index].is_empty() {
+            true => &self.blank,
+            false => &self.values[index],
+        })
     }
 
     /// The values of a column if at least one row has one.
     pub fn filled_column(&self, name: &str) -> Option<&[f64]> {
-        self.column(name)
-            .filter(|values| values.iter().any(|value| !value.is_nan()))
+        let index = self.names.iter().position(|n| n == name)?;
+        let has_any = self.values[index].iter().any(|value| !value.is_nan());
+        has_any.then(|| self.values[index].as_slice())
     }
 
     /// Number of rows.
@@ -89,9 +96,9 @@ pub enum TableError {
 /// [`TableError`] if the file is missing, unreadable or has no header. A header with no row
 /// below it is an empty table.
 pub fn read_table(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, TableError> {
-    let mut table = SampleTable::default();
-    append_csv(&mut table, path, &wanted, &[])?;
-    Ok(table)
+    let mut reader = Reader::new(&wanted, None);
+    reader.csv(path)?;
+    Ok(reader.finish())
 }
 
 /// Reads the columns of a cell that `wanted` accepts: its packed hours, one that was being
@@ -104,33 +111,212 @@ pub fn read_samples(
     folder: &Path,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<SampleTable, TableError> {
-    let packed_path = folder.join(PACKED);
-    let io = |source| TableError::Io {
-        path: packed_path.clone(),
-        source,
-    };
-    let mut table = SampleTable::default();
-    let mut blocks = Vec::new();
-    if let Some(mut packed) = PackedFile::open(&packed_path).map_err(io)? {
-        while let Some(block) = packed.next_block().map_err(io)? {
-            let before = table.len();
-            append_block(&mut table, &block, &wanted);
-            if let Some(first_ms) = table.elapsed_ms.get(before) {
-                blocks.push((*first_ms, table.len() - before));
+    let mut reader = Reader::new(&wanted, None);
+    reader.cell(folder)?;
+    Ok(reader.finish())
+}
+
+/// Shows the rows of a cell to `each`, part by part in their order, in memory that does not grow
+/// with them. Every part has the columns of those before it in the same places. What is given
+/// back has no rows left, but the names of all columns and what was damaged.
+///
+/// # Errors
+///
+/// As for [`read_samples`].
+pub fn stream_samples(
+    folder: &Path,
+    wanted: impl Fn(&str) -> bool,
+    mut each: impl FnMut(&SampleTable),
+) -> Result<SampleTable, TableError> {
+    let mut reader = Reader::new(&wanted, Some(&mut each));
+    reader.cell(folder)?;
+    reader.part_is_read();
+    Ok(reader.finish())
+}
+
+/// Rows of a CSV that are shown together.
+const PART_ROWS: usize = 4_096;
+
+/// Reads files of samples into one table.
+struct Reader<'a> {
+    table: SampleTable,
+    wanted: &'a dyn Fn(&str) -> bool,
+    /// Who is shown the rows, which are forgotten then.
+    each: Option<&'a mut dyn FnMut(&SampleTable)>,
+    inflater: Inflater,
+    /// Rows that room is made for, so that no column moves while it grows.
+    expected_rows: usize,
+    rows: usize,
+    /// Time of the first row of each block, and how many it has.
+    blocks: Vec<(f64, usize)>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(
+        wanted: &'a dyn Fn(&str) -> bool,
+        each: Option<&'a mut dyn FnMut(&SampleTable)>,
+    ) -> Self {
+        Reader {
+            table: SampleTable::default(),
+            wanted,
+            each,
+            inflater: Inflater::default(),
+            expected_rows: 0,
+            rows: 0,
+            blocks: Vec::new(),
+        }
+    }
+
+    fn finish(mut self) -> SampleTable {
+        self.table.level();
+        self.table
+    }
+
+    fn cell(&mut self, folder: &Path) -> Result<(), TableError> {
+        let packed_path = folder.join(PACKED);
+        let io = |source| TableError::Io {
+            path: packed_path.clone(),
+            source,
+        };
+        if let Some(mut packed) = PackedFile::open(&packed_path).map_err(io)? {
+            if self.each.is_none() {
+                self.expected_rows = packed.rows().map_err(io)? + PART_ROWS;
+                // Without the room for it at once, it moves.
+                let _ = self.table.elapsed_ms.try_reserve_exact(self.expected_rows);
+                let _ = self.table.phase.try_reserve_exact(self.expected_rows);
+            }
+            while let Some(block) = packed.next_block().map_err(io)? {
+                let before = self.table.len();
+                self.block(&block);
+                if let Some(first_ms) = self.table.elapsed_ms.get(before) {
+                    self.blocks.push((*first_ms, self.table.len() - before));
+                }
+                self.rows += self.table.len() - before;
+                self.part_is_read();
+            }
+            self.table.damaged_rows += usize::from(packed.damaged);
+        }
+        let closing = folder.join(CLOSING);
+        if closing.is_file() {
+            self.csv(&closing)?;
+        }
+        match self.csv(&folder.join("samples.csv")) {
+            // Between two hours there is none for an instant.
+            Err(_) if self.rows > 0 => Ok(()),
+            read => read,
+        }
+    }
+
+    /// Shows the rows that were read, if somebody looks at them part by part.
+    fn part_is_read(&mut self) {
+        let Some(each) = &mut self.each else { return };
+        if self.table.is_empty() {
+            return;
+        }
+        self.table.level();
+        each(&self.table);
+        self.table.elapsed_ms.clear();
+        self.table.phase.clear();
+        self.table.blank.clear();
+        self.table.values.iter_mut().for_each(Vec::clear);
+    }
+
+    fn block(&mut self, block: &Block) {
+        let table = &mut self.table;
+        let names: Vec<&str> = block.names().collect();
+        let place = |name: &str| names.iter().position(|known| *known == name);
+        let before = table.len();
+        let times = place(columns::ELAPSED_MS).and_then(|index| {
+            block.append_numbers(index, &mut self.inflater, before, &mut table.elapsed_ms)
+        });
+        if times.is_none() {
+            table.damaged_rows += block.rows;
+            return;
+        }
+        let rows = before + block.rows;
+        table.elapsed_ms.resize(rows, f64::NAN);
+        if let Some(index) = place(columns::PHASE)
+            && let Some(names) = block.text(index, &mut self.inflater)
+        {
+            push_phases(&mut table.phase, names, block.rows);
+        }
+        table.phase.resize(rows, Phase::default());
+        for (index, name) in names.iter().enumerate() {
+            if [columns::ELAPSED_MS, columns::PHASE].contains(name) || !(self.wanted)(name) {
+                continue;
+            }
+            let place = table.place(name);
+            let values = &mut table.values[place];
+            if values.capacity() == 0 {
+                let _ = values.try_reserve_exact(self.expected_rows);
+            }
+            let read = block.append_numbers(index, &mut self.inflater, before, values);
+            table.damaged_rows += read.map_or(block.rows, |_| 0);
+        }
+    }
+
+    fn csv(&mut self, path: &Path) -> Result<(), TableError> {
+        let io = |source| TableError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = open_regular(path).map_err(io)?;
+        let complete_bytes = complete_length(&file).map_err(io)?;
+        let total_bytes = file.metadata().map_err(io)?.len();
+        self.table.torn |= complete_bytes < total_bytes;
+        let file = LineLimited::new(std::io::Read::take(file, complete_bytes));
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .buffer_capacity(1 << 16)
+            .from_reader(file);
+        let header = reader
+            .byte_headers()
+            .map_err(|e| io(std::io::Error::other(e)))?
+            .clone();
+        let header: Vec<String> = header
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
+        let position = |name: &str| header.iter().position(|n| n == name);
+        let time_index = position(columns::ELAPSED_MS).ok_or_else(|| TableError::NoHeader {
+            path: path.to_owned(),
+        })?;
+        let phase_index = position(columns::PHASE);
+        let chosen: Vec<(usize, usize)> = (0..header.len())
+            .filter(|i| *i != time_index && Some(*i) != phase_index && (self.wanted)(&header[*i]))
+            .filter(|i| header[..*i].iter().all(|before| *before != header[*i]))
+            .map(|i| (i, self.table.place(&header[i])))
+            .collect();
+        let mut row = csv::ByteRecord::new();
+        let mut left_out = None;
+        loop {
+            match reader.read_byte_record(&mut row) {
+                Ok(false) => return Ok(()),
+                Ok(true) => {
+                    let left = left_out.get_or_insert_with(|| {
+                        already_packed(row.get(time_index).map(decimal), &self.blocks)
+                    });
+                    match left.checked_sub(1) {
+                        Some(less) => *left = less,
+                        None => {
+                            let table = &mut self.table;
+                            self.rows += usize::from(push_row(
+                                table,
+                                &row,
+                                time_index,
+                                phase_index,
+                                &chosen,
+                            ));
+                            if self.each.is_some() && self.table.len() >= PART_ROWS {
+                                self.part_is_read();
+                            }
+                        }
+                    }
+                }
+                Err(error) if error.is_io_error() => return Err(io(std::io::Error::other(error))),
+                Err(_) => self.table.damaged_rows += 1,
             }
         }
-        table.damaged_rows += usize::from(packed.damaged);
-    }
-    let closing = folder.join(CLOSING);
-    if closing.is_file() {
-        append_csv(&mut table, &closing, &wanted, &blocks)?;
-    }
-    let live = folder.join("samples.csv");
-    match append_csv(&mut table, &live, &wanted, &blocks) {
-        // Between two hours there is none for an instant.
-        Err(_) if !table.is_empty() => Ok(table),
-        Err(error) => Err(error),
-        Ok(()) => Ok(table),
     }
 }
 
@@ -145,6 +331,23 @@ fn already_packed(first_ms: Option<f64>, blocks: &[(f64, usize)]) -> usize {
     })
 }
 
+/// Appends a phase for each line, which mostly says what the line before it says.
+fn push_phases(phases: &mut Vec<Phase>, mut names: &[u8], rows: usize) {
+    let (mut line, mut phase): (&[u8], Phase) = (&[], Phase::default());
+    for _ in 0..rows {
+        if line.is_empty() || !names.starts_with(line) {
+            let Some(end) = names.iter().position(|byte| *byte == b'\n') else {
+                return;
+            };
+            line = &names[..=end];
+            let name = std::str::from_utf8(&names[..end]).ok();
+            phase = name.and_then(Phase::from_name).unwrap_or_default();
+        }
+        names = &names[line.len()..];
+        phases.push(phase);
+    }
+}
+
 impl SampleTable {
     /// Place of a column, which is added if it is new: empty in the rows so far.
     fn place(&mut self, name: &str) -> usize {
@@ -152,146 +355,37 @@ impl SampleTable {
             return index;
         }
         self.names.push(name.to_owned());
-        self.values.push(vec![f64::NAN; self.elapsed_ms.len()]);
+        self.values.push(Vec::new());
         self.names.len() - 1
     }
 
     /// Fills columns that the rows since had nothing for.
     fn level(&mut self) {
         let rows = self.elapsed_ms.len();
-        for values in &mut self.values {
+        for values in self.values.iter_mut().filter(|values| !values.is_empty()) {
             values.resize(rows, f64::NAN);
         }
-    }
-}
-
-fn append_block(table: &mut SampleTable, block: &Block, wanted: &impl Fn(&str) -> bool) {
-    let names: Vec<String> = block.names().map(str::to_owned).collect();
-    let column = |name: &str| {
-        let index = names.iter().position(|known| known == name)?;
-        block.values(index)
-    };
-    let Some(times) = column(columns::ELAPSED_MS).map(as_numbers) else {
-        table.damaged_rows += block.rows;
-        return;
-    };
-    let phases = match column(columns::PHASE) {
-        Some(Values::Text(text)) => text
-            .split(|byte| *byte == b'\n')
-            .map(|name| std::str::from_utf8(name).ok().and_then(Phase::from_name))
-            .collect(),
-        _ => Vec::new(),
-    };
-    for (row, time) in times.iter().enumerate() {
-        table.elapsed_ms.push(*time);
-        let phase = phases.get(row).copied().flatten();
-        table.phase.push(phase.unwrap_or_default());
-    }
-    for (index, name) in names.iter().enumerate() {
-        if name == columns::ELAPSED_MS || name == columns::PHASE || !wanted(name) {
-            continue;
-        }
-        let rows_before = table.elapsed_ms.len() - times.len();
-        let place = table.place(name);
-        table.values[place].resize(rows_before, f64::NAN);
-        match block.values(index) {
-            Some(values) => table.values[place].extend(as_numbers(values)),
-            None => table.damaged_rows += block.rows,
-        }
-    }
-    table.level();
-}
-
-fn as_numbers(values: Values) -> Vec<f64> {
-    match values {
-        Values::Numbers { whole, decimals } => {
-            // Both are exact in a double, so that the quotient is correctly rounded.
-            let unit = 10_f64.powi(i32::from(decimals));
-            let value =
-                |number: Option<i64>| number.map_or(f64::NAN, |number| number as f64 / unit);
-            whole.into_iter().map(value).collect()
-        }
-        Values::Text(text) => {
-            let mut values: Vec<f64> = text.split(|byte| *byte == b'\n').map(decimal).collect();
-            // What follows the last newline is no field.
-            values.pop();
-            values
+        if self.values.iter().any(Vec::is_empty) {
+            self.blank.resize(rows, f64::NAN);
         }
     }
 }
 
-fn append_csv(
-    table: &mut SampleTable,
-    path: &Path,
-    wanted: &impl Fn(&str) -> bool,
-    packed: &[(f64, usize)],
-) -> Result<(), TableError> {
-    let io = |source| TableError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let file = open_regular(path).map_err(io)?;
-    let complete_bytes = complete_length(&file).map_err(io)?;
-    let total_bytes = file.metadata().map_err(io)?.len();
-    table.torn |= complete_bytes < total_bytes;
-    let file = LineLimited::new(std::io::Read::take(file, complete_bytes));
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .buffer_capacity(1 << 16)
-        .from_reader(file);
-    let header = reader
-        .byte_headers()
-        .map_err(|e| io(std::io::Error::other(e)))?
-        .clone();
-    let header: Vec<String> = header
-        .iter()
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect();
-    let position = |name: &str| header.iter().position(|n| n == name);
-    let time_index = position(columns::ELAPSED_MS).ok_or_else(|| TableError::NoHeader {
-        path: path.to_owned(),
-    })?;
-    let phase_index = position(columns::PHASE);
-    let chosen: Vec<(usize, usize)> = (0..header.len())
-        .filter(|i| *i != time_index && Some(*i) != phase_index && wanted(&header[*i]))
-        .filter(|i| header[..*i].iter().all(|before| *before != header[*i]))
-        .map(|i| (i, table.place(&header[i])))
-        .collect();
-    let mut row = csv::ByteRecord::new();
-    let mut left_out = None;
-    loop {
-        match reader.read_byte_record(&mut row) {
-            Ok(false) => break,
-            Ok(true) => {
-                let left = left_out.get_or_insert_with(|| {
-                    already_packed(row.get(time_index).map(decimal), packed)
-                });
-                match left.checked_sub(1) {
-                    Some(less) => *left = less,
-                    None => push_row(table, &row, time_index, phase_index, &chosen),
-                }
-            }
-            Err(error) if error.is_io_error() => return Err(io(std::io::Error::other(error))),
-            Err(_) => table.damaged_rows += 1,
-        }
-    }
-    table.level();
-    Ok(())
-}
-
+/// Whether the row has a time, and was taken.
 fn push_row(
     table: &mut SampleTable,
     row: &csv::ByteRecord,
     time_index: usize,
     phase_index: Option<usize>,
     chosen: &[(usize, usize)],
-) {
+) -> bool {
     let time = row.get(time_index).map_or(f64::NAN, decimal);
     if !time.is_finite() {
         table.damaged_rows += 1;
-        return;
+        return false;
     }
     let mut damaged = false;
+    let before = table.elapsed_ms.len();
     table.elapsed_ms.push(time);
     table.phase.push(
         phase_index
@@ -304,9 +398,14 @@ fn push_row(
         let field = row.get(*index).unwrap_or_default();
         let value = decimal(field);
         damaged |= value.is_nan() && !field.is_empty();
-        table.values[*place].push(value);
+        if !value.is_nan() {
+            let values = &mut table.values[*place];
+            values.resize(before, f64::NAN);
+            values.push(value);
+        }
     }
     table.damaged_rows += usize::from(damaged);
+    true
 }
 
 /// A decimal number; NaN if the field is empty or something else.
@@ -447,6 +546,49 @@ mod tests {
         std::fs::remove_file(path("samples.csv")).expect("removed");
         let table = read_samples(folder.path(), |_| true).expect("a table");
         assert_eq!(table.len(), 5);
+    }
+
+    #[test]
+    fn rows_part_by_part_are_those_of_the_whole() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        // `late` has no value in the packed hour, `never` has none at all.
+        let rows = |from: usize, to: usize, late: bool| {
+            let mut text = "elapsed_ms,phase,rss_bytes,late,never\n".to_owned();
+            for i in from..to {
+                let late = if late { i.to_string() } else { String::new() };
+                text.push_str(&format!("{i}000,load,{},{late},\n", i * 4096));
+            }
+            text
+        };
+        std::fs::write(path(CLOSING), rows(0, 4000, false)).expect("a file");
+        crate::packed::pack(&path(CLOSING), &path(PACKED)).expect("packed");
+        std::fs::remove_file(path(CLOSING)).expect("removed");
+        std::fs::write(path("samples.csv"), rows(4000, 9000, true)).expect("a file");
+        let whole = read_samples(folder.path(), |_| true).expect("a table");
+        assert_eq!(whole.len(), 9000);
+        assert_eq!(whole.filled_column("never"), None);
+        assert!(whole.column("never").expect("a column")[8999].is_nan());
+        let late = whole.filled_column("late").expect("values");
+        assert!(late[3999].is_nan() && late[4000] == 4000.0);
+        let (mut times, mut late_parts, mut parts) = (Vec::new(), Vec::new(), 0);
+        let left = stream_samples(
+            folder.path(),
+            |_| true,
+            |part| {
+                times.extend_from_slice(&part.elapsed_ms);
+                late_parts.extend_from_slice(part.column("late").expect("a column"));
+                parts += 1;
+            },
+        )
+        .expect("parts");
+        assert!(parts >= 3 && left.is_empty());
+        assert_eq!(
+            (times, left.names),
+            (whole.elapsed_ms.clone(), whole.names.clone())
+        );
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&late_parts), bits(late));
     }
 
     #[test]
