@@ -9,10 +9,11 @@ use crate::shape::grain::find_grain;
 use crate::shape::mixture::split_mixture;
 use crate::shape::restarts::find_quick_restarts;
 use crate::shape::work::find_busy;
-use crate::stats::bins;
+use crate::stats::bins::{self, first_without};
 use crate::stats::quantile::median;
 use crate::stats::regression::least_squares;
-use crate::track::Track;
+use crate::track::{Points, Track};
+use std::ops::Range;
 
 /// A series ready for the search for shapes.
 #[derive(Debug, Clone)]
@@ -76,30 +77,28 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         return Err(JudgeError::NoOperations);
     }
     let start_s = series.time_s[0];
-    let used: Vec<usize> = (0..series.time_s.len())
-        .filter(|&i| {
-            let time = series.time_s[i];
-            series.value[i].is_finite()
-                && options.load.is_none_or(|load| load.contains(time))
-                && !series.excluded.iter().any(|window| window.contains(time))
-                && (!by_operation
-                    || series
-                        .operations
-                        .is_some_and(|operations| operations[i].is_finite()))
-        })
-        .collect();
+    let used = Rows::those(series.time_s.len(), |i| {
+        let time = series.time_s[i];
+        series.value[i].is_finite()
+            && options.load.is_none_or(|load| load.contains(time))
+            && !series.excluded.iter().any(|window| window.contains(time))
+            && (!by_operation
+                || series
+                    .operations
+                    .is_some_and(|operations| operations[i].is_finite()))
+    });
     let was_without_work = is_without_work(series, &used);
     let idle = used.len();
     let used = while_busy(series, used);
     let idle = idle - used.len();
-    let (Some(&first), Some(&last)) = (used.first(), used.last()) else {
+    let (Some(first), Some(last)) = (used.get(0), used.last()) else {
         return Err(JudgeError::Empty);
     };
     let duration_s = series.time_s[last] - series.time_s[first];
     let operations = series.operations.and_then(|operations| {
         let mut known = used
             .iter()
-            .map(|&i| operations[i])
+            .map(|i| operations[i])
             .filter(|count| count.is_finite());
         let begin = known.next()?;
         Some(known.next_back()? - begin).filter(|&done| done > 0.0)
@@ -113,24 +112,36 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         _ => work.as_deref().unwrap_or(series.time_s),
     };
     let base = series.value[first];
-    let track = Track {
-        x: used.iter().map(|&i| axis[i] - axis[first]).collect(),
-        y: used.iter().map(|&i| series.value[i] - base).collect(),
+    let chosen = match &used {
+        Rows::All(_) => None,
+        Rows::Some(rows) => Some(Track {
+            x: rows.iter().map(|&i| axis[i] - axis[first]).collect(),
+            y: rows.iter().map(|&i| series.value[i] - base).collect(),
+        }),
     };
-    let span = track.span();
-    let least_step = learned_step(&track.y, options.grain);
-    let mixture = split_mixture(&track, base);
+    let points: Points<'_> = match &chosen {
+        Some(track) => track.into(),
+        None => Points::since(
+            &axis[first..=last],
+            &series.value[first..=last],
+            (axis[first], base),
+        ),
+    };
+    let all = 0..points.len();
+    let span = points.x(points.len() - 1);
+    let least_step = learned_step(points, options.grain);
+    let mixture = split_mixture(points, base);
     let on_axis = |&time: &f64| {
-        let after = used.iter().position(|&i| series.time_s[i] >= time)?;
-        (after > 0).then(|| axis[used[after]] - axis[first])
+        let after = used.before(|i| series.time_s[i] < time);
+        (after > 0).then_some(axis[used.get(after)?] - axis[first])
     };
     let known_restarts = series
         .restarts
         .map(|times| times.iter().filter_map(on_axis).collect());
     let across = |window: &Window| {
-        let after = used.partition_point(|&i| series.time_s[i] < window.end_s);
-        let before = used.partition_point(|&i| series.time_s[i] < window.start_s);
-        let (&last, &next) = (used.get(before.checked_sub(1)?)?, used.get(after)?);
+        let after = used.before(|i| series.time_s[i] < window.end_s);
+        let before = used.before(|i| series.time_s[i] < window.start_s);
+        let (last, next) = (used.get(before.checked_sub(1)?)?, used.get(after)?);
         Some((
             axis[next] - axis[first],
             series.value[next] - series.value[last],
@@ -140,17 +151,17 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
     let grain = match options.exact {
         true => 0.0,
         // Things are counted one by one, whatever number of them is there.
-        false if options.unit == Unit::Count => find_grain(&track.y, base).min(1.0),
-        false => find_grain(&track.y, base),
+        false if options.unit == Unit::Count => find_grain(points.values(all), base).min(1.0),
+        false => find_grain(points.values(all), base),
     };
-    let track = if track.len() > FINE_POINTS {
-        let grouped = bins::by_time(&track.x, &track.y, FINE_POINTS / 2);
+    let track = if points.len() > FINE_POINTS {
+        let grouped = bins::by_time(points, FINE_POINTS / 2);
         Track {
             x: grouped.x,
             y: grouped.y,
         }
     } else {
-        track
+        points.to_track()
     };
     let quick_restarts = find_quick_restarts(&track);
     let fine = without_bursts(track, grain);
@@ -183,13 +194,12 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
 /// The work done at each reading of `series`, in seconds at its mean pace, where the values of
 /// `used` rise with it more evenly than with the time: what a program keeps of its work does not
 /// grow while it has none, and the readings of that time are left out.
-fn axis_of_work(series: &Series<'_>, used: &[usize]) -> Option<Vec<f64>> {
+fn axis_of_work(series: &Series<'_>, used: &Rows) -> Option<Vec<f64>> {
     let operations = series.operations?;
-    let (&first, &last) = (used.first()?, used.last()?);
+    let (first, last) = (used.get(0)?, used.last()?);
     let done = operations[last] - operations[first];
-    let falls = used
-        .windows(2)
-        .any(|pair| operations[pair[1]] < operations[pair[0]]);
+    let mut pairs = used.iter().zip(used.iter().skip(1));
+    let falls = pairs.any(|(before, after)| operations[after] < operations[before]);
     if falls || done <= 0.0 {
         return None;
     }
@@ -197,53 +207,111 @@ fn axis_of_work(series: &Series<'_>, used: &[usize]) -> Option<Vec<f64>> {
     let work: Vec<f64> = operations.iter().map(|count| count * pace_s).collect();
     let values: Vec<f64> = used
         .iter()
-        .map(|&i| series.value[i] - series.value[first])
+        .map(|i| series.value[i] - series.value[first])
         .collect();
     let left_by = |axis: &[f64]| {
-        let axis: Vec<f64> = used.iter().map(|&i| axis[i] - axis[first]).collect();
+        let axis: Vec<f64> = used.iter().map(|i| axis[i] - axis[first]).collect();
         Some(least_squares(&[&vec![1.0; axis.len()], &axis], &values)?.rss())
     };
     (left_by(&work)? < left_by(series.time_s)?).then_some(work)
 }
 
 /// Whether operations are counted and none was completed while readings were taken.
-fn is_without_work(series: &Series<'_>, used: &[usize]) -> bool {
+fn is_without_work(series: &Series<'_>, used: &Rows) -> bool {
     let Some(operations) = series.operations else {
         return false;
     };
-    let known = || {
-        used.iter()
-            .map(|&i| operations[i])
-            .filter(|o| o.is_finite())
-    };
-    known().count() > 1 && known().next() == known().next_back()
+    let known = || used.iter().map(|i| operations[i]).filter(|o| o.is_finite());
+    known().nth(1).is_some() && known().next() == known().next_back()
 }
 
 /// The readings of `used` that were taken while the program worked, as far as its operations
 /// or its load tell.
-fn while_busy(series: &Series<'_>, used: Vec<usize>) -> Vec<usize> {
-    let time_s: Vec<f64> = used.iter().map(|&i| series.time_s[i]).collect();
-    let of = |column: &[f64]| -> Vec<f64> { used.iter().map(|&i| column[i]).collect() };
-    let by_operations = || find_busy(&time_s, &of(series.operations?), true);
-    let by_load = || find_busy(&time_s, &of(series.load?), false);
+fn while_busy(series: &Series<'_>, used: Rows) -> Rows {
+    let busy_by = |amount: &[f64], is_total| match &used {
+        Rows::All(range) => find_busy(
+            &series.time_s[range.clone()],
+            &amount[range.clone()],
+            is_total,
+        ),
+        Rows::Some(rows) => {
+            let of = |column: &[f64]| -> Vec<f64> { rows.iter().map(|&i| column[i]).collect() };
+            find_busy(&of(series.time_s), &of(amount), is_total)
+        }
+    };
+    let by_operations = || busy_by(series.operations?, true);
+    let by_load = || busy_by(series.load?, false);
     match by_load().or_else(by_operations) {
         Some(busy) => {
             let kept = used.iter().zip(&busy).filter(|(_, busy)| **busy);
-            kept.map(|(&i, _)| i).collect()
+            Rows::Some(kept.map(|(i, _)| i).collect())
         }
         None => used,
     }
 }
 
+/// The readings of a series that are used: all of a stretch, which need not be counted up one by
+/// one, or some.
+enum Rows {
+    All(Range<usize>),
+    Some(Vec<usize>),
+}
+
+impl Rows {
+    fn those(count: usize, is_used: impl Fn(usize) -> bool) -> Self {
+        let mut used = (0..count).filter(|&i| is_used(i));
+        let Some(first) = used.next() else {
+            return Rows::All(0..0);
+        };
+        let (last, number) = used.fold((first, 1), |(_, number), i| (i, number + 1));
+        match last - first + 1 == number {
+            true => Rows::All(first..last + 1),
+            false => Rows::Some((first..=last).filter(|&i| is_used(i)).collect()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Rows::All(range) => range.len(),
+            Rows::Some(rows) => rows.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> Option<usize> {
+        match self {
+            Rows::All(range) => (at < range.len()).then_some(range.start + at),
+            Rows::Some(rows) => rows.get(at).copied(),
+        }
+    }
+
+    fn last(&self) -> Option<usize> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let (range, rows) = match self {
+            Rows::All(range) => (range.clone(), &[][..]),
+            Rows::Some(rows) => (0..0, &rows[..]),
+        };
+        range.chain(rows.iter().copied())
+    }
+
+    /// How many come before the first that is not `early`.
+    fn before(&self, early: impl Fn(usize) -> bool) -> usize {
+        first_without(0, self.len(), |at| self.get(at).is_some_and(&early))
+    }
+}
+
 /// The step that values move in: `known` until they have reached new highs often enough to
 /// show a smaller one.
-fn learned_step(values: &[f64], known: f64) -> f64 {
+fn learned_step(points: Points<'_>, known: f64) -> f64 {
     if known <= 0.0 {
         return 0.0;
     }
-    let mut high = values.first().copied().unwrap_or(0.0);
+    let mut values = points.values(0..points.len());
+    let mut high = values.next().unwrap_or(0.0);
     let mut records = Vec::new();
-    for &value in values {
+    for value in values {
         if value > high {
             records.push(value - high);
             high = value;

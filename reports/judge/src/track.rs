@@ -32,6 +32,55 @@ impl Track {
     }
 }
 
+/// Readings that stay where they were recorded: a month of them is not copied to be looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Points<'a> {
+    x: &'a [f64],
+    y: &'a [f64],
+    /// What is taken off all times, and off all values.
+    origin: (f64, f64),
+}
+
+impl<'a> Points<'a> {
+    /// Readings of which `origin` is taken off: they begin at zero.
+    pub fn since(x: &'a [f64], y: &'a [f64], origin: (f64, f64)) -> Self {
+        Points { x, y, origin }
+    }
+
+    pub fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    pub fn x(&self, at: usize) -> f64 {
+        self.x[at] - self.origin.0
+    }
+
+    pub fn y(&self, at: usize) -> f64 {
+        self.y[at] - self.origin.1
+    }
+
+    pub fn times(&self, range: std::ops::Range<usize>) -> impl ExactSizeIterator<Item = f64> {
+        self.x[range].iter().map(|x| x - self.origin.0)
+    }
+
+    pub fn values(&self, range: std::ops::Range<usize>) -> impl ExactSizeIterator<Item = f64> {
+        self.y[range].iter().map(|y| y - self.origin.1)
+    }
+
+    pub fn to_track(self) -> Track {
+        Track {
+            x: self.times(0..self.len()).collect(),
+            y: self.values(0..self.len()).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Track> for Points<'a> {
+    fn from(track: &'a Track) -> Self {
+        Points::since(&track.x, &track.y, (0.0, 0.0))
+    }
+}
+
 /// At most about `count` points of `track`, group means of equal stretches where it has more.
 /// No group reaches across one of `edges`.
 pub(crate) fn coarse(track: &Track, count: usize, edges: &[f64]) -> Track {
@@ -44,7 +93,7 @@ pub(crate) fn coarse(track: &Track, count: usize, edges: &[f64]) -> Track {
         let end = start + track.x[start..].partition_point(|&x| x < edge);
         let part = track.slice(start..end);
         let share = part.span() / track.span() * count as f64;
-        let grouped = bins::by_time(&part.x, &part.y, share.ceil().max(1.0) as usize);
+        let grouped = bins::by_time((&part).into(), share.ceil().max(1.0) as usize);
         result.x.extend(grouped.x);
         result.y.extend(grouped.y);
         start = end;

@@ -6,10 +6,10 @@
 /// are no grain. A series that stands on one value shows none; the power of two that the
 /// value is a multiple of stands in for it (pages, arenas), so that standing still proves no
 /// more than it can.
-pub(crate) fn find_grain(values: &[f64], base: f64) -> f64 {
+pub(crate) fn find_grain(values: impl ExactSizeIterator<Item = f64>, base: f64) -> f64 {
     const SEVERAL: usize = 3;
     let stride = values.len().div_ceil(20_000).max(1);
-    let mut sorted: Vec<f64> = values.iter().copied().step_by(stride).collect();
+    let mut sorted: Vec<f64> = values.step_by(stride).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let groups = || sorted.chunk_by(|a, b| a == b);
     if groups().count() * 10 > sorted.len() * 7 {

@@ -9,7 +9,7 @@ use crate::policy::mixture::{
 };
 use crate::stats::bins;
 use crate::stats::quantile::sort;
-use crate::track::Track;
+use crate::track::{Points, Track};
 
 /// The readings of the lower and of the upper of two levels, where `track` has two between which
 /// it changes as readings that are mixed at random do; `None` where it has not.
@@ -19,8 +19,12 @@ use crate::track::Track;
 /// as independent draws do (the number of runs of Wald and Wolfowitz 1940): a level that is kept
 /// for a while, as under load that is switched, changes more seldom. `base` is what was taken off
 /// all values.
-pub(crate) fn split_mixture(track: &Track, base: f64) -> Option<(Track, Track)> {
-    let count = track.len();
+pub(crate) fn split_mixture<'a>(
+    points: impl Into<Points<'a>>,
+    base: f64,
+) -> Option<(Track, Track)> {
+    let points = points.into();
+    let count = points.len();
     if count < FEWEST {
         return None;
     }
@@ -28,11 +32,12 @@ pub(crate) fn split_mixture(track: &Track, base: f64) -> Option<(Track, Track)> 
     let length = (count / windows).min(MOST);
     let mut edges: Vec<(f64, f64)> = Vec::new();
     let (mut changes, mut expected, mut single) = (0.0, 0.0, 0);
-    let mut sorted = Vec::with_capacity(length);
+    let (mut values, mut sorted) = (Vec::with_capacity(length), Vec::with_capacity(length));
     for window in 0..windows {
         let start = window * (count - length) / (windows - 1).max(1);
-        let values = &track.y[start..start + length];
-        let Some(edge) = edge_between(values, base, &mut sorted) else {
+        values.clear();
+        values.extend(points.values(start..start + length));
+        let Some(edge) = edge_between(&values, base, &mut sorted) else {
             single += 1;
             if 3 * single > windows {
                 return None;
@@ -48,7 +53,7 @@ pub(crate) fn split_mixture(track: &Track, base: f64) -> Option<(Track, Track)> 
         changes += changed.count() as f64;
         edges.push((start as f64 + 0.5 * length as f64, edge));
     }
-    (changes > UNORDERED * expected).then(|| split_at(track, &edges))
+    (changes > UNORDERED * expected).then(|| split_at(points, &edges))
 }
 
 /// The middle of the widest gap between `values`, a share of them on either side, if it is wide
@@ -79,10 +84,11 @@ fn deviation(values: &[f64]) -> f64 {
 
 /// The readings of `track` below and above an edge that runs straight between the places (as
 /// numbers of readings) where it is known.
-fn split_at(track: &Track, edges: &[(f64, f64)]) -> (Track, Track) {
+fn split_at(points: Points<'_>, edges: &[(f64, f64)]) -> (Track, Track) {
     let (mut low, mut high) = (Track::default(), Track::default());
     let mut next = 0;
-    for (index, (&x, &y)) in track.x.iter().zip(&track.y).enumerate() {
+    for index in 0..points.len() {
+        let (x, y) = (points.x(index), points.y(index));
         let place = index as f64;
         while next < edges.len() && edges[next].0 < place {
             next += 1;
@@ -106,7 +112,7 @@ fn grouped(track: Track) -> Track {
     if track.len() <= MOST_POINTS {
         return track;
     }
-    let bins = bins::by_time(&track.x, &track.y, MOST_POINTS / 2);
+    let bins = bins::by_time((&track).into(), MOST_POINTS / 2);
     Track {
         x: bins.x,
         y: bins.y,

@@ -16,10 +16,20 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     if n < 4 || amount.iter().any(|a| !a.is_finite()) {
         return None;
     }
-    let (rates, reach) = match is_total {
-        true => rates_of(time_s, amount)?,
-        false => (amount.to_vec(), 0),
+    let total = match is_total {
+        true => Some(Total::of(time_s, amount)?),
+        false => None,
     };
+    let rate = |i| {
+        total
+            .as_ref()
+            .map_or_else(|| amount[i], |total| total.rate(i))
+    };
+    if is_steady(n, rate) {
+        return None;
+    }
+    let reach = total.as_ref().map_or(0, |total| total.reach);
+    let rates: Vec<f64> = (0..n).map(rate).collect();
     let usual = quantile(&rates, USUAL).filter(|&usual| usual > 0.0)?;
     let works: Vec<bool> = rates.iter().map(|&rate| rate >= IDLE * usual).collect();
     // A rate that is told over several readings does not tell at which of them work began.
@@ -52,25 +62,50 @@ pub(crate) fn find_busy(time_s: &[f64], amount: &[f64], is_total: bool) -> Optio
     busy.contains(&false).then_some(busy)
 }
 
-/// The rate of work about each reading, over stretches that hold enough operations, and how many
-/// readings these reach on either side.
-fn rates_of(time_s: &[f64], total: &[f64]) -> Option<(Vec<f64>, usize)> {
-    let n = time_s.len();
-    let done = total[n - 1] - total[0];
-    if done <= 0.0 {
-        return None;
+/// Whether no rate is so low, and the last of them neither, that the program was idle or its load
+/// over: whichever of them is the usual one.
+fn is_steady(n: usize, rate: impl Fn(usize) -> f64) -> bool {
+    let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+    for rate in (0..n).map(&rate) {
+        (least, most) = (least.min(rate), most.max(rate));
     }
-    let stretches = ((done / OPERATIONS) as usize).clamp(1, STRETCHES);
-    let reach = (n / stretches / 2).max(1);
-    let rate = |i: usize| {
-        let (from, to) = (i.saturating_sub(reach), (i + reach).min(n - 1));
-        let seconds = time_s[to] - time_s[from];
+    least > IDLE * most && rate(n - 1) > OVER * most
+}
+
+/// A count of all that was done so far.
+struct Total<'a> {
+    time_s: &'a [f64],
+    total: &'a [f64],
+    /// Readings to either side over which a rate is told.
+    reach: usize,
+}
+
+impl<'a> Total<'a> {
+    /// `None` if nothing was done.
+    fn of(time_s: &'a [f64], total: &'a [f64]) -> Option<Self> {
+        let n = time_s.len();
+        let done = total[n - 1] - total[0];
+        if done <= 0.0 {
+            return None;
+        }
+        let stretches = ((done / OPERATIONS) as usize).clamp(1, STRETCHES);
+        Some(Total {
+            time_s,
+            total,
+            reach: (n / stretches / 2).max(1),
+        })
+    }
+
+    /// What was done in a second about a reading.
+    fn rate(&self, i: usize) -> f64 {
+        let last = self.time_s.len() - 1;
+        let (from, to) = (i.saturating_sub(self.reach), (i + self.reach).min(last));
+        let seconds = self.time_s[to] - self.time_s[from];
         match seconds > 0.0 {
-            true => ((total[to] - total[from]) / seconds).max(0.0),
+            true => ((self.total[to] - self.total[from]) / seconds).max(0.0),
             false => 0.0,
         }
-    };
-    Some(((0..n).map(rate).collect(), reach))
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
 
 /// A whole number for each value, in the order of [`f64::total_cmp`]: these are compared at less
 /// cost.
-fn key(value: f64) -> i64 {
+pub(crate) fn key(value: f64) -> i64 {
     let bits = value.to_bits().cast_signed();
     bits ^ (((bits >> 63).cast_unsigned()) >> 1).cast_signed()
 }
@@ -42,7 +42,7 @@ fn value_of(key: i64) -> f64 {
 }
 
 /// As [`quantile_mut`], of [`key`]s.
-fn quantile_of_keys(keys: &mut [i64], q: f64) -> Option<f64> {
+pub(crate) fn quantile_of_keys(keys: &mut [i64], q: f64) -> Option<f64> {
     if keys.is_empty() {
         return None;
     }

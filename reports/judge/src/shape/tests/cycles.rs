@@ -63,20 +63,24 @@ fn a_grain_scales_with_the_values_and_not_with_their_level() {
     let values: Vec<f64> = (0..300).map(|i| f64::from(i * i % 5)).collect();
     for (unit, level) in [(1.0, 0.0), (4_096.0, 0.0), (4_096.0, 1e6), (65_536.0, 7.0)] {
         let written: Vec<f64> = values.iter().map(|v| unit * v + level).collect();
-        assert_eq!(find_grain(&written, 0.0), unit, "{unit} from {level}");
+        assert_eq!(
+            find_grain(written.iter().copied(), 0.0),
+            unit,
+            "{unit} from {level}"
+        );
     }
 }
 
 #[test]
 fn values_that_are_never_next_to_each_other_have_their_common_divisor() {
     let values: Vec<f64> = (0..90).map(|i| [0.0, 24.0, 60.0][i % 3]).collect();
-    assert_eq!(find_grain(&values, 0.0), 12.0);
+    assert_eq!(find_grain(values.iter().copied(), 0.0), 12.0);
 }
 
 #[test]
 fn a_share_that_is_written_in_tenths_has_a_grain_of_a_tenth() {
     let values: Vec<f64> = (0..90).map(|i| 41.5 + [0.0, 0.25, 0.75][i % 3]).collect();
-    assert_eq!(find_grain(&values, 0.0), 0.25);
+    assert_eq!(find_grain(values.iter().copied(), 0.0), 0.25);
 }
 
 #[test]
