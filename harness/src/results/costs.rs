@@ -3,7 +3,7 @@
 use crate::commands::plain_table;
 use crate::results::judged::JudgedCell;
 use leaklab_judge::amount::{bytes_text, number_text};
-use leaklab_reports::cell::Costs;
+use leaklab_reports::cell::{Costs, Summary};
 use leaklab_run::Outcome;
 
 /// A row per cell that counts what it delivers; `None` if no cell does.
@@ -11,8 +11,9 @@ pub fn costs_table(judged: &[JudgedCell<'_>]) -> Option<String> {
     let counting: Vec<_> = judged
         .iter()
         .filter_map(|one| {
-            let table = one.cell.samples(Costs::needs).ok()?;
-            let figures = Costs::of(&table)?;
+            let mut samples = Summary::default();
+            (one.cell.stream(Costs::needs, |part| samples.push(part))).ok()?;
+            let figures = Costs::of(&samples)?;
             figures.delivered?;
             Some((one, figures))
         })

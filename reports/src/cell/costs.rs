@@ -4,8 +4,9 @@
 //! They are there when a cell counts what it delivers, drops or refuses, as those of
 //! `channel-io` do. Such gauges are totals; what is taken is their last value in the load.
 
-use super::figures::{load_ends, peak, rise_in_load};
-use super::metric::{MEMORY_COLUMNS, memory_of};
+use super::figures::rise_in_load;
+use super::metric::MEMORY_COLUMNS;
+use super::summary::Summary;
 use leaklab_run::{SampleTable, columns};
 
 /// What a variant bounds and costs. What is not counted is `None`.
@@ -42,48 +43,46 @@ impl Costs {
 
     /// Takes the figures from samples; `None` if nothing delivered, dropped or refused is
     /// counted.
-    pub fn of(table: &SampleTable) -> Option<Self> {
-        let figures = Self::of_any(table);
+    pub fn of(samples: &Summary) -> Option<Self> {
+        let figures = Self::of_any(samples);
         let counted = [figures.delivered, figures.dropped, figures.refused];
         counted.iter().any(Option::is_some).then_some(figures)
     }
 
     /// Takes whatever figures there are.
-    pub fn of_any(table: &SampleTable) -> Self {
-        let delivered = gauge(table, &["delivered"]);
-        let last = |column: Option<&str>| last_in_load(table, column?);
-        let descriptors = [Some(columns::DESCRIPTORS), gauge(table, &["descriptors"])];
+    pub fn of_any(samples: &Summary) -> Self {
+        let delivered = gauge(samples, &["delivered"]);
+        let load = |column: Option<&str>| samples.column(column?)?.load;
+        let last = |column: Option<&str>| load(column).map(|[_, (_, last)]| last);
+        let descriptors = [Some(columns::DESCRIPTORS), gauge(samples, &["descriptors"])];
         Costs {
-            peak_memory_bytes: memory_of(table).and_then(|(name, _)| peak(table, name)),
-            handlers: last(gauge(table, &["handlers_alive", "handlers"])),
+            peak_memory_bytes: samples.memory().and_then(|(_, memory)| memory.peak),
+            handlers: last(gauge(samples, &["handlers_alive", "handlers"])),
             descriptors_peak: descriptors
                 .into_iter()
                 .flatten()
-                .filter_map(|name| peak(table, name))
+                .filter_map(|name| samples.column(name)?.peak)
                 .reduce(f64::max),
-            queued: last(gauge(table, &["queue"])),
+            queued: last(gauge(samples, &["queue"])),
             delivered: last(delivered),
-            delivered_per_s: delivered.and_then(|name| rise_per_s(table, name)),
-            dropped: last(gauge(table, &["dropped", "aborted"])),
-            refused: last(gauge(table, &["refused", "rejected"])),
+            delivered_per_s: load(delivered).and_then(|[(from_s, from), (to_s, to)]| {
+                (to_s > from_s).then(|| (to - from) / (to_s - from_s))
+            }),
+            dropped: last(gauge(samples, &["dropped", "aborted"])),
+            refused: last(gauge(samples, &["refused", "rejected"])),
             latency_p99_us: last(Some(columns::LATENCY_P99_US)),
         }
     }
 }
 
 /// The column of the first gauge whose name holds one of these words.
-fn gauge<'a>(table: &'a SampleTable, words: &[&str]) -> Option<&'a str> {
-    let mut names = table.names.iter();
+fn gauge<'a>(samples: &'a Summary, words: &[&str]) -> Option<&'a str> {
+    let mut names = samples.names();
     let name = names.find(|name| {
         let name = name.strip_prefix(columns::GAUGE_PREFIX).unwrap_or("");
         words.iter().any(|word| name.contains(word))
     })?;
     Some(name)
-}
-
-fn last_in_load(table: &SampleTable, column: &str) -> Option<f64> {
-    let [_, (_, last)] = load_ends(table, table.column(column)?)?;
-    Some(last)
 }
 
 /// How fast a total rose over the load, per second.
@@ -127,7 +126,7 @@ mod tests {
             ],
         );
         table.phase[3] = Phase::Drain;
-        let figures = Costs::of(&table);
+        let figures = Costs::of(&Summary::of(&table));
         let expected = Costs {
             peak_memory_bytes: Some(50.0),
             descriptors_peak: Some(17.0),
@@ -141,6 +140,9 @@ mod tests {
 
     #[test]
     fn cells_that_shed_no_load_have_none() {
-        assert_eq!(Costs::of(&table(&["gauge:depth"], &[&[1.0]])), None);
+        assert_eq!(
+            Costs::of(&Summary::of(&table(&["gauge:depth"], &[&[1.0]]))),
+            None
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Figures of a cell that the tables show, taken from its samples.
 
-use super::metric::{MEMORY_COLUMNS, memory_of};
+use super::metric::MEMORY_COLUMNS;
 use super::released::ReleasedLate;
+use super::summary::Summary;
 use leaklab_judge::stats::quantile::median;
 use leaklab_run::{Cell, Phase, SampleTable, columns};
 
@@ -89,53 +90,34 @@ impl Figures {
     }
 
     /// Takes the figures from the samples of `cell`.
-    pub fn of(cell: &Cell, table: &SampleTable) -> Self {
-        let memory = memory_of(table);
-        let operations = table.filled_column(columns::OPS_TOTAL);
-        let last = |values: &[f64]| values.iter().rfind(|value| value.is_finite()).copied();
-        let ends = memory.and_then(|(_, values)| load_ends(table, values));
-        let rows = || {
-            table
-                .phase
-                .iter()
-                .zip(memory.map_or(&[][..], |(_, values)| values))
-        };
+    pub fn of(cell: &Cell, samples: &Summary) -> Self {
+        let memory = samples.memory();
+        let operations = samples.column(columns::OPS_TOTAL);
+        let ends = memory.and_then(|(_, memory)| memory.load);
+        let rate = |[(from_s, from), (to_s, to)]: [(f64, f64); 2]| ratio(to - from, to_s - from_s);
+        let growth = |[(from, first), (to, last)]: [(f64, f64); 2]| ratio(to - from, last - first);
         Figures {
             memory_column: memory.map(|(name, _)| name.to_owned()),
             memory_start_bytes: ends.map(|[(_, first), _]| first),
             memory_end_bytes: ends.map(|[_, (_, last)]| last),
-            memory_peak_bytes: memory.and_then(|(name, _)| peak(table, name)),
-            after_drain_bytes: rows()
-                .rfind(|(phase, value)| **phase == Phase::Drain && value.is_finite())
+            memory_peak_bytes: memory.and_then(|(_, memory)| memory.peak),
+            after_drain_bytes: memory
+                .and_then(|(_, memory)| memory.drain.last())
                 .map(|(_, value)| *value),
-            released: ReleasedLate::of(table),
+            released: ReleasedLate::of(samples),
             operations: operations
-                .and_then(last)
+                .and_then(|operations| operations.last)
                 .or(cell.status.ops_total.map(|ops| ops as f64)),
             bytes_per_operation: memory
-                .zip(operations)
-                .and_then(|((_, memory), operations)| end_to_end(table, memory, operations)),
-            operations_per_s: rise_in_load(table, columns::OPS_TOTAL)
-                .and_then(|(rise, seconds)| ratio(rise, seconds)),
-            elapsed_s: table
-                .elapsed_ms
-                .last()
-                .copied()
-                .unwrap_or(cell.status.elapsed_ms)
-                / 1000.0,
-            rows: table.len(),
+                .and_then(|(_, memory)| memory.with_operations)
+                .and_then(growth),
+            operations_per_s: operations
+                .and_then(|operations| operations.load)
+                .and_then(rate),
+            elapsed_s: samples.last_ms.unwrap_or(cell.status.elapsed_ms) / 1000.0,
+            rows: samples.rows,
         }
     }
-}
-
-/// Growth per operation between the first and the last row of the load that have both figures.
-fn end_to_end(table: &SampleTable, memory: &[f64], operations: &[f64]) -> Option<f64> {
-    let both = |(value, count): (&f64, &f64)| if count.is_finite() { *value } else { f64::NAN };
-    let memory: Vec<f64> = memory.iter().zip(operations).map(both).collect();
-    let counts: Vec<f64> = operations.iter().zip(&memory).map(both).collect();
-    let [(_, from), (_, to)] = load_ends(table, &memory)?;
-    let [(_, first), (_, last)] = load_ends(table, &counts)?;
-    ratio(to - from, last - first)
 }
 
 fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
@@ -156,7 +138,7 @@ mod tests {
             status: CellStatus::default(),
         };
         let table = cell.samples(Figures::needs).expect("a table");
-        Figures::of(&cell, &table)
+        Figures::of(&cell, &Summary::of(&table))
     }
 
     #[test]

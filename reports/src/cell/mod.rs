@@ -22,6 +22,7 @@ mod released;
 mod series;
 mod standing;
 mod stopped;
+mod summary;
 mod thin;
 mod uncovered;
 mod verdict;
@@ -39,7 +40,8 @@ pub use metric::{
 pub use released::ReleasedLate;
 pub use series::{Readings, marked_windows};
 pub use standing::{Standing, is_as_expected, outcome_words, verdict_words};
-pub use thin::{Thinned, thin_together, thinned};
+pub use summary::Summary;
+pub use thin::{Thinned, Thinner, thin_together, thinned};
 pub use uncovered::UNREAD_PART;
 pub use verdict::{
     VerdictError, VerdictOptions, budget_text, growth_text, judge_samples, per_hour, per_operation,

@@ -1,10 +1,10 @@
 //! What a drain shows: memory that is released late is another thing than memory that is never
 //! released.
 
-use super::figures::load_ends;
-use super::metric::{MEMORY_COLUMNS, memory_of};
+use super::metric::MEMORY_COLUMNS;
+use super::summary::Summary;
 use leaklab_judge::amount::duration_text;
-use leaklab_run::{Cell, Phase, SampleTable};
+use leaklab_run::Cell;
 
 /// Least growth of a load whose return is told, in bytes.
 const LEAST_BYTES: f64 = 64.0 * 1024.0;
@@ -21,18 +21,14 @@ pub struct ReleasedLate {
 }
 
 impl ReleasedLate {
-    /// What the drain in `table` gave back; `None` where that is less than half of the growth, or
+    /// What the drain gave back; `None` where that is less than half of the growth, or
     /// where there was hardly any.
     #[must_use]
-    pub fn of(table: &SampleTable) -> Option<Self> {
-        let (_, values) = memory_of(table)?;
-        let [(_, start), (ended_s, end)] = load_ends(table, values)?;
+    pub fn of(samples: &Summary) -> Option<Self> {
+        let (_, memory) = samples.memory()?;
+        let [(_, start), (ended_s, end)] = memory.load?;
         let growth = end - start;
-        let rows = table.phase.iter().zip(&table.elapsed_ms).zip(values);
-        let drain: Vec<(f64, f64)> = rows
-            .filter(|((phase, _), value)| **phase == Phase::Drain && value.is_finite())
-            .map(|((_, ms), value)| (ms / 1000.0, *value))
-            .collect();
+        let drain = &memory.drain;
         let (_, last) = drain.last()?;
         let back = end - last;
         if growth < LEAST_BYTES || back < LEAST_SHARE * growth {
@@ -48,8 +44,10 @@ impl ReleasedLate {
     /// The same of a cell's samples.
     #[must_use]
     pub fn of_cell(cell: &Cell) -> Option<Self> {
-        let table = cell.samples(|name| MEMORY_COLUMNS.contains(&name)).ok()?;
-        Self::of(&table)
+        let mut samples = Summary::default();
+        let wanted = |name: &str| MEMORY_COLUMNS.contains(&name);
+        cell.stream(wanted, |part| samples.push(part)).ok()?;
+        Self::of(&samples)
     }
 
     /// One sentence.
@@ -67,19 +65,19 @@ impl ReleasedLate {
 mod tests {
     use super::*;
 
-    fn table(drain: &str) -> SampleTable {
+    fn samples(drain: &str) -> Summary {
         let rows = format!(
             "elapsed_ms,phase,allocated_bytes\n0,load,100000\n1000,load,600000\n2000,load,1100000\n{drain}"
         );
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("samples.csv");
         std::fs::write(&path, rows).expect("a file");
-        leaklab_run::read_table(&path, |_| true).expect("a table")
+        Summary::of(&leaklab_run::read_table(&path, |_| true).expect("a table"))
     }
 
     #[test]
     fn what_comes_back_after_six_seconds_is_released_late() {
-        let late = ReleasedLate::of(&table(
+        let late = ReleasedLate::of(&samples(
             "3000,drain,1100000\n7000,drain,1100000\n8000,drain,120000\n9000,drain,110000\n",
         ));
         let late = late.expect("it came back");
@@ -94,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_stays_or_hardly_was_there_is_not_told() {
-        assert_eq!(ReleasedLate::of(&table("3000,drain,1000000\n")), None);
-        assert_eq!(ReleasedLate::of(&table("")), None);
+        assert_eq!(ReleasedLate::of(&samples("3000,drain,1000000\n")), None);
+        assert_eq!(ReleasedLate::of(&samples("")), None);
     }
 }

@@ -453,11 +453,15 @@ impl Readings {
         };
         rename(&mut judgement, columns::ALLOCATED_BYTES, read);
         for metric in &mut judgement.metrics {
-            if let Some(why) = self.uncovered(&metric.metric) {
+            if metric.judgement.verdict == Verdict::NoLeak
+                && let Some(why) = self.uncovered(&metric.metric)
+            {
                 withhold(&mut metric.judgement, &why);
             }
         }
-        if let Some(why) = self.uncovered(&judgement.metric) {
+        if judgement.verdict == Verdict::NoLeak
+            && let Some(why) = self.uncovered(&judgement.metric)
+        {
             withhold_cell(&mut judgement, &why);
         }
         if settled.is_some() {

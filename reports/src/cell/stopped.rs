@@ -245,15 +245,14 @@ fn did_nothing(table: &SampleTable) -> bool {
 /// The stop of one column, if it stopped.
 fn stop_of(table: &SampleTable, column: &str, excluded: &[Window]) -> Option<Stopped> {
     let values = table.column(column)?;
-    let readings: Vec<(f64, f64)> = (0..table.len())
+    let mut readings = (0..table.len())
         .filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan())
-        .map(|row| (table.elapsed_ms[row] / 1000.0, values[row]))
-        .collect();
-    let ((load_start_s, _), (load_end_s, _)) = (*readings.first()?, *readings.last()?);
+        .map(|row| (table.elapsed_ms[row] / 1000.0, values[row]));
+    let (load_start_s, mut before) = readings.next()?;
+    let (mut load_end_s, mut steps) = (load_start_s, 0usize);
     let counts_operations = column == columns::OPS_TOTAL;
     let (mut last_s, mut increases, mut longest_gap_s) = (load_start_s, 0usize, 0.0_f64);
-    for pair in readings.windows(2) {
-        let ((_, before), (time_s, value)) = (pair[0], pair[1]);
+    for (time_s, value) in readings {
         if value < before && !counts_operations {
             return None;
         }
@@ -261,13 +260,14 @@ fn stop_of(table: &SampleTable, column: &str, excluded: &[Window]) -> Option<Sto
             longest_gap_s = longest_gap_s.max(time_s - last_s);
             (last_s, increases) = (time_s, increases + 1);
         }
+        (load_end_s, before, steps) = (time_s, value, steps + 1);
     }
     if increases < FEWEST_INCREASES {
         return None;
     }
     let load_s = load_end_s - load_start_s;
     let mean_gap_s = (last_s - load_start_s) / increases as f64;
-    let tick_s = load_s / (readings.len() - 1) as f64;
+    let tick_s = load_s / steps as f64;
     let silent_s = load_end_s - last_s;
     let enough_s = [
         load_s * SILENT_PART,

@@ -81,78 +81,174 @@ pub struct Thinned {
 /// an extreme is never lost, and is displaced by less than a bucket. The very first and last
 /// samples stay as they are. Cost is linear.
 pub fn thin_together(times: &[f64], series: &[&[f64]], points: usize) -> Thinned {
-    let n = times.len();
-    if n <= points.max(4) {
-        return Thinned {
-            times: times.to_vec(),
-            series: series.iter().map(|values| values.to_vec()).collect(),
-            thinned: false,
-        };
+    let mut thinner = Thinner::new(times.len(), |row| times[row], points);
+    thinner.push(times, series);
+    thinner.finish()
+}
+
+/// Thins series that come part by part, as [`thin_together`] does, in memory for the points alone.
+#[derive(Debug)]
+pub struct Thinner {
+    /// Samples in all.
+    rows: usize,
+    /// The second time and the one before the last, between which the buckets lie.
+    between: (f64, f64),
+    buckets: usize,
+    /// Samples that were taken so far.
+    seen: usize,
+    open: Option<Bucket>,
+    out: Thinned,
+}
+
+/// The samples of a bucket so far.
+#[derive(Debug)]
+struct Bucket {
+    place: Place,
+    first: f64,
+    last: f64,
+    samples: usize,
+    series: Vec<Extremes>,
+}
+
+/// Where a sample belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The very first or the very last, which stays as it is.
+    End(usize),
+    Bucket(usize),
+}
+
+/// Lowest and highest value, each with the number of its sample.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extremes {
+    low: Option<(usize, f64)>,
+    high: Option<(usize, f64)>,
+}
+
+impl Extremes {
+    fn take(&mut self, seen: usize, values: &[f64]) {
+        for (i, &value) in values.iter().enumerate() {
+            if !value.is_finite() {
+                continue;
+            }
+            if self.low.is_none_or(|(_, low)| value < low) {
+                self.low = Some((seen + i, value));
+            }
+            if self.high.is_none_or(|(_, high)| value > high) {
+                self.high = Some((seen + i, value));
+            }
+        }
     }
-    let mut out = Thinned {
-        thinned: true,
-        series: vec![Vec::with_capacity(points); series.len()],
-        ..Thinned::default()
-    };
-    push_bucket(&mut out, times, series, 0, 1);
-    let buckets = (points.saturating_sub(2) / 2).max(1);
-    let (begin, end) = (times[1], times[n - 2]);
-    let bucket_of = |time: f64| {
+
+    /// The smallest and the largest value, the earlier one first; NaN twice if there is none.
+    fn in_order(self) -> (f64, f64) {
+        match (self.low, self.high) {
+            (Some((i, low)), Some((j, high))) if i <= j => (low, high),
+            (Some((_, low)), Some((_, high))) => (high, low),
+            _ => (f64::NAN, f64::NAN),
+        }
+    }
+}
+
+impl Thinner {
+    /// For so many samples, of which `time` tells when each was taken, to about `points`.
+    pub fn new(rows: usize, time: impl Fn(usize) -> f64, points: usize) -> Self {
+        let is_thinned = rows > points.max(4);
+        Thinner {
+            rows,
+            between: match is_thinned {
+                true => (time(1), time(rows - 2)),
+                false => (0.0, 0.0),
+            },
+            buckets: (points.saturating_sub(2) / 2).max(1),
+            seen: 0,
+            open: None,
+            out: Thinned {
+                thinned: is_thinned,
+                ..Thinned::default()
+            },
+        }
+    }
+
+    /// Takes the next samples. Further series may join behind those of the part before; a series
+    /// that is empty has no value in this part.
+    pub fn push(&mut self, times: &[f64], series: &[&[f64]]) {
+        for _ in self.out.series.len()..series.len() {
+            let gap = vec![f64::NAN; self.out.times.len()];
+            self.out.series.push(gap);
+        }
+        if !self.out.thinned {
+            self.out.times.extend_from_slice(times);
+            for (out, values) in self.out.series.iter_mut().zip(series) {
+                out.extend_from_slice(values);
+                out.resize(self.out.times.len(), f64::NAN);
+            }
+            return;
+        }
+        let mut start = 0;
+        while start < times.len() {
+            let place = self.place(self.seen, times[start]);
+            let same = times[start..].iter().enumerate();
+            let same = same.take_while(|(i, time)| self.place(self.seen + i, **time) == place);
+            let end = start + same.count().max(1);
+            if self.open.as_ref().is_none_or(|open| open.place != place) {
+                self.close();
+            }
+            let open = self.open.get_or_insert_with(|| Bucket {
+                place,
+                first: times[start],
+                last: times[start],
+                samples: 0,
+                series: Vec::new(),
+            });
+            open.last = times[end - 1];
+            open.samples += end - start;
+            open.series.resize(series.len(), Extremes::default());
+            for (extremes, values) in open.series.iter_mut().zip(series) {
+                extremes.take(self.seen, values.get(start..end).unwrap_or_default());
+            }
+            self.seen += end - start;
+            start = end;
+        }
+    }
+
+    fn place(&self, sample: usize, time: f64) -> Place {
+        if sample == 0 || sample + 1 == self.rows {
+            return Place::End(sample);
+        }
+        let (begin, end) = self.between;
         let share = (time - begin) / (end - begin);
         // A clock that stood still or went backwards puts everything in one bucket.
-        if share.is_finite() {
-            ((share * buckets as f64) as usize).min(buckets - 1)
-        } else {
-            0
-        }
-    };
-    let mut start = 1;
-    while start < n - 1 {
-        let bucket = bucket_of(times[start]);
-        let length = times[start..n - 1]
-            .iter()
-            .take_while(|time| bucket_of(**time) == bucket)
-            .count();
-        push_bucket(&mut out, times, series, start, start + length.max(1));
-        start += length.max(1);
+        Place::Bucket(match share.is_finite() {
+            true => ((share * self.buckets as f64) as usize).min(self.buckets - 1),
+            false => 0,
+        })
     }
-    push_bucket(&mut out, times, series, n - 1, n);
-    out
-}
 
-fn push_bucket(out: &mut Thinned, times: &[f64], series: &[&[f64]], start: usize, end: usize) {
-    let single = end - start == 1;
-    out.times.push(times[start]);
-    if !single {
-        out.times.push(times[end - 1]);
-    }
-    for (kept, values) in out.series.iter_mut().zip(series) {
-        let bucket = &values[start..end];
-        let (first, second) = extremes_in_order(bucket);
-        kept.push(first);
-        if !single {
-            kept.push(second);
+    fn close(&mut self) {
+        let Some(bucket) = self.open.take() else {
+            return;
+        };
+        self.out.times.push(bucket.first);
+        if bucket.samples > 1 {
+            self.out.times.push(bucket.last);
+        }
+        for (out, extremes) in self.out.series.iter_mut().zip(&bucket.series) {
+            let (first, second) = extremes.in_order();
+            out.push(first);
+            if bucket.samples > 1 {
+                out.push(second);
+            }
+        }
+        for out in &mut self.out.series {
+            out.resize(self.out.times.len(), f64::NAN);
         }
     }
-}
 
-/// The smallest and the largest value, the earlier one first; NaN twice if there is none.
-fn extremes_in_order(bucket: &[f64]) -> (f64, f64) {
-    let finite = bucket.iter().enumerate().filter(|(_, v)| v.is_finite());
-    let mut low: Option<(usize, f64)> = None;
-    let mut high: Option<(usize, f64)> = None;
-    for (i, value) in finite {
-        if low.is_none_or(|(_, l)| *value < l) {
-            low = Some((i, *value));
-        }
-        if high.is_none_or(|(_, h)| *value > h) {
-            high = Some((i, *value));
-        }
-    }
-    match (low, high) {
-        (Some((i, low)), Some((j, high))) if i <= j => (low, high),
-        (Some((_, low)), Some((_, high))) => (high, low),
-        _ => (f64::NAN, f64::NAN),
+    /// What is left of all.
+    pub fn finish(mut self) -> Thinned {
+        self.close();
+        self.out
     }
 }
 
@@ -225,6 +321,30 @@ mod tests {
         let thinned = thin_together(&times, &[&values], 100);
         assert!(!thinned.thinned);
         assert_eq!((thinned.times, thinned.series), (times, vec![values]));
+    }
+
+    #[test]
+    fn parts_are_thinned_as_the_whole() {
+        let (times, values) = noisy(20_000);
+        let late: Vec<f64> = (0..20_000)
+            .map(|i| if i < 7_000 { f64::NAN } else { f64::from(i) })
+            .collect();
+        let whole = thin_together(&times, &[&values, &late], 500);
+        let mut thinner = Thinner::new(times.len(), |row| times[row], 500);
+        for part in [0..1, 1..6_999, 6_999..7_000] {
+            thinner.push(&times[part.clone()], &[&values[part]]);
+        }
+        for part in [7_000..19_999, 19_999..20_000] {
+            thinner.push(&times[part.clone()], &[&values[part.clone()], &late[part]]);
+        }
+        let parts = thinner.finish();
+        assert_eq!(
+            (&parts.times, &parts.series[0]),
+            (&whole.times, &whole.series[0])
+        );
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&parts.series[1]), bits(&whole.series[1]));
+        assert_eq!(parts.series[1].last(), Some(&19_999.0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::overlay::{footnote, heading};
 use super::palette::{Palette, Sizes};
 use super::scene::{Anchor, Lettering, Scene};
 use super::series::Loaded;
-use crate::cell::{Costs, Metric, MetricUnit, peak, rise_per_s};
+use crate::cell::{Costs, Metric, MetricUnit, Summary, peak, rise_per_s};
 use leaklab_judge::Verdict;
 use leaklab_judge::amount::bytes_text;
 use leaklab_run::columns;
@@ -57,7 +57,7 @@ fn column(
 pub(super) fn table(context: &Context<'_>, metric: &Metric) -> Option<Table> {
     let figure = |heading, figure: fn(Costs) -> Option<f64>| {
         column(context, heading, MetricUnit::Count, |of| {
-            figure(Costs::of_any(of.table()))
+            figure(Costs::of_any(&Summary::of(of.table())))
         })
     };
     let growths: Vec<_> = context

@@ -1,13 +1,16 @@
 //! Reads the cells of a run for the page: all of them for the table, the gravest for charts.
 
-use super::series::CellSeries;
+use super::series::{CellSeries, SeriesReader};
 use super::{PageError, PageOptions, RunLife};
 use crate::attribution::Answer;
-use crate::cell::{Costs, Figures, Standing, VerdictOptions, judge_samples, stored_verdict};
+use crate::cell::{
+    Costs, Figures, Standing, Summary, VerdictOptions, judge_samples, stored_verdict,
+};
 use crate::chart::style_numbers;
 use leaklab_judge::CellJudgement;
 use leaklab_run::{Cell, Run, SampleTable, State, TableError};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 
 /// A cell with what the page says about it.
 pub(super) struct Entry<'a> {
@@ -86,35 +89,32 @@ impl<'a> Gathered<'a> {
         };
         let charts = judged.len().min(options.charted_cells).max(1);
         for (i, cell, judgement, standing) in judged {
+            let points =
+                |columns: usize| (options.chart_values / charts / (columns + 1)).clamp(60, 4_000);
             let charted = is_charted(i);
-            let table = samples(cell, |column| charted || Figures::needs(column))?;
-            let figures = Figures::of(cell, &table);
+            let read = SamplesRead::of(cell, charted.then_some(&points))?;
             let mut entry = Entry {
                 cell,
                 life: options.life,
                 judgement,
                 standing,
-                figures,
-                torn: table.torn,
-                damaged_rows: table.damaged_rows,
+                figures: Figures::of(cell, &read.summary),
+                torn: read.left.torn,
+                damaged_rows: read.left.damaged_rows,
                 costs: None,
                 answer: None,
                 chart: None,
             };
-            if charted {
-                let lines = table.names.len() + 1;
-                let points = (options.chart_values / charts / lines).clamp(60, 4_000);
-                entry.costs = Costs::of(&table);
+            if let Some(series) = read.series {
+                entry.costs = Costs::of(&read.summary);
                 // What cannot be read of it is no reason to have no page.
                 entry.answer = Answer::read(&cell.folder).ok().flatten();
                 entry.chart = Some(gathered.series.len());
-                gathered.series.push(CellSeries::of(
-                    cell,
-                    &table,
-                    entry.judgement.as_ref(),
-                    run.record.configuration.memory_limit_bytes,
-                    points,
-                ));
+                let limit_bytes = run.record.configuration.memory_limit_bytes;
+                let judgement = entry.judgement.as_ref();
+                gathered
+                    .series
+                    .push(series.finish(cell, judgement, limit_bytes));
             }
             gathered.entries.push(entry);
         }
@@ -144,9 +144,66 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The samples of a cell; none if it never wrote a row.
-fn samples(cell: &Cell, wanted: impl Fn(&str) -> bool) -> Result<SampleTable, PageError> {
-    match cell.samples(wanted) {
+/// What the page takes from the samples of a cell.
+struct SamplesRead {
+    summary: Summary,
+    /// Where the cell has charts.
+    series: Option<SeriesReader>,
+    /// No row, and what was damaged.
+    left: SampleTable,
+}
+
+impl SamplesRead {
+    /// `points` says how many are drawn, where any are, by how many columns there are.
+    ///
+    /// Rows beyond some hours are not held in memory: they are gone through twice, first for
+    /// their times, between which the points lie.
+    fn of(cell: &Cell, points: Option<&dyn Fn(usize) -> usize>) -> Result<Self, PageError> {
+        let mut summary = Summary::default();
+        let Some(points) = points else {
+            let left = none_if_missing(cell.stream(Figures::needs, |part| summary.push(part)))?;
+            return Ok(SamplesRead {
+                summary,
+                series: None,
+                left,
+            });
+        };
+        if !cell.has_packed_hours() {
+            let table = none_if_missing(cell.samples(|_| true))?;
+            let mut series = SeriesReader::new(&table.elapsed_ms, points(table.names.len()));
+            series.push(&table);
+            summary.push(&table);
+            return Ok(SamplesRead {
+                summary,
+                series: Some(series),
+                left: table,
+            });
+        }
+        let names = RefCell::new(HashSet::new());
+        let times = none_if_missing(cell.samples(|name| {
+            names.borrow_mut().insert(name.to_owned());
+            false
+        }))?;
+        let mut series = SeriesReader::new(&times.elapsed_ms, points(names.borrow().len()));
+        drop(times);
+        let left = none_if_missing(cell.stream(
+            |_| true,
+            |part| {
+                summary.push(part);
+                series.push(part);
+            },
+        ))?;
+        Ok(SamplesRead {
+            summary,
+            series: Some(series),
+            left,
+        })
+    }
+}
+
+/// A run that died before its first row has a page too.
+fn none_if_missing(read: Result<SampleTable, TableError>) -> Result<SampleTable, PageError> {
+    match read {
         Ok(table) => Ok(table),
         Err(TableError::NoHeader { .. }) => Ok(SampleTable::default()),
         Err(TableError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {

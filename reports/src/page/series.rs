@@ -1,6 +1,6 @@
 //! The series that the charts of a cell draw, with what is drawn on them.
 
-use crate::cell::{Metric, growth_text, thin_together};
+use crate::cell::{Metric, Thinner, growth_text};
 use leaklab_judge::{CellJudgement, Judgement, Shape};
 use leaklab_run::{Cell, Event, EventKind, Phase, SampleTable, columns};
 use serde::Serialize;
@@ -94,27 +94,103 @@ const MEMORY: [&str; 9] = [
     columns::COMMITTED_BYTES,
 ];
 
-impl CellSeries {
-    /// Takes the series of `cell` from its samples and events, `points` per line at most.
-    pub fn of(
+/// What is drawn of a column: its values, or how fast they rise.
+struct Drawn {
+    column: String,
+    /// Factor of the rise per second.
+    rise: Option<f64>,
+    /// Time and total of the last row that has one.
+    before: Option<(f64, f64)>,
+    /// How fast they rose in the rows that are being read.
+    rises: Vec<f64>,
+}
+
+impl Drawn {
+    fn of(column: &str) -> Vec<Self> {
+        let drawn = |rise| Drawn {
+            column: column.to_owned(),
+            rise,
+            before: None,
+            rises: Vec::new(),
+        };
+        const OTHERS: [&str; 5] = [
+            columns::DESCRIPTORS,
+            columns::THREADS,
+            columns::PROCESSES,
+            columns::LATENCY_P50_US,
+            columns::LATENCY_P99_US,
+        ];
+        let is_gauge = column.starts_with(columns::GAUGE_PREFIX);
+        match column {
+            columns::OPS_TOTAL => vec![drawn(None), drawn(Some(1.0))],
+            columns::CPU_MS => vec![drawn(Some(0.001))],
+            _ if is_gauge || MEMORY.contains(&column) || OTHERS.contains(&column) => {
+                vec![drawn(None)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn values<'a>(&'a mut self, table: &'a SampleTable) -> &'a [f64] {
+        let index = table.names.iter().position(|name| *name == self.column);
+        let values = index.map_or(&[][..], |index| table.values[index].as_slice());
+        let Some(factor) = self.rise else {
+            return values;
+        };
+        self.rises.clear();
+        let rises = per_second(&mut self.before, &table.elapsed_ms, values, factor);
+        self.rises.extend(rises);
+        &self.rises
+    }
+}
+
+/// Takes up the series of a cell, part by part.
+pub(super) struct SeriesReader {
+    thinner: Thinner,
+    drawn: Vec<Drawn>,
+    phases: Vec<(Phase, f64, f64)>,
+}
+
+impl SeriesReader {
+    /// For rows at those times, of which `points` are drawn per line at most.
+    pub fn new(elapsed_ms: &[f64], points: usize) -> Self {
+        let seconds = |row: usize| elapsed_ms[row] / 1000.0;
+        SeriesReader {
+            thinner: Thinner::new(elapsed_ms.len(), seconds, points),
+            drawn: Vec::new(),
+            phases: Vec::new(),
+        }
+    }
+
+    /// Takes up the next rows.
+    pub fn push(&mut self, part: &SampleTable) {
+        for name in &part.names {
+            if self.drawn.iter().all(|drawn| drawn.column != *name) {
+                self.drawn.extend(Drawn::of(name));
+            }
+        }
+        let series: Vec<&[f64]> = (self.drawn.iter_mut())
+            .map(|drawn| drawn.values(part))
+            .collect();
+        self.thinner.push(&part.elapsed_s(), &series);
+        push_phases(&mut self.phases, part);
+    }
+
+    /// The series of `cell`, with its events.
+    pub fn finish(
+        self,
         cell: &Cell,
-        table: &SampleTable,
         judgement: Option<&CellJudgement>,
         memory_limit_bytes: Option<u64>,
-        points: usize,
-    ) -> Self {
-        let times = table.elapsed_s();
-        let mut lines = memory_lines(table);
-        lines.extend(gauge_lines(table));
-        lines.extend(derived_lines(table));
-        let operations = table.filled_column(columns::OPS_TOTAL).map(<[f64]>::to_vec);
-        let mut all: Vec<&[f64]> = lines.iter().map(|line| line.values.as_slice()).collect();
-        all.extend(operations.as_deref());
-        let thinned = thin_together(&times, &all, points);
-        let mut kept = thinned.series.into_iter();
-        for (line, values) in lines.iter_mut().zip(kept.by_ref()) {
-            line.values = values;
-        }
+    ) -> CellSeries {
+        let thinned = self.thinner.finish();
+        let kept = self.drawn.into_iter().zip(thinned.series);
+        let mut kept: Vec<(Drawn, Vec<f64>)> = kept
+            .filter(|(_, values)| values.iter().any(|value| !value.is_nan()))
+            .collect();
+        let mut lines = memory_lines(&mut kept);
+        lines.extend(gauge_lines(&mut kept));
+        lines.extend(derived_lines(&mut kept));
         let events = cell.events().unwrap_or_default();
         CellSeries {
             id: cell.plan.id.clone(),
@@ -122,9 +198,9 @@ impl CellSeries {
             scenario: cell.plan.scenario.clone(),
             style: 0,
             times: thinned.times,
-            operations: kept.next().unwrap_or_default(),
+            operations: taken(&mut kept, columns::OPS_TOTAL, false).unwrap_or_default(),
             lines,
-            phases: phases(table),
+            phases: spans(self.phases),
             marks: marks(&events),
             limit_bytes: memory_limit_bytes.map(|bytes| bytes as f64),
             settled_s: judgement
@@ -134,6 +210,13 @@ impl CellSeries {
             thinned: thinned.thinned,
         }
     }
+}
+
+/// What is drawn of a column, if it has a value.
+fn taken(kept: &mut Vec<(Drawn, Vec<f64>)>, column: &str, is_rise: bool) -> Option<Vec<f64>> {
+    let is_it = |(drawn, _): &(Drawn, _)| drawn.column == column && drawn.rise.is_some() == is_rise;
+    let index = kept.iter().position(is_it)?;
+    Some(kept.remove(index).1)
 }
 
 /// The variant, with its repetition where there are several.
@@ -146,36 +229,36 @@ pub(super) fn label(cell: &Cell) -> String {
     }
 }
 
-fn memory_lines(table: &SampleTable) -> Vec<Line> {
-    MEMORY
-        .into_iter()
-        .enumerate()
+fn memory_lines(kept: &mut Vec<(Drawn, Vec<f64>)>) -> Vec<Line> {
+    let memory = MEMORY.into_iter().enumerate();
+    memory
         .filter_map(|(i, key)| {
-            let values = table.filled_column(key)?.to_vec();
             Some(Line {
                 key: key.to_owned(),
                 name: Metric::named(key).label,
                 panel: Panel::Memory,
                 shown: i < 4,
-                values,
+                values: taken(kept, key, false)?,
             })
         })
         .collect()
 }
 
-/// The program's gauges, then what the kernel counts; that is drawn unasked only alone.
-fn gauge_lines(table: &SampleTable) -> Vec<Line> {
-    let line = |key: &str, name: &str, shown| {
+fn gauge_lines(kept: &mut Vec<(Drawn, Vec<f64>)>) -> Vec<Line> {
+    let gauges: Vec<String> = (kept.iter())
+        .map(|(drawn, _)| drawn.column.clone())
+        .filter(|column| column.starts_with(columns::GAUGE_PREFIX))
+        .collect();
+    let mut line = |key: &str, name: &str, shown| {
         Some(Line {
             key: key.to_owned(),
             name: name.to_owned(),
             panel: Panel::Gauges,
             shown,
-            values: table.filled_column(key)?.to_vec(),
+            values: taken(kept, key, false)?,
         })
     };
-    let mut lines: Vec<Line> = table
-        .names
+    let mut lines: Vec<Line> = gauges
         .iter()
         .filter_map(|key| line(key, key.strip_prefix(columns::GAUGE_PREFIX)?, true))
         .collect();
@@ -185,48 +268,58 @@ fn gauge_lines(table: &SampleTable) -> Vec<Line> {
     lines
 }
 
-fn derived_lines(table: &SampleTable) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut push = |key: &str, name: &str, panel, values: Option<Vec<f64>>| {
-        if let Some(values) = values.filter(|values| values.iter().any(|v| v.is_finite())) {
-            lines.push(Line {
-                key: key.to_owned(),
-                name: name.to_owned(),
-                panel,
-                shown: true,
-                values,
-            });
-        }
+fn derived_lines(kept: &mut Vec<(Drawn, Vec<f64>)>) -> Vec<Line> {
+    let derived = [
+        (
+            columns::OPS_TOTAL,
+            true,
+            "ops_per_s",
+            "operations per second",
+            Panel::Throughput,
+        ),
+        (
+            columns::LATENCY_P50_US,
+            false,
+            columns::LATENCY_P50_US,
+            "median latency",
+            Panel::Latency,
+        ),
+        (
+            columns::LATENCY_P99_US,
+            false,
+            columns::LATENCY_P99_US,
+            "99th percentile",
+            Panel::Latency,
+        ),
+        (
+            columns::CPU_MS,
+            true,
+            "cpu_cores",
+            "processors busy",
+            Panel::Processor,
+        ),
+    ];
+    let line = |(column, is_rise, key, name, panel): (&str, bool, &str, &str, Panel)| {
+        Some(Line {
+            key: key.to_owned(),
+            name: name.to_owned(),
+            panel,
+            shown: true,
+            values: taken(kept, column, is_rise)?,
+        })
     };
-    let rate = |column: &str, factor: f64| {
-        let values = table.filled_column(column)?;
-        Some(per_second(&table.elapsed_ms, values, factor))
-    };
-    push(
-        "ops_per_s",
-        "operations per second",
-        Panel::Throughput,
-        rate(columns::OPS_TOTAL, 1.0),
-    );
-    for (column, name) in [
-        (columns::LATENCY_P50_US, "median latency"),
-        (columns::LATENCY_P99_US, "99th percentile"),
-    ] {
-        let values = table.filled_column(column).map(<[f64]>::to_vec);
-        push(column, name, Panel::Latency, values);
-    }
-    push(
-        "cpu_cores",
-        "processors busy",
-        Panel::Processor,
-        rate(columns::CPU_MS, 0.001),
-    );
-    lines
+    derived.into_iter().filter_map(line).collect()
 }
 
-/// Rate of a counter at each row since the row before that has it; NaN after a reset.
-fn per_second(elapsed_ms: &[f64], totals: &[f64], factor: f64) -> Vec<f64> {
-    let mut before: Option<(f64, f64)> = None;
+/// The rise of a total per second, times `factor`, from row to row; `before` is the time and total
+/// of the last row before them that has one. A total that begins anew, after a restart, gives no
+/// rate there.
+fn per_second(
+    before: &mut Option<(f64, f64)>,
+    elapsed_ms: &[f64],
+    totals: &[f64],
+    factor: f64,
+) -> Vec<f64> {
     elapsed_ms
         .iter()
         .zip(totals)
@@ -239,16 +332,14 @@ fn per_second(elapsed_ms: &[f64], totals: &[f64], factor: f64) -> Vec<f64> {
                 (seconds > 0.0 && *total >= total_before)
                     .then(|| (total - total_before) / seconds * factor)
             });
-            before = Some((*time, *total));
+            *before = Some((*time, *total));
             rate.unwrap_or(f64::NAN)
         })
         .collect()
 }
 
-/// The stretches of time that carry the same phase, in order.
-fn phases(table: &SampleTable) -> Vec<Span> {
-    let mut spans: Vec<(Phase, f64, f64)> = Vec::new();
-    for (phase, ms) in table.phase.iter().zip(&table.elapsed_ms) {
+fn push_phases(spans: &mut Vec<(Phase, f64, f64)>, part: &SampleTable) {
+    for (phase, ms) in part.phase.iter().zip(&part.elapsed_ms) {
         let time = ms / 1000.0;
         match spans.last_mut() {
             Some((before, _, to)) if before == phase => *to = time,
@@ -260,14 +351,15 @@ fn phases(table: &SampleTable) -> Vec<Span> {
             None => spans.push((*phase, time, time)),
         }
     }
-    spans
-        .into_iter()
-        .map(|(phase, from, to)| Span {
-            name: phase.name().to_owned(),
-            from,
-            to,
-        })
-        .collect()
+}
+
+fn spans(phases: Vec<(Phase, f64, f64)>) -> Vec<Span> {
+    let span = |(phase, from, to): (Phase, f64, f64)| Span {
+        name: phase.name().to_owned(),
+        from,
+        to,
+    };
+    phases.into_iter().map(span).collect()
 }
 
 /// Marks, restarts, and the memory limit being reached; at most [`MAX_MARKS`] of them.
@@ -349,11 +441,11 @@ mod tests {
 
     #[test]
     fn a_rate_begins_anew_after_a_reset_and_skips_gaps() {
-        let rates = per_second(
-            &[0.0, 1000.0, 2000.0, 3000.0, 4000.0],
-            &[0.0, 10.0, f64::NAN, 30.0, 5.0],
-            1.0,
-        );
+        let mut before = None;
+        let mut rates = per_second(&mut before, &[0.0, 1000.0], &[0.0, 10.0], 1.0);
+        // The same part by part.
+        let (times, totals) = ([2000.0, 3000.0, 4000.0], [f64::NAN, 30.0, 5.0]);
+        rates.extend(per_second(&mut before, &times, &totals, 1.0));
         assert!(rates[0].is_nan() && rates[2].is_nan() && rates[4].is_nan());
         assert_eq!((rates[1], rates[3]), (10.0, 10.0));
     }
@@ -374,7 +466,9 @@ mod tests {
             phase: vec![Phase::Warmup, Phase::Load, Phase::Load, Phase::Drain],
             ..SampleTable::default()
         };
-        let found: Vec<_> = phases(&table)
+        let mut found = Vec::new();
+        push_phases(&mut found, &table);
+        let found: Vec<_> = spans(found)
             .into_iter()
             .map(|s| (s.name, s.from, s.to))
             .collect();
