@@ -1,14 +1,18 @@
 //! Which processes belong to which cell, found once for all cells of this harness.
 //!
-//! A look at `/proc` once a second finds processes that are new since the look before: process
-//! ids are given in rising order, so that only those between the last id then and now are
-//! read, and nothing at all where no process was started. A process whose parent belongs to a
-//! cell belongs to it too. One whose parents have all ended becomes a child of the harness
-//! (it adopts orphans) and is told by what it inherited: the cell's name in its environment,
-//! its session or process group, or the pipe that it prints to.
+//! A look once a second finds processes that are new since the look before: process ids are
+//! given in rising order, so that only those between the last id then and now are read, and
+//! nothing at all where no process was started. Where a control group holds the processes of
+//! a cell, only those that left it are looked for here, more seldom.
+//!
+//! A process whose parent belongs to a cell belongs to it too. One whose parents have all ended
+//! becomes a child of the harness (it adopts orphans) and is told by what it inherited: the
+//! cell's name in its environment, its session or process group, or the pipe that it prints to.
 
 use super::process::{Ancestry, ancestry};
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +21,12 @@ pub const CELL_VARIABLE: &str = "LEAKLAB_CELL";
 
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The same for a cell with a control group, which names its processes at every tick: what is
+/// left to be found is who left it, and orphans that ended.
+const FENCED_LOOK_INTERVAL: Duration = Duration::from_secs(3);
+/// Process ids that are tried one by one: most are gone, and asking for one costs about as much
+/// as one that is there costs when `/proc` is listed.
+const MOST_TRIED: u32 = 128;
 /// Most processes that are kept; a fork bomb is bounded elsewhere, the harness's memory here.
 const MOST_PROCESSES: usize = 16_384;
 /// Looks after which an orphan that nothing tells apart counts as one that got away.
@@ -34,6 +44,7 @@ pub struct Marks {
 /// A cell's root process, for as long as its tree is watched.
 struct Root {
     marks: Marks,
+    is_fenced: bool,
     /// Sessions and process groups of its members.
     groups: HashSet<u32>,
     /// Members that the tree has not asked for yet.
@@ -52,6 +63,8 @@ struct Census {
     last_pid: Option<u32>,
     looked: Option<Instant>,
     own_session: u32,
+    /// `/proc/loadavg`, which is read again at each look.
+    loads: Option<File>,
 }
 
 static CENSUS: Mutex<Option<Census>> = Mutex::new(None);
@@ -61,13 +74,14 @@ fn census() -> MutexGuard<'static, Option<Census>> {
 }
 
 /// Begins to follow the tree below `root`. One that was running before is read whole.
-pub fn follow(root: u32, marks: Marks, is_own_child: bool) {
+pub fn follow(root: u32, marks: Marks, is_own_child: bool, is_fenced: bool) {
     let mut census = census();
     let census = census.get_or_insert_default();
     census.roots.insert(
         root,
         Root {
             marks,
+            is_fenced,
             groups: HashSet::from([root]),
             found: Vec::new(),
             escaped: 0,
@@ -89,9 +103,13 @@ pub fn follow(root: u32, marks: Marks, is_own_child: bool) {
 pub fn found(root: u32, now: bool) -> (Vec<u32>, u64) {
     let mut census = census();
     let census = census.get_or_insert_default();
+    let interval = match census.roots.get(&root).is_some_and(|known| known.is_fenced) {
+        true => FENCED_LOOK_INTERVAL,
+        false => LOOK_INTERVAL,
+    };
     let due = census
         .looked
-        .is_none_or(|looked| looked.elapsed() >= LOOK_INTERVAL);
+        .is_none_or(|looked| looked.elapsed() >= interval);
     if now || due {
         census.look();
     }
@@ -131,13 +149,27 @@ pub fn forget(root: u32) {
 }
 
 impl Census {
+    /// The process id that was given last in this namespace: the last field of `/proc/loadavg`.
+    fn read_last_pid(&mut self) -> Option<u32> {
+        if self.loads.is_none() {
+            self.loads = File::open("/proc/loadavg").ok();
+        }
+        let mut text = [0; 128];
+        let length = self.loads.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(&text[..length]).ok()?;
+        text.split_ascii_whitespace().last()?.parse().ok()
+    }
+
     fn look(&mut self) {
         self.looked = Some(Instant::now());
         let before = self.last_pid;
-        let last = last_pid();
+        let last = self.read_last_pid();
         self.last_pid = last;
         let mut new = match (before, last) {
             (Some(before), Some(last)) if before == last => Vec::new(),
+            (Some(before), Some(last)) if before < last && last - before <= MOST_TRIED => {
+                (before + 1..=last).collect()
+            }
             (Some(before), Some(last)) => processes(|pid| is_between(pid, before, last)),
             // A kernel that does not say, or a tree that was there before.
             _ => processes(|pid| !self.members.contains_key(&pid)),
@@ -158,6 +190,7 @@ impl Census {
             let owned: Vec<(u32, u32)> = unknown
                 .iter()
                 .filter_map(|(pid, its)| Some((*pid, *self.members.get(&its.parent)?)))
+                .filter(|(pid, _)| is_process(*pid))
                 .collect();
             if owned.is_empty() {
                 break;
@@ -166,7 +199,7 @@ impl Census {
                 self.take(pid, root, unknown.remove(&pid));
             }
         }
-        unknown.retain(|_, its| its.parent == harness);
+        unknown.retain(|pid, its| its.parent == harness && is_process(*pid));
         for (pid, its) in unknown {
             self.tell_apart(pid, &its);
         }
@@ -257,10 +290,12 @@ impl Census {
     }
 }
 
-/// The process id that was given last in this namespace: the last field of `/proc/loadavg`.
-fn last_pid() -> Option<u32> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    text.split_ascii_whitespace().last()?.parse().ok()
+/// Whether it is the id of a process and not of one of its further threads, which has the parent
+/// of its process.
+fn is_process(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    group.is_some_and(|group| group.trim().parse() == Ok(pid))
 }
 
 /// Whether an id was given after `before` and up to `last`; ids begin anew at the largest.
@@ -302,6 +337,7 @@ mod tests {
                 token: "one".to_owned(),
                 outputs: Vec::new(),
             },
+            is_fenced: false,
             groups: HashSet::from([root]),
             found: Vec::new(),
             escaped: 0,

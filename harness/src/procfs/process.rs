@@ -5,7 +5,7 @@
 
 use crate::system::{self, ProcessHandle, page_bytes, ticks_per_second};
 use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Longest `stat` line: 52 fields of up to 20 digits and a name of up to 64 bytes.
@@ -21,6 +21,8 @@ pub struct Process {
     /// Process group when it was found.
     pub group: u32,
     descriptors: PathBuf,
+    /// That folder, held open where there may be many: asking it is half as dear as by its path.
+    folder: Option<File>,
     stat: File,
     page_bytes: u64,
     ms_per_tick: f64,
@@ -103,6 +105,7 @@ impl Process {
             start_ticks: fields.start_ticks,
             group: fields.group,
             descriptors: PathBuf::from(format!("/proc/{pid}/fd")),
+            folder: None,
             stat,
             page_bytes: page_bytes(),
             ms_per_tick: 1000.0 / ticks_per_second() as f64,
@@ -147,6 +150,7 @@ impl Process {
             if let Some(fields) = read_stat(&stat).filter(|fields| !fields.is_dead()) {
                 self.stat = stat;
                 self.descriptors = folder.join("fd");
+                self.folder = None;
                 return Some(fields);
             }
         }
@@ -195,7 +199,16 @@ impl Process {
     /// Number of open descriptors; `None` if that cannot be read.
     pub fn descriptors(&mut self) -> Option<u64> {
         if self.counts_descriptors != Some(false) {
-            let size = std::fs::metadata(&self.descriptors).ok()?.size();
+            if self.folder.is_none() && system::may_open_many() {
+                let mut options = File::options();
+                options.read(true).custom_flags(libc::O_PATH);
+                self.folder = options.open(&self.descriptors).ok();
+            }
+            let size = match &self.folder {
+                Some(folder) => folder.metadata(),
+                None => std::fs::metadata(&self.descriptors),
+            };
+            let size = size.ok()?.size();
             // A process without any descriptor is rarer than an old kernel.
             if size > 0 {
                 self.counts_descriptors = Some(true);

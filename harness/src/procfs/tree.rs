@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Share of the time that reading the proportional set may take: the kernel walks all pages
 /// of a process for it, so that its pace follows its cost.
-const PROPORTIONAL_SHARE: f64 = 0.0001;
+const PROPORTIONAL_SHARE: f64 = 0.00005;
 /// The same in the first [`PROPORTIONAL_EARLY`]: a short run must have some readings, too.
 const PROPORTIONAL_EARLY_SHARE: f64 = 0.0005;
 /// How long readings may cost more.
@@ -86,7 +86,7 @@ impl ProcessTree {
     }
 
     fn following(root: u32, marks: Marks, fence: Option<Fence>, is_own_child: bool) -> Self {
-        census::follow(root, marks, is_own_child);
+        census::follow(root, marks, is_own_child, fence.is_some());
         let processes: Vec<Process> = Process::open(root).into_iter().collect();
         ProcessTree {
             root,
