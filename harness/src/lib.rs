@@ -58,6 +58,23 @@ use words::say;
 /// The child of each cell is this program again, so that it must be the first thing that `main`
 /// calls.
 pub fn main_with(scenarios: &[&'static dyn Scenario]) -> ExitCode {
+    if !system::has_small_stack() {
+        return run_with(scenarios);
+    }
+    // A thread has the stack that it is given, whatever `ulimit -s` says of the first one.
+    std::thread::scope(|scope| {
+        let main = std::thread::Builder::new()
+            .name("leaklab-main".to_owned())
+            .stack_size(system::LEAST_STACK_BYTES)
+            .spawn_scoped(scope, || run_with(scenarios));
+        match main.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(exit)) => exit,
+            Ok(Err(_)) | Err(_) => exit::Exit::Harness.into(),
+        }
+    })
+}
+
+fn run_with(scenarios: &[&'static dyn Scenario]) -> ExitCode {
     if let Err(error) = catalogue::register(scenarios) {
         say!("error: {error}");
         return exit::Exit::Usage.into();

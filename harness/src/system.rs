@@ -42,6 +42,15 @@ pub fn prepare_process() {
     }
 }
 
+/// Stack that the commands need, with room to spare: about 300 KiB were seen of a command line.
+pub const LEAST_STACK_BYTES: usize = 4 << 20;
+
+/// Whether the first thread may not have [`LEAST_STACK_BYTES`] of stack (`ulimit -s`).
+pub fn has_small_stack() -> bool {
+    let small = |limit: libc::rlimit| limit.rlim_cur < LEAST_STACK_BYTES as libc::rlim_t;
+    limits(libc::RLIMIT_STACK).is_some_and(small)
+}
+
 /// Whether a signal was ignored when this process was started, as `nohup` and shells without
 /// job control do it; such a signal is left alone.
 pub fn is_ignored(signal: libc::c_int) -> bool {
@@ -330,6 +339,14 @@ pub fn descriptor_limit() -> Option<u64> {
     let limit = INHERITED_DESCRIPTOR_LIMIT.get().copied();
     let limit = limit.or_else(descriptor_limits)?;
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// Whether two descriptors for each process of a large tree are no matter.
+pub fn may_open_many() -> bool {
+    static MAY: OnceLock<bool> = OnceLock::new();
+    *MAY.get_or_init(|| {
+        descriptor_limits().is_some_and(|limit| limit.rlim_cur >= MOST_DESCRIPTORS / 2)
+    })
 }
 
 fn descriptor_limits() -> Option<libc::rlimit> {

@@ -96,6 +96,47 @@ fn what_was_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
+fn signals_that_are_meant_for_others_are_told_and_change_nothing() {
+    let lab = Lab::new();
+    let child = lab.start(&["run", "--duration", "2s", "--", "sleep", "9"]);
+    lab.wait_for_file("command--sleep/status.json", 1);
+    for name in ["USR1", "ALRM", "IO"] {
+        signal(child.id(), name);
+    }
+    let called = lab.finish(child);
+    assert_eq!(called.cell().status.outcome, Some(Outcome::Completed));
+    called.expect_stderr(&["SIGUSR1 means nothing here"]);
+}
+
+#[test]
+fn a_small_stack_is_no_end() {
+    let lab = Lab::new();
+    let output = call_after(&lab, "ulimit -s 100", &["list", "shape"])
+        // A hundredth of a stack is left for variables.
+        .env_clear()
+        .output()
+        .expect("a shell");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+}
+
+#[test]
+fn a_run_whose_record_goes_away_tells_it_while_it_runs() {
+    let lab = Lab::new();
+    let mut child = lab.start(&["run", "--duration", "60s", "--", "sleep", "90"]);
+    let events = lab.wait_for_file("command--sleep/events.jsonl", 0);
+    lab.wait_for_file("command--sleep/samples.csv", 200);
+    let record = events.ancestors().nth(2).expect("a run").join("run.json");
+    std::fs::remove_file(&record).expect("removed");
+    let told = || {
+        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("run.json` was removed"))
+    };
+    wait_until("it was told", told);
+    signal(child.id(), "TERM");
+    assert_eq!(child.wait().expect("an end").code(), Some(143));
+}
+
+#[test]
 fn a_parent_that_ignores_the_end_of_children_does_not_make_the_run_endless() {
     let lab = Lab::new();
     let arguments = ["run", "--duration", "20s", "--", "true"];
@@ -506,6 +547,8 @@ fn a_detached_run_is_stopped_in_order() {
     assert_eq!(called.cell().status.outcome, Some(Outcome::Stopped));
     let run = lab.newest_run().expect("a run");
     assert!(run.join("report.html").is_file() && run.join("run.log").is_file());
+    // What the run itself ended with, whatever it showed.
+    lab.call(&["watch", "--once"]).expect_code(143);
     lab.call(&["stop"])
         .expect_code(2)
         .expect_stderr(&["not running"]);

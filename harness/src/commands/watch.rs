@@ -76,8 +76,12 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
 }
 
-/// The exit code of the run itself.
+/// The exit code of the run itself: that of the signal which stopped it, or of its gravest cell.
 fn exit_of(run: &Run) -> Exit {
+    let stopped_by = |cell: &Cell| cell.status.stopped_by_signal;
+    if let Some(signal) = run.cells.iter().find_map(stopped_by) {
+        return Exit::Signal(signal);
+    }
     run.cells.iter().fold(Exit::Good, |exit, cell| {
         exit.or_graver(JudgedCell::as_recorded(cell).exit())
     })

@@ -66,6 +66,8 @@ pub struct Recorder {
     status_written: Instant,
     /// Rows lost when the pause began that goes on, and why it did.
     pause: Option<(u64, String)>,
+    /// Whether the record of the run stood beside the folder, and nobody was told that it is gone.
+    had_record: bool,
     /// What `status.json` will say when it is written next.
     pub status: CellStatus,
     /// What the certificate of the measurement says so far.
@@ -102,6 +104,7 @@ impl Recorder {
             looked: now,
             status_written: now,
             pause: None,
+            had_record: folder.with_file_name("run.json").is_file(),
             status: CellStatus {
                 state: State::Running,
                 started_utc: crate::time::now_utc(),
@@ -258,9 +261,24 @@ impl Recorder {
         let is_whole = self.samples.is_whole() && self.events.is_whole();
         if !self.measurement.files_changed && !is_whole {
             self.measurement.files_changed = true;
-            let message = "the files of the cell were cut or removed while it ran".to_owned();
-            let at_ms = self.status.elapsed_ms;
-            self.event(at_ms, EventKind::Warning { message });
+            self.tell("the files of the cell were cut or removed while it ran".to_owned());
+        }
+        let record = self.folder.with_file_name("run.json");
+        let is_gone = record.symlink_metadata().is_err();
+        if self.had_record && is_gone {
+            self.had_record = false;
+            let what = match self.folder.is_dir() {
+                true => format!(
+                    "`{}` was removed while the run goes on; without it the folder is no run",
+                    record.display()
+                ),
+                false => format!(
+                    "`{}` was moved or removed while the run goes on: rows go on into the files \
+                     that are open, and what is written at the end has no place; move it back",
+                    self.folder.display()
+                ),
+            };
+            self.tell(what);
         }
         if self.hour_began.elapsed() >= HOUR {
             self.close_hour();
@@ -268,6 +286,13 @@ impl Recorder {
         if self.status_written.elapsed() >= STATUS_INTERVAL {
             self.write_status();
         }
+    }
+
+    /// Says at once what cannot wait for the end, and writes it down.
+    fn tell(&mut self, message: String) {
+        say!("warning: {message}");
+        let at_ms = self.status.elapsed_ms;
+        self.event(at_ms, EventKind::Warning { message });
     }
 
     /// Begins a new `samples.csv`; a thread packs the rows of the one before. Whatever fails
@@ -320,6 +345,7 @@ impl Recorder {
         }
         self.status.state = State::Finished;
         self.looked = self.created;
+        let mut is_told = false;
         loop {
             if !self.has_header {
                 self.fix_columns(&BTreeMap::new());
@@ -331,7 +357,17 @@ impl Recorder {
                     *final_deadline() = None;
                     return Ok(self.status);
                 }
-                Err(error) if is_full(&error) && may_wait() => std::thread::sleep(FINAL_PAUSE),
+                Err(error) if is_full(&error) && may_wait() => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        say!(
+                            "warning: the end of `{}` cannot be written: {error}; it is tried \
+                             again for {} s at most",
+                            self.folder.display(),
+                            FINAL_PATIENCE.as_secs()
+                        );
+                    }
+                    std::thread::sleep(FINAL_PAUSE);
+                }
                 Err(error) => return Err(error),
             }
         }

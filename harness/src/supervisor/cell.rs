@@ -202,6 +202,8 @@ struct CellLoop<'a> {
     pending_heap: Option<Heap>,
     latency_us: Option<(u64, u64)>,
     probe_cost_us: Option<u64>,
+    /// Whether it was told that a name is not of the protocol.
+    was_misspelt: bool,
     had_heap: bool,
     /// Heaps of a tree whose processes each have a sampler.
     heaps: ProcessHeaps,
@@ -254,6 +256,7 @@ impl<'a> CellLoop<'a> {
             pending_heap: None,
             latency_us: None,
             probe_cost_us: None,
+            was_misspelt: false,
             had_heap: false,
             heaps: ProcessHeaps::default(),
             stacks: StackCollector::default(),
@@ -355,7 +358,20 @@ impl<'a> CellLoop<'a> {
         }
     }
 
+    /// Says once what a line may have meant by a name that is not of the protocol.
+    fn tell_misspelt(&mut self, message: &Message) {
+        if self.was_misspelt {
+            return;
+        }
+        if let Some(words) = message.misspelt() {
+            self.was_misspelt = true;
+            say!("warning: {}: {words}", self.setup.plan.id);
+            self.warn(words);
+        }
+    }
+
     fn take_message(&mut self, message: Message) {
+        self.tell_misspelt(&message);
         let (at_us, is_claimed) = self.clock.time_us(message.monotonic_us, monotonic_us());
         if self.clock.rejects == 1 && !is_claimed && message.monotonic_us.is_some() {
             self.warn(format!(

@@ -1,9 +1,14 @@
 //! The pipe protocol: one JSON object on a line, see PROTOCOL.md.
 
 use crate::attribution::StackCounts;
+use crate::text::nearest;
 use leaklab_run::{Heap, Phase};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// Most bytes of a heap that are believed: more than any processor has addresses for. A heap of
+/// 2^64 - 1 bytes is -1 in a program that keeps sizes without a sign.
+const MOST_HEAP_BYTES: u64 = 1 << 57;
 
 /// What one line of a child says; absent parts were not in it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,8 +17,10 @@ pub struct Message {
     pub monotonic_us: Option<u64>,
     /// Operations completed so far.
     pub ops: Option<u64>,
-    /// Heap figures.
+    /// Heap figures; none if there is no figure of the protocol among them.
     pub heap: Option<Heap>,
+    /// Names in a heap that has no figure of the protocol.
+    pub unknown_heap: Vec<String>,
     /// Gauges by name.
     pub gauges: BTreeMap<String, f64>,
     /// A phase begins.
@@ -60,7 +67,15 @@ impl Message {
         match key.as_str() {
             "monotonic_us" => self.monotonic_us = Some(value.as_u64()?),
             "ops" => self.ops = Some(whole(&value)?),
-            "heap" => self.heap = Some(heap(&value)?),
+            "heap" => {
+                let heap = heap(&value)?;
+                let names = value.as_object()?.keys();
+                match names.len() > 0 && names.clone().all(|name| !HEAP_FIGURES.contains(&&**name))
+                {
+                    true => self.unknown_heap = names.cloned().collect(),
+                    false => self.heap = Some(heap),
+                }
+            }
             "gauges" => {
                 for (name, value) in value.as_object()? {
                     // Null stands for a number that JSON has no word for.
@@ -88,6 +103,32 @@ impl Message {
     }
 }
 
+/// Keys of the protocol that hold figures by name.
+const OF_FIGURES: [&str; 2] = ["heap", "gauges"];
+
+impl Message {
+    /// What it may have meant by a key that is not of the protocol; `None` if nothing looks like
+    /// a slip.
+    pub fn misspelt(&self) -> Option<String> {
+        if let Some(name) = self.unknown_heap.first() {
+            let near = nearest(name, HEAP_FIGURES);
+            let near = near.map_or(HEAP_FIGURES.join(", "), |near| {
+                format!("did you mean `{near}`?")
+            });
+            return Some(format!(
+                "a `heap` without a figure of the protocol: `{name}` ({near})"
+            ));
+        }
+        let mut figures = self.extra.iter().filter(|(_, value)| value.is_object());
+        figures.find_map(|(key, _)| {
+            let near = nearest(key, OF_FIGURES)?;
+            Some(format!(
+                "`{key}` is no key of the protocol (did you mean `{near}`?)"
+            ))
+        })
+    }
+}
+
 /// A count; `12.0`, which some languages write for a whole number, is one too.
 fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
@@ -96,11 +137,26 @@ fn whole(value: &Value) -> Option<u64> {
     })
 }
 
+/// Names of the figures of a heap.
+pub const HEAP_FIGURES: [&str; 9] = [
+    "allocated_bytes",
+    "active_bytes",
+    "metadata_bytes",
+    "resident_bytes",
+    "mapped_bytes",
+    "retained_bytes",
+    "used_bytes",
+    "committed_bytes",
+    "limit_bytes",
+];
+
 fn heap(value: &Value) -> Option<Heap> {
     let object = value.as_object()?;
     let figure = |name: &str| match object.get(name) {
         None | Some(Value::Null) => Some(None),
-        Some(value) => whole(value).map(Some),
+        Some(value) => whole(value)
+            .filter(|bytes| *bytes <= MOST_HEAP_BYTES)
+            .map(Some),
     };
     Some(Heap {
         allocated_bytes: figure("allocated_bytes")?,
@@ -135,6 +191,35 @@ fn mark(value: &Value) -> Option<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_heap_beyond_all_addresses_is_no_line_of_the_protocol() {
+        for bytes in ["18446744073709551615", "18446744073709551616", "1e18", "-1"] {
+            let line = format!("{{\"heap\": {{\"allocated_bytes\": {bytes}}}}}");
+            assert_eq!(Message::parse(line.as_bytes()), None, "{bytes}");
+        }
+        let line = br#"{"heap": {"allocated_bytes": 1099511627776}}"#;
+        assert!(Message::parse(line).is_some());
+    }
+
+    #[test]
+    fn figures_under_a_misspelt_name_are_told() {
+        let words = |line: &str| {
+            Message::parse(line.as_bytes())
+                .expect("a message")
+                .misspelt()
+        };
+        let told = words(r#"{"heap": {"alocated_bytes": 5}}"#).expect("a slip");
+        assert!(told.contains("did you mean `allocated_bytes`?"), "{told}");
+        let told = words(r#"{"haep": {"allocated_bytes": 5}}"#).expect("a slip");
+        assert!(told.contains("did you mean `heap`?"), "{told}");
+        for line in [
+            r#"{"heap": {"allocated_bytes": 5, "novel_bytes": 1}}"#,
+            r#"{"heap": {}, "haep": 5, "shop": {"colour": "red"}}"#,
+        ] {
+            assert_eq!(words(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn every_key_of_the_protocol_is_understood() {

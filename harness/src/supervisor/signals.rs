@@ -1,4 +1,5 @@
-//! Ctrl-C and TERM: once to stop in order, twice to stop at once.
+//! Ctrl-C and TERM: once to stop in order, twice to stop at once. Signals that are sent by mistake
+//! and would end the harness without a word are told and change nothing.
 
 use super::readers::Fed;
 use crate::system;
@@ -13,24 +14,50 @@ static ASKED_BY: AtomicI32 = AtomicI32::new(0);
 /// Process groups that run, to be killed at the second signal.
 static GROUPS: Mutex<Vec<(u32, SyncSender<Fed>)>> = Mutex::new(Vec::new());
 
-/// Starts to listen for TERM, and for INT and HUP unless they were ignored at the start: then
-/// the caller (`nohup`, a shell without job control) wants them to do nothing.
+/// Signals of users, timers and descriptors, which mean nothing to the harness.
+const MEANT_FOR_OTHERS: [i32; 6] = [
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGIO,
+];
+
+/// Starts to listen for TERM and XCPU (the soft limit of CPU time is reached), and for INT and HUP
+/// unless they were ignored at the start: then the caller (`nohup`, a shell without job control)
+/// wants them to do nothing.
+///
+/// What is meant for others is listened to as well, rather than ignored: children would inherit
+/// that.
 ///
 /// # Errors
 ///
 /// The error of the operating system if handlers cannot be set.
 pub fn listen() -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU};
     let wanted = [SIGINT, SIGHUP]
         .into_iter()
+        .chain(MEANT_FOR_OTHERS)
         .filter(|signal| !system::is_ignored(*signal))
-        .chain([SIGTERM]);
+        .chain([SIGTERM, SIGXCPU]);
     let mut signals = signal_hook::iterator::Signals::new(wanted).map_err(std::io::Error::other)?;
     std::thread::Builder::new()
         .name("leaklab-signals".to_owned())
         .stack_size(128 << 10)
         .spawn(move || {
+            let mut told = false;
             for signal in signals.forever() {
+                if MEANT_FOR_OTHERS.contains(&signal) {
+                    if !std::mem::replace(&mut told, true) {
+                        let name = signal_hook::low_level::signal_name(signal).unwrap_or("?");
+                        say!(
+                            "warning: {name} means nothing here and changes nothing (TERM stops \
+                             the run in order)"
+                        );
+                    }
+                    continue;
+                }
                 if ASKED_BY
                     .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
                     .is_ok()

@@ -343,6 +343,9 @@ pub struct CellStatus {
     pub exit_code: Option<i32>,
     /// Signal that ended the child.
     pub signal: Option<i32>,
+    /// Signal that stopped the harness, and with it this cell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_by_signal: Option<i32>,
     /// Process id of the child.
     pub pid: Option<u32>,
     /// Wall-clock start, RFC 3339 in UTC.

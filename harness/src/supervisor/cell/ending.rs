@@ -157,6 +157,7 @@ impl CellLoop<'_> {
         let (message, hint) = words.describe();
         let status = &mut self.recorder.status;
         status.outcome = Some(outcome);
+        status.stopped_by_signal = signals::asked_by().filter(|_| outcome == Outcome::Stopped);
         status.exit_code = code;
         status.signal = signal;
         status.ops_total = self.ops_total;
