@@ -21,9 +21,11 @@ pub const CELL_VARIABLE: &str = "LEAKLAB_CELL";
 
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// The same for a cell with a control group, which names its processes at every tick: what is
-/// left to be found is who left it, and orphans that ended.
-const FENCED_LOOK_INTERVAL: Duration = Duration::from_secs(3);
+/// The same for a cell with a control group, which names its processes at every tick, after
+/// [`EARLY`]: what is left to be found is who left it, and orphans that ended.
+const FENCED_LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// How long any cell is looked at often: what leaves, mostly leaves when a program starts.
+const EARLY: Duration = Duration::from_secs(60);
 /// Process ids that are tried one by one: most are gone, and asking for one costs about as much
 /// as one that is there costs when `/proc` is listed.
 const MOST_TRIED: u32 = 128;
@@ -45,6 +47,7 @@ pub struct Marks {
 struct Root {
     marks: Marks,
     is_fenced: bool,
+    since: Instant,
     /// Sessions and process groups of its members.
     groups: HashSet<u32>,
     /// Members that the tree has not asked for yet.
@@ -82,6 +85,7 @@ pub fn follow(root: u32, marks: Marks, is_own_child: bool, is_fenced: bool) {
         Root {
             marks,
             is_fenced,
+            since: Instant::now(),
             groups: HashSet::from([root]),
             found: Vec::new(),
             escaped: 0,
@@ -103,10 +107,7 @@ pub fn follow(root: u32, marks: Marks, is_own_child: bool, is_fenced: bool) {
 pub fn found(root: u32, now: bool) -> (Vec<u32>, u64) {
     let mut census = census();
     let census = census.get_or_insert_default();
-    let interval = match census.roots.get(&root).is_some_and(|known| known.is_fenced) {
-        true => FENCED_LOOK_INTERVAL,
-        false => LOOK_INTERVAL,
-    };
+    let interval = census.interval(root);
     let due = census
         .looked
         .is_none_or(|looked| looked.elapsed() >= interval);
@@ -149,6 +150,16 @@ pub fn forget(root: u32) {
 }
 
 impl Census {
+    /// Time between two looks for the processes of a cell.
+    fn interval(&self, root: u32) -> Duration {
+        let is_held = |known: &Root| known.is_fenced && known.since.elapsed() >= EARLY;
+        let are_told = || self.orphans.values().all(|looks| *looks >= LOOKS_AT_ORPHAN);
+        match self.roots.get(&root).is_some_and(is_held) && are_told() {
+            true => FENCED_LOOK_INTERVAL,
+            false => LOOK_INTERVAL,
+        }
+    }
+
     /// The process id that was given last in this namespace: the last field of `/proc/loadavg`.
     fn read_last_pid(&mut self) -> Option<u32> {
         if self.loads.is_none() {
@@ -338,6 +349,7 @@ mod tests {
                 outputs: Vec::new(),
             },
             is_fenced: false,
+            since: Instant::now(),
             groups: HashSet::from([root]),
             found: Vec::new(),
             escaped: 0,
