@@ -133,7 +133,8 @@ fn a_run_whose_record_goes_away_tells_it_while_it_runs() {
     };
     wait_until("it was told", told);
     signal(child.id(), "TERM");
-    assert_eq!(child.wait().expect("an end").code(), Some(143));
+    // Without its record there is no run that could be judged at the end.
+    assert_eq!(child.wait().expect("an end").code(), Some(4));
 }
 
 #[test]
