@@ -179,6 +179,12 @@ fn ask(detector: &[String], batch: &[Entry], timeout: Duration) -> Outcome<Vec<V
         let (budget, unit) = match entry.labelled.budget {
             Budget::BytesPerOperation(budget) => (budget, "operation"),
             Budget::BytesPerHour(budget) => (budget, "hour"),
+            // Half a percent of the level that the series begins at.
+            Budget::Default => {
+                let early = &entry.labelled.value[..entry.labelled.value.len().div_ceil(20)];
+                let level = early.iter().sum::<f64>() / early.len() as f64;
+                ((0.005 * level).max(65_536.0), "hour")
+            }
             other => return Err(format!("a label has no plain budget: {other:?}").into()),
         };
         let file = path.file_name().unwrap_or_default().to_string_lossy();

@@ -381,7 +381,18 @@ fn may_be_within(fit: &Fitted<'_>) -> Option<Ruling> {
 
 fn above_budget(fit: &Fitted<'_>) -> Option<Ruling> {
     let ruling = fit.ruling_on(Side::Above)?;
-    Some(ruling.with_line(fit.lasting_line()))
+    let line = fit.lasting_line();
+    // A cache that may be there decides nothing, but it may have made a part of the slope.
+    let compared = fit.compared.get().copied().flatten();
+    Some(ruling.with_line(
+        match compared.and_then(|compared| compared.beside_possible_cache) {
+            Some(lasting) => {
+                let error = line.half_width(REPORTED_CONFIDENCE);
+                line.reaching(lasting - error, lasting + error)
+            }
+            None => line,
+        },
+    ))
 }
 
 fn unsettled(fit: &Fitted<'_>) -> Option<Ruling> {

@@ -168,15 +168,15 @@ impl Segment<'_> {
     /// The line through the steps, with an interval that holds that of the line through all
     /// readings where both differ: what is given back late falls beside its steps.
     fn beside_all(&self, in_steps: Line) -> Line {
-        let Some(line) = self
-            .finding
-            .line
-            .as_ref()
-            .filter(|_| self.places.is_empty())
-        else {
+        let Some(line) = &self.finding.line else {
             return in_steps;
         };
         let (low, high) = in_steps.interval(REPORTED_CONFIDENCE);
+        // What lies between the steps is known no better than its line is.
+        if !self.places.is_empty() {
+            let error = line.half_width(REPORTED_CONFIDENCE);
+            return in_steps.reaching(low - error, high + error);
+        }
         match (low..=high).contains(&line.slope) {
             true => in_steps,
             false => {

@@ -18,6 +18,8 @@ pub(crate) struct Comparison {
     pub lasting_slope: f64,
     /// The same, where that curve is a logarithm beside a line.
     pub beside_cache: Option<f64>,
+    /// The same, where that logarithm explains no less than the other warm-ups.
+    pub beside_possible_cache: Option<f64>,
     /// Whether even the best curve that flattens out has hardly done so.
     pub keeps_its_pace: bool,
 }
@@ -129,8 +131,12 @@ pub(crate) fn compare_with_slowing(
         beside_fast.map_or(alone, |(both, _)| alone.min(against(both, rss) + MARGIN))
     };
     let (mut advantage, mut beside_cache) = (by(fitted.rss()), None);
-    if let Some(cache) = cache
-        && against(fitted.rss(), cache.rss) * (track.len() as f64 / independent) > CACHE_GAIN
+    let gain =
+        |cache: &OverCache| against(fitted.rss(), cache.rss) * (track.len() as f64 / independent);
+    let possible = cache.as_ref().filter(|cache| gain(cache) > 0.0);
+    let beside_possible_cache = possible.map(|cache| cache.slope / span);
+    if let Some(cache) = &cache
+        && gain(cache) > CACHE_GAIN
     {
         let lasting = match cache.pace > PACE_KEPT {
             true => against(alone, cache.rss),
@@ -146,6 +152,7 @@ pub(crate) fn compare_with_slowing(
         advantage_of_line: against(alone, line.rss()),
         lasting_slope,
         beside_cache,
+        beside_possible_cache,
         keeps_its_pace: pace > PACE_KEPT,
     })
 }

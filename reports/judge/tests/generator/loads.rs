@@ -118,7 +118,16 @@ fn on_off(random: &mut Rng, family: &'static str, level: f64) -> Labelled {
         *v += height * l;
     }
     let done = done_by(&design.time_s, &load);
-    let duty = (done[count - 1] / total).max(0.01);
+    // Growth per hour is that between the first work and the last: before and after, nobody ran it.
+    let worked: Vec<f64> = (0..count)
+        .filter(|&i| load[i] > 0.0)
+        .map(|i| design.time_s[i])
+        .collect();
+    let ran_s = worked
+        .last()
+        .zip(worked.first())
+        .map_or(total, |(l, f)| l - f);
+    let duty = (done[count - 1] / ran_s.max(0.01 * total)).max(0.01);
     design.growth = done.iter().map(|d| d / duty / 3_600.0).collect();
     design.known.push(load);
     let leaking = random.bool();
