@@ -284,7 +284,7 @@ fn judge_together(
         alone: &alone,
         mean: &mean,
         pooled,
-        restarts: lives.len() - 1,
+        lives: &lives,
     };
     let rule: Asked<Together<'_>> = (LIVES_TOGETHER, |together| together.ruling());
     Some(match first_to_speak(case, &together, &[rule]) {
@@ -337,26 +337,43 @@ struct Together<'a> {
     /// The slope that all have in common, and how much more they differ in it than each is
     /// uncertain by.
     pooled: Option<(Line, f64)>,
-    restarts: usize,
+    lives: &'a [Finding],
 }
 
 impl Together<'_> {
     fn ruling(&self) -> Option<Ruling> {
-        let restarts = self.restarts;
+        let restarts = self.lives.len() - 1;
         let disagree = || Some(Ruling::open(Why::RestartsDisagree { restarts }));
         let says = |finding: &Finding| Some(Ruling::new(finding.verdict, finding.why.clone()));
         match (self.alone.verdict, self.mean.verdict) {
             (Verdict::Leak, Verdict::Inconclusive) => says(self.mean),
             (Verdict::Leak, Verdict::NoLeak) | (Verdict::NoLeak, Verdict::Leak) => disagree(),
             (Verdict::Inconclusive, _)
-                if self.alone.why == (Why::RestartsDisagree { restarts }) =>
+                if matches!(self.alone.why, Why::RestartsDisagree { .. }) =>
             {
                 None
             }
-            (Verdict::Inconclusive, Verdict::Leak | Verdict::Inconclusive) => says(self.mean),
-            (Verdict::Inconclusive, Verdict::NoLeak) if !self.may_differ() => says(self.mean),
+            // Some leak and some do not: their mean is that of no life.
+            (Verdict::Inconclusive, verdict) if self.many_oppose(verdict) => disagree(),
+            (Verdict::Inconclusive, Verdict::NoLeak) if self.may_differ() => None,
+            (Verdict::Inconclusive, _) => says(self.mean),
             _ => None,
         }
+    }
+
+    /// Whether the last life, or lives of a part of the time that speaks for the run, say the
+    /// opposite of `verdict`.
+    fn many_oppose(&self, verdict: Verdict) -> bool {
+        let opposes =
+            |life: &&Finding| life.verdict != Verdict::Inconclusive && life.verdict != verdict;
+        let total: f64 = self.lives.iter().map(Finding::length).sum();
+        let time: f64 = self.lives.iter().filter(opposes).map(Finding::length).sum();
+        let last = self
+            .lives
+            .iter()
+            .max_by(|a, b| a.stretch.0.total_cmp(&b.stretch.0));
+        let is_enough = time > LONG_STRETCH * total || last.as_ref().is_some_and(opposes);
+        verdict != Verdict::Inconclusive && is_enough
     }
 
     /// Whether some lives may grow beyond the budget though their mean does not.
