@@ -4,14 +4,16 @@
 use crate::exit::Exit;
 use crate::results::judged::JudgedCell;
 use crate::results::{OnInconclusive, TestSuite};
+use crate::run_life::run_life;
 use anyhow::Context;
-use leaklab_reports::cell::Standing;
+use leaklab_reports::cell::{Standing, is_too_wide};
 use leaklab_reports::compare::Side;
 use leaklab_reports::history::{
     MissingNight, NightRecord, Records, SeriesStory, Tolerance, missing_nights, read_history,
     stories, words,
 };
-use leaklab_run::{Run, write_atomically};
+use leaklab_reports::page::RunLife;
+use leaklab_run::{Run, runs_of, write_atomically};
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +37,8 @@ pub fn record_of(run: &Run, judged: &JudgedCell<'_>) -> NightRecord {
     record.standing = judged.said();
     record.is_good = standing == Standing::Good;
     record.exit_code = Some(standing.exit_code());
+    let judgement = judged.judgement.as_ref();
+    record.is_too_wide = judgement.is_ok_and(|judgement| is_too_wide(judged.cell, judgement));
     record
 }
 
@@ -105,9 +109,10 @@ pub fn read(path: &Path) -> anyhow::Result<Records> {
     }
 }
 
-/// The nights that are missing now, by their rhythm or by `most`; a newest line that is damaged is
-/// one, too.
+/// The nights that are missing now, by their rhythm or by `most`; so are a newest line of the file
+/// `path` that is damaged, and a newest run beside it that left none.
 pub fn missing(
+    path: &Path,
     read: &Records,
     stories: &[SeriesStory],
     most: Option<Duration>,
@@ -120,7 +125,47 @@ pub fn missing(
         ))
     });
     let late = missing_nights(stories, SystemTime::now(), most, tolerance);
-    torn.into_iter().chain(late).collect()
+    let lacking = lacking_shards(stories);
+    let unsaid = unsaid(path.parent().unwrap_or(path), stories);
+    torn.into_iter()
+        .chain(unsaid)
+        .chain(lacking)
+        .chain(late)
+        .collect()
+}
+
+/// The newest run below `out`, if its harness died before it left a line.
+fn unsaid(out: &Path, stories: &[SeriesStory]) -> Option<MissingNight> {
+    let run = Run::open(&runs_of(out).pop()?).ok()?;
+    let mut nights = stories.iter().flat_map(|story| &story.nights);
+    // Others, as of `ab`, leave no lines.
+    let is_night = run.record.command.get(1).is_some_and(|word| word == "run");
+    let is_unsaid = is_night && nights.all(|night| night.run != run.record.id);
+    (is_unsaid && run_life(&run, SystemTime::now()) == RunLife::Gone).then(|| {
+        MissingNight::of_all(&format!(
+            "the harness of `{}` died without a word (hint: `leaklab resume` goes on with it, \
+             `leaklab history --rebuild` takes what it saw)",
+            run.record.id
+        ))
+    })
+}
+
+/// What the newest run lacks, if it was merged without some of its shards.
+fn lacking_shards(stories: &[SeriesStory]) -> Option<MissingNight> {
+    let nights = stories.iter().flat_map(|story| &story.nights);
+    // Of wholes that were merged of the same parts, that which has most of them.
+    let newest = nights.max_by(|a, b| {
+        (a.time_utc.cmp(&b.time_utc))
+            .then(b.missing_shards.len().cmp(&a.missing_shards.len()))
+            .then(a.run.cmp(&b.run))
+    })?;
+    let shards = newest.missing_shards.join(", ");
+    (!shards.is_empty()).then(|| {
+        MissingNight::of_all(&format!(
+            "shard {shards} of `{}`, and nothing is known of its cells",
+            newest.run
+        ))
+    })
 }
 
 /// What a run has changed in its series: a change for the worse that only it has shown, or one that

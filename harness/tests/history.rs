@@ -2,19 +2,36 @@
 
 mod support;
 
+use std::path::Path;
 use support::Lab;
 
-/// A line of the history: growth per operation with its error, and operations per second.
+/// A line of the history: growth per operation with its error against a budget of 10 B, and
+/// operations per second.
 fn night(day: usize, growth: f64, error: f64, throughput: f64) -> String {
-    format!(
-        concat!(
-            r#"{{"time_utc":"2026-11-{:02}T03:00:00Z","run":"night-{}","cell":"shop","series":"shop","#,
-            r#""host_class":"x86_64","labels":{{"commit":"c{:02}"}},"verdict":"inconclusive","figures":{{"#,
-            r#""growth-per-operation":{{"value":{},"standard_error":{}}},"throughput":{{"value":{}}}}}}}"#,
-            "\n"
-        ),
-        day, day, day, growth, error, throughput
-    )
+    let (low, high) = (growth - 2.0 * error, growth + 2.0 * error);
+    let (verdict, exit_code) = match () {
+        () if high <= 10.0 => ("no-leak", 0),
+        () if low > 10.0 => ("leak", 1),
+        () => ("inconclusive", 3),
+    };
+    let line = serde_json::json!({
+        "time_utc": format!("2026-11-{day:02}T03:00:00Z"),
+        "run": format!("night-{day}"),
+        "cell": "shop",
+        "series": "shop",
+        "host_class": "x86_64",
+        "labels": { "commit": format!("c{day:02}") },
+        "verdict": verdict,
+        "exit_code": exit_code,
+        "is_good": exit_code == 0,
+        "is_too_wide": exit_code == 3,
+        "budget": 10,
+        "figures": {
+            "growth-per-operation": { "value": growth, "standard_error": error },
+            "throughput": { "value": throughput },
+        },
+    });
+    format!("{line}\n")
 }
 
 /// Values between -1 and 1 that are the same each time.
@@ -345,7 +362,7 @@ fn old_runs_are_pruned_and_their_lines_stay() {
     );
     lab.call(&["prune", "--keep", "30d"]).expect_code(0);
     assert!(!run.exists(), "an old run was kept");
-    let told = lab.call(&["history", "--format", "json"]).expect_code(0);
+    let told = lab.call(&["history", "--format", "json"]);
     assert!(told.stdout.contains("command::one"), "{}", told.stdout);
 }
 
@@ -435,7 +452,8 @@ fn a_night_that_died_is_shown_as_such_and_is_no_green() {
     // The next one that lives ends it.
     let alive = ["--name", "shop", "--duration", "1s", "--interval", "50ms"];
     lab.run_script(&alive, "sleep 9");
-    lab.call(&HISTORY).expect_code(0);
+    let told = lab.call(&HISTORY).expect_code(3);
+    assert!(!told.stdout.contains('†'), "{}", told.stdout);
 }
 
 #[test]
@@ -477,8 +495,39 @@ fn a_run_that_was_killed_is_told_and_resumed_without_a_second_line() {
     let (code, story) = story(&lab, &[]);
     assert_eq!(
         (code, &story["state"]),
-        (Some(0), &"good".into()),
+        (Some(3), &"undecided".into()),
         "{story}"
+    );
+}
+
+#[test]
+fn a_run_whose_harness_died_is_a_missing_night_until_the_next() {
+    let lab = Lab::new();
+    let flags = ["--name", "shop", "--duration", "1s", "--interval", "50ms"];
+    lab.run_script(&flags, "sleep 9");
+    let mut child = lab.start(&[
+        "run",
+        "--name",
+        "late",
+        "--duration",
+        "60s",
+        "--",
+        "sleep",
+        "99",
+    ]);
+    lab.wait_for_file("command--late/samples.csv", 100);
+    child.kill().expect("it runs");
+    child.wait().expect("its end");
+    support::wait_until("the history knows", || {
+        let told = lab.call(&HISTORY);
+        told.code == Some(3) && told.stdout.contains("died without a word")
+    });
+    lab.run_script(&flags, "sleep 9");
+    let told = lab.call(&HISTORY);
+    assert!(
+        !told.stdout.contains("died without a word"),
+        "{}",
+        told.stdout
     );
 }
 
@@ -541,12 +590,116 @@ fn a_newest_line_that_is_damaged_is_a_missing_night() {
 #[test]
 fn one_strange_night_is_red_for_nobody_once_the_next_is_there() {
     let mut lines = with_leak(0.0, 12);
-    lines.push(night(13, 90.0, 2.0, 500.0));
+    lines.push(night(13, 9.5, 2.0, 500.0));
     let lab = history_of(&lines);
     lab.call(&HISTORY).expect_code(3);
     lines.push(night(14, 0.0, 2.0, 500.0));
     let lab = history_of(&lines);
     let told = lab.call(&HISTORY).expect_code(0);
     let words = "suspected and dissolved: 2026-11-14 c14 did not show it";
+    assert!(told.stdout.contains(words), "{}", told.stdout);
+}
+
+#[test]
+fn nights_that_decided_nothing_are_no_green_in_any_room() {
+    let lab = Lab::new();
+    let flags = ["--name", "shop", "--duration", "1s", "--interval", "50ms"];
+    let words = "the last night is not decided by itself";
+    for _ in 0..3 {
+        lab.run_script(&flags, "sleep 9").expect_code(3);
+    }
+    let told = lab.call(&HISTORY).expect_code(3);
+    assert!(told.stdout.contains(words), "{}", told.stdout);
+    assert!(!told.stdout.contains('✓'), "{}", told.stdout);
+    let markdown = lab.call(&[&HISTORY[..], &["--format", "markdown"]].concat());
+    let markdown = markdown.expect_code(3).stdout;
+    assert!(
+        markdown.contains(words) && !markdown.contains('✓'),
+        "{markdown}"
+    );
+    let (code, told) = story(&lab, &[]);
+    let state = (code, &told["state"], &told["exit_code"]);
+    assert_eq!(state, (Some(3), &"undecided".into(), &3.into()), "{told}");
+    lab.call(&["history", "--html", "nights.html"])
+        .expect_code(3);
+    let page = std::fs::read_to_string(lab.path().join("nights.html")).expect("a page");
+    assert!(page.contains(words) && !page.contains('✓'), "{page}");
+    // A blind night after good ones.
+    let mut lines = with_leak(0.0, 9);
+    let blind = night(10, 0.0, 0.0, 500.0).replace("\"no-leak\"", "\"inconclusive\"");
+    lines.push(blind.replace("\"exit_code\":0", "\"exit_code\":3"));
+    let told = history_of(&lines).call(&HISTORY).expect_code(3);
+    assert!(told.stdout.contains("does not add up"), "{}", told.stdout);
+}
+
+/// A night of four hours, a reading a minute: 50 MB, whose noise is 600 KB (an error of the slope of
+/// 33 KB an hour), against a budget of 64 KiB an hour.
+fn write_noisy_night(runs: &Path, day: u64) {
+    let mut state = day;
+    let mut uniform = || {
+        // SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, OOPSLA 2014).
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    };
+    // The sum of twelve is nearly normal, with a standard deviation of one.
+    let mut noise = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+    let folder = runs.join(format!("night-{day}/command--shop"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let rows: String = (0..240)
+        .map(|row| format!("{},load,{:.0}\n", row * 60_000, 5e7 + 6e5 * noise()))
+        .collect();
+    let samples = format!("elapsed_ms,phase,allocated_bytes\n{rows}");
+    std::fs::write(folder.join("samples.csv"), samples).expect("samples");
+    let status = serde_json::json!({
+        "state": "finished", "outcome": "completed", "samples": 240, "elapsed_ms": 14_400_000,
+    });
+    std::fs::write(folder.join("status.json"), status.to_string()).expect("a status");
+    let record = serde_json::json!({
+        "format": { "major": 2, "minor": 0 },
+        "id": format!("night-{day}"),
+        "started_utc": format!("2026-11-{day:02}T03:00:00Z"),
+        "cells": [{
+            "id": "command::shop", "folder": "command--shop", "scenario": "command",
+            "variant": "shop", "budget": "64KiB/h", "interval_ms": 60_000,
+        }],
+    });
+    std::fs::write(folder.with_file_name("run.json"), record.to_string()).expect("a record");
+}
+
+#[test]
+fn real_nights_whose_intervals_are_too_wide_decide_together() {
+    let lab = Lab::new();
+    let runs = lab.path().join("leaklab-out/runs");
+    let after = |nights: u64| {
+        (1..=nights).for_each(|day| write_noisy_night(&runs, day));
+        let words = [&HISTORY[..], &["--rebuild", "--format", "json"]].concat();
+        let told = lab.call(&words);
+        let mut stories: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+        (told.code, stories[0].take())
+    };
+    let (code, one) = after(1);
+    assert_eq!(
+        (code, &one["state"]),
+        (Some(3), &"undecided".into()),
+        "{one}"
+    );
+    let (code, all) = after(14);
+    assert_eq!(all["last_night"], "inconclusive", "{all}");
+    assert_eq!((code, &all["state"]), (Some(0), &"good".into()), "{all}");
+    let told = lab.call(&HISTORY).expect_code(0);
+    let words = "nights together lie within the budget of 64.0 KiB/h: growth per hour";
+    assert!(told.stdout.contains(words), "{}", told.stdout);
+}
+
+#[test]
+fn a_figure_that_nights_had_and_have_no_more_is_told() {
+    let mut lines = with_leak(0.0, 9);
+    history_of(&lines).call(&HISTORY).expect_code(0);
+    let without = |day| night(day, 0.0, 2.0, 500.0).replace("\"throughput\"", "\"peak\"");
+    lines.push(without(10));
+    let told = history_of(&lines).call(&HISTORY).expect_code(3);
+    let words = "throughput is not recorded any more; the last night with it is 2026-11-09 c09";
     assert!(told.stdout.contains(words), "{}", told.stdout);
 }

@@ -2,7 +2,10 @@
 //!
 //! Seeds are fixed, so the counts are exact; the bounds are those that METHOD.md claims.
 
-use leaklab_reports::history::{Change, Course, Harm, LONGEST_DELAY, Night, follow};
+use leaklab_reports::history::{
+    Change, Course, Figure, Harm, LONGEST_DELAY, Measured, Night, NightRecord, SeriesState,
+    Tolerance, follow, stories,
+};
 
 /// A standard normal deviate (Box and Muller).
 fn normal(random: &mut fastrand::Rng) -> f64 {
@@ -197,5 +200,75 @@ fn a_suspicion_ends() {
     assert!(
         nights_of <= 300,
         "{nights_of} of 6,000 nights are suspected"
+    );
+}
+
+/// How a series of fourteen nights stands that grow by `truth` against a budget of 8, each known to
+/// about 5, if the last of them is not decided by itself.
+fn state_after_two_weeks(seed: u64, truth: f64) -> Option<SeriesState> {
+    const BUDGET: f64 = 8.0;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let records: Vec<NightRecord> = (1..=14)
+        .map(|day| {
+            let standard_error = 4.0 + 2.0 * random.f64();
+            let value = truth + standard_error * normal(&mut random);
+            // As the judge decides a night, with 99 %.
+            let above = (value - BUDGET) / standard_error;
+            let (verdict, exit_code) = match () {
+                () if above <= -2.576 => (leaklab_judge::Verdict::NoLeak, 0),
+                () if above >= 2.576 => (leaklab_judge::Verdict::Leak, 1),
+                () => (leaklab_judge::Verdict::Inconclusive, 3),
+            };
+            let growth = Measured {
+                value,
+                standard_error,
+            };
+            NightRecord {
+                time_utc: format!("2026-11-{day:02}T03:00:00Z"),
+                run: format!("night-{day}"),
+                series: "shop".to_owned(),
+                verdict,
+                exit_code: Some(exit_code),
+                is_good: exit_code == 0,
+                is_too_wide: exit_code == 3,
+                budget: Some(BUDGET),
+                figures: [(Figure::GrowthPerOperation, growth)].into(),
+                ..NightRecord::default()
+            }
+        })
+        .collect();
+    let is_open = records
+        .last()
+        .is_some_and(|night| night.exit_code == Some(3));
+    let story = stories(records).pop()?;
+    is_open.then(|| SeriesState::of(&story, &Tolerance::default(), &[]))
+}
+
+#[test]
+fn nights_that_are_not_decided_alone_are_hardly_ever_green_at_the_budget_and_mostly_without_growth()
+{
+    let counts = |truth: f64| {
+        let states = (0..1_000).filter_map(|seed| state_after_two_weeks(60_000 + seed, truth));
+        let (mut open, mut green, mut red) = (0, 0, 0);
+        for state in states {
+            open += 1;
+            green += usize::from(state == SeriesState::Good);
+            red += usize::from(state == SeriesState::LeakTogether);
+        }
+        println!("growth {truth}: of {open} open last nights {green} green, {red} red together");
+        (open, green, red)
+    };
+    let (open, green, red) = counts(0.0);
+    // 5 / √14 = 1.3, and the budget lies six of these away.
+    assert!(green * 100 >= open * 95 && red == 0, "{green} of {open}");
+    let (open, green, red) = counts(8.0);
+    assert!(
+        green * 100 <= 2 * open && red * 1_000 <= open,
+        "{green}, {red} of {open}"
+    );
+    let (open, green, red) = counts(18.0);
+    assert!(
+        green == 0 && red * 100 >= 60 * open,
+        "{green}, {red} of {open}"
     );
 }

@@ -30,14 +30,15 @@ use std::time::Duration;
 /// apart (learned from five of them or more), or than --missing-after.
 ///
 /// A night that died, was cut short or could not be measured is shown as what it was and is not
-/// pooled with the others.
+/// pooled with the others. One that was not decided is no green, unless the nights together lie
+/// within the budget; nights that were too short or too noisy add up, blind ones do not.
 ///
 /// Exit code: 4 if the last night of a series could not be measured, 5 if it died, 1 if something
-/// has become worse and is confirmed, or the last night leaks or is not what it declares, and
-/// nobody accepted it (leaklab.ack.toml); 3 if the last night is missing or was cut short, or a
-/// change for the worse is suspected; else 0. What is suspected is confirmed or dissolved by the
-/// next nights. A series that is not run any more, while ten other nights were, gates by its
-/// confirmed changes alone.
+/// has become worse and is confirmed, or the last night leaks, alone or with those before it, or is
+/// not what it declares, and nobody accepted it (leaklab.ack.toml); 3 if the last night is missing,
+/// was cut short or is not decided, a change for the worse is suspected, or a figure is not recorded
+/// any more; else 0. What is suspected is confirmed or dissolved by the next nights. A series that
+/// is not run any more, while ten other nights were, gates by its confirmed changes alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +47,18 @@ Examples:
   leaklab history --cell shop --format markdown                         for a ticket
   leaklab history --html nights.html                                    a page that works offline
   leaklab history --charts nights                                       a picture per figure
-  leaklab history --rebuild                                             again from run folders")]
+  leaklab history --rebuild                                             again from run folders
+
+What is accepted stands in leaklab.ack.toml (FORMAT.md):
+  [[accept]]
+  cell = \"shop\"                     # how its address begins
+  figure = \"growth-per-operation\"   # or growth-per-hour, throughput, p50, p99, cpu, peak, settled,
+                                    # descriptors, threads, start-up
+  up-to = \"64B/op\"                  # or 2MiB/h, 450/s, 2ms, 64MiB, 20
+  reason = \"ticket 123\"
+  owner = \"storage team\"
+  expires = \"2026-12-31\"            # the last day on which it holds
+  [[quarantine]]                    # cell, reason, owner, expires: runs, is told, does not gate")]
 pub struct Arguments {
     /// Folder that holds `runs`, or a file of history lines.
     #[arg(default_value = "leaklab-out", env = "LEAKLAB_OUT")]
@@ -69,7 +81,7 @@ pub struct Arguments {
     /// Draw each figure over nights, as PNG and SVG in this folder.
     #[arg(long, value_name = "FOLDER")]
     charts: Option<PathBuf>,
-    /// What is accepted [default: leaklab.ack.toml, if there is one].
+    /// What is accepted, as below [default: leaklab.ack.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     ack: Option<PathBuf>,
     /// Time after which the last night counts as missing [default: learned from the nights].
@@ -138,7 +150,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
         acknowledged,
         budgets: Config::read(None)?.harm,
     };
-    let missing = nights::missing(&read, &stories, arguments.missing_after, &tolerance);
+    let missing = nights::missing(&path, &read, &stories, arguments.missing_after, &tolerance);
     match arguments.format {
         Format::Human => print(&human(&stories, &tolerance, &missing))?,
         Format::Json => print(&json(&stories, &tolerance, &missing)?)?,
@@ -278,23 +290,24 @@ fn rebuild(place: &Path, path: &Path) -> anyhow::Result<()> {
     }
     // A merged run holds what its parts hold: a night counts once.
     let own: BTreeSet<String> = opened.iter().map(|run| run.record.id.clone()).collect();
-    let is_whole = |run: &&Run| {
-        let merged = run.record.configuration.other.get("merged");
-        let mut parts = merged
-            .and_then(|parts| parts.as_array())
-            .into_iter()
-            .flatten();
-        !parts.any(|part| part.as_str().is_some_and(|part| own.contains(part)))
+    let is_told = |run: &&Run| {
+        let parts = run.merged_from();
+        let is_part_of = |other: &Run| {
+            let others = other.merged_from();
+            let order = |run: &Run, parts: usize| (parts, run.record.id.clone());
+            order(other, others.len()) > order(run, parts.len())
+                && parts.iter().any(|part| others.contains(part))
+        };
+        parts.iter().any(|part| own.contains(part)) || opened.iter().any(is_part_of)
     };
-    for run in opened.iter().filter(is_whole) {
+    for run in opened.iter().filter(|run| !is_told(run)) {
         judge_all(&run.cells, &Default::default(), |judged| {
             records.push(nights::record_of(run, &judged));
             Ok::<(), anyhow::Error>(())
         })?;
     }
-    let seen: BTreeSet<String> = records.iter().map(|record| record.run.clone()).collect();
     let earlier = nights::read(path)?.records.into_iter();
-    records.extend(earlier.filter(|record| !seen.contains(&record.run)));
+    records.extend(earlier.filter(|record| !own.contains(&record.run)));
     records.sort_by(|a, b| (&a.time_utc, &a.run).cmp(&(&b.time_utc, &b.run)));
     nights::replace(path, &records)
 }

@@ -8,7 +8,7 @@ use leaklab_run::Run;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Runs on one page of the list.
 pub const RUNS_PER_PAGE: usize = 50;
@@ -17,6 +17,9 @@ const MAX_SUMMARIES: usize = 1024;
 
 /// Series of nights in the list; the gravest are.
 const MAX_SERIES: usize = 60;
+
+/// Longest time that rows of nights are kept: a night that does not come is missing by the clock.
+const OLDEST_ROWS: Duration = Duration::from_secs(30);
 
 /// Files of a cell that are handed out, besides nothing.
 const CELL_FILES: [&str; 8] = [
@@ -40,7 +43,7 @@ pub struct RunsFolder {
     /// What of the nights does not gate.
     tolerance: Tolerance,
     /// The rows of the nights, and the state of the history that they were made from.
-    nights: Mutex<Option<(HistoryState, Vec<SeriesRow>)>>,
+    nights: Mutex<Option<(HistoryState, Instant, Vec<SeriesRow>)>>,
 }
 
 /// When the history was last written to, and its length.
@@ -139,15 +142,15 @@ impl RunsFolder {
             return Vec::new();
         };
         let mut kept = self.nights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, rows)) = kept.as_ref()
-            && *of == state
+        if let Some((of, made, rows)) = kept.as_ref()
+            && (*of == state && made.elapsed() < OLDEST_ROWS)
         {
             return rows.clone();
         }
         let (stories, missing) = self.stories();
         let mut rows = series_rows(&stories, &self.tolerance, &missing);
         rows.truncate(MAX_SERIES);
-        *kept = Some((state, rows.clone()));
+        *kept = Some((state, Instant::now(), rows.clone()));
         rows
     }
 
@@ -161,11 +164,11 @@ impl RunsFolder {
     }
 
     fn stories(&self) -> (Vec<SeriesStory>, Vec<MissingNight>) {
-        let path = self.history().map(|(path, _)| path);
-        let read = path.and_then(|path| nights::read(&path).ok());
+        let path = self.history().map(|(path, _)| path).unwrap_or_default();
+        let read = nights::read(&path).ok();
         let mut read = read.unwrap_or_default();
         let stories = stories(std::mem::take(&mut read.records));
-        let missing = nights::missing(&read, &stories, None, &self.tolerance);
+        let missing = nights::missing(&path, &read, &stories, None, &self.tolerance);
         (stories, missing)
     }
 

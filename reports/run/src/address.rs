@@ -102,6 +102,8 @@ fn last_good(out: &Path, cells: Option<&str>) -> Option<PathBuf> {
         cell: String,
         #[serde(default)]
         is_good: bool,
+        #[serde(default)]
+        missing_shards: Vec<String>,
     }
     let history = std::fs::File::open(out.join("history.jsonl")).ok()?;
     let mut history = std::io::BufReader::new(history);
@@ -112,7 +114,8 @@ fn last_good(out: &Path, cells: Option<&str>) -> Option<PathBuf> {
             continue;
         };
         if cells.is_none_or(|cells| line.cell.starts_with(cells)) {
-            *good.entry(line.run).or_insert(true) &= line.is_good;
+            let is_whole = line.missing_shards.is_empty();
+            *good.entry(line.run).or_insert(true) &= line.is_good && is_whole;
         }
     }
     let is_good = |run: &PathBuf| {

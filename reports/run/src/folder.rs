@@ -1,7 +1,7 @@
 //! A run folder as an object: opens records, hands out samples and events of its cells.
 
 use super::event::{Event, read_events};
-use super::record::{CellPlan, CellStatus, FORMAT_MAJOR, RunRecord, State};
+use super::record::{CellPlan, CellStatus, FORMAT_MAJOR, MISSING_SHARDS, RunRecord, State};
 use super::table::{SampleTable, TableError, read_samples, stream_samples};
 use serde::de::DeserializeOwned;
 use std::io::Write;
@@ -85,6 +85,17 @@ pub enum RunError {
 }
 
 impl Run {
+    /// The runs that it was merged of; none of any other.
+    pub fn merged_from(&self) -> Vec<String> {
+        self.record.configuration.texts("merged")
+    }
+
+    /// The shards of the whole, `3/3`, that were not there when it was merged: nothing is known of
+    /// their cells.
+    pub fn missing_shards(&self) -> Vec<String> {
+        self.record.configuration.texts(MISSING_SHARDS)
+    }
+
     /// Opens a run folder, finished, running or dead.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ pub use lines::{LONGEST_LINE, LineLimited, read_bounded_line};
 pub use measurement::Measurement;
 pub use record::{
     CellPlan, CellStatus, Configuration, CostSummary, FORMAT_MAJOR, FORMAT_MINOR, FormatVersion,
-    Host, LeaklabVersion, LoadReport, Outcome, RunRecord, State,
+    Host, LeaklabVersion, LoadReport, MISSING_SHARDS, Outcome, RunRecord, State,
 };
 pub use redact::{REDACTED, Redactor};
 pub use sample::{Heap, Phase, Sample};

@@ -99,6 +99,18 @@ pub struct Configuration {
     pub other: BTreeMap<String, serde_json::Value>,
 }
 
+/// Key of the shards that a merged run lacks.
+pub const MISSING_SHARDS: &str = "missing_shards";
+
+impl Configuration {
+    /// The texts of a list among everything else; empty where there is none.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        let list = self.other.get(name).and_then(|list| list.as_array());
+        let texts = list.into_iter().flatten().filter_map(|one| one.as_str());
+        texts.map(str::to_owned).collect()
+    }
+}
+
 /// What a cell is: copied from the catalogue, so that reports need no binary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -44,7 +44,7 @@ pub use summary::Summary;
 pub use thin::{Thinned, Thinner, thin_together, thinned};
 pub use uncovered::UNREAD_PART;
 pub use verdict::{
-    VerdictError, VerdictOptions, budget_text, growth_text, judge_samples, per_hour, per_operation,
-    stored_or_judged, stored_verdict, write_verdict,
+    VerdictError, VerdictOptions, budget_text, growth_text, is_too_wide, judge_samples, per_hour,
+    per_operation, stored_or_judged, stored_verdict, write_verdict,
 };
 pub use warned::warnings_of;

@@ -362,6 +362,19 @@ impl Readings {
         explained.ok().map(|(_, explanation)| explanation)
     }
 
+    /// Whether nothing but the width of its interval left a column undecided, with those words.
+    pub(super) fn is_too_wide(&self, column: &str, reason: &str) -> bool {
+        /// The rule of the judge that says so.
+        const TOO_WIDE: &str = "too-wide";
+        let Some(series) = self.series(column) else {
+            return false;
+        };
+        // Whoever withheld a verdict for another reason gave that one.
+        explain(&series, &self.options(column)).is_ok_and(|(found, how)| {
+            how.deciding_rule() == Some(TOO_WIDE) && reason == format!("{column}: {}", found.reason)
+        })
+    }
+
     /// Judges one column as if the cell had no other.
     ///
     /// # Errors

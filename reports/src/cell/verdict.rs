@@ -1,10 +1,11 @@
 //! The verdict of a cell on disk, as it was written when the cell ended, or made now.
 
+use super::metric::memory_of;
 use super::series::Readings;
 use crate::classes::words::top_words;
 use crate::classes::{ClassTable, read_classes};
 use leaklab_judge::amount::amount_text;
-use leaklab_judge::{Budget, BudgetError, CellJudgement, JudgeError, Judgement, Unit};
+use leaklab_judge::{Budget, BudgetError, CellJudgement, JudgeError, Judgement, Unit, Verdict};
 use leaklab_run::{Cell, Outcome, TableError, write_atomically};
 
 /// What may be asked of a verdict beyond what the cell's record says.
@@ -70,6 +71,22 @@ pub fn stored_or_judged(
         Some(judgement) => Ok(judgement),
         None => judge_samples(cell, options),
     }
+}
+
+/// Whether nothing but the width of its interval keeps a cell that should not leak from a verdict.
+/// Cells of that kind add up to what none of them shows alone; what was withheld for another reason
+/// does not.
+pub fn is_too_wide(cell: &Cell, judged: &CellJudgement) -> bool {
+    let is_to_leak = (cell.plan.expected.as_deref()).is_some_and(|expected| expected != "no-leak");
+    if is_to_leak || judged.verdict != Verdict::Inconclusive {
+        return false;
+    }
+    let readings = Readings::of_cell(cell, &VerdictOptions::default(), |_| false);
+    readings.is_ok_and(|readings| {
+        let memory = memory_of(readings.table()).map(|(column, _)| column);
+        memory == Some(judged.metric.as_str())
+            && readings.is_too_wide(&judged.metric, &judged.reason)
+    })
 }
 
 /// Growth per operation with the ends of its interval, where operations are counted.

@@ -28,12 +28,12 @@ pub use effect::Effect;
 pub use figure::{Accepted, Figure, Harm, HarmBudgets, parse_accepted, parse_harm_budget};
 pub use file::FileError;
 pub use gauge::{GaugeChange, GaugeCourse};
-pub use pool::pooled;
+pub use pool::{base_name, pooled};
 pub use ranking::{Ranked, Ranking};
 pub use requirement::{Answer, Decision, Requirement, Terms};
 pub use side::{Side, SideError};
 pub use spread::{Moments, Spread};
-pub use text::{Format, ranking_text, text};
+pub use text::{Format, escaped, ranking_text, text};
 
 use crate::cell::VerdictOptions;
 use leaklab_run::{Cell, Run};

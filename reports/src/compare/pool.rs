@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub fn pooled(sides: Vec<Side>) -> Vec<Side> {
     let mut groups: Vec<Vec<Side>> = Vec::new();
     for side in sides {
-        let key = |side: &Side| (base(&side.name).to_owned(), side.source.clone());
+        let key = |side: &Side| (base_name(&side.name).to_owned(), side.source.clone());
         match groups.iter_mut().find(|group| key(&group[0]) == key(&side)) {
             Some(group) => group.push(side),
             None => groups.push(vec![side]),
@@ -23,7 +23,7 @@ pub fn pooled(sides: Vec<Side>) -> Vec<Side> {
 }
 
 /// The address without the number of the repetition.
-fn base(name: &str) -> &str {
+pub fn base_name(name: &str) -> &str {
     name.split_once('#').map_or(name, |(base, _)| base)
 }
 
@@ -53,7 +53,7 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
     let agreed = group.iter().all(|side| side.verdict == first.verdict);
     let troubles: Vec<&str> = group.iter().filter_map(|s| s.trouble.as_deref()).collect();
     let pooled = Side {
-        name: base(&first.name).to_owned(),
+        name: base_name(&first.name).to_owned(),
         trouble: troubles
             .first()
             .map(|trouble| format!("{} of {count} {trouble}", troubles.len())),

@@ -302,7 +302,7 @@ impl Side {
     ///
     /// `rate` is in operations per second: the faster side's, so that a slower program may not
     /// leak more per operation.
-    pub(super) fn budget_per_operation_at(&self, rate: Option<f64>) -> Option<f64> {
+    pub(crate) fn budget_per_operation_at(&self, rate: Option<f64>) -> Option<f64> {
         self.budget_per_operation.or_else(|| {
             let per_hour = rate.filter(|rate| *rate > 0.0)? * 3600.0;
             Some(self.budget_per_hour? / per_hour)
@@ -344,6 +344,10 @@ fn circumstances(run: &Run, cell: &Cell) -> BTreeMap<String, String> {
                 .map_or("as fast as it goes".to_owned(), |rate| format!("{rate}/s")),
         ),
         ("jobs".to_owned(), record.configuration.jobs.to_string()),
+        (
+            "budget".to_owned(),
+            (plan.budget.clone()).unwrap_or_else(|| "the default".to_owned()),
+        ),
     ]);
     for (name, value) in &plan.parameters {
         all.insert(format!("parameter {name}"), value.clone());

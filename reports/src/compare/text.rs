@@ -40,7 +40,7 @@ pub fn text(comparison: &Comparison, format: Format) -> String {
 }
 
 /// A name or sentence inside Markdown: what came from a program cannot format it.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if "\\`*_[]<>|#~".contains(character) {

@@ -105,6 +105,14 @@ impl Tolerance {
         Some(one.words())
     }
 
+    /// Why a cell does not gate whatever it comes to, in words; `None` if it is in no quarantine.
+    #[must_use]
+    pub fn of_cell(&self, cell: &str) -> Option<String> {
+        let mut accepted = self.acknowledged.iter();
+        let one = accepted.find(|one| one.what == AcceptedUpTo::Quarantine && one.is_of(cell))?;
+        Some(one.words())
+    }
+
     /// Why the harm of a figure does not gate, in words; `None` if it does.
     #[must_use]
     pub fn of(&self, story: &SeriesStory, figure: &FigureStory) -> Option<String> {

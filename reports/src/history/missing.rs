@@ -1,6 +1,6 @@
 //! Nights that are not there: what runs in a rhythm and has fallen out of it.
 
-use super::accepted::{AcceptedUpTo, Tolerance};
+use super::accepted::Tolerance;
 use super::record::is_in_the_future;
 use super::story::SeriesStory;
 use leaklab_judge::amount::duration_text;
@@ -79,15 +79,11 @@ pub fn missing_nights(
     if let Some(late) = whole.late(now_s, most) {
         return vec![MissingNight::of_all(&late)];
     }
-    let is_in_quarantine = |cell: &str| {
-        let mut accepted = tolerance.acknowledged.iter();
-        accepted.any(|one| one.what == AcceptedUpTo::Quarantine && one.is_of(cell))
-    };
     let several = cells.len() > 1;
     let of_cell = |(cell, mut course): (&str, Course)| {
         let late = course
             .late(now_s, None)
-            .filter(|_| several && !is_in_quarantine(cell))?;
+            .filter(|_| several && tolerance.of_cell(cell).is_none())?;
         let gone = now_s - course.nights.last()?.0;
         let usual = usual_gap(&course.nights)?;
         (gone < GIVEN_UP as f64 * usual).then(|| MissingNight {

@@ -6,6 +6,7 @@
 mod accepted;
 mod change;
 mod cut;
+mod lost;
 mod missing;
 mod openmetrics;
 mod picture;
@@ -13,6 +14,7 @@ mod place;
 mod record;
 mod standing;
 mod story;
+mod together;
 pub mod words;
 
 pub use crate::compare::{Figure, Harm};

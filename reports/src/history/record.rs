@@ -2,7 +2,7 @@
 
 use super::change::Night;
 use crate::compare::ratio::{Estimate, Z};
-use crate::compare::{Figure, Side};
+use crate::compare::{Figure, Side, base_name};
 use jiff::Timestamp;
 use leaklab_judge::Verdict;
 use leaklab_run::{Cell, CellPlan, Host, Outcome, Run, State};
@@ -92,6 +92,16 @@ pub struct NightRecord {
     pub exit_code: Option<u8>,
     /// Metric that the growth is of.
     pub metric: String,
+    /// The budget of the growth, in the unit of its figure; `None` in lines that do not say it.
+    pub budget: Option<f64>,
+    /// Whether nothing but the width of its interval left it undecided: such nights add up.
+    pub is_too_wide: bool,
+    /// Shards of the whole that its run lacks, where it was merged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_shards: Vec<String>,
+    /// The runs that its run was merged of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<String>,
     /// Seconds of load.
     pub duration_s: Option<f64>,
     /// The figures that are known.
@@ -118,6 +128,10 @@ impl Default for NightRecord {
             outcome: String::new(),
             exit_code: None,
             metric: String::new(),
+            budget: None,
+            is_too_wide: false,
+            missing_shards: Vec::new(),
+            merged: Vec::new(),
             duration_s: None,
             figures: BTreeMap::new(),
         }
@@ -132,7 +146,7 @@ impl NightRecord {
         NightRecord {
             time_utc: run.record.started_utc.clone(),
             run: run.record.id.clone(),
-            cell: base_of(&plan.id).to_owned(),
+            cell: base_name(&plan.id).to_owned(),
             repetition: plan.repetition.max(1),
             series: series_key(cell),
             host_class: host_class(plan.host.as_deref().unwrap_or(&run.record.host)),
@@ -142,6 +156,9 @@ impl NightRecord {
             build_id: plan.build_id.clone(),
             verdict: side.map_or(Verdict::Inconclusive, |side| side.verdict),
             metric: side.map_or_else(String::new, |side| side.metric.clone()),
+            budget: side.and_then(budget),
+            missing_shards: run.missing_shards(),
+            merged: run.merged_from(),
             duration_s: plan.duration_s,
             figures: side.map(figures).unwrap_or_default(),
             outcome: match (cell.status.state, cell.status.outcome) {
@@ -150,6 +167,12 @@ impl NightRecord {
             },
             ..NightRecord::default()
         }
+    }
+
+    /// Whether it is of that cell of a run.
+    #[must_use]
+    pub fn is_of(&self, plan: &CellPlan) -> bool {
+        (self.cell.as_str(), self.repetition) == (base_name(&plan.id), plan.repetition.max(1))
     }
 
     /// Whether it came to its end, or to the one that it declares.
@@ -185,9 +208,12 @@ impl NightRecord {
 /// How a cell ended that did not.
 const UNFINISHED: &str = "unfinished";
 
-/// The address without the number of the repetition.
-fn base_of(id: &str) -> &str {
-    id.split_once('#').map_or(id, |(base, _)| base)
+/// The budget of the growth that a line has: per operation where operations are counted.
+fn budget(side: &Side) -> Option<f64> {
+    match side.per_operation {
+        Some(_) => side.budget_per_operation_at(side.operations_per_second),
+        None => side.budget_per_hour,
+    }
 }
 
 fn figures(side: &Side) -> BTreeMap<Figure, Measured> {
@@ -224,7 +250,7 @@ fn figures(side: &Side) -> BTreeMap<Figure, Measured> {
 /// What makes nights comparable; not duration, seed, path, labels or the program's digest.
 fn series_key(cell: &Cell) -> String {
     let plan = &cell.plan;
-    let mut key = base_of(&plan.id).to_owned();
+    let mut key = base_name(&plan.id).to_owned();
     for (name, value) in &plan.parameters {
         key.push_str(&format!(" {name}={value}"));
     }
@@ -243,7 +269,7 @@ fn series_key(cell: &Cell) -> String {
 /// Digest of how a cell was run: what differs between nights of one series is told by it.
 fn configuration_digest(plan: &CellPlan) -> String {
     let configuration = CellPlan {
-        id: base_of(&plan.id).to_owned(),
+        id: base_name(&plan.id).to_owned(),
         folder: String::new(),
         repetition: 0,
         version: String::new(),
@@ -398,6 +424,7 @@ fn is_sound(record: &NightRecord) -> bool {
         && !record.series.is_empty()
         && record.began_s().is_some()
         && record.figures.values().all(is_number)
+        && (record.budget).is_none_or(|budget| (0.0..=LARGEST).contains(&budget))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What a series comes to today: one rule for the exit code, the page, the tables and JSON.
 
 use super::accepted::Tolerance;
+use super::lost::lost_lines;
 use super::missing::MissingNight;
 use super::record::NightRecord;
 use super::story::SeriesStory;
+use super::together::{Says, Together};
 use leaklab_judge::Verdict;
 use serde::Serialize;
 
@@ -19,6 +21,8 @@ pub enum SeriesState {
     Worse,
     /// The last night leaks, or its verdict is not the one that it declares. Exit code 1.
     Unexpected,
+    /// The last night was not decided, and with those before it it leaks. Exit code 1.
+    LeakTogether,
     /// The last night did not come to its end, or nothing was measured. Exit code 3.
     Unfinished,
     /// The last night is missing. Exit code 3.
@@ -27,6 +31,10 @@ pub enum SeriesState {
     Suspected,
     /// The last night was good, and some before it were not, with good ones between. Exit code 3.
     Unsteady,
+    /// A figure that was recorded is not any more. Exit code 3.
+    FigureLost,
+    /// The last night was not decided, neither by itself nor with those before it. Exit code 3.
+    Undecided,
     /// It became worse, or leaks, or died, and somebody accepted that. Exit code 0.
     Accepted,
     /// It is not run any more, and its last night was not good. Exit code 0.
@@ -37,15 +45,18 @@ pub enum SeriesState {
 
 impl SeriesState {
     /// All of them, the gravest first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Broken,
         Self::Died,
         Self::Worse,
         Self::Unexpected,
+        Self::LeakTogether,
         Self::Unfinished,
         Self::Missing,
         Self::Suspected,
         Self::Unsteady,
+        Self::FigureLost,
+        Self::Undecided,
         Self::Accepted,
         Self::Left,
         Self::Good,
@@ -61,11 +72,17 @@ impl SeriesState {
                 None => Self::Worse,
             });
         }
-        for night in story.last_run() {
-            all.push(match (Self::of_night(night), tolerance.of_night(night)) {
+        for last in last_nights(story, tolerance) {
+            all.push(match (last.state, last.accepted) {
                 (Self::Good, _) => Self::Good,
                 (_, Some(_)) => Self::Accepted,
                 (state, None) => state,
+            });
+        }
+        if !lost_lines(story).is_empty() {
+            all.push(match tolerance.of_cell(story.cell()) {
+                Some(_) => Self::Accepted,
+                None => Self::FigureLost,
             });
         }
         if story.missing_of(missing).next().is_some() {
@@ -87,14 +104,20 @@ impl SeriesState {
         all.into_iter().min().unwrap_or(Self::Good)
     }
 
-    /// What a night came to by itself; one that was measured and not decided adds to the others.
-    fn of_night(night: &NightRecord) -> Self {
+    /// What a night came to by itself.
+    pub(super) fn of_night(night: &NightRecord) -> Self {
         match night.exit_code {
             Some(4) => Self::Broken,
             Some(5) => Self::Died,
             Some(1) => Self::Unexpected,
             Some(3) if !night.is_whole() || night.figures.is_empty() => Self::Unfinished,
-            None if night.verdict == Verdict::Leak && !night.is_good => Self::Unexpected,
+            Some(3) => Self::Undecided,
+            None if night.is_good => Self::Good,
+            None => match night.verdict {
+                Verdict::Leak => Self::Unexpected,
+                Verdict::Inconclusive => Self::Undecided,
+                Verdict::NoLeak => Self::Good,
+            },
             _ => Self::Good,
         }
     }
@@ -105,8 +128,13 @@ impl SeriesState {
         match self {
             Self::Broken => 4,
             Self::Died => 5,
-            Self::Worse | Self::Unexpected => 1,
-            Self::Unfinished | Self::Missing | Self::Suspected | Self::Unsteady => 3,
+            Self::Worse | Self::Unexpected | Self::LeakTogether => 1,
+            Self::Unfinished
+            | Self::Missing
+            | Self::Suspected
+            | Self::Unsteady
+            | Self::FigureLost
+            | Self::Undecided => 3,
             Self::Accepted | Self::Left | Self::Good => 0,
         }
     }
@@ -114,24 +142,24 @@ impl SeriesState {
     /// A sign that stands for it beside its words, so that colour is not the only signal.
     #[must_use]
     pub fn sign(self) -> &'static str {
-        match self {
-            Self::Broken => "⊘",
-            Self::Died => "†",
-            Self::Worse | Self::Unexpected => "✗",
-            Self::Unfinished | Self::Missing | Self::Suspected | Self::Unsteady => "?",
-            Self::Left => "·",
-            Self::Accepted | Self::Good => "✓",
+        match (self, self.exit_code()) {
+            (Self::Broken, _) => "⊘",
+            (Self::Died, _) => "†",
+            (_, 1) => "✗",
+            (_, 3) => "?",
+            (Self::Left, _) => "·",
+            _ => "✓",
         }
     }
 
     /// Class of the style sheet.
     #[must_use]
     pub fn class(self) -> &'static str {
-        match self {
-            Self::Broken | Self::Died | Self::Worse | Self::Unexpected => "bad",
-            Self::Unfinished | Self::Missing | Self::Suspected | Self::Unsteady => "unsure",
-            Self::Accepted | Self::Left => "open",
-            Self::Good => "good",
+        match (self, self.exit_code()) {
+            (Self::Good, _) => "good",
+            (_, 0) => "open",
+            (_, 3) => "unsure",
+            _ => "bad",
         }
     }
 
@@ -143,10 +171,13 @@ impl SeriesState {
             Self::Died => "the last night died or made no progress",
             Self::Worse => "worse",
             Self::Unexpected => "the last night leaks, or is not what it declares",
+            Self::LeakTogether => "the last nights leak together",
             Self::Unfinished => "the last night did not come to its end",
             Self::Missing => "the last night is missing",
             Self::Suspected => "perhaps worse",
             Self::Unsteady => "nights between good ones leaked or died",
+            Self::FigureLost => "a figure is not recorded any more",
+            Self::Undecided => "the last night is not decided",
             Self::Accepted => "worse, accepted",
             Self::Left => "not run any more; its last night was not good",
             Self::Good => "no change for the worse",
@@ -161,15 +192,50 @@ impl SeriesState {
             Self::Died => "died or made no progress in the last night",
             Self::Worse => "became worse",
             Self::Unexpected => "leaked in the last night, or was not what it declares",
+            Self::LeakTogether => "leaked over the last nights together",
             Self::Unfinished => "did not come to an end in the last night",
             Self::Missing => "without the last night",
             Self::Suspected => "perhaps worse",
             Self::Unsteady => "leaked or died in nights between good ones",
+            Self::FigureLost => "without a figure that was recorded before",
+            Self::Undecided => "not decided in the last night",
             Self::Accepted => "worse and accepted",
             Self::Left => "not run any more after a night that was not good",
             Self::Good => "without a change for the worse",
         }
     }
+}
+
+/// A line of the last run: what it comes to with the nights before it, and who accepted that.
+struct LastNight<'a> {
+    night: &'a NightRecord,
+    state: SeriesState,
+    accepted: Option<String>,
+}
+
+fn last_nights<'a>(story: &'a SeriesStory, tolerance: &Tolerance) -> Vec<LastNight<'a>> {
+    let together = Together::of(story);
+    let of = |night: &'a NightRecord| {
+        let mut accepted = tolerance.of_night(night);
+        let state = match (SeriesState::of_night(night), &together) {
+            (SeriesState::Undecided, Some(together)) => match together.says {
+                Says::Within => SeriesState::Good,
+                Says::Open => SeriesState::Undecided,
+                Says::Beyond => {
+                    let figure = together.figure;
+                    accepted = accepted.or_else(|| tolerance.of(story, figure?));
+                    SeriesState::LeakTogether
+                }
+            },
+            (state, _) => state,
+        };
+        LastNight {
+            night,
+            state,
+            accepted,
+        }
+    };
+    story.last_run().map(of).collect()
 }
 
 /// Runs of a series that are looked at for nights that died or leaked between good ones.
@@ -229,13 +295,17 @@ pub fn accepted_lines(story: &SeriesStory, tolerance: &Tolerance) -> Vec<String>
             add(format!("does not gate: {}: {why}", figure.figure.name()));
         }
     }
-    for night in story.last_run() {
-        let is_good = SeriesState::of_night(night) == SeriesState::Good;
-        if let Some(why) = tolerance.of_night(night).filter(|_| !is_good) {
+    for last in last_nights(story, tolerance) {
+        if let Some(why) = last.accepted.filter(|_| last.state != SeriesState::Good) {
             add(format!(
                 "does not gate: the last night ({}): {why}",
-                night.standing
+                last.night.standing
             ));
+        }
+    }
+    if let Some(why) = tolerance.of_cell(story.cell()) {
+        for line in lost_lines(story) {
+            add(format!("does not gate: {line}: {why}"));
         }
     }
     lines
@@ -244,7 +314,7 @@ pub fn accepted_lines(story: &SeriesStory, tolerance: &Tolerance) -> Vec<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{AcceptedUpTo, Acknowledgement, stories};
+    use crate::history::{AcceptedUpTo, Acknowledgement, Figure, Measured, stories};
 
     fn night(day: u32, outcome: &str, exit_code: u8) -> NightRecord {
         NightRecord {
@@ -256,6 +326,14 @@ mod tests {
             outcome: outcome.to_owned(),
             exit_code: Some(exit_code),
             is_good: exit_code == 0,
+            figures: [(
+                Figure::Peak,
+                Measured {
+                    value: 5e7,
+                    standard_error: 0.0,
+                },
+            )]
+            .into(),
             ..NightRecord::default()
         }
     }
@@ -271,6 +349,7 @@ mod tests {
         for (outcome, exit_code, wanted) in [
             ("completed", 0, SeriesState::Good),
             ("completed", 1, SeriesState::Unexpected),
+            ("completed", 3, SeriesState::Undecided),
             ("died", 5, SeriesState::Died),
             ("never-ready", 5, SeriesState::Died),
             ("unfinished", 3, SeriesState::Unfinished),
@@ -355,7 +434,7 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_exit_codes() {
         let codes = SeriesState::ALL.map(SeriesState::exit_code);
-        assert_eq!(codes, [4, 5, 1, 1, 3, 3, 3, 3, 0, 0, 0]);
+        assert_eq!(codes, [4, 5, 1, 1, 1, 3, 3, 3, 3, 3, 3, 0, 0, 0]);
         assert!(SeriesState::ALL.is_sorted());
     }
 }

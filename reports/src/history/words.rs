@@ -2,10 +2,12 @@
 
 use super::accepted::Tolerance;
 use super::change::{Change, LONGEST_DELAY};
+use super::lost::lost_lines;
 use super::missing::MissingNight;
 use super::record::{Measured, NightRecord};
 use super::standing::{SeriesState, accepted_lines, troubled_nights};
 use super::story::{FigureStory, SeriesStory};
+use super::together::{Says, Together};
 use crate::compare::Figure;
 use leaklab_judge::amount::{bytes_text, number_text, plural};
 use std::fmt::Write as _;
@@ -266,6 +268,16 @@ pub fn closing_lines(
         let words = format!("the last night: {standing}; its figures are not pooled");
         lines.push((points, words));
     }
+    lines.extend(Together::of(story).map(|together| {
+        let points = match together.says {
+            Says::Within => Points::Level,
+            Says::Beyond => Points::Worse,
+            Says::Open => Points::PerhapsWorse,
+        };
+        (points, together.words())
+    }));
+    let lost = lost_lines(story).into_iter();
+    lines.extend(lost.map(|line| (Points::PerhapsWorse, line)));
     let troubled = troubled_nights(story, tolerance);
     let mut last = story.last_run().map(|night| &night.run);
     let of_last = last.next();

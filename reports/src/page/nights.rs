@@ -405,12 +405,14 @@ fn headline(rows: &[SeriesRow]) -> String {
 mod tests {
     use super::*;
     use crate::history::{Figure, Measured, NightRecord, stories};
+    use leaklab_judge::Verdict;
 
     fn nights(leak: f64) -> Vec<SeriesStory> {
         let record = |day: usize| NightRecord {
             time_utc: format!("2026-11-{day:02}T03:00:00Z"),
             series: "<shop>".to_owned(),
             cell: "shop".to_owned(),
+            verdict: Verdict::NoLeak,
             labels: [("commit".to_owned(), format!("<i>{day}</i>"))].into(),
             figures: [(
                 Figure::GrowthPerOperation,
