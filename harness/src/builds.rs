@@ -132,6 +132,11 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Its top.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder in it that stands for the user's working directory.
     pub fn working_folder(&self) -> PathBuf {
         self.folder.join(&self.repository.prefix)
@@ -147,6 +152,25 @@ impl Tree {
         words: impl IntoIterator<Item = S>,
     ) -> anyhow::Result<String> {
         git(&self.folder, words)
+    }
+
+    /// A step of `git bisect`, and what git says of it; where only skipped commits are left it fails,
+    /// and says which.
+    ///
+    /// # Errors
+    ///
+    /// What git says, of any other failure.
+    pub fn bisect(&self, words: &[&str]) -> anyhow::Result<String> {
+        /// What `git bisect` ends with when only skipped commits are left.
+        const ONLY_SKIPPED: i32 = 2;
+        let words: Vec<&str> = std::iter::once("bisect")
+            .chain(words.iter().copied())
+            .collect();
+        let output = git_output(&self.folder, &words)?;
+        match output.status.code() {
+            Some(0 | ONLY_SKIPPED) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            _ => bail!(failure(&output, &words)),
+        }
     }
 
     /// Builds what is checked out.
@@ -206,17 +230,32 @@ fn git<S: AsRef<OsStr>>(
     words: impl IntoIterator<Item = S>,
 ) -> anyhow::Result<String> {
     let words: Vec<OsString> = words.into_iter().map(|w| w.as_ref().to_owned()).collect();
-    let output: Output = quiet("git", folder)
-        .args(&words)
-        .env(PLAIN.0, PLAIN.1)
-        .output()
-        .context("cannot start git")?;
+    let output = git_output(folder, &words)?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let shown: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-        bail!("`git {}` failed: {said}", shown.join(" "));
+        bail!(failure(&output, &words));
     }
     Ok(String::from_utf8_lossy(&output.stdout)
         .trim_end()
         .to_owned())
+}
+
+fn git_output<S: AsRef<OsStr>>(folder: &Path, words: &[S]) -> anyhow::Result<Output> {
+    let mut git = quiet("git", folder);
+    git.args(words).env(PLAIN.0, PLAIN.1);
+    git.output().context("cannot start git")
+}
+
+/// That a command of git failed, with what it said, wherever it said that.
+fn failure<S: AsRef<OsStr>>(output: &Output, words: &[S]) -> String {
+    let shown: Vec<_> = words
+        .iter()
+        .map(|word| word.as_ref().to_string_lossy())
+        .collect();
+    let said = [&output.stderr[..], &output.stdout[..]].concat();
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    format!(
+        "`git {}` failed ({}): {said}",
+        shown.join(" "),
+        output.status
+    )
 }

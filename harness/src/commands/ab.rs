@@ -17,7 +17,7 @@ use crate::supervisor::signals;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::VerdictOptions;
-use leaklab_reports::compare::{Comparison, Side, pooled};
+use leaklab_reports::compare::{Comparison, Side, Terms as AskedTerms, pooled};
 use leaklab_run::{Outcome, Run};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,6 +39,11 @@ same · 3 open: repeat more often, or run longer · 4 a build or the load failed
 was never ready")]
 pub struct Arguments {
     /// The old program with its arguments, `--`, and the new one; with --git one program.
+    ///
+    /// With --git a relative path (`./shop`, `target/release/shop`) is that in the work tree of each
+    /// commit, in the folder that stands for this one; the program runs there, so that its arguments
+    /// are files of that commit. A name without a slash (`python3 server.py`) comes from PATH and an
+    /// absolute path (a wrapper) from where it lies: they are the same for both.
     #[arg(last = true)]
     programs: Vec<OsString>,
     /// The old one, instead of behind `--`.
@@ -101,11 +106,23 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let [before, after] = digests;
     let (before, after) = (before?, after?);
     if before == after && !arguments.same_build {
-        return Err(usage(
-            "both sides are the same program, byte by byte, with the same arguments\n(hint: did the \
-             second build take place, and into a folder of its own? --same-build compares them all \
-             the same, to see what the machine does by itself)",
-        ));
+        let hint = match sides[1].outside() {
+            Some(program) => format!(
+                "`{program}` lies outside the work trees, so that both commits run the same file; \
+                 name what is built by a path in the tree"
+            ),
+            None => "did the second build take place, and into a folder of its own?".to_owned(),
+        };
+        return Err(usage(format!(
+            "both sides are the same program, byte by byte, with the same arguments\n(hint: {hint} \
+             --same-build compares them all the same, to see what the machine does by itself)"
+        )));
+    }
+    if let Some(program) = sides[1].outside() {
+        say!(
+            "note: `{program}` lies outside the work trees and is the same for both commits; only \
+             what it takes from the work tree differs"
+        );
     }
     let settings = RunSettings {
         flags: arguments.cell.clone(),
@@ -119,15 +136,16 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         labels: arguments.labels.iter().cloned().collect(),
         ..RunSettings::default()
     };
+    let terms = arguments.terms.with(&config.harm);
     let pair = Pair {
         sides: &sides,
         settings,
+        terms: &terms,
     };
     signals::listen().context("cannot listen for signals")?;
     let run = pair.run(&arguments.out)?;
-    let terms = arguments.terms.with(&config.harm);
     let failed = exit_of(&run);
-    let exit = match pair.comparison(&run, &terms) {
+    let exit = match pair.comparison(&run) {
         Ok(comparison) => {
             print(&comparison_text(&comparison, arguments.format)?)?;
             let charts = run.folder.join("charts");
@@ -205,6 +223,13 @@ impl TwoSided {
             &self.command[1..],
             folder.as_deref(),
         ))
+    }
+
+    /// The program of a commit that does not come from its work tree: an interpreter, a wrapper.
+    fn outside(&self) -> Option<String> {
+        let top = self.tree.as_ref()?.folder().canonicalize().ok()?;
+        let program = self.program().ok()?.canonicalize().ok()?;
+        (!program.starts_with(top)).then(|| program.display().to_string())
     }
 
     fn program(&self) -> anyhow::Result<PathBuf> {
@@ -295,6 +320,8 @@ pub struct Pair<'a> {
     pub sides: &'a [TwoSided; 2],
     /// How each is run.
     pub settings: RunSettings,
+    /// What is asked of the second.
+    pub terms: &'a AskedTerms,
 }
 
 /// What the sides are called.
@@ -312,6 +339,7 @@ impl Pair<'_> {
         let order: Vec<[&str; 2]> = orders.iter().map(named).collect();
         let facts = serde_json::json!({
             "order": order,
+            "terms": self.terms,
             NAMES[0]: self.sides[0].facts(),
             NAMES[1]: self.sides[1].facts(),
         });
@@ -352,14 +380,17 @@ impl Pair<'_> {
     /// # Errors
     ///
     /// A usage error if one of them left nothing to compare.
-    pub fn comparison(
-        &self,
-        run: &Run,
-        terms: &leaklab_reports::compare::Terms,
-    ) -> anyhow::Result<Comparison> {
+    pub fn comparison(&self, run: &Run) -> anyhow::Result<Comparison> {
         let [before, after] = NAMES.map(|name| side_of(run, name));
-        Ok(Comparison::with(before?, after?, terms))
+        Ok(Comparison::with(before?, after?, self.terms))
     }
+}
+
+/// What was asked of the second side of a run of `ab`; `None` of another run, and where it is not
+/// recorded.
+pub(super) fn asked_of(run: &Run) -> Option<AskedTerms> {
+    let facts = run.record.configuration.other.get("ab")?;
+    serde_json::from_value(facts.get("terms")?.clone()).ok()
 }
 
 /// The runs of one side taken together.

@@ -42,12 +42,20 @@ impl Terms {
 
     /// The terms, with those of the file where no flag says otherwise.
     pub fn with(&self, file: &HarmBudgets) -> leaklab_reports::compare::Terms {
-        let mut budgets = file.clone();
-        budgets.extend(self.accept.iter().copied());
-        leaklab_reports::compare::Terms {
-            requirement: self.require.unwrap_or_default(),
-            budgets,
-        }
+        self.over(leaklab_reports::compare::Terms {
+            budgets: file.clone(),
+            ..Default::default()
+        })
+    }
+
+    /// The terms, with others where no flag says otherwise.
+    pub fn over(
+        &self,
+        mut others: leaklab_reports::compare::Terms,
+    ) -> leaklab_reports::compare::Terms {
+        others.budgets.extend(self.accept.iter().copied());
+        others.requirement = self.require.unwrap_or(others.requirement);
+        others
     }
 }
 

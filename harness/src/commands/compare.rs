@@ -1,9 +1,11 @@
 //! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
 
 use crate::attribution::{answer, stack_comparison_text};
-use crate::commands::ab::{NAMES, ended_early, exit_of};
+use crate::commands::ab::{NAMES, asked_of, ended_early, exit_of};
 use crate::commands::chart::{parse_size, parse_theme};
-use crate::commands::sources::{TableArguments, is_readable};
+use crate::commands::given::{Given, Read};
+use crate::commands::sources::TableArguments;
+use crate::commands::uncompared::Rest;
 use crate::commands::{arguments, print};
 use crate::config::Config;
 use crate::exit::{Exit, usage};
@@ -13,9 +15,9 @@ use leaklab_reports::attribution::compare_stacks;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
-    Comparison, Decision, Format, Ranking, Side, matched, pooled, ranking_text, text, unlike_memory,
+    Comparison, Format, Ranking, Side, Terms, base_name, matched, ranking_text, text, unlike_memory,
 };
-use leaklab_run::{Address, Cell, Run};
+use leaklab_run::{Cell, Run};
 use std::path::{Path, PathBuf};
 
 /// Compare two cells, runs or sample files before and after a change, or rank several.
@@ -28,8 +30,12 @@ use std::path::{Path, PathBuf};
   leaklab compare RUN::alts-timeout               the variants in the order of their growth
   leaklab compare AB-RUN                          both sides of a run of `leaklab ab` again
 
-Exit codes: 0 what is required of the second holds · 1 it is refuted · 2 usage ·
-3 it cannot be said · 4, 5 of a run of `ab`: a side was not measured, or died.")]
+What is not in both runs counts: a cell that is gone from the second leaves it open, and one that
+only the second has is worse if it leaks. A run of `ab` is asked again what it was asked then.
+
+Exit codes: 0 what is required of the second holds, or a ranking · 1 it is refuted · 2 usage, or the
+same measurement twice · 3 it cannot be said · 4, 5 of a run of `ab`: a side was not measured, or
+died.")]
 pub struct Arguments {
     /// Before and after; or one run, or three and more, to rank.
     #[arg(required = true, value_name = "RUN|CELL|CSV")]
@@ -81,12 +87,6 @@ pub enum OutputFormat {
     Markdown,
     /// An object per line.
     Json,
-}
-
-/// What one argument names.
-enum Given {
-    Cells(Box<Run>, Vec<Cell>),
-    File(PathBuf),
 }
 
 /// Compares or ranks, prints, draws.
@@ -148,74 +148,6 @@ fn died_in_pair(before: &Given, after: &Given) -> Option<Exit> {
     Some(exit)
 }
 
-impl Given {
-    fn open(text: &str) -> anyhow::Result<Self> {
-        let path = Path::new(text);
-        if is_readable(path) {
-            // Samples inside their run know more than the file alone.
-            let folder = path.parent().filter(|_| path.ends_with("samples.csv"));
-            let cell =
-                folder.and_then(|folder| Address::parse(&folder.to_string_lossy()).resolve().ok());
-            return Ok(match cell {
-                Some((run, cells)) => Given::Cells(Box::new(run), cells),
-                None => Given::File(path.to_owned()),
-            });
-        }
-        let (run, cells) = Address::parse(text)
-            .resolve()
-            .map_err(|error| usage(error.to_string()))?;
-        Ok(Given::Cells(Box::new(run), cells))
-    }
-
-    /// Everything that the argument names, repetitions taken together. What has no samples
-    /// is left out and told, unless nothing else is there.
-    fn sides(&self, arguments: &Arguments, options: &VerdictOptions) -> anyhow::Result<Vec<Side>> {
-        let found: Vec<Result<Side, String>> = match self {
-            Given::Cells(run, cells) => cells
-                .iter()
-                .map(|cell| Side::from_cell(run, cell, options).map_err(|e| e.to_string()))
-                .collect(),
-            Given::File(path) => {
-                let columns = arguments.tables.read_options()?;
-                vec![Side::from_file(path, &columns, options).map_err(|e| e.to_string())]
-            }
-        };
-        let (mut sides, mut failures) = (Vec::new(), Vec::new());
-        for one in found {
-            match one {
-                Ok(side) => sides.push(side),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        if sides.is_empty() {
-            return Err(usage(failures.join("; ")));
-        }
-        for failure in failures {
-            say!("left out: {failure}");
-        }
-        Ok(pooled(sides))
-    }
-
-    /// The cells of a run; a file has none.
-    fn cells(&self) -> anyhow::Result<&[Cell]> {
-        match self {
-            Given::Cells(_, cells) => Ok(cells),
-            Given::File(path) => Err(usage(format!(
-                "`{}` is a table: only runs know their stacks",
-                path.display()
-            ))),
-        }
-    }
-
-    /// The name of the run, to tell cells of several apart.
-    fn source(&self) -> String {
-        match self {
-            Given::Cells(run, _) => run.record.id.clone(),
-            Given::File(path) => path.display().to_string(),
-        }
-    }
-}
-
 /// Refuses sides of which one counts what the other does not: bytes and percent, a heap and what
 /// is resident.
 fn refuse_other_memory(before: &Side, after: &Side) -> anyhow::Result<()> {
@@ -247,15 +179,17 @@ fn compare(
     options: &VerdictOptions,
     arguments: &Arguments,
 ) -> anyhow::Result<Exit> {
-    let before = first.sides(arguments, options)?;
-    let after = second.sides(arguments, options)?;
-    let ids = |sides: &[Side]| {
-        sides
-            .iter()
-            .map(|side| side.name.clone())
-            .collect::<Vec<_>>()
-    };
-    let matched = matched(&ids(&before), &ids(&after));
+    if let Some(name) = first.common(second) {
+        return Err(usage(format!(
+            "`{name}` is the same measurement on both sides, and is never worse than itself\n(hint: \
+             name the run before the change and the one after it; `leaklab ab --same-build` shows \
+             what the machine does by itself)"
+        )));
+    }
+    let before = first.sides(&arguments.tables, options)?;
+    let after = second.sides(&arguments.tables, options)?;
+    let names = [first.names(), second.names()];
+    let matched = matched(&names[0], &names[1]);
     if matched.pairs.is_empty() {
         return Err(usage(format!(
             "no cell is in both: the first has {}; the second has {}",
@@ -263,18 +197,25 @@ fn compare(
             matched.only_after.join(", ")
         )));
     }
-    for (which, alone) in [
-        ("first", &matched.only_before),
-        ("second", &matched.only_after),
-    ] {
-        if !alone.is_empty() {
-            say!("only in the {which}, not compared: {}", alone.join(", "));
-        }
+    let rest = Rest::of([first, second], [&before, &after], &matched, options);
+    let rest_text = rest.text(arguments.format)?;
+    if arguments.format != OutputFormat::Json {
+        print(&rest_text)?;
     }
-    let terms = arguments.terms.with(&Config::read(None)?.harm);
-    let mut decision = Decision::Holds;
-    for (count, (one, other)) in matched.pairs.into_iter().enumerate() {
-        let (before, after) = (before[one].clone(), after[other].clone());
+    let terms = arguments.terms_of(first)?;
+    let mut decision = rest.decision();
+    let measured = matched.pairs.into_iter().filter_map(|(one, other)| {
+        let side = |read: &Read, name: &str| {
+            let mut sides = read.sides.iter();
+            sides.find(|side| base_name(&side.name) == name).cloned()
+        };
+        match names.each_ref().map(Vec::len) {
+            // One of each belong together whatever they are called.
+            [1, 1] => (before.sides.first().cloned()).zip(after.sides.first().cloned()),
+            _ => side(&before, &names[0][one]).zip(side(&after, &names[1][other])),
+        }
+    });
+    for (count, (before, after)) in measured.enumerate() {
         refuse_other_memory(&before, &after)?;
         let comparison = Comparison::with(before, after, &terms);
         decision = decision.or_graver(comparison.answer.decision);
@@ -287,7 +228,24 @@ fn compare(
             arguments.picture.draw(&comparison, out, format)?;
         }
     }
+    if arguments.format == OutputFormat::Json {
+        print(&rest_text)?;
+    }
     Ok(died_in_pair(first, second).unwrap_or_else(|| decision.into()))
+}
+
+impl Arguments {
+    /// What is asked: what the flags say, else what a run of `ab` was asked, else the file.
+    fn terms_of(&self, given: &Given) -> anyhow::Result<Terms> {
+        let asked = match given {
+            Given::Cells(run, _) => asked_of(run),
+            Given::File(_) => None,
+        };
+        Ok(match asked {
+            Some(asked) => self.terms.over(asked),
+            None => self.terms.with(&Config::read(None)?.harm),
+        })
+    }
 }
 
 /// Says of each pair of cells which stacks the change cured.
@@ -345,7 +303,7 @@ pub fn comparison_text(
 fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut sides = Vec::new();
     for one in given {
-        for mut side in one.sides(arguments, options)? {
+        for mut side in one.sides(&arguments.tables, options)?.sides {
             if given.len() > 1 {
                 side.name = format!("{} of {}", side.name, one.source());
             }
@@ -363,7 +321,16 @@ fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> any
         OutputFormat::Markdown => ranking_text(&ranking, Format::Markdown),
         OutputFormat::Json => format!("{}\n", serde_json::to_string(&ranking)?),
     })?;
-    Ok(Exit::Good)
+    let mut exit = Exit::Good;
+    for one in given {
+        let shards = one.missing_shards().join(", ");
+        if !shards.is_empty() {
+            let name = one.source();
+            say!("`{name}` lacks shard {shards}: its cells have no rank");
+            exit = Exit::Inconclusive;
+        }
+    }
+    Ok(exit)
 }
 
 impl PictureArguments {

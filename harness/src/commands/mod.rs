@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod export;
 pub mod field;
 pub mod fleet;
+mod given;
 pub mod history;
 pub mod judge;
 pub mod list;
@@ -31,6 +32,7 @@ pub mod serve;
 mod sources;
 pub mod stop;
 pub mod submit;
+mod uncompared;
 pub mod watch;
 pub mod r#where;
 

@@ -158,6 +158,7 @@ impl Comparison {
             after,
         };
         comparison.answer = answer(&comparison, terms.requirement);
+        comparison.withhold();
         comparison.sentence = comparison.phrase();
         let harmed = comparison.harm();
         if !harmed.is_empty() {
@@ -165,6 +166,17 @@ impl Comparison {
             comparison.sentence = format!("the second is worse: {}; {growth}", harmed.join(", "));
         }
         comparison
+    }
+
+    /// What did not come to its end shows no more than the growth up to then: nothing of it is within
+    /// a budget, and nothing removed.
+    fn withhold(&mut self) {
+        let is_open = incomplete(&self.before, &self.after).is_some();
+        if is_open && self.after.verdict != Verdict::Leak {
+            self.outcome = Outcome::CannotSay;
+            self.remaining = None;
+            self.removed_percent = None;
+        }
     }
 
     /// What has surely become worse beyond what is accepted, beside growth.
@@ -481,11 +493,19 @@ fn differences(before: &Side, after: &Side) -> Vec<Difference> {
 }
 
 impl Side {
-    /// `leak`, `no-leak` or `inconclusive`, and where the growth sits.
+    /// `leak`, `no-leak` or `inconclusive`, and where the growth sits. What did not come to its end
+    /// has leaked up to then, or has no verdict.
     pub fn verdict_words(&self) -> String {
-        match (self.verdict, self.kind) {
+        let verdict = match (self.verdict, self.kind) {
             (Verdict::Leak, Some(kind)) => format!("leak ({kind})"),
             (verdict, _) => verdict.to_string(),
+        };
+        match &self.trouble {
+            None => verdict,
+            Some(trouble) if self.verdict == Verdict::Leak && self.is_measured => {
+                format!("{verdict}, {trouble}")
+            }
+            Some(trouble) => format!("no verdict, {trouble}"),
         }
     }
 }

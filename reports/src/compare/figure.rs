@@ -136,7 +136,7 @@ impl Figure {
 }
 
 /// How much worse a figure may become.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Accepted {
     /// A share of what it was: 0.05 for 5 %.

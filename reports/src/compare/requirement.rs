@@ -11,7 +11,7 @@ use leaklab_judge::Verdict;
 use leaklab_judge::amount::plural;
 
 /// What is asked of the second side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requirement {
     /// Its growth is not larger by more than the budget, and nothing else is harmed.
@@ -59,7 +59,8 @@ impl Decision {
 }
 
 /// What a comparison is asked.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Terms {
     /// What is asked of the second side.
     pub requirement: Requirement,
