@@ -111,6 +111,44 @@ fn the_same_bytes_are_refused_and_a_side_that_dies_is_code_5() {
         .expect_stderr(&["name both programs"]);
 }
 
+#[test]
+fn a_run_of_ab_is_asked_again_what_it_was_asked_then() {
+    let lab = Lab::new();
+    write(&lab.path().join("old"), &program(0));
+    let slow = program(0).replace("sleep 0.02", "sleep 0.08");
+    write(&lab.path().join("new"), &slow);
+    let flags = ["--require", "faster", "--accept", "throughput=90%"];
+    let first = ab(&lab, &flags, ["./old", "./new"]);
+    let run = first
+        .run
+        .as_ref()
+        .expect("a run")
+        .folder
+        .display()
+        .to_string();
+    let compare = |flags: &[&str]| {
+        let words = [&["compare", &run, "--no-chart"], flags].concat();
+        lab.call(&words)
+    };
+    let answer = |called: &support::Called| {
+        let lines = called.stdout.lines();
+        let told = lines
+            .filter(|line| !line.starts_with("chart "))
+            .map(str::to_owned);
+        (called.code, told.collect::<Vec<_>>())
+    };
+    let again = compare(&[]);
+    assert_eq!(answer(&again), answer(&first));
+    for part in ["`faster`", "budget 90 %"] {
+        assert!(again.stdout.contains(part), "no `{part}`: {}", again.stdout);
+    }
+    // Who says something else is heard.
+    let other = compare(&["--require", "not-worse", "--accept", "throughput=5%"]);
+    for part in ["`not-worse`", "budget 5 %"] {
+        assert!(other.stdout.contains(part), "no `{part}`: {}", other.stdout);
+    }
+}
+
 /// A repository of 64 commits; from the commit of that number on, the program keeps 4 KiB with
 /// each operation.
 fn repository(lab: &Lab, first_bad: usize) -> String {
@@ -198,6 +236,39 @@ fn bisect_finds_the_commit_among_64_that_a_leak_began_with() {
 }
 
 #[test]
+fn commits_that_nothing_decides_are_named_and_no_more_is_said() {
+    let lab = Lab::new();
+    repository(&lab, 63);
+    // The first bad commit cannot be built, so that it may be the next one as well.
+    let build = "sh -c '! grep -q \"^# 63$\" server.in && cp server.in server'";
+    let words = [
+        "bisect",
+        "HEAD~3..HEAD",
+        "--build",
+        build,
+        "--until-verdict",
+        "--min-duration",
+        "1s",
+        "--max-duration",
+        "20s",
+        "--interval",
+        "20ms",
+        "--budget",
+        "64B/op",
+        "--",
+        "./server",
+    ];
+    let told = lab.call(&words).expect_code(3);
+    let lines: Vec<&str> = told.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{}\n{}", told.stdout, told.stderr);
+    assert_eq!(lines[0], "the first bad commit is one of:");
+    for part in ["change 63 (not built)", "change 64 (bad)"] {
+        assert!(told.stdout.contains(part), "no `{part}`: {}", told.stdout);
+    }
+    assert!(!told.stderr.contains("failed:\n"), "{}", told.stderr);
+}
+
+#[test]
 fn ends_that_are_not_what_they_should_be_are_told_before_anything_is_searched() {
     let lab = Lab::new();
     repository(&lab, 65);
@@ -225,6 +296,11 @@ fn ends_that_are_not_what_they_should_be_are_told_before_anything_is_searched() 
     bisect("HEAD~2", "true")
         .expect_code(2)
         .expect_stderr(&["write OLD..NEW"]);
+    let outside = ["ab", "--git", "HEAD~1..HEAD", "--", "sleep", "9"];
+    lab.call(&outside).expect_code(2).expect_stderr(&[
+        "lies outside the work trees",
+        "both commits run the same file",
+    ]);
     let words = [
         "ab",
         "--git",

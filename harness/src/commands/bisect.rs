@@ -18,7 +18,7 @@ use leaklab_judge::trial::{Lengths, Trial};
 use leaklab_reports::cell::{Standing, VerdictOptions};
 use leaklab_reports::compare::compare_cells;
 use leaklab_run::{Outcome, Run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,7 +27,8 @@ use std::time::Duration;
 ///
 /// Both ends are run first. A commit that is not decided is run again, and left out if it still is
 /// not, or if it cannot be built or dies. At the end stands the certificate of the first bad commit
-/// against its parent. Without --duration the bad end runs for a minute, and the others as long as
+/// against its parent; where only commits are left that nothing decides, those that the first bad one
+/// is among. Without --duration the bad end runs for a minute, and the others as long as
 /// `leaklab plan` takes from what it shows; with --until-verdict and no --min-duration, that is
 /// what each runs at least.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ use std::time::Duration;
 
 Commits are checked out in a work tree of their own below OUT/builds; yours is not touched.
 
-Exit codes: 0 found · 2 usage, or an end is not what it should be · 3 undecided commits are left ·
+Exit codes: 0 found · 2 usage, or an end is not what it should be · 3 one of several commits ·
 4 an end cannot be built or measured · 5 an end dies, or is never ready")]
 pub struct Arguments {
     /// A commit without the leak, and a later one with it.
@@ -94,6 +95,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         repository: &repository,
         tree: &tree,
         tried: BTreeMap::new(),
+        unbuilt: BTreeSet::new(),
     };
     for (commit, wanted) in [(&bad, Word::Bad), (&good, Word::Good)] {
         let found = search.checked_out(commit)?;
@@ -105,9 +107,20 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
     }
     match search.first_bad(&bad, &good)? {
-        Some(first) => search.certificate(&first),
-        None => Ok(signals::asked_by().map_or(Exit::Inconclusive, Exit::Signal)),
+        Found::First(first) => search.certificate(&first),
+        Found::OneOf(left) => {
+            search.tell_left(&left)?;
+            Ok(signals::asked_by().map_or(Exit::Inconclusive, Exit::Signal))
+        }
     }
+}
+
+/// What a search ends with.
+enum Found {
+    /// The first bad commit.
+    First(String),
+    /// Commits of which any may be the first bad one: nothing decides the others.
+    OneOf(Vec<String>),
 }
 
 /// What is said of a commit, in git's words: exit codes 0, 1 and 125 of `git bisect run`.
@@ -177,6 +190,8 @@ struct Search<'a> {
     tree: &'a Tree,
     /// The commits that were run.
     tried: BTreeMap<String, Tested>,
+    /// The commits whose build failed.
+    unbuilt: BTreeSet<String>,
 }
 
 /// A commit that was run.
@@ -318,12 +333,12 @@ impl Search<'_> {
         }
     }
 
-    /// The first bad commit; `None` if commits are left that nothing decides.
-    fn first_bad(&mut self, bad: &str, good: &str) -> anyhow::Result<Option<String>> {
-        let mut said = self.tree.git(["bisect", "start", bad, good])?;
+    /// The first bad commit, or those that it is one of.
+    fn first_bad(&mut self, bad: &str, good: &str) -> anyhow::Result<Found> {
+        let mut said = self.tree.bisect(&["start", bad, good])?;
         loop {
-            if let Some(first) = first_bad_of(&said) {
-                return Ok(Some(first));
+            if let Some(found) = found_in(&said) {
+                return Ok(found);
             }
             let commit = self.tree.git(["rev-parse", "HEAD"])?;
             let word = match self.tried.get(&commit) {
@@ -332,23 +347,32 @@ impl Search<'_> {
                     Ok(()) => self.tested(&commit)?,
                     Err(error) => {
                         say!("skip: {error:#}");
+                        self.unbuilt.insert(commit);
                         Word::Skip(Standing::Broken)
                     }
                 },
             };
             self.tree.git(["reset", "--quiet", "--hard"])?;
-            match self.tree.git(["bisect", word.text()]) {
-                Ok(next) => said = next,
-                Err(error) => {
-                    say!("{error:#}");
-                    say!(
-                        "only commits that nothing decided are left (hint: --tries, a longer \
-                         --duration, or --until-verdict)"
-                    );
-                    return Ok(None);
-                }
-            }
+            said = self.tree.bisect(&[word.text()])?;
         }
+    }
+
+    /// Tells the commits that the first bad one is among, and why the others were left out.
+    fn tell_left(&self, left: &[String]) -> anyhow::Result<()> {
+        print("the first bad commit is one of:\n")?;
+        for commit in left {
+            let why = match self.tried.get(commit) {
+                _ if self.unbuilt.contains(commit) => "not built",
+                Some(tested) if tested.word == Word::Bad => "bad",
+                _ => "not decided",
+            };
+            print(&format!("  {} ({why})\n", self.repository.line(commit)))?;
+        }
+        say!(
+            "nothing decides between them (hint: of what is not decided, --tries, a longer \
+             --duration, or --until-verdict; of what is not built, another --build)"
+        );
+        Ok(())
     }
 
     /// Tells the first bad commit and what it brought against its parent.
@@ -390,10 +414,43 @@ fn planned_lengths(run: &str) -> anyhow::Result<Option<Lengths>> {
     Ok(trial.ok().flatten().map(|trial| trial.lengths()))
 }
 
-/// The commit that git names as the first bad one.
-fn first_bad_of(said: &str) -> Option<String> {
-    let line = said
-        .lines()
-        .find(|line| line.ends_with(" is the first bad commit"))?;
-    line.split(' ').next().map(str::to_owned)
+/// What git says of the end of a search: the first bad commit, or, where only skipped ones are left,
+/// a line for each that may be it.
+fn found_in(said: &str) -> Option<Found> {
+    let mut lines = said.lines();
+    if let Some(line) = lines
+        .clone()
+        .find(|line| line.ends_with(" is the first bad commit"))
+    {
+        return line
+            .split(' ')
+            .next()
+            .map(|first| Found::First(first.to_owned()));
+    }
+    lines.find(|line| line.contains("first bad commit could be any of"))?;
+    let is_name = |line: &&str| line.len() >= 40 && line.bytes().all(|b| b.is_ascii_hexdigit());
+    let left: Vec<String> = lines.take_while(is_name).map(str::to_owned).collect();
+    (!left.is_empty()).then_some(Found::OneOf(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_search_is_read_in_gits_words() {
+        // git 2.39.5, of a search whose middle was skipped.
+        let (one, two) = ("a".repeat(40), "b".repeat(40));
+        let said = format!(
+            "There are only 'skip'ped commits left to test.\nThe first bad commit could be any of:\n\
+             {one}\n{two}\nWe cannot bisect more!\n"
+        );
+        let Some(Found::OneOf(left)) = found_in(&said) else {
+            panic!("nothing is found")
+        };
+        assert_eq!(left, [one.clone(), two]);
+        let first = found_in(&format!("{one} is the first bad commit\ncommit {one}\n"));
+        assert!(matches!(first, Some(Found::First(found)) if found == one));
+        assert!(found_in("Bisecting: 3 revisions left to test after this").is_none());
+    }
 }
