@@ -84,6 +84,63 @@ fn shards_merge_into_a_run_with_every_cell_and_its_host() {
 }
 
 #[test]
+fn a_merged_run_that_lacks_a_shard_says_so_wherever_it_is_read_until_it_is_added() {
+    let lab = Lab::new();
+    let parts = ["1/3", "2/3", "3/3"].map(|shard| run_shard(&lab, shard, "50ms"));
+    let merge = |runs: [&str; 2]| {
+        lab.call(&["merge", runs[0], runs[1], "--out", "whole"]);
+        let runs = leaklab_run::runs_of(&lab.path().join("whole"));
+        runs.last().expect("a run").display().to_string()
+    };
+    let merged = merge([&parts[0], &parts[1]]);
+    let lacks = "lacks shard 3/3, and nothing is known of its cells";
+    let judged = lab.call(&["judge", &merged, "--junit", "junit.xml"]);
+    assert_ne!(judged.code, Some(0), "{}", judged.stdout);
+    assert!(judged.stderr.contains(lacks), "{}", judged.stderr);
+    let junit = std::fs::read_to_string(lab.path().join("junit.xml")).expect("a report");
+    assert!(junit.contains("shard 3/3"), "{junit}");
+    let history = lab.call(&["history", "whole"]);
+    assert_ne!(history.code, Some(0), "{}", history.stdout);
+    let told = "the last night is missing: shard 3/3 of";
+    assert!(history.stdout.contains(told), "{}", history.stdout);
+    let page = std::fs::read_to_string(format!("{merged}/report.html")).expect("a page");
+    assert!(
+        page.contains("is missing, and nothing is known of its cells"),
+        "the page does not say it"
+    );
+    for sides in [[&merged, &parts[2]], [&parts[2], &merged]] {
+        // They have no cell in common.
+        lab.call(&["compare", sides[0], sides[1], "--no-chart"])
+            .expect_code(2);
+    }
+    let other = Lab::new();
+    let second = ["1/3", "2/3"].map(|shard| run_shard(&other, shard, "50ms"));
+    other.call(&["merge", &second[0], &second[1]]);
+    let second = other.newest_run().expect("a run").display().to_string();
+    let compared = lab.call(&["compare", &merged, &second, "--no-chart"]);
+    assert!(compared.stdout.contains(lacks), "{}", compared.stdout);
+    assert_ne!(compared.code, Some(0), "{}", compared.stdout);
+    let ranked = lab.call(&["compare", &merged, "--no-chart"]).expect_code(3);
+    ranked.expect_stderr(&["lacks shard 3/3"]);
+    // With what it lacks it is whole, and no night counts twice.
+    let whole = merge([&merged, &parts[2]]);
+    let judged = lab.call(&["judge", &whole]);
+    assert!(!judged.stderr.contains("lacks shard"), "{}", judged.stderr);
+    let lines = || {
+        let text = std::fs::read_to_string(lab.path().join("whole/history.jsonl"));
+        text.expect("a history").lines().count()
+    };
+    assert_eq!(lines(), 3);
+    let history = lab.call(&["history", "whole"]);
+    assert!(!history.stdout.contains(told), "{}", history.stdout);
+    lab.call(&["history", "whole", "--rebuild"]);
+    assert_eq!(lines(), 3);
+    lab.call(&["compare", &whole, &merged, "--no-chart"])
+        .expect_code(2)
+        .expect_stderr(&["is the same measurement on both sides"]);
+}
+
+#[test]
 fn a_slurm_job_is_a_script_that_a_shell_takes_and_runs_a_shard_a_task() {
     let lab = Lab::new();
     let job = lab.call(&[

@@ -16,7 +16,7 @@ use leaklab_judge::{
 use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions, memory_of};
 use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::{Table, restart_columns};
-use leaklab_run::{Cell, write_atomically};
+use leaklab_run::{Cell, Run, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -347,6 +347,18 @@ fn judge_cells(
     progress.finish_and_clear();
     if cells.is_empty() {
         say!("`{name}` has no cell: nothing was judged");
+        exit = exit.or_graver(Exit::Inconclusive);
+    }
+    let whole = cells
+        .first()
+        .and_then(|cell| Run::open(cell.folder.parent()?).ok());
+    let whole = whole.filter(|run| run.cells.len() == cells.len());
+    let shards = whole.map_or_else(Vec::new, |run| run.missing_shards());
+    if !shards.is_empty() {
+        let shards = shards.join(", ");
+        let words = format!("`{name}` lacks shard {shards}, and nothing is known of its cells");
+        say!("{words}; exit code 3 at the least");
+        suite.add_finding(&format!("shard {shards}"), false, &words);
         exit = exit.or_graver(Exit::Inconclusive);
     }
     if in_short {

@@ -9,11 +9,15 @@ use crate::run_life::run_life;
 use crate::shard::Shard;
 use crate::words::say;
 use anyhow::Context;
+use leaklab_reports::history::NightRecord;
 use leaklab_reports::page::RunLife;
-use leaklab_run::{CellPlan, Configuration, Run, RunRecord};
-use std::collections::{BTreeMap, BTreeSet};
+use leaklab_run::{CellPlan, Configuration, MISSING_SHARDS, Run, RunRecord};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+/// Key of the runs that a run was merged of.
+const MERGED: &str = "merged";
 
 /// Merge runs that shards made, or several machines, into one, with the host of each cell.
 ///
@@ -24,7 +28,10 @@ use std::time::SystemTime;
 #[command(after_help = "\
   leaklab run --all --shard 1/2      on one machine
   leaklab run --all --shard 2/2      on another
-  leaklab merge RUN RUN              where both folders are")]
+  leaklab merge RUN RUN              where both folders are
+
+A run that lacks a shard says so wherever it is read: `judge`, `compare` and `history` end with 3 at
+the least. It can be merged again with what it lacks.")]
 pub struct Arguments {
     /// The runs.
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
@@ -54,11 +61,13 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for (what, path) in paths {
         print(&format!("{what:8}{}\n", path.display()))?;
     }
-    let missing = missing_shards(&runs);
+    let missing = run.missing_shards();
     if !missing.is_empty() {
         say!(
-            "shard {} is missing: this is not the whole run, and nothing is said of its cells",
-            missing.join(", ")
+            "shard {} is missing: this is not the whole run, and nothing is said of its cells (hint: \
+             `leaklab merge {} RUN` adds it)",
+            missing.join(", "),
+            run.folder.display()
         );
     }
     if run.cells.is_empty() {
@@ -83,23 +92,21 @@ impl Arguments {
     /// night counts once.
     fn remember(&self, run: &Run, judged: &[JudgedCell<'_>], parts: &[Run]) -> anyhow::Result<()> {
         let path = nights::history_file(&self.out);
-        let told: BTreeSet<String> = (nights::read(&path)?.records.into_iter())
-            .map(|record| record.run)
-            .collect();
-        let is_told = |id: &str| {
-            let part = parts
+        let told = nights::read(&path)?.records;
+        let is_told = |line: &NightRecord| {
+            let of_cell = told
                 .iter()
-                .find(|part| part.cells.iter().any(|cell| cell.plan.id == id));
-            part.is_some_and(|part| told.contains(&part.record.id))
+                .filter(|one| (&one.cell, one.repetition) == (&line.cell, line.repetition));
+            let mut runs = of_cell.flat_map(|one| std::iter::once(&one.run).chain(&one.merged));
+            let is_of_part = |run: &String| {
+                let part = parts.iter().find(|part| is_from(part, run));
+                part.is_some_and(|part| (part.record.cells.iter()).any(|plan| line.is_of(plan)))
+            };
+            runs.any(is_of_part)
         };
-        let new: Vec<&JudgedCell<'_>> = (judged.iter())
-            .filter(|one| !is_told(&one.cell.plan.id))
-            .collect();
-        let lines: Vec<_> = new
-            .into_iter()
-            .map(|one| nights::record_of(run, one))
-            .collect();
-        nights::append(&path, &lines)
+        let lines = judged.iter().map(|one| nights::record_of(run, one));
+        let new: Vec<_> = lines.filter(|line| !is_told(line)).collect();
+        nights::append(&path, &new)
     }
 }
 
@@ -149,10 +156,12 @@ fn merged(runs: &[Run]) -> anyhow::Result<RunRecord> {
         }
     }
     let mut configuration = common(&first.configuration);
-    let names: Vec<&str> = runs.iter().map(|run| run.record.id.as_str()).collect();
-    configuration
-        .other
-        .insert("merged".to_owned(), names.into());
+    let names: Vec<String> = runs.iter().flat_map(sources).collect();
+    configuration.other.insert(MERGED.to_owned(), names.into());
+    let missing = missing_shards(runs);
+    if !missing.is_empty() {
+        (configuration.other).insert(MISSING_SHARDS.to_owned(), missing.into());
+    }
     Ok(RunRecord {
         configuration,
         cells,
@@ -167,24 +176,53 @@ fn merged(runs: &[Run]) -> anyhow::Result<RunRecord> {
     })
 }
 
-/// The shards that none of the runs is, where they are shards of one whole.
+/// The runs that the cells of one come from: its own, unless it was merged itself.
+fn sources(run: &Run) -> Vec<String> {
+    match run.merged_from() {
+        own if own.is_empty() => vec![run.record.id.clone()],
+        merged => merged,
+    }
+}
+
+/// Whether cells of `run` come from the run of that name.
+fn is_from(run: &Run, name: &str) -> bool {
+    run.record.id == name || run.merged_from().iter().any(|from| from == name)
+}
+
+/// The shards that none of the runs is or holds, where they are shards of one whole.
 fn missing_shards(runs: &[Run]) -> Vec<String> {
-    let shards = runs.iter().filter_map(|run| {
+    let is_shard = |run: &Run| {
         let shard = run.record.configuration.other.get("shard")?.as_str()?;
         Shard::parse(shard).ok()
-    });
-    let shards: Vec<Shard> = shards.collect();
-    let of = shards.first().map_or(0, |shard| shard.of);
+    };
+    let shards: Vec<Shard> = runs.iter().filter_map(is_shard).collect();
+    // What a merged run lacks, it says; it has all others.
+    let lacking: Vec<Vec<String>> = (runs.iter())
+        .filter(|run| is_shard(run).is_none())
+        .map(Run::missing_shards)
+        .collect();
+    let of_lacking = lacking
+        .iter()
+        .flatten()
+        .find_map(|one| Shard::parse(one).ok());
+    let of = shards
+        .first()
+        .copied()
+        .or(of_lacking)
+        .map_or(0, |shard| shard.of);
     (1..=of)
         .filter(|number| !shards.iter().any(|shard| shard.number == *number))
         .map(|number| format!("{number}/{of}"))
+        .filter(|name| lacking.iter().all(|lacks| lacks.contains(name)))
         .collect()
 }
 
 /// A configuration without what shards differ in: which they are, and what their machines have.
 fn common(configuration: &Configuration) -> Configuration {
     let mut common = configuration.clone();
-    common.other.remove("shard");
+    for key in ["shard", MERGED, MISSING_SHARDS] {
+        common.other.remove(key);
+    }
     common.memory_limit_bytes = None;
     common
 }

@@ -9,7 +9,7 @@ use crate::run_life::{CellLife, cell_life, run_life};
 use crate::tail::SampleTail;
 use crate::text::{bytes_text, count_text};
 use crate::time::{duration_text, ms_duration, parse_duration};
-use crate::words::{clean, clean_line};
+use crate::words::{clean, clean_line, say};
 use leaklab_reports::chart::terminal::{Frame, braille, sparkline};
 use leaklab_reports::page::RunLife;
 use leaklab_run::{Cell, Outcome, Run, Sample};
@@ -82,7 +82,15 @@ fn exit_of(run: &Run) -> Exit {
     if let Some(signal) = run.cells.iter().find_map(stopped_by) {
         return Exit::Signal(signal);
     }
-    run.cells.iter().fold(Exit::Good, |exit, cell| {
+    let shards = run.missing_shards().join(", ");
+    let whole = match shards.is_empty() {
+        true => Exit::Good,
+        false => {
+            say!("shard {shards} is missing, and nothing is known of its cells");
+            Exit::Inconclusive
+        }
+    };
+    run.cells.iter().fold(whole, |exit, cell| {
         exit.or_graver(JudgedCell::as_recorded(cell).exit())
     })
 }

@@ -102,6 +102,21 @@ pub(super) fn noun(run: &Run) -> (&'static str, &'static str) {
 
 /// The verdict on the whole run in one sentence.
 pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
+    let of_cells = headline_of_cells(run, gathered);
+    match lacking(run) {
+        Some(lacking) => format!("{of_cells}; {lacking}"),
+        None => of_cells,
+    }
+}
+
+/// What a merged run lacks, in words.
+fn lacking(run: &Run) -> Option<String> {
+    let shards = run.missing_shards().join(", ");
+    (!shards.is_empty())
+        .then(|| format!("shard {shards} is missing, and nothing is known of its cells"))
+}
+
+fn headline_of_cells(run: &Run, gathered: &Gathered<'_>) -> String {
     let (one, many) = noun(run);
     let all = gathered.entries.len();
     let Some(gravest) = gathered.entries.iter().map(|e| e.standing).min() else {
@@ -154,31 +169,36 @@ fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static 
 pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView> {
     const NAMED: usize = 24;
     let (one, many) = noun(run);
-    Standing::ALL
-        .into_iter()
-        .filter_map(|standing| {
-            let cells: Vec<&Entry> = gathered
-                .entries
-                .iter()
-                .filter(|e| e.standing == standing)
-                .collect();
-            let amount = cells.len();
-            (amount > 0).then(|| StandingView {
-                sign: standing.sign(),
-                class: standing.class(),
-                sentence: format!(
-                    "{} {}",
-                    plural(amount, one, many),
-                    sentence(standing, gathered, amount == 1)
-                ),
-                more: match amount.saturating_sub(NAMED) {
-                    0 => String::new(),
-                    more => count_text(more as u64),
-                },
-                cells: cells.into_iter().take(NAMED).map(named).collect(),
-            })
+    let lacking = lacking(run).map(|sentence| StandingView {
+        sign: Standing::Unjudged.sign(),
+        class: Standing::Unjudged.class(),
+        sentence,
+        cells: Vec::new(),
+        more: String::new(),
+    });
+    let of_standings = Standing::ALL.into_iter().filter_map(|standing| {
+        let cells: Vec<&Entry> = gathered
+            .entries
+            .iter()
+            .filter(|e| e.standing == standing)
+            .collect();
+        let amount = cells.len();
+        (amount > 0).then(|| StandingView {
+            sign: standing.sign(),
+            class: standing.class(),
+            sentence: format!(
+                "{} {}",
+                plural(amount, one, many),
+                sentence(standing, gathered, amount == 1)
+            ),
+            more: match amount.saturating_sub(NAMED) {
+                0 => String::new(),
+                more => count_text(more as u64),
+            },
+            cells: cells.into_iter().take(NAMED).map(named).collect(),
         })
-        .collect()
+    });
+    lacking.into_iter().chain(of_standings).collect()
 }
 
 fn named(entry: &Entry<'_>) -> NamedCell {
