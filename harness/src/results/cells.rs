@@ -36,7 +36,7 @@ pub fn cells_table(judged: &[JudgedCell<'_>]) -> String {
                 .expected
                 .clone()
                 .unwrap_or_else(|| "-".to_owned()),
-            one.verdict_text(),
+            one.cell_text(),
         ]);
     }
     format!("{table}\n{}\n{}\n", reasons(judged), counts(judged))
@@ -47,11 +47,7 @@ fn reasons(judged: &[JudgedCell<'_>]) -> String {
     let unwell: Vec<_> = judged.iter().filter(|one| !is_well(one)).collect();
     let mut text = String::new();
     for one in unwell.iter().take(MOST_REASONS) {
-        let reason = match &one.judgement {
-            Ok(judgement) => &judgement.reason,
-            Err(error) => error,
-        };
-        text.push_str(&format!("\n{}: {reason}\n", one.cell.plan.id));
+        text.push_str(&format!("\n{}: {}\n", one.cell.plan.id, one.reason()));
     }
     if let Some(more) = unwell.len().checked_sub(MOST_REASONS + 1) {
         text.push_str(&format!(
@@ -69,8 +65,14 @@ fn is_well(one: &JudgedCell<'_>) -> bool {
 /// `12 cells: 7 no-leak, 4 leak, 1 not judged; 10 as expected, 1 not`.
 fn counts(judged: &[JudgedCell<'_>]) -> String {
     let count = |is: &dyn Fn(&JudgedCell<'_>) -> bool| judged.iter().filter(|one| is(one)).count();
-    let of_verdict =
-        |verdict: Verdict| count(&|one| one.judgement.as_ref().is_ok_and(|j| j.verdict == verdict));
+    // What did not come to its end has no verdict but a leak.
+    let is_cut_short = |one: &JudgedCell<'_>| !one.is_whole() && one.verdict() != Verdict::Leak;
+    let of_verdict = |verdict: Verdict| {
+        count(&|one| {
+            let found = one.judgement.as_ref();
+            !is_cut_short(one) && found.is_ok_and(|found| found.verdict == verdict)
+        })
+    };
     let named = |counts: &[(usize, &str)]| {
         let filled = counts.iter().filter(|(count, _)| *count > 0);
         let texts = filled.map(|(count, name)| format!("{} {name}", count_text(*count as u64)));
@@ -80,6 +82,10 @@ fn counts(judged: &[JudgedCell<'_>]) -> String {
         (of_verdict(Verdict::NoLeak), "no-leak"),
         (of_verdict(Verdict::Leak), "leak"),
         (of_verdict(Verdict::Inconclusive), "inconclusive"),
+        (
+            count(&|one| one.judgement.is_ok() && is_cut_short(one)),
+            "cut short",
+        ),
         (count(&|one| one.judgement.is_err()), "not judged"),
     ]);
     let expected = named(&[

@@ -135,6 +135,36 @@ impl<'a> JudgedCell<'a> {
         }
     }
 
+    /// The verdict for a table that does not say how a cell ended: of one that did not come to its
+    /// end and was not seen to leak until then, that.
+    pub fn cell_text(&self) -> String {
+        match self.is_whole() || self.verdict() == Verdict::Leak {
+            true => self.verdict_text(),
+            false => verdict_words(self.cell, self.judgement.as_ref().ok()),
+        }
+    }
+
+    /// Why it is what it is: the judge's reason, and before it how it ended, where it did not come to
+    /// its end and was not seen to leak until then.
+    pub fn reason(&self) -> String {
+        let status = &self.cell.status;
+        match &self.judgement {
+            Ok(judgement) if self.is_whole() || judgement.verdict == Verdict::Leak => {
+                judgement.reason.clone()
+            }
+            Ok(judgement) if !status.message.is_empty() => {
+                format!("{}; up to then {}", status.message, judgement.reason)
+            }
+            Ok(judgement) => judgement.reason.clone(),
+            Err(error) => error.clone(),
+        }
+    }
+
+    /// Whether it came to its end.
+    pub fn is_whole(&self) -> bool {
+        self.cell.status.outcome == Some(Outcome::Completed)
+    }
+
     /// What is said of it in a line: the verdict of a cell that came to its end as it declares, else
     /// how it ended and what that makes of its verdict.
     pub fn said(&self) -> String {

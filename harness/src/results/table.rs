@@ -46,7 +46,7 @@ pub fn closing_table(judged: &[JudgedCell<'_>]) -> String {
                 .retained_bytes_per_operation
                 .map_or("-".to_owned(), bytes_text),
             cell.plan.expected.clone().unwrap_or_else(|| "-".to_owned()),
-            one.verdict_text(),
+            one.cell_text(),
         ]);
     }
     let mut text = format!("{table}\n");
