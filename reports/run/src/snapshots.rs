@@ -30,6 +30,12 @@ pub struct Taking {
     pub ops_total: Option<u64>,
     /// The process of which it was taken.
     pub pid: u32,
+    /// Other processes of the tree that ran the same then, and were not looked at.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub others: u64,
+    /// The runtime of these, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// The rule that asked for it, from 1; absent where it was its time.
     pub rule: Option<u64>,
     /// Its file below the cell's folder; absent where there is none.
@@ -38,6 +44,10 @@ pub struct Taking {
     pub bytes: u64,
     /// Why there is none, or not the whole of it.
     pub error: Option<String>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Reads the takings of a cell; lines that are torn or unreadable are left out, a missing file is

@@ -62,7 +62,7 @@ impl Format {
     /// Words on what it is not; nothing is counted then.
     pub fn read(self, file: impl Read) -> Result<Counts, String> {
         let mut file = unpacked(file)?;
-        let counts = match self {
+        let mut counts = match self {
             Format::ClassHistogram => lines::class_histogram(&mut file),
             Format::HeapSnapshot => heap_snapshot::counts(&mut file),
             Format::Pprof => pprof::counts(&mut file),
@@ -70,6 +70,7 @@ impl Format {
             Format::Folded => lines::folded(&mut file),
             Format::Csv => lines::csv(&mut file),
         }?;
+        counts.keep_largest();
         match counts.is_empty() {
             true => Err(format!("nothing of a {self} is in it")),
             false => Ok(counts),

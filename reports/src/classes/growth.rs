@@ -1,5 +1,6 @@
 //! One series of snapshots as a table: what each key does, and which grow.
 
+use super::behaviour::{ClassBehaviour, Movement};
 use super::counts::{Amount, Counts};
 use super::format::Format;
 use super::statistics::{FEWEST_POINTS, Slope, slope};
@@ -14,50 +15,12 @@ use std::collections::BTreeSet;
 const LEAST_MEAN_BYTES: f64 = 4096.0;
 /// The same where only objects are counted.
 const LEAST_MEAN_COUNT: f64 = 4.0;
-/// Part of the steps in which what grows steadily must rise.
-const STEADY_RISES: f64 = 0.75;
-/// Part of the mean rate below which the last third of a series has levelled off.
-const LEVELLED: f64 = 1.0 / 3.0;
-/// Part of a rise that one step makes where it happened once.
-const ONE_STEP: f64 = 0.8;
 /// How many times faster than all later steps a first one is that belongs to a warm-up.
 const WARM_UP: f64 = 2.0;
 /// Part of the growth from which the program's own class stands before what it holds.
 const OWN_SHARE: f64 = 0.01;
 /// Rows that are kept.
 const MOST_ROWS: usize = 50;
-
-/// What a key does over the takings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClassBehaviour {
-    /// It rises nearly every time, beyond chance among all keys.
-    GrewSteadily,
-    /// It rose in one step and stays.
-    GrewOnce,
-    /// It rose at first and hardly any more.
-    LevelledOff,
-    /// It changes, and no direction is beyond chance.
-    UpAndDown,
-    /// It became less, beyond chance.
-    Shrank,
-    /// There are too few takings to say.
-    TooFew,
-}
-
-impl ClassBehaviour {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            ClassBehaviour::GrewSteadily => "grew steadily",
-            ClassBehaviour::GrewOnce => "grew once",
-            ClassBehaviour::LevelledOff => "levelled off",
-            ClassBehaviour::UpAndDown => "up and down",
-            ClassBehaviour::Shrank => "shrank",
-            ClassBehaviour::TooFew => "too few takings",
-        }
-    }
-}
 
 /// When a snapshot was taken, and what it counted.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +50,7 @@ pub struct ClassRow {
     pub rises: usize,
     /// Steps there were.
     pub steps: usize,
-    /// Its part of the growth of all keys that rose.
+    /// Its part of the growth of all keys that rose; 0 for one that did not.
     pub share: f64,
     /// What it does.
     pub behaviour: ClassBehaviour,
@@ -194,7 +157,7 @@ pub fn class_table(name: &str, format: Format, points: &[Point]) -> ClassTable {
         .iter()
         .map(|key| Candidate::new(key, format, points, x, has_bytes))
         .collect();
-    let growth: f64 = candidates.iter().map(|one| one.change().max(0.0)).sum();
+    let growth: f64 = candidates.iter().map(Candidate::grown).sum();
     let tested: Vec<usize> = (0..candidates.len())
         .filter(|at| candidates[*at].is_tested())
         .collect();
@@ -214,10 +177,13 @@ pub fn class_table(name: &str, format: Format, points: &[Point]) -> ClassTable {
         let rank = |row: &ClassRow| match row.behaviour {
             ClassBehaviour::GrewSteadily if row.is_contents || row.share < OWN_SHARE => 1,
             ClassBehaviour::GrewSteadily => 0,
-            _ => 2,
+            // What may go on, before what has come to rest.
+            ClassBehaviour::RisesInSteps | ClassBehaviour::Undecided if row.share >= OWN_SHARE => 2,
+            _ => 3,
         };
+        let by_share = other.share.total_cmp(&one.share);
         let by_change = other.change(has_bytes).total_cmp(&one.change(has_bytes));
-        rank(one).cmp(&rank(other)).then(by_change)
+        rank(one).cmp(&rank(other)).then(by_share).then(by_change)
     });
     rows.truncate(MOST_ROWS);
     ClassTable {
@@ -292,55 +258,27 @@ impl Candidate {
         self.row.slope.is_some() && mean >= least && !is_same
     }
 
+    /// What it adds to the growth of all: nothing where it fell in the part that is looked at.
+    fn grown(&self) -> f64 {
+        let falls = self.row.slope.is_some_and(|slope| slope.value < 0.0);
+        if falls { 0.0 } else { self.change().max(0.0) }
+    }
+
     fn concluded(mut self, growth: f64) -> ClassRow {
-        self.row.behaviour = self.behaviour();
+        let movement = Movement {
+            x: &self.x,
+            y: &self.y,
+            slope: self.row.slope,
+            change: self.change(),
+            is_tested: self.is_tested(),
+            is_discovered: self.is_discovered,
+        };
+        self.row.behaviour = movement.behaviour();
         self.row.share = match growth > 0.0 {
-            true => self.change().max(0.0) / growth,
+            true => self.grown() / growth,
             false => 0.0,
         };
         self.row
-    }
-
-    fn behaviour(&self) -> ClassBehaviour {
-        let Some(slope) = self.row.slope else {
-            return ClassBehaviour::TooFew;
-        };
-        let steps = || self.y.windows(2).map(|pair| pair[1] - pair[0]);
-        let rise: f64 = steps().sum();
-        let largest = steps().fold(0.0, f64::max);
-        if self.is_discovered && slope.value < 0.0 {
-            return ClassBehaviour::Shrank;
-        }
-        // All other steps together, up and down.
-        let others: f64 = steps().map(f64::abs).sum::<f64>() - largest;
-        if rise > 0.0 && largest >= ONE_STEP * rise && others <= (1.0 - ONE_STEP) * largest {
-            return ClassBehaviour::GrewOnce;
-        }
-        // It rose before the part that is looked at, and no more.
-        if self.change() > 0.0 && steps().all(|step| step == 0.0) {
-            return ClassBehaviour::GrewOnce;
-        }
-        let falls = (steps().map(f64::abs).sum::<f64>() - rise) / 2.0;
-        if rise > 0.0 && falls <= (1.0 - ONE_STEP) * rise && self.has_levelled(rise) {
-            return ClassBehaviour::LevelledOff;
-        }
-        let rises = self.row.rises as f64;
-        match self.is_discovered && rises >= STEADY_RISES * self.row.steps as f64 {
-            true => ClassBehaviour::GrewSteadily,
-            false => ClassBehaviour::UpAndDown,
-        }
-    }
-
-    /// Whether the last third rises at a small part of the mean rate.
-    fn has_levelled(&self, rise: f64) -> bool {
-        let (Some(first), Some(last)) = (self.x.first(), self.x.last()) else {
-            return false;
-        };
-        let from = last - (last - first) / 3.0;
-        let at = self.x.iter().rposition(|x| *x <= from).unwrap_or(0);
-        let late_rise = self.y[self.y.len() - 1] - self.y[at];
-        let late_rate = late_rise / (last - self.x[at]);
-        late_rate < LEVELLED * rise / (last - first)
     }
 }
 
@@ -523,6 +461,57 @@ mod tests {
             walks += names.len();
         }
         assert!(called * 100 <= walks, "{called} of {walks}");
+    }
+
+    #[test]
+    fn what_falls_has_no_share_of_the_growth() {
+        // It comes after the first taking and falls from then on: its slope is that of its fall.
+        let table = class_table(
+            "heap",
+            Format::Pprof,
+            &points(|at| {
+                let k = at as u64;
+                vec![
+                    (
+                        "main.cache",
+                        if at == 0 { 0 } else { 9_000_000 - 800_000 * k },
+                    ),
+                    ("main.keep", 100_000 + 10_000 * k),
+                ]
+            }),
+        );
+        let of = |key: &str| table.rows.iter().find(|row| row.key == key).expect(key);
+        assert!(of("main.cache").slope.expect("a slope").value < 0.0);
+        assert_eq!(of("main.cache").share, 0.0);
+        assert!((of("main.keep").share - 1.0).abs() < 1e-9, "{table:?}");
+        assert!((table.growth - 80_000.0).abs() < 1e-9, "{}", table.growth);
+    }
+
+    #[test]
+    fn containers_that_rise_in_steps_stand_before_what_is_flat() {
+        const DOUBLES: [u64; 9] = [1, 2, 4, 4, 8, 8, 8, 8, 8];
+        let table = class_table(
+            "classes",
+            Format::ClassHistogram,
+            &points(|at| {
+                vec![
+                    ("shop.Config", if at < 4 { 10_000 } else { 30_000_000 }),
+                    ("[J", DOUBLES[at] * 1_048_576),
+                ]
+            }),
+        );
+        let told: Vec<_> = (table.rows.iter())
+            .map(|row| (row.key.as_str(), row.behaviour.words()))
+            .collect();
+        assert_eq!(
+            told,
+            [("[J", "rises in steps"), ("shop.Config", "grew once")]
+        );
+        let notes = super::super::words::notes(&table).join("\n");
+        assert!(
+            notes.contains("whether it goes on is not decided"),
+            "{notes}"
+        );
     }
 
     #[test]

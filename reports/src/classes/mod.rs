@@ -5,6 +5,7 @@
 //! share of the growth, and what it does. Many keys are tested at once, so the false discovery
 //! rate is controlled.
 
+mod behaviour;
 mod cell;
 mod counts;
 mod format;
@@ -17,10 +18,9 @@ mod pprof;
 pub mod statistics;
 pub mod words;
 
+pub use behaviour::ClassBehaviour;
 pub use cell::{CLASSES_FILE, classes_of, read_classes, write_classes};
 pub use counts::{Amount, Counts};
 pub use format::{FORMATS, Format};
-pub use growth::{
-    ClassBehaviour, ClassRow, ClassTable, Compared, ComparedRow, Point, class_table, compared,
-};
+pub use growth::{ClassRow, ClassTable, Compared, ComparedRow, Point, class_table, compared};
 pub use heap_snapshot::{Retained, retainers_of};

@@ -1,9 +1,11 @@
 //! A table of classes in words: what terminal and page show, said once.
 
-use super::growth::{ClassBehaviour, ClassRow, ClassTable, Compared, ComparedRow};
+use super::behaviour::ClassBehaviour;
+use super::growth::{ClassRow, ClassTable, Compared, ComparedRow};
 use super::{Format, statistics::Slope};
 use leaklab_judge::Unit;
 use leaklab_judge::amount::{amount_text, bytes_text, count_text, duration_text, number_text};
+use std::collections::BTreeSet;
 
 /// Rows that are shown.
 const ROWS: usize = 10;
@@ -43,15 +45,21 @@ fn per(table: &ClassTable) -> &'static str {
 
 /// The rows that matter: what grew steadily, then what is more than it was.
 pub fn rows(table: &ClassTable) -> Vec<[String; 7]> {
+    shown_rows(table).map(|row| cells(row, table)).collect()
+}
+
+fn shown_rows(table: &ClassTable) -> impl Iterator<Item = &ClassRow> {
     let is_worth_a_row =
         |row: &&ClassRow| row.behaviour == ClassBehaviour::GrewSteadily || row.share >= LEAST_SHARE;
-    let worth = table.rows.iter().filter(is_worth_a_row);
-    worth.take(ROWS).map(|row| cells(row, table)).collect()
+    table.rows.iter().filter(is_worth_a_row).take(ROWS)
 }
 
 fn cells(row: &ClassRow, table: &ClassTable) -> [String; 7] {
     [
-        format!("{:.0} %", 100.0 * row.share),
+        match row.share > 0.0 {
+            true => format!("{:.0} %", 100.0 * row.share),
+            false => "-".to_owned(),
+        },
         row.slope
             .map_or_else(|| "-".to_owned(), |slope| slope_words(slope, table)),
         row.count_slope.map_or_else(|| "-".to_owned(), number_text),
@@ -88,10 +96,13 @@ fn slope_words(slope: Slope, table: &ClassTable) -> String {
     format!("{} ({low} to {high})", amount(slope.value))
 }
 
-/// What else is to be said: what keeps objects, how many keys were tested, what rules took, and
-/// what could not be taken.
+/// What else is to be said: what the behaviours leave open, what keeps objects, how many keys were
+/// tested, what rules took, and what could not be taken.
 pub fn notes(table: &ClassTable) -> Vec<String> {
-    let mut notes = Vec::new();
+    let open: BTreeSet<&str> = shown_rows(table)
+        .filter_map(|row| row.behaviour.note())
+        .collect();
+    let mut notes: Vec<String> = open.into_iter().map(str::to_owned).collect();
     for row in table
         .rows
         .iter()

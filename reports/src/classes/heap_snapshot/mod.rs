@@ -9,11 +9,13 @@ mod scan;
 
 pub use retainers::{Retained, retainers, retainers_of};
 
-use super::counts::{Counts, MOST_KEYS};
+use super::counts::Counts;
 use scan::{Fields, Visitor, scan};
 use std::collections::HashMap;
 use std::io::BufRead;
 
+/// Most names that are counted before the largest of them are kept: a number each.
+const MOST_NAMES: usize = 1_000_000;
 /// Objects and bytes per constructor.
 pub fn counts(file: &mut dyn BufRead) -> Result<Counts, String> {
     let mut table = Table::default();
@@ -91,14 +93,14 @@ impl Visitor for Table {
             Naming::Kind(kind) => self.counts.add(kind, 1, size),
             Naming::Name | Naming::Function => {
                 let place = (naming == Naming::Function, numbers[fields.node_name]);
-                let has_room = self.by_name.len() < MOST_KEYS;
+                let has_room = self.by_name.len() < MOST_NAMES;
                 match self.by_name.get_mut(&place) {
                     Some((count, bytes)) => {
                         *count += 1;
                         *bytes = bytes.saturating_add(size);
                     }
                     None if has_room => drop(self.by_name.insert(place, (1, size))),
-                    None => self.counts.left_out += 1,
+                    None => self.counts.left_out_keys += 1,
                 }
             }
         }
