@@ -17,6 +17,7 @@ pub use pprof::pprof;
 pub use text::{answer_text, stack_comparison_text};
 
 use crate::supervisor::cell::CellSetup;
+use leaklab_run::CellPlan;
 use std::time::Duration;
 
 /// jemalloc's variable of options.
@@ -32,6 +33,25 @@ const LONG_LOADS: [(Duration, u32); 2] = [
 ];
 /// Binary logarithm of the bytes between two samples of a short load.
 const SHORT_LOAD_LG: u32 = 16;
+
+/// Why no stack was sampled of a cell that was to have some, and the way out.
+pub fn no_stacks_words(plan: &CellPlan) -> String {
+    let why = match plan.heap.as_deref() {
+        Some("jemalloc") => {
+            "its processes allocated too little, or do not allocate by the jemalloc that was \
+             preloaded (hint: --snapshot counts the objects of Java, Node.js, Python and Go)"
+        }
+        Some(source) if source != "auto" => {
+            "nothing was preloaded, as --heap asks for it, and no process said a stack on its pipe \
+             (hint: leave --heap out, or link the program with leaklab-probe)"
+        }
+        _ => {
+            "no process said one (hint: leaklab run --where -- PROGRAM starts one on jemalloc; \
+             --snapshot counts the objects of Java, Node.js, Python and Go)"
+        }
+    };
+    format!("--where: no stack was sampled: {why}")
+}
 
 /// Lets the allocator of a cell's program sample its stacks. How often is chosen from the length
 /// of the load to begin with, and from then on by the counters in the process from the rate at

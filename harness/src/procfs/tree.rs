@@ -43,7 +43,7 @@ pub struct OutsideFigures {
 }
 
 /// A process of the tree, for `processes.csv` and for words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
     pub pid: u32,
     pub name: String,

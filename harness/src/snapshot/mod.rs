@@ -15,5 +15,6 @@ mod take;
 
 pub use answer::{class_json, class_text};
 pub use plan::{Limits, SnapshotFlag, SnapshotPlan};
-pub use preset::{launch, preset_of, write_files};
-pub use schedule::{Snapshots, Subject, Taken};
+pub use preset::{Preset, launch, preset_of, write_files};
+pub use schedule::{Found, Snapshots, Subject, Taken};
+pub use take::{ENDED, UNANSWERED};

@@ -2,7 +2,7 @@
 //! rule asks; one at a time, and never so often that they take the load over.
 
 use super::plan::{Limits, SnapshotPlan};
-use super::take::{Got, Order};
+use super::take::{ENDED, Got, Order};
 use crate::supervisor::load::Surroundings;
 use leaklab_run::Taking;
 use std::collections::VecDeque;
@@ -36,6 +36,17 @@ pub enum Asked {
     ByTime,
     /// A rule, by its number from 1.
     ByRule(u64),
+}
+
+/// The process that a snapshot is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub pid: u32,
+    /// Others that run the same, and are not looked at.
+    pub others: u64,
+    /// What they run, for people; absent where nothing was looked for.
+    pub runtime: Option<&'static str>,
 }
 
 /// What a snapshot is taken of and beside.
@@ -137,7 +148,7 @@ impl Snapshots {
     pub fn keep(
         &mut self,
         of: &Subject<'_>,
-        pid_of: &mut dyn FnMut(&SnapshotPlan) -> Result<u32, String>,
+        pid_of: &mut dyn FnMut(&SnapshotPlan) -> Result<Found, String>,
     ) -> Option<Taken> {
         let now = Instant::now();
         if self.going_on.is_some() {
@@ -166,7 +177,7 @@ impl Snapshots {
         at: usize,
         asked: Asked,
         of: &Subject<'_>,
-        pid_of: &mut dyn FnMut(&SnapshotPlan) -> Result<u32, String>,
+        pid_of: &mut dyn FnMut(&SnapshotPlan) -> Result<Found, String>,
     ) -> Option<Taken> {
         let plan = self.plans[at].clone();
         let number = self.numbers[at];
@@ -183,8 +194,12 @@ impl Snapshots {
             },
             ..Taking::default()
         };
-        let pid = match pid_of(&plan) {
-            Ok(pid) => pid,
+        let Found {
+            pid,
+            others,
+            runtime,
+        } = match pid_of(&plan) {
+            Ok(found) => found,
             Err(why) => return Some(self.concluded(taking, failed(why))),
         };
         let order = Order {
@@ -201,7 +216,12 @@ impl Snapshots {
         // Without the thread the sender is gone, which is told as a failure.
         drop(thread.spawn(move || drop(to.send(order.take()))));
         self.going_on = Some(GoingOn {
-            taking: Taking { pid, ..taking },
+            taking: Taking {
+                pid,
+                others,
+                runtime: runtime.map(str::to_owned),
+                ..taking
+            },
             got,
         });
         None
@@ -246,7 +266,7 @@ impl Snapshots {
             std::thread::sleep(LOOK);
         }
         let taking = self.going_on.take()?.taking;
-        Some(self.concluded(taking, failed("the program had ended".to_owned())))
+        Some(self.concluded(taking, failed(ENDED.to_owned())))
     }
 }
 

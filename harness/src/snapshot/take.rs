@@ -27,6 +27,11 @@ const STILL: Duration = Duration::from_millis(150);
 /// How long what a command that has ended wrote last may take to be read.
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
+/// Why a snapshot is not complete whose program is gone.
+pub const ENDED: &str = "the program had ended";
+/// The same of one that answers by itself, and was on its way to it.
+pub const UNANSWERED: &str = "the program ended before it had answered";
+
 /// One snapshot that is to be taken.
 pub struct Order {
     /// Of which series.
@@ -127,7 +132,7 @@ impl Order {
     /// Why it must not go on.
     fn refusal(&self, deadline: Instant) -> Option<String> {
         if self.cancelled.load(Ordering::Relaxed) {
-            return Some("the program had ended".to_owned());
+            return Some(ENDED.to_owned());
         }
         let limit = duration_text(self.limits.time);
         (Instant::now() >= deadline)
@@ -271,7 +276,7 @@ impl Order {
         self.pack(packing, &mut patient)?;
         match patient.end.ends_with(PYTHON_END) {
             true => Ok(()),
-            false => Err("the program ended before it had answered".to_owned()),
+            false => Err(UNANSWERED.to_owned()),
         }
     }
 

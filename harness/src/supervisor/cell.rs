@@ -137,6 +137,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     cell.end_tree();
     cell.take_last_words(&fed);
     cell.write_stacks(true);
+    cell.tell_lack_of_stacks();
     cell.recorder.measurement.lines_lost = lines_lost.load(Ordering::Relaxed);
     cell.conclude(exit);
     beside::tear_down(setup, &mut cell.recorder);

@@ -168,6 +168,9 @@ pub struct CellPlan {
     /// not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap: Option<String>,
+    /// Whether stacks of allocation were to be sampled (`--where`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub samples_stacks: bool,
     /// Command line, for another program.
     pub command: Vec<String>,
     /// Folder of the control group that was watched, whose charge is the memory of the rows.
