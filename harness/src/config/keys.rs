@@ -219,12 +219,21 @@ impl<'t> Keys<'t> {
         }
     }
 
+    /// Refuses the first key that nobody took, of a table of which everything was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keys::refuse_unknown`].
+    pub fn finish(self) -> Result<(), Problem> {
+        self.refuse_unknown()
+    }
+
     /// Refuses the first key that nobody took.
     ///
     /// # Errors
     ///
     /// Names it, its line and the nearest key that exists.
-    pub fn finish(self) -> Result<(), Problem> {
+    pub fn refuse_unknown(&self) -> Result<(), Problem> {
         let Some((key, (at, _))) = self.left.iter().next() else {
             return Ok(());
         };

@@ -60,6 +60,7 @@ pub fn attached_cells(
         (flags.rate.is_some(), "--rate"),
         (flags.operations.is_some(), "--operations"),
         (heap_needs_start, "--heap jemalloc, mallinfo, pipe or auto"),
+        (flags.sample_stacks, "--where"),
         (signals, "--settle signal:…"),
         (settings.repeat > 1, "--repeat"),
     ] {

@@ -1,5 +1,6 @@
 //! What will run: a cell for each variant and repetition.
 
+use super::evidence::{Evidence, evidence, refuse_same_names};
 use super::placeholders::Placeholders;
 use super::{CellSettings, CommandLine, RunSettings, Selected, find_program};
 use crate::attribution::{ALLOCATOR_OPTIONS, sample_stacks};
@@ -430,14 +431,10 @@ impl OneCell<'_> {
         };
         let program = PathBuf::from(&child.program);
         let mut cell = self.setup(own, plan, child, schedule);
-        let by_runtime = own.sample_stacks && own.heap.is_none() && own.snapshots.is_empty();
-        let preset = match by_runtime {
-            true => snapshot::preset_of(&program_path).map_err(usage)?,
-            false => None,
-        };
-        let for_stacks = own.sample_stacks && preset.is_none() && own.snapshots.is_empty();
-        let for_stacks = for_stacks.then_some(HeapSource::Jemalloc);
-        if let Some(plans) = preset {
+        let evidence = evidence(own, &cell, &program_path).map_err(usage)?;
+        cell.plan.samples_stacks = matches!(evidence, Evidence::Stacks);
+        let for_stacks = cell.plan.samples_stacks.then_some(HeapSource::Jemalloc);
+        if let Evidence::Objects(plans) = evidence {
             say!(
                 "--where counts the objects of {}, as --snapshot does",
                 runtimes(&plans)
@@ -472,6 +469,7 @@ impl OneCell<'_> {
 
     /// The rules of the file, with their names looked up among what the cell has.
     pub(super) fn add_rules(&self, own: &CellSettings, cell: &mut CellSetup) -> anyhow::Result<()> {
+        refuse_same_names(&cell.beside.snapshots).map_err(usage)?;
         let series: Vec<String> = (cell.beside.snapshots.iter())
             .map(|plan| plan.name.clone())
             .collect();
@@ -554,6 +552,7 @@ impl OneCell<'_> {
         let is_program = !schedule.by_child;
         let is_own_program = plan.role.is_empty();
         let plan = CellPlan {
+            samples_stacks: own.sample_stacks,
             // A load command that runs may still not reach the program.
             needs_work: is_program && !own.allow_idle,
             may_be_idle: own.allow_idle,

@@ -8,10 +8,12 @@
 //! - `user`: whom a program runs as.
 //! - `prepare`: what must be there and be built before scenarios of files can run.
 //! - `cells`: what will run; `attached`: what runs already.
+//! - `evidence`: what `--where` and `--snapshot` come to for a program.
 //! - `placeholders`: `{name}` in the commands of files.
 
 mod attached;
 mod cells;
+mod evidence;
 mod formula;
 mod placeholders;
 mod prepare;
@@ -26,6 +28,7 @@ pub use cells::{
     DEFAULT_COMMAND_LOAD, command_cells, configuration, planned_cells, scenario_cells,
 };
 pub use formula::Formula;
+pub use placeholders::refuse_misspelt;
 pub use prepare::prepare;
 pub use program::find_program;
 pub use selectors::{

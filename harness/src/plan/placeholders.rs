@@ -77,9 +77,57 @@ impl Placeholders<'_> {
     }
 }
 
+/// Refuses words with a `{name}` that is nearly one of `known`, and none of them. Other braces
+/// stay: they are awk's, the shell's or JSON's.
+///
+/// # Errors
+///
+/// Names it, and those that there are.
+pub fn refuse_misspelt(words: &[String], known: &[&str]) -> Result<(), String> {
+    let misspelt = words.iter().find_map(|word| {
+        // `${name}` is the shell's.
+        let parts = word.split('{').collect::<Vec<_>>();
+        let after = parts.windows(2).filter(|pair| !pair[0].ends_with('$'));
+        let mut names = after.filter_map(|pair| Some(pair[1].split_once('}')?.0));
+        names.find(|name| {
+            let is_word = name.len() > 1 && name.chars().all(|c| c.is_ascii_alphanumeric());
+            let is_near = || nearest(name, known.iter().copied()).is_some();
+            is_word && !known.contains(name) && is_near()
+        })
+    });
+    let Some(name) = misspelt else {
+        return Ok(());
+    };
+    let there_are: Vec<String> = known.iter().map(|name| format!("{{{name}}}")).collect();
+    Err(format!(
+        "`{{{name}}}` stands for nothing: there are {}",
+        there_are.join(", ")
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn misspelt_placeholders_are_refused_and_other_braces_are_not() {
+        let refused = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            refuse_misspelt(&words, &["pid", "k", "out"])
+        };
+        for line in ["jcmd {pod} GC", "dump --to={oout}", "x {pid}{pdi}"] {
+            let error = refused(line).expect_err(line);
+            assert!(error.contains("there are {pid}, {k}, {out}"), "{error}");
+        }
+        for line in [
+            "jcmd {pid} GC {k} {out}",
+            "awk {print $1}",
+            "awk {print}",
+            "echo ${pod} {a,b} {} {x}",
+        ] {
+            assert_eq!(refused(line), Ok(()), "{line}");
+        }
+    }
 
     #[test]
     fn placeholders_are_filled_and_other_braces_stay() {

@@ -18,7 +18,7 @@ pub use figures::value;
 pub use watch::RuleWatch;
 
 use crate::config::keys::{Keys, Problem};
-use crate::plan::Formula;
+use crate::plan::{Formula, refuse_misspelt};
 use crate::text::{nearest, shell_words};
 use crate::time::parse_duration;
 use std::time::Duration;
@@ -68,10 +68,8 @@ impl RuleText {
     ///
     /// What is missing or cannot be read.
     pub fn take(number: u64, mut keys: Keys<'_>) -> Result<Self, Problem> {
-        let when = keys
-            .text("when")?
-            .ok_or_else(|| keys.lacks("has no `when`, such as \"heap_used / heap_limit > 0.5\""))?;
         keys.call(format!("`[[rule]]` {number}"));
+        let when = keys.text("when")?;
         let hold = keys.parsed("for", parse_duration)?.unwrap_or_default();
         let whole = |text: &str| match text.parse::<u64>() {
             Ok(count) if count > 0 => Ok(count),
@@ -79,12 +77,15 @@ impl RuleText {
         };
         let at_most = keys.parsed("at-most", whole)?.unwrap_or(DEFAULT_AT_MOST);
         let texts = keys.list("do")?.unwrap_or_default();
+        // What is misspelt is named before what is missing for it.
+        keys.refuse_unknown()?;
+        let when = when
+            .ok_or_else(|| keys.lacks("has no `when`, such as \"heap_used / heap_limit > 0.5\""))?;
         let actions: Result<Vec<Action>, String> = texts.iter().map(|text| action(text)).collect();
         let actions = actions.map_err(|why| keys.lacks(&format!("`do`: {why}")))?;
         if actions.is_empty() {
             return Err(keys.lacks("has no `do`: \"where\", \"snapshot:NAME\" or \"exec COMMAND\""));
         }
-        keys.finish()?;
         Ok(RuleText {
             number,
             when,
@@ -149,7 +150,10 @@ fn action(text: &str) -> Result<Action, String> {
     }
     if let Some(line) = text.strip_prefix("exec ") {
         return match shell_words(line) {
-            Some(words) if !words.is_empty() => Ok(Action::Exec(words)),
+            Some(words) if !words.is_empty() => {
+                refuse_misspelt(&words, &["pid"])?;
+                Ok(Action::Exec(words))
+            }
             _ => Err(format!("`{line}` is no command: is a quote not closed?")),
         };
     }
@@ -200,6 +204,14 @@ mod tests {
             (
                 "[[rule]]\nwhen = \"1\"\ndo = [\"where\"]\nat-mots = 1",
                 "did you mean `at-most`?",
+            ),
+            (
+                "[[rule]]\nwhn = \"1\"\ndo = [\"where\"]",
+                "did you mean `when`?",
+            ),
+            (
+                "[[rule]]\nwhen = \"1\"\ndo = [\"exec ./page {pod}\"]",
+                "there are {pid}",
             ),
             (
                 "[[rule]]\nwhen = \"1\"\ndo = [\"where\"]\nat-most = 0",

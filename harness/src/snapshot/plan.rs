@@ -1,6 +1,7 @@
 //! What `--snapshot` asks for: a name, the form of the files, and where they come from.
 
 use super::preset::Preset;
+use crate::plan::refuse_misspelt;
 use crate::supervisor::http::Url;
 use crate::text::shell_words;
 use leaklab_reports::classes::Format;
@@ -108,7 +109,10 @@ fn plan(text: &str) -> Result<SnapshotPlan, String> {
             Source::Url(url.parse()?)
         }
         line => match shell_words(line) {
-            Some(words) if !words.is_empty() => Source::Command(words),
+            Some(words) if !words.is_empty() => {
+                refuse_misspelt(&words, &["pid", "k", "out"])?;
+                Source::Command(words)
+            }
             _ => return Err(format!("`{line}` is no command: is a quote not closed?")),
         },
     };
@@ -145,6 +149,7 @@ mod tests {
             ("a=heapsnapshots:x", "did you mean `heapsnapshot`?"),
             ("a b=csv:x", "no name of snapshots"),
             ("a=csv:'x", "is a quote not closed?"),
+            ("a=csv:dump {pod}", "there are {pid}, {k}, {out}"),
             ("go=", "names the address"),
         ] {
             let error = text.parse::<SnapshotFlag>().expect_err(text);

@@ -3,19 +3,32 @@
 
 use super::CellLoop;
 use crate::rules::{Action, RuleWatch, value};
-use crate::supervisor::load::{run_command, with_pid};
+use crate::supervisor::load::{run_command_until, with_pid};
+use crate::supervisor::signals;
 use leaklab_run::{EventKind, Phase, Sample};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Longest time of a command that a rule runs.
 const LONGEST_COMMAND: Duration = Duration::from_secs(60);
+
+/// How long a command of a rule that fired late may go on after its program has ended.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
+/// Time between two looks at the commands that go on then.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What the loop keeps of them.
 pub struct RuledState {
     watches: Vec<RuleWatch>,
     /// What went wrong with their commands.
     failures: (Sender<String>, Receiver<String>),
+    /// Threads of their commands.
+    commands: Vec<JoinHandle<()>>,
+    /// Set when the cell has ended, and its commands must.
+    is_over: Arc<AtomicBool>,
 }
 
 impl RuledState {
@@ -24,6 +37,8 @@ impl RuledState {
         RuledState {
             watches: rules.iter().cloned().map(RuleWatch::new).collect(),
             failures: channel(),
+            commands: Vec::new(),
+            is_over: Arc::default(),
         }
     }
 }
@@ -82,7 +97,7 @@ impl CellLoop<'_> {
         }
     }
 
-    fn run_for_rule(&self, number: u64, words: &[String]) {
+    fn run_for_rule(&mut self, number: u64, words: &[String]) {
         let words: Vec<String> = words
             .iter()
             .map(|word| with_pid(word, self.child.pid()))
@@ -94,23 +109,48 @@ impl CellLoop<'_> {
         ]);
         let log = self.setup.folder.join(format!("rule-{number}.log"));
         let to = self.ruled.failures.0.clone();
+        let is_over = Arc::clone(&self.ruled.is_over);
         let work = move || {
             let longest = Some(LONGEST_COMMAND);
-            if let Err(why) = run_command("rule's", &words, &surroundings, &log, longest) {
+            let ended = run_command_until("rule's", &words, &surroundings, &log, longest, &is_over);
+            if let Err(why) = ended {
+                let with_run = match is_over.load(Ordering::Relaxed) {
+                    true => " (the run was over)",
+                    false => "",
+                };
                 // Of a cell that has ended there is nobody to tell.
-                let _ = to.send(format!("rule {number}: {why}"));
+                let _ = to.send(format!("rule {number}: {why}{with_run}"));
             }
         };
         let thread = std::thread::Builder::new().name("leaklab-rule".to_owned());
-        if let Err(error) = thread.spawn(work) {
-            let why = format!("the command of rule {number} was not run: {error}");
-            let _ = self.ruled.failures.0.send(why);
+        match thread.spawn(work) {
+            Ok(command) => self.ruled.commands.push(command),
+            Err(error) => {
+                let why = format!("the command of rule {number} was not run: {error}");
+                let _ = self.ruled.failures.0.send(why);
+            }
+        }
+    }
+
+    /// Ends the commands that still go on: none outlives the run.
+    fn end_commands(&mut self) {
+        let deadline = Instant::now() + LAST_PATIENCE;
+        let commands = std::mem::take(&mut self.ruled.commands);
+        let go_on = || commands.iter().any(|command| !command.is_finished());
+        while go_on() && Instant::now() < deadline && signals::asked_by().is_none() {
+            std::thread::sleep(LOOK);
+        }
+        self.ruled.is_over.store(true, Ordering::Relaxed);
+        for command in commands {
+            // It looks often, and waits for what it has killed alone.
+            let _ = command.join();
         }
     }
 
     /// Says what went wrong since the last row, and which rules could never fire, since a figure of
     /// theirs was never there.
     pub(super) fn finish_rules(&mut self) {
+        self.end_commands();
         self.tell_failures();
         let blind: Vec<String> = (self.ruled.watches.iter())
             .filter(|watch| watch.was_blind() && self.ready_us.is_some())
