@@ -185,7 +185,8 @@ fn a_function_of_go_that_leaks_is_named_first() {
 fn what_cannot_be_taken_is_told_and_the_rest_goes_on() {
     let lab = Lab::new();
     let rule = "[[rule]]\nwhen = \"threads > 0\"\n\
-                do = [\"exec sh -c 'echo nobody to page >&2; exit 3'\"]\n";
+                do = [\"exec sh -c 'echo nobody to page >&2; exit 3'\", \
+                \"exec sh -c 'echo $$ > pager; exec sleep 1001'\"]\n";
     std::fs::write(lab.path().join("leaklab.toml"), rule).expect("a file");
     let called = lab.call(&[
         "run",
@@ -252,7 +253,12 @@ fn what_cannot_be_taken_is_told_and_the_rest_goes_on() {
     let page = std::fs::read_to_string(folder.join("report.html")).expect("a page");
     for text in [&called.stdout, &page] {
         assert!(text.contains("nobody to page"), "{text}");
+        assert!(text.contains("was killed (the run was over)"), "{text}");
     }
+    // None outlives the run.
+    let pager = std::fs::read_to_string(lab.path().join("pager")).expect("its id");
+    let command = std::fs::read_to_string(format!("/proc/{}/cmdline", pager.trim()));
+    assert!(!command.unwrap_or_default().contains("1001"), "{pager}");
     // Nothing is left of what was cut off.
     let left = std::fs::read_dir(called.cell().folder.join("snapshots")).expect("a folder");
     for entry in left.flatten() {
@@ -336,10 +342,24 @@ fn what_a_rule_or_a_snapshot_needs_is_asked_for_at_the_start() {
     );
     refused(&of("threads > 1", "where"), &program, &["nothing to take"]);
     refused(
-        "",
-        &["--snapshot", "ruby", "--", "sleep", "1"],
-        &["NAME=FORMAT:COMMAND"],
+        &of("threads > 1", "exec ./page {pod}"),
+        &program,
+        &["`{pod}` stands for nothing: there are {pid}"],
     );
+    refused(
+        "[[rule]]\nwhn = \"threads > 1\"\ndo = [\"where\"]\n",
+        &program,
+        &["`whn` of `[[rule]]` 1", "did you mean `when`?"],
+    );
+    for (series, part) in [
+        (&["ruby"][..], "NAME=FORMAT:COMMAND"),
+        (&["x=csv:echo a,1,2", "x=csv:echo b,1,2"], "called `x`"),
+        (&["x=csv:dump {pod}"], "there are {pid}, {k}, {out}"),
+    ] {
+        let flags = series.iter().flat_map(|one| ["--snapshot", one]);
+        let flags: Vec<&str> = flags.chain(program).collect();
+        refused("", &flags, &[part]);
+    }
     let pid = std::process::id().to_string();
     for (preset, part) in [("node", "--heapsnapshot-signal"), ("python", "tracemalloc")] {
         refused(
@@ -348,6 +368,22 @@ fn what_a_rule_or_a_snapshot_needs_is_asked_for_at_the_start() {
             &["does not go with --pid", part],
         );
     }
+    refused(
+        "",
+        &["--pid", &pid, "--where"],
+        &["`--where` does not go with --pid"],
+    );
+    let glibc = ["--where", "--heap", "mallinfo", "--", "sleep", "1"];
+    refused("", &glibc, &["keeps glibc's malloc", "leave --heap out"]);
+    let unsampled = [
+        "--where",
+        "--env",
+        "MALLOC_CONF=prof:false",
+        "--",
+        "sleep",
+        "1",
+    ];
+    refused("", &unsampled, &["MALLOC_CONF says prof:false"]);
     let doctor = lab.call(&["doctor"]);
     for line in [
         "classes of Java",
@@ -356,5 +392,62 @@ fn what_a_rule_or_a_snapshot_needs_is_asked_for_at_the_start() {
         "profiles of Go",
     ] {
         assert!(doctor.stdout.contains(line), "{}", doctor.stdout);
+    }
+}
+
+#[test]
+fn a_run_whose_stacks_could_not_be_sampled_says_why() {
+    let lab = Lab::new();
+    let arguments = [
+        "--where",
+        "--heap",
+        "pipe",
+        "--duration",
+        "2s",
+        "--allow-idle",
+    ];
+    let arguments: Vec<&str> = std::iter::once("run").chain(arguments).collect();
+    let called = lab.call(&[&arguments[..], &["--", "sleep", "1000"]].concat());
+    let part = "no stack was sampled: nothing was preloaded";
+    assert!(called.stdout.contains(part), "{}", called.stdout);
+    // It had --where: another one is no way out.
+    let asked = lab.call(&["where"]).expect_code(2);
+    assert!(asked.stderr.contains(part), "{}", asked.stderr);
+    assert!(
+        !asked.stderr.contains("run --where takes them"),
+        "{}",
+        asked.stderr
+    );
+}
+
+#[test]
+fn runs_with_classes_are_not_told_to_run_with_where() {
+    let lab = Lab::new();
+    let counted = || {
+        let called = lab.call(&[
+            "run",
+            "--duration",
+            "2s",
+            "--allow-idle",
+            "--snapshot",
+            "x=csv:echo kept,{k},{k}0000",
+            "--",
+            "sleep",
+            "1000",
+        ]);
+        let run = called.run.expect("a run");
+        run.folder.display().to_string()
+    };
+    let (before, after) = (counted(), counted());
+    let folded = ["where", &after, "--folded", "growth.folded"];
+    let compared = ["compare", &before, &after, "--where", "--no-chart"];
+    for arguments in [&folded[..], &compared] {
+        let asked = lab.call(arguments).expect_code(2);
+        assert!(asked.stderr.contains("has classes"), "{}", asked.stderr);
+        assert!(
+            !asked.stderr.contains("run --where takes them"),
+            "{}",
+            asked.stderr
+        );
     }
 }

@@ -6,6 +6,7 @@ use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::given::{Given, Read};
 use crate::commands::sources::TableArguments;
 use crate::commands::uncompared::Rest;
+use crate::commands::r#where::why_no_stacks;
 use crate::commands::{arguments, print};
 use crate::config::Config;
 use crate::exit::{Exit, usage};
@@ -254,15 +255,18 @@ fn compare_where(before: &Given, after: &Given, format: OutputFormat) -> anyhow:
     let ids = sides.map(|cells: &[Cell]| cells.iter().map(|cell| cell.plan.id.clone()).collect());
     let [first, second]: &[Vec<String>; 2] = &ids;
     for (one, other) in matched(first, second).pairs {
-        let (Some(before), Some(after)) = (answer(&sides[0][one])?, answer(&sides[1][other])?)
-        else {
+        let pair = [&sides[0][one], &sides[1][other]];
+        let [before, after] = [answer(pair[0])?, answer(pair[1])?];
+        let (Some(before), Some(after)) = (&before, &after) else {
+            let lacks = if before.is_none() { pair[0] } else { pair[1] };
             return Err(usage(format!(
-                "the stacks of `{}` and `{}` were not both sampled\n(hint: leaklab run --where \
-                 takes them)",
-                first[one], second[other]
+                "the stacks of `{}` and `{}` were not both sampled\n(hint: {})",
+                first[one],
+                second[other],
+                why_no_stacks(lacks)?
             )));
         };
-        let comparison = compare_stacks(&before, &after);
+        let comparison = compare_stacks(before, after);
         print(&match format {
             OutputFormat::Json => {
                 let cells = [&first[one], &second[other]];

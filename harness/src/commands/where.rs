@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 It needs a run with `--where` or `--snapshot`. Behaviours of stacks: leaks (blocks come all the time
 and stay), churns (they die young), filled once (none come any more), bounded (as many die); of
-classes: grew steadily (beyond chance among all), grew once, levelled off, up and down, shrank. Exit
-code 0, whatever grows.
+classes: grew steadily (beyond chance among all), rises in steps (a container that doubles: whether
+it goes on is not decided), not decided (one way, but it may be chance), grew once, levelled off, up
+and down, shrank, too little to test. Exit code 0, whatever grows.
 
   leaklab run --where --duration 1h -- ./shop
   leaklab where                                 the newest run
@@ -77,10 +78,10 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     ];
     let wants_stacks = files.iter().any(|file| file.is_some());
     if answers.is_empty() && (classes.is_empty() || wants_stacks) {
+        let why = cells.first().map(why_no_stacks).transpose()?;
         return Err(usage(format!(
-            "`{address}` has no samples of stacks\n(hint: leaklab run --where takes them, of a \
-             program on jemalloc: by --heap jemalloc, or linked with leaklab-probe; classes of \
-             Java, Node.js, Python and Go are counted by --snapshot)"
+            "`{address}` has no samples of stacks\n(hint: {})",
+            why.unwrap_or_else(|| "it has no cells".to_owned())
         )));
     }
     if wants_stacks && answers.len() > 1 {
@@ -119,6 +120,29 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Good)
+}
+
+/// Why a cell has no samples of stacks, and the way out.
+///
+/// # Errors
+///
+/// What keeps its tables from being read.
+pub fn why_no_stacks(cell: &Cell) -> anyhow::Result<String> {
+    if !read_classes(cell)?.is_empty() {
+        return Ok(format!(
+            "`{}` has classes (--snapshot) in their place, which have no stacks: leaklab where \
+             prints them, as JSON by --format json; --folded, --pprof, --dhat, --html and compare \
+             --where are of stacks",
+            cell.plan.id
+        ));
+    }
+    Ok(match cell.plan.samples_stacks {
+        true => attribution::no_stacks_words(&cell.plan),
+        false => "leaklab run --where takes them, of a program on jemalloc: by --heap jemalloc, or \
+                  linked with leaklab-probe; classes of Java, Node.js, Python and Go are counted by \
+                  --snapshot"
+            .to_owned(),
+    })
 }
 
 /// The classes of one cell under its name.

@@ -50,6 +50,17 @@ impl Runtime {
         }
     }
 
+    /// The runtime that a script of a shell stands for: `python3` of pyenv looks up which Python is
+    /// meant, and becomes that one. The name must be a runtime's own, with a version or without.
+    fn of_shim(script: &Path) -> Self {
+        let name = script.file_name().unwrap_or_default().to_string_lossy();
+        let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        match plain {
+            "java" | "node" | "nodejs" | "python" | "pypy" => Runtime::of(plain.as_ref()),
+            _ => Runtime::Native,
+        }
+    }
+
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -100,11 +111,18 @@ impl Binary {
     /// That it cannot be read, or is neither a program nor a script.
     pub fn behind(file: &Path) -> Result<Self, String> {
         let named = (!file.as_os_str().as_encoded_bytes().contains(&b'/')).then_some(file);
+        let given = file;
         let mut file = named.and_then(on_path).unwrap_or_else(|| file.to_owned());
-        for _ in 0..=MOST_INTERPRETERS {
+        for scripts in 0..=MOST_INTERPRETERS {
             match interpreter(&file)? {
                 Some(interpreter) => file = interpreter,
-                None => return Binary::read(file),
+                None => {
+                    let mut binary = Binary::read(file)?;
+                    if scripts > 0 && binary.runtime == Runtime::Native {
+                        binary.runtime = Runtime::of_shim(given);
+                    }
+                    return Ok(binary);
+                }
             }
         }
         Err(format!(
@@ -330,6 +348,16 @@ mod tests {
             let binary = Binary::behind(file).expect("a program");
             assert_eq!(binary.file, shell.canonicalize().expect("a file"));
             assert_eq!(binary.refusal(), None);
+        }
+        // A shim of pyenv becomes the program of its name; other scripts are their shell.
+        for (name, runtime) in [
+            ("python3.11", Runtime::Python),
+            ("node", Runtime::Node),
+            ("python_soak.sh", Runtime::Native),
+        ] {
+            let shim = written(folder.path(), name, b"#!/bin/sh\nexec real \"$@\"\n");
+            let binary = Binary::behind(&shim).expect("a program");
+            assert_eq!(binary.runtime, runtime, "{name}");
         }
         let endless = written(folder.path(), "endless", b"");
         std::fs::write(&endless, format!("#!{}\n", endless.display())).expect("a file");
