@@ -130,6 +130,35 @@ fn what_changes_where_memory_falls_back_tells_restarts() {
 }
 
 #[test]
+fn rows_with_the_newest_first_tell_the_same() {
+    for (name, life) in [
+        ("hostname", 300),
+        ("image", 60),
+        ("slot", 60),
+        ("uptime_s", 100),
+    ] {
+        let mut lines = Vec::new();
+        for row in (0..ROWS).rev() {
+            let field = match name {
+                "slot" => ["blue", "green"][row / life % 2].to_owned(),
+                "uptime_s" => (60 * (row % life)).to_string(),
+                _ => format!("x-{:03}", row / life),
+            };
+            let at = START_S + 60 * row;
+            lines.push(format!("{at},{field},{:.0}", killed(row, life)));
+        }
+        let recording = read(&format!("time,{name},rss_bytes\n{}\n", lines.join("\n")));
+        let times: Vec<f64> = (life..ROWS)
+            .step_by(life)
+            .map(|row| 60.0 * row as f64)
+            .collect();
+        assert_eq!(recording.tables.len(), 1, "{name}");
+        assert_eq!(recording.tables[0].restarts, times, "{name}");
+        assert_eq!(judged(recording)[0].0, Verdict::Leak, "{name}");
+    }
+}
+
+#[test]
 fn a_count_beside_the_time_tells_restarts_and_is_no_time() {
     let text = table("elapsed,rss_bytes", |row| {
         let clock = format!("{:02}:{:02}:00", row % 100 / 60, row % 100 % 60);

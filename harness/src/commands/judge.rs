@@ -151,9 +151,13 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
                 }
                 let words = match shown.holds_caches {
                     true => GROWING_KERNEL,
-                    false => "what grows without end beside the memory is a leak in its own right",
+                    false => "a count that grows without end is a leak in its own right",
                 };
-                say!("note: {name}: `{}` grows: {words}", shown.metric);
+                let verb = if shown.holds_caches { "grows" } else { "leaks" };
+                say!(
+                    "note: {name}: `{}` {verb} beside the memory: {words}",
+                    shown.metric
+                );
                 shown.notes.push(words.to_owned());
                 if shown.holds_caches {
                     shown.judgement.verdict = Verdict::Inconclusive;

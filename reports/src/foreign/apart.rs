@@ -65,16 +65,17 @@ pub(super) fn settle(
     open: &[Open],
     key_names: &[String],
     columns: &[Column],
+    is_newest_first: bool,
 ) -> Settled {
     let mut settled = Settled::default();
     for column in open {
         let groups = groups(&series, column.place);
-        if groups.values().all(|members| members.len() < 2) || groups.len() * 2 > series.len() {
+        if groups.values().all(|members| members.len() < 2) {
             continue;
         }
         let told: Vec<Tells> = (groups.values())
             .filter(|members| members.len() > 1)
-            .map(|members| tells(&series, members, columns, column.is_identity))
+            .map(|members| tells(&series, members, columns, *column, is_newest_first))
             .collect();
         if told.contains(&Tells::Series) {
             continue;
@@ -122,7 +123,13 @@ fn groups(series: &[Partial], place: usize) -> BTreeMap<String, Vec<usize>> {
 }
 
 /// What the values of a column tell in one group.
-fn tells(series: &[Partial], members: &[usize], columns: &[Column], is_identity: bool) -> Tells {
+fn tells(
+    series: &[Partial],
+    members: &[usize],
+    columns: &[Column],
+    open: Open,
+    is_newest_first: bool,
+) -> Tells {
     if members.len() > MOST_BANDS || members.iter().any(|&i| !series[i].cuts.is_empty()) {
         return Tells::Series;
     }
@@ -157,7 +164,9 @@ fn tells(series: &[Partial], members: &[usize], columns: &[Column], is_identity:
         .enumerate()
         .filter(|(_, c)| !c.is_total && !c.is_beside);
     for (place, column) in judged {
-        let sign = if column.role == Role::Free { -1.0 } else { 1.0 };
+        // Of rows with the newest first, what falls in the file rises in time.
+        let is_turned = (column.role == Role::Free) != is_newest_first;
+        let sign = if is_turned { -1.0 } else { 1.0 };
         let value =
             |(_, value, row): &(f64, usize, usize)| series[members[*value]].values[place][*row];
         let memory = Memory::new(rows.iter().map(value), sign);
@@ -165,7 +174,7 @@ fn tells(series: &[Partial], members: &[usize], columns: &[Column], is_identity:
             return Tells::Lives;
         }
         let is_nothing = match follow_each_other {
-            true => !is_identity && memory.goes_on_at(&changes),
+            true => !open.is_identity && memory.goes_on_at(&changes),
             false => {
                 let banded: Vec<(usize, f64)> = (rows.iter())
                     .map(|row| (row.1, value(row)))

@@ -438,7 +438,13 @@ impl Collector {
     /// Settles whether columns that were taken to tell series apart do.
     pub fn settle_apart(&mut self, open: &[apart::Open]) -> apart::Settled {
         let series = std::mem::take(&mut self.series);
-        let mut settled = apart::settle(series, open, &self.key_names, &self.columns);
+        let mut settled = apart::settle(
+            series,
+            open,
+            &self.key_names,
+            &self.columns,
+            self.is_newest_first,
+        );
         self.series = std::mem::take(&mut settled.series);
         settled
     }

@@ -40,7 +40,14 @@ impl Memory {
         }
         let steps = known.windows(2).map(|pair| (pair[1] - pair[0]).abs());
         let step = median(&mut steps.collect::<Vec<_>>());
-        let level = median(&mut known.iter().map(|v| v.abs()).collect::<Vec<_>>());
+        // A share of what is left says nothing: how much is in use moves within what was seen.
+        let highest = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let lowest = known.iter().copied().fold(f64::INFINITY, f64::min);
+        let level = match sign < 0.0 {
+            true if known.is_empty() => 0.0,
+            true => highest - lowest,
+            false => median(&mut known.iter().map(|v| v.abs()).collect::<Vec<_>>()),
+        };
         Self {
             least_fall: (FALL_TO_STEP * step).max(FALL_TO_LEVEL * level),
             known,
