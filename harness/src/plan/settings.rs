@@ -148,7 +148,8 @@ pub struct CellSettings {
     /// Say at the end where the heap grows: by stacks of allocation, or by classes.
     ///
     /// Stacks are sampled by jemalloc, on which a program is put for it unless --heap says
-    /// otherwise; of Java, Node.js and Python objects are counted as by --snapshot.
+    /// otherwise; of Java, Node.js and Python objects are counted as by --snapshot, unless it is
+    /// jemalloc.
     #[arg(long = "where", help_heading = MEASURING)]
     pub sample_stacks: bool,
 }

@@ -18,6 +18,9 @@ const LEAST_FACTOR: f64 = 1.2;
 /// Part of the largest step that the last one of a container is at the least: several of the
 /// earlier, smaller ones may fall between two takings.
 const LEAST_STEP: f64 = 0.5;
+/// Part of its key's last level by which a container rises at the least: less is no container that
+/// doubles, whatever else its key holds.
+const LEAST_RISE: f64 = 0.05;
 /// Part of the work at which the last step of a container must have come: where capacity doubles,
 /// the next comes at twice the work of the last, and somewhat later. What has not moved for longer
 /// has come to rest.
@@ -36,7 +39,7 @@ pub enum ClassBehaviour {
     /// It rises in steps, rests between them, and the next one is not overdue: a container that
     /// grows by doubling. Whether it goes on is not decided.
     RisesInSteps,
-    /// It moved one way, and not beyond chance among all keys.
+    /// On the whole it moved one way, and not beyond chance among all keys.
     Undecided,
     /// It rose and fell, and no direction is beyond chance.
     UpAndDown,
@@ -72,8 +75,8 @@ impl ClassBehaviour {
                  it goes on is not decided, a longer run tells",
             ),
             ClassBehaviour::Undecided => Some(
-                "not decided: it moved one way, which may be chance among so many keys; more \
-                 takings tell",
+                "not decided: on the whole it moved one way, which may be chance among so many keys; \
+                 more takings tell",
             ),
             _ => None,
         }
@@ -168,7 +171,9 @@ impl Movement<'_> {
         let rested_between = first.is_some_and(|first| rests(&before[first..]));
         let largest = before.iter().copied().fold(0.0, f64::max);
         let is_overdue = self.x[last + 1] < OVERDUE * self.x[steps.len()];
+        let rise: f64 = steps.iter().sum();
         first.is_some()
+            && rise >= LEAST_RISE * self.y[steps.len()]
             && steps.iter().all(|step| *step >= -rest)
             && (rested_between || (rests(after) && steps[last] >= LEAST_FACTOR * largest))
             && steps[last] >= LEAST_STEP * largest
@@ -243,6 +248,10 @@ mod tests {
             [1e6, 2e6, 4e6, 4e6, 4e6, 4e6, 4e6, 4e6, 4e6],
             [1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 6e6, 6e6, 6e6],
             [1e6, 5e6, 5e6, 6e6, 6.4e6, 6.6e6, 6.7e6, 6.8e6, 6.8e6],
+            // A few objects more beside many that stay.
+            [
+                7122e3, 7122e3, 7126e3, 7126e3, 7126e3, 7130e3, 7130e3, 7130e3, 7130e3,
+            ],
         ] {
             assert_eq!(words(&y, true, false), "levelled off", "{y:?}");
         }

@@ -5,7 +5,7 @@ use super::counts::MOST_KEYS;
 use super::format::{Format, unpacked};
 use super::growth::{ClassTable, Point, class_table, compared};
 use super::heap_snapshot;
-use leaklab_judge::amount::count_text;
+use leaklab_judge::amount::{count_text, plural};
 use leaklab_run::{Cell, Taking, open_taking, read_takings, write_atomically};
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -135,7 +135,8 @@ fn of_one_process<'a>(takings: &[&'a Taking]) -> (Vec<&'a Taking>, Vec<String>) 
             .map(u32::to_string)
             .collect();
         words.push(format!(
-            "{unlike} takings of other processes ({}) are left out: these are of process {pid}",
+            "{} of other processes ({}) left out: the table is of process {pid}",
+            plural(unlike as u64, "taking"),
             of.join(", ")
         ));
     }
@@ -160,11 +161,10 @@ fn keys_left_out(read: &[(&Taking, Point)]) -> Option<String> {
     let (_, point) = read.iter().max_by_key(|(_, point)| left_out(point))?;
     (takings > 0).then(|| {
         format!(
-            "{} keys, the smallest, were left out of {takings} of {} takings (of one at the most): \
-             the {} largest are kept",
-            count_text(left_out(point)),
+            "{takings} of {} takings had more than {} keys: the smallest, up to {}, are left out",
             read.len(),
             count_text(MOST_KEYS as u64),
+            count_text(left_out(point)),
         )
     })
 }
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!((first.key.as_str(), first.rises), ("shop.Session", 7));
         let told = table.problems.join("; ");
         for part in [
-            "1 takings of other processes (8) are left out",
+            "1 taking of other processes (8) left out",
             "of process 7",
             "1 more Java process was not looked at",
         ] {
@@ -291,7 +291,7 @@ mod tests {
             .collect();
         let table = table(&cell(&[(7, text), (7, "key5,1,3\n".to_owned())], 0));
         let told = table.problems.join("; ");
-        let part = "2 keys, the smallest, were left out of 1 of 2 takings";
+        let part = "1 of 2 takings had more than 100,000 keys: the smallest, up to 2, are left out";
         assert!(told.contains(part), "{told}");
     }
 }

@@ -103,12 +103,8 @@ pub fn notes(table: &ClassTable) -> Vec<String> {
         .filter_map(|row| row.behaviour.note())
         .collect();
     let mut notes: Vec<String> = open.into_iter().map(str::to_owned).collect();
-    for row in table
-        .rows
-        .iter()
-        .filter(|row| !row.path.is_empty())
-        .take(WAYS)
-    {
+    let with_way = shown_rows(table).filter(|row| !row.path.is_empty());
+    for row in with_way.take(WAYS) {
         let steps: Vec<&str> = row.path.iter().take(STEPS).map(String::as_str).collect();
         let more = if row.path.len() > STEPS { " < …" } else { "" };
         notes.push(format!("kept: {} < {}{more}", row.key, steps.join(" < ")));
