@@ -66,6 +66,14 @@ enum Model {
     Sawtooth { period_ms: f64, per_s: f64 },
     /// So many are born in the first two seconds.
     Table { blocks: usize },
+    /// A leak whose pace changes at some time: it begins there, or slows.
+    LeakFrom {
+        from_ms: f64,
+        before_per_s: f64,
+        per_s: f64,
+    },
+    /// A queue that is filled faster than it is emptied: the oldest goes.
+    SlowConsumer { per_s: f64, out_per_s: f64 },
 }
 
 /// A second of the counters that run inside the allocator, written anew: spans of equal length,
@@ -145,7 +153,10 @@ fn replay_over(model: Model, seed: u64, load: (f64, f64)) -> StackHistory {
     let mut alive: Vec<(f64, f64)> = Vec::new();
     let is_kept_until_thrown_away = matches!(
         model,
-        Model::Cache { .. } | Model::Queue { .. } | Model::Sawtooth { .. }
+        Model::Cache { .. }
+            | Model::Queue { .. }
+            | Model::Sawtooth { .. }
+            | Model::SlowConsumer { .. }
     );
     let mut at_ms = 0.0;
     while at_ms < load.1 {
@@ -181,6 +192,21 @@ fn replay_over(model: Model, seed: u64, load: (f64, f64)) -> StackHistory {
                 born.extend((0..random.poisson(share)).map(|_| f64::INFINITY));
             }
             Model::Table { .. } => {}
+            Model::LeakFrom {
+                from_ms,
+                before_per_s,
+                per_s,
+            } => {
+                let per_s = if at_ms < from_ms { before_per_s } else { per_s };
+                born.extend((0..drawn(&mut random, per_s)).map(|_| f64::INFINITY));
+            }
+            Model::SlowConsumer { per_s, out_per_s } => {
+                born.extend((0..drawn(&mut random, per_s)).map(|_| f64::INFINITY));
+                let gone = drawn(&mut random, out_per_s).min(alive.len());
+                for (born_ms, _) in alive.drain(..gone) {
+                    counters.death(born_ms, at_ms);
+                }
+            }
         }
         for death in born {
             match model {
@@ -351,6 +377,34 @@ fn a_slow_leak_of_few_samples_is_hardly_ever_said_to_have_filled() {
         let found = behaviours(Model::Leak { per_s }, 200);
         let cleared = count(&found, Behaviour::FilledOnce) + count(&found, Behaviour::Churns);
         assert!(cleared <= 10, "{cleared} of 200 at {per_s} a second");
+    }
+}
+
+#[test]
+fn what_becomes_more_in_an_odd_way_is_cleared_by_no_word() {
+    let leak_from = |from_ms, before_per_s, per_s| Model::LeakFrom {
+        from_ms,
+        before_per_s,
+        per_s,
+    };
+    for model in [
+        // It begins behind the middle of the settled load, or slows there and goes on.
+        leak_from(45_000.0, 0.0, 10.0),
+        leak_from(50_000.0, 0.0, 10.0),
+        leak_from(35_000.0, 20.0, 8.0),
+        leak_from(45_000.0, 20.0, 10.0),
+        Model::SlowConsumer {
+            per_s: 100.0,
+            out_per_s: 80.0,
+        },
+        Model::SlowConsumer {
+            per_s: 60.0,
+            out_per_s: 50.0,
+        },
+    ] {
+        let found = behaviours(model, 100);
+        let may_leak = count(&found, Behaviour::Leaks) + count(&found, Behaviour::Undecided);
+        assert!(may_leak >= 95, "{may_leak} of 100 for {model:?}: {found:?}");
     }
 }
 

@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 It needs a run with `--where` or `--snapshot`. Behaviours of stacks: leaks (blocks come all the time
-and stay), churns (they die young), filled once (none come any more), bounded (as many die); of
-classes: grew steadily (beyond chance among all), rises in steps (a container that doubles: whether
-it goes on is not decided), not decided (one way, but it may be chance), grew once, levelled off, up
-and down, shrank, too little to test. Exit code 0, whatever grows.
+and stay), churns (they die young), filled once (none come any more), bounded (as many die), not
+decided (they become more, but late, unevenly or with many deaths); of classes: grew steadily (beyond
+chance among all), rises in steps (a container that doubles: whether it goes on is not decided), not
+decided (one way, but it may be chance), grew once, levelled off, up and down, shrank, too little to
+test. Exit code 0, whatever grows.
 
   leaklab run --where --duration 1h -- ./shop
   leaklab where                                 the newest run

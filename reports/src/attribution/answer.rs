@@ -222,9 +222,15 @@ impl Answer {
         )];
         if let Some(heap) = self.heap_growth {
             sentences.push(format!(
-                "the live heap grew by {} in that time; stacks that leak explain {}",
+                "the live heap grew by {} in that time; stacks that leak explain {}{}",
                 bytes_text(heap.bytes),
-                bytes_text(self.explained_bytes())
+                bytes_text(self.explained_bytes()),
+                match self.undecided_bytes() {
+                    bytes if bytes > 0.0 => {
+                        format!(", undecided ones {}", bytes_text(bytes))
+                    }
+                    _ => String::new(),
+                }
             ));
         }
         sentences.extend(
@@ -256,6 +262,16 @@ impl Answer {
     pub fn shown_rows(&self) -> impl Iterator<Item = &Row> {
         let worth = self.rows.iter().filter(|row| row.is_worth_showing());
         worth.take(SHOWN_ROWS)
+    }
+
+    /// Bytes by which rows grew that may leak or not.
+    pub fn undecided_bytes(&self) -> f64 {
+        let undecided = |row: &&Row| row.growth.behaviour == Behaviour::Undecided;
+        self.rows
+            .iter()
+            .filter(undecided)
+            .map(|row| row.bytes)
+            .sum()
     }
 
     /// Bytes of growth that the rows explain that leak.

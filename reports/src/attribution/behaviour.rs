@@ -30,6 +30,8 @@ const SETTLING_SHARE: f64 = 0.4;
 /// Spans that a block must have outlived, the begun one included, to count as a survivor, so that
 /// what is in flight at the moment is none. More than lie between two snapshots that are kept.
 const YOUNG_SPANS: usize = 3;
+/// Halvings of the time in which some part of the work was done: to a millisecond of a month.
+const WORK_BISECTIONS: usize = 32;
 /// What [`SLOWING_P`] is as one-sided standard normal deviate, where blocks die too.
 const SLOWING_Z: f64 = 3.29;
 /// Longest time between two reports of a stack that changes: the sampler goes through all of them
@@ -37,6 +39,14 @@ const SLOWING_Z: f64 = 3.29;
 const ROUND_MS: f64 = 2500.0;
 /// Part of the blocks of a stack that survive, at the least, where it was filled.
 const MOST_SURVIVE: f64 = 0.9;
+/// Part of the pace before that of a last eighth at most, where blocks have come no more.
+const STOPPED_PACE: f64 = 0.1;
+/// Parts of the settled load after each of which more blocks live than before where they become
+/// more all along: by chance they stand in that order once in 120 times.
+const RISING_PARTS: u32 = 4;
+/// Part of the first half's growth that the second half has at the least where blocks become more
+/// all along: a cache whose keys come at random has a third to two fifths once it is mostly full.
+const EVEN_PART: f64 = 0.5;
 /// Births of the settled load that come about with a smaller probability than this, where as many
 /// come as before, have stopped: five before it and none in it are 0.01.
 const FILLED_P: f64 = 0.02;
@@ -55,6 +65,8 @@ pub enum Behaviour {
     FilledOnce,
     /// They are born all the time, live long, and as many die.
     Bounded,
+    /// They become more, and too late, too unevenly or with too many deaths to say for how long.
+    Undecided,
     /// Too few were sampled to say.
     TooFew,
 }
@@ -66,6 +78,7 @@ impl fmt::Display for Behaviour {
             Behaviour::Churns => "churns",
             Behaviour::FilledOnce => "filled once",
             Behaviour::Bounded => "bounded",
+            Behaviour::Undecided => "undecided",
             Behaviour::TooFew => "too few",
         })
     }
@@ -74,7 +87,8 @@ impl fmt::Display for Behaviour {
 /// Growth of a stack over the settled part of the load, in samples.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct StackGrowth {
-    /// Survivors that came, without older ones that died.
+    /// Survivors that came, without older ones that died; of what does not leak, how many more live
+    /// at the end.
     pub samples: f64,
     /// Lower end of its 95 % interval.
     pub low: f64,
@@ -136,6 +150,26 @@ impl Work {
             (Some(before), None) => self.points[before].1,
             (None, None) => at_ms,
         }
+    }
+
+    /// When the first part of the work of a load was done that is left out as settling; given is
+    /// what is settled of it by time, and said is what comes no later.
+    pub fn settled_from_ms(&self, settled: (f64, f64)) -> f64 {
+        let load_ms = (settled.1 - settled.0) / (1.0 - SETTLING_SHARE);
+        let begin_ms = settled.1 - load_ms;
+        let wanted = SETTLING_SHARE * self.between((begin_ms, settled.1));
+        if self.between((begin_ms, settled.0)) <= wanted {
+            return settled.0;
+        }
+        let (mut low, mut high) = (begin_ms, settled.0);
+        for _ in 0..WORK_BISECTIONS {
+            let middle = f64::midpoint(low, high);
+            match self.between((begin_ms, middle)) < wanted {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        high
     }
 
     /// Work that was done between two times.
@@ -314,19 +348,26 @@ pub fn stack_growth(
     let born: u64 = end.born.iter().sum();
     let live: u64 = end.live.iter().sum();
     let block_bytes = stack.born_bytes as f64 / born.max(1) as f64;
-    let (low, high) = difference(whole.survivors, whole.deaths, SHOWN_CONFIDENCE);
+    let behaviour = behaviour(&told, &start, whole, settled, work);
+    // What leaks is told by those that stay, whatever is under way beside them; of the others what
+    // lives is all there is to say.
+    let (came, went, window) = match behaviour {
+        Behaviour::Leaks => (whole.survivors, whole.deaths, whole.window),
+        _ => (live, start.live.iter().sum(), settled),
+    };
+    let (low, high) = difference(came, went, SHOWN_CONFIDENCE);
     Some(StackGrowth {
-        samples: whole.net() as f64,
+        samples: came as f64 - went as f64,
         low,
         high,
         survivors: whole.survivors,
         births: whole.births,
         live,
-        window_s: (whole.window.1 - whole.window.0) / 1000.0,
-        window_share: share_of(work, whole.window, settled),
+        window_s: (window.1 - window.0) / 1000.0,
+        window_share: share_of(work, window, settled),
         bytes_per_sample: bytes_per_sample(block_bytes, stack.distance_bytes(sample_bytes) as f64),
         block_bytes,
-        behaviour: behaviour(&told, &start, whole, settled, work),
+        behaviour,
     })
 }
 
@@ -403,19 +444,48 @@ fn behaviour(
         };
     }
     let survive = whole.survivors as f64 / whole.births as f64;
-    if survive <= CHURN_SURVIVORS {
-        Behaviour::Churns
-    } else if grows && whole.deaths == 0 && survive > MOST_SURVIVE {
-        // They came, stayed, and came no more, if that is not chance.
-        let [one, two] = [first, second].map(|half| work.between(half.window).max(0.0));
-        let as_few = as_few_in_last_part(first.survivors, second.survivors, two / (one + two));
-        match slows || as_few < FILLED_P {
+    if grows && whole.deaths == 0 && survive > MOST_SURVIVE {
+        // They came and stayed.
+        match has_stopped(told, start, settled, work) {
             true => Behaviour::FilledOnce,
-            false => Behaviour::TooFew,
+            false => Behaviour::Undecided,
         }
+    } else if !slows && becomes_more(told, settled) {
+        Behaviour::Undecided
+    } else if survive <= CHURN_SURVIVORS {
+        Behaviour::Churns
     } else {
         Behaviour::Bounded
     }
+}
+
+/// Whether hardly any blocks came in the last eighth of the settled load, and not by chance.
+fn has_stopped(told: &Told<'_>, start: &StackSnapshot, settled: (f64, f64), work: &Work) -> bool {
+    let then = told.at(told.span_end_ms(settled.1 - (settled.1 - settled.0) / 8.0));
+    let [before, last] = [
+        Change::between(start, &then),
+        Change::between(&then, &told.end),
+    ];
+    let [earlier, later] = [before, last].map(|change| work.between(change.window));
+    let pace = |births: u64, work: f64| births as f64 / work.max(f64::MIN_POSITIVE);
+    as_few_in_last_part(before.births, last.births, later / (earlier + later)) < FILLED_P
+        && pace(last.births, later) <= STOPPED_PACE * pace(before.births, earlier)
+}
+
+/// Whether more live after each part of the settled load than before it, young ones included, and
+/// surely more at its end than at its beginning: a queue that is filled faster than it is emptied.
+fn becomes_more(told: &Told<'_>, settled: (f64, f64)) -> bool {
+    let length = settled.1 - settled.0;
+    let live = (0..=RISING_PARTS).map(|part| {
+        let at_ms = settled.0 + length * f64::from(part) / f64::from(RISING_PARTS);
+        told.at(told.span_end_ms(at_ms)).live.iter().sum::<u64>()
+    });
+    let live: Vec<u64> = live.collect();
+    let [begin, middle, end] = [0, live.len() / 2, live.len() - 1].map(|part| live[part]);
+    let (surely, _) = difference(end, begin, LEAK_CONFIDENCE);
+    surely > 0.0
+        && live.is_sorted_by(|before, after| before < after)
+        && (end - middle) as f64 >= EVEN_PART * (middle - begin) as f64
 }
 
 /// Whether the growth of one of the last parts falls behind what was before it.

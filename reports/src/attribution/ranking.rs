@@ -50,7 +50,7 @@ pub struct Attribution {
     pub heap: Option<HeapGrowth>,
     /// Seconds of the settled part of the load, over which stacks are compared.
     pub seconds: f64,
-    /// Stacks, those that leak first, by their growth.
+    /// Stacks, those that leak first and those that may next, by their growth.
     pub stacks: Vec<RankedStack>,
     /// Smallest growth that this profile could have seen, in bytes a second.
     pub resolution_bytes_per_s: f64,
@@ -111,7 +111,8 @@ pub fn attribute(
         }
     }
     stacks.sort_by(|one, other| {
-        let key = |stack: &RankedStack| (leaks(stack), stack.bytes[0]);
+        let may_leak = |stack: &RankedStack| stack.growth.behaviour == Behaviour::Undecided;
+        let key = |stack: &RankedStack| ((leaks(stack), may_leak(stack)), stack.bytes[0]);
         let (one, other) = (key(one), key(other));
         other.0.cmp(&one.0).then(other.1.total_cmp(&one.1))
     });
@@ -140,15 +141,16 @@ fn ranked(
     };
     let sum = merged(counted)?;
     let mut growth = stack_growth(&sum, settled, sample_bytes, work)?;
-    if only_containers && let Some(rise) = container_rise(&sum, settled, work) {
-        let counted = growth.behaviour;
-        growth.behaviour = match (rise.behaviour, counted, rise.bytes) {
+    let is_one_block = counted.len() == 1 && growth.live == 1 && is_exact(&sum, sample_bytes);
+    if (only_containers || is_one_block)
+        && let Some(rise) = container_rise(&sum, settled, work)
+    {
+        growth.behaviour = match (rise.behaviour, growth.behaviour, rise.bytes) {
             (Some(by_steps), _, Some(_)) => by_steps,
             // Blocks are as many whether a container is full or the next step is still to come.
-            (None, Behaviour::FilledOnce, _) | (None, Behaviour::Churns, Some(_)) => {
-                Behaviour::TooFew
-            }
-            _ => counted,
+            (None, Behaviour::FilledOnce | Behaviour::Churns, Some(_)) => Behaviour::Undecided,
+            (None, Behaviour::FilledOnce, None) => Behaviour::TooFew,
+            (_, by_blocks, _) => by_blocks,
         };
         if let Some(bytes) = rise.bytes {
             return Some(RankedStack {
@@ -204,11 +206,22 @@ fn mean_weight(parts: &[StackGrowth], figure: impl Fn(&StackGrowth) -> f64) -> f
         .unwrap_or_default()
 }
 
+/// Distances between samples from which on a block is as good as always sampled: it is missed once
+/// in seven times, and of the next one, twice as large, once in fifty.
+const LARGE: f64 = 2.0;
+
+/// Whether the blocks that live at the end are so large that samples show all of them.
+fn is_exact(stack: &StackHistory, sample_bytes: u64) -> bool {
+    let live_bytes = stack.snapshots.last().and_then(|last| last.live_bytes);
+    live_bytes.is_some_and(|bytes| bytes as f64 > LARGE * stack.distance_bytes(sample_bytes) as f64)
+}
+
 /// Bytes by which a stack of containers grew.
 fn container_growth(stack: &StackHistory, settled: (f64, f64), sample_bytes: u64) -> f64 {
     let growth = stack_growth(stack, settled, sample_bytes, &Work::default());
-    let is_large =
-        |growth: &StackGrowth| growth.block_bytes > 2.0 * stack.distance_bytes(sample_bytes) as f64;
+    let is_large = |growth: &StackGrowth| {
+        growth.block_bytes > LARGE * stack.distance_bytes(sample_bytes) as f64
+    };
     match (growth, live_bytes_between(stack, settled)) {
         (Some(growth), Some([from, to])) if is_large(&growth) => to as f64 - from as f64,
         (Some(growth), _) => growth.samples * growth.bytes_per_sample,
@@ -237,8 +250,13 @@ struct ContainerRise {
 /// time after about so much more work: with a factor of two, the last step but one came at half
 /// the work of the last, which is its time where operations are not counted. One that was filled
 /// has no such step in the settled part of the load, and the next one is overdue.
+///
+/// Settled is what is behind the first part of the work here, not of the time: what goes through all
+/// that it keeps does most of its work, and takes most of its steps, at the beginning.
 fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Option<ContainerRise> {
-    let [from, to] = live_bytes_between(stack, settled)?;
+    let done = |until_ms: f64| work.between((0.0, until_ms));
+    let begin_ms = work.settled_from_ms(settled);
+    let [from, to] = live_bytes_between(stack, (begin_ms, settled.1))?;
     let mut steps: Vec<f64> = Vec::new();
     let mut most = 0.0_f64;
     for snapshot in &stack.snapshots {
@@ -248,11 +266,10 @@ fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Opt
             most = bytes;
         }
     }
-    let done = |until_ms: f64| work.between((0.0, until_ms));
     let goes_on = |steps: &[f64]| match steps {
         [.., before, last] if steps.len() >= FEWEST_STEPS => {
             let ratio = done(*before) / done(*last);
-            *last > settled.0 && (STEP_RATIO.0..=STEP_RATIO.1).contains(&ratio)
+            *last > begin_ms && (STEP_RATIO.0..=STEP_RATIO.1).contains(&ratio)
         }
         _ => false,
     };
@@ -265,8 +282,9 @@ fn container_rise(stack: &StackHistory, settled: (f64, f64), work: &Work) -> Opt
     } else {
         None
     };
+    let part = work.between(settled) / work.between((begin_ms, settled.1));
     Some(ContainerRise {
-        bytes: rises.then_some(to as f64 - from as f64),
+        bytes: rises.then_some(part * (to as f64 - from as f64)),
         behaviour,
     })
 }
