@@ -14,6 +14,8 @@ const MOST_SNAPSHOTS: usize = 48;
 /// Most frames and spans of a line.
 const MOST_FRAMES: usize = 256;
 const MOST_SPANS: usize = 256;
+/// Time before the last word of any allocator in which a process ends with the run.
+const END_OF_RUN_US: u64 = 2_500_000;
 /// Time between two writings of the file while the cell runs.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -88,6 +90,9 @@ pub struct StackCollector {
     maps: BTreeMap<u32, Vec<Mapping>>,
     sample_bytes: u64,
     lost: BTreeMap<(u32, u64), u64>,
+    /// When processes of the tree ended, and when an allocator was last heard of.
+    ended: BTreeMap<u32, u64>,
+    heard_us: u64,
     written: Option<Instant>,
 }
 
@@ -126,6 +131,28 @@ impl StackCollector {
             thin(&mut stack.snapshots, &counts);
         }
         stack.counts = counts;
+    }
+
+    /// Notes that an allocator was heard of at a time of the monotonic clock.
+    pub fn heard(&mut self, at_us: u64) {
+        self.heard_us = self.heard_us.max(at_us);
+    }
+
+    /// Notes that a process of the tree has ended, and all of its blocks with it.
+    pub fn ended(&mut self, pid: u32, at_us: u64) {
+        let has_stacks = self.stacks.range((pid, 0, 0)..=(pid, u64::MAX, u64::MAX));
+        if has_stacks.count() > 0 {
+            self.ended.insert(pid, at_us);
+        }
+    }
+
+    /// When a life of a process ended, if others went on behind it: what ends with the run was
+    /// alive until then.
+    fn end_us(&self, pid: u32, start_us: u64) -> Option<u64> {
+        let ended_us = *self.ended.get(&pid)?;
+        let is_of_that_life = ended_us > start_us;
+        let went_on = self.heard_us.saturating_sub(ended_us) > END_OF_RUN_US;
+        (is_of_that_life && went_on).then_some(ended_us)
     }
 
     /// The places in files that addresses of a process stand for, while it lives.
@@ -173,18 +200,26 @@ impl StackCollector {
             frames: stack.frames.clone(),
             sample_bytes: stack.counts.sample_bytes,
             born_bytes: stack.counts.born_bytes,
-            snapshots: stack
-                .snapshots
-                .iter()
-                .map(|said| StackSnapshot {
+            snapshots: {
+                let snapshot = |said: &Said| StackSnapshot {
                     elapsed_ms: elapsed_ms(said.at_us),
                     first_span_ms: elapsed_ms(stack.counts.start_us),
                     span_ms: said.span_us as f64 / 1000.0,
                     born: said.born.clone(),
                     live: said.live.clone(),
                     live_bytes: said.live_bytes,
-                })
-                .collect(),
+                };
+                let end_us = self.end_us(key.0, stack.counts.start_us);
+                let end = end_us
+                    .zip(stack.snapshots.last())
+                    .map(|(end_us, last)| StackSnapshot {
+                        elapsed_ms: elapsed_ms(end_us.max(last.at_us)),
+                        live: vec![0; last.live.len()],
+                        live_bytes: last.live_bytes.map(|_| 0),
+                        ..snapshot(last)
+                    });
+                stack.snapshots.iter().map(snapshot).chain(end).collect()
+            },
         };
         StackRecord {
             sample_bytes: self.sample_bytes,
@@ -286,6 +321,27 @@ mod tests {
             let value = serde_json::from_str(&text).expect("JSON");
             assert_eq!(StackCounts::parse(&value), None, "{text}");
         }
+    }
+
+    #[test]
+    fn blocks_of_a_process_end_with_it_unless_the_run_ends_too() {
+        let mut collector = StackCollector::default();
+        collector.take(41, 2_000_000, counts());
+        collector.take(42, 2_000_000, counts());
+        collector.ended(42, 3_000_000);
+        let live = |collector: &StackCollector| -> Vec<u64> {
+            let stacks = collector.record(|at_us| at_us as f64 / 1000.0).stacks;
+            let last = stacks.iter().filter_map(|stack| stack.snapshots.last());
+            last.map(|snapshot| snapshot.live.iter().sum()).collect()
+        };
+        collector.heard(4_000_000);
+        assert_eq!(live(&collector), [2, 2], "it may be the end of the run");
+        collector.heard(6_000_000);
+        assert_eq!(live(&collector), [2, 0]);
+        let record = collector.record(|at_us| at_us as f64 / 1000.0);
+        let last = record.stacks[1].snapshots.last().expect("its end");
+        assert_eq!((last.elapsed_ms, last.live_bytes), (3000.0, Some(0)));
+        assert_eq!(last.born, [2, 1]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ struct Latest {
 pub struct ProcessHeaps {
     latest: BTreeMap<u32, Latest>,
     had_any: bool,
+    /// Those that were in the tree and have left it since the last time they were asked for.
+    ended: Vec<u32>,
 }
 
 impl ProcessHeaps {
@@ -53,6 +55,11 @@ impl ProcessHeaps {
         };
         self.latest.insert(said.pid, latest);
         known && said.program.is_some()
+    }
+
+    /// The processes that have ended since the last call.
+    pub fn take_ended(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Whether there has ever been one.
@@ -82,6 +89,9 @@ impl ProcessHeaps {
         self.latest.retain(|pid, latest| {
             let (was_in_tree, is_in_tree) = (latest.in_tree, lives(*pid));
             latest.in_tree = is_in_tree;
+            if was_in_tree && !is_in_tree {
+                self.ended.push(*pid);
+            }
             is_in_tree || (!was_in_tree && !is_late(latest))
         });
         if self.latest.is_empty() || self.latest.values().any(is_late) {
@@ -153,6 +163,8 @@ mod tests {
             allocated(heaps.sum(20_000, PATIENCE, |pid| pid == 1)),
             Some(100)
         );
+        assert_eq!(heaps.take_ended(), [2]);
+        assert_eq!(heaps.take_ended(), []);
     }
 
     #[test]

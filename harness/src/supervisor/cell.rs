@@ -433,6 +433,7 @@ impl<'a> CellLoop<'a> {
         if let Some(heap) = message.heap {
             self.had_heap = true;
             self.heard_heap();
+            self.stacks.heard(at_us);
             if let Some(pid) = message.pid {
                 let said = ProcessHeap {
                     pid,
@@ -483,6 +484,9 @@ impl<'a> CellLoop<'a> {
             .sum(monotonic_us(), self.setup.patience_with_probe(), |pid| {
                 tree.has(pid)
             });
+        for pid in self.heaps.take_ended() {
+            self.stacks.ended(pid, monotonic_us());
+        }
         self.gauges.insert(
             columns::HEAP_PROCESSES.to_owned(),
             self.heaps.count() as f64,

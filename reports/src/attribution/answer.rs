@@ -227,7 +227,7 @@ impl Answer {
                 bytes_text(self.explained_bytes()),
                 match self.undecided_bytes() {
                     bytes if bytes > 0.0 => {
-                        format!(", undecided ones {}", bytes_text(bytes))
+                        format!(", those not decided {}", bytes_text(bytes))
                     }
                     _ => String::new(),
                 }

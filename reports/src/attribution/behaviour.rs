@@ -78,7 +78,7 @@ impl fmt::Display for Behaviour {
             Behaviour::Churns => "churns",
             Behaviour::FilledOnce => "filled once",
             Behaviour::Bounded => "bounded",
-            Behaviour::Undecided => "undecided",
+            Behaviour::Undecided => "not decided",
             Behaviour::TooFew => "too few",
         })
     }
