@@ -164,7 +164,7 @@ mod tests {
             Some(100)
         );
         assert_eq!(heaps.take_ended(), [2]);
-        assert_eq!(heaps.take_ended(), []);
+        assert!(heaps.take_ended().is_empty());
     }
 
     #[test]
