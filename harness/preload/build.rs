@@ -24,7 +24,8 @@ fn main() {
     let glibc =
         variable("CARGO_CFG_TARGET_ENV") == "gnu" && variable("CARGO_CFG_TARGET_OS") == "linux";
     let stacks = shared.join("stacks.c").display().to_string();
-    let with_stacks: Vec<String> = std::iter::once(stacks).chain(archive).collect();
+    let own = [stacks, "native/threads.c".to_owned()];
+    let with_stacks: Vec<String> = own.into_iter().chain(archive).collect();
     for (name, libraries) in [("jemalloc", &with_stacks[..]), ("mallinfo", &[])] {
         let object = out.join(format!("{name}.so"));
         if glibc {

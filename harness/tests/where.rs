@@ -159,3 +159,88 @@ fn a_program_without_symbols_has_its_leak_at_an_offset_and_says_what_is_missing(
         "{answer}"
     );
 }
+
+/// Threads that live one after another, at the same addresses, and each keep some bytes; and a
+/// table that is filled at the start, with nothing allocated afterwards.
+const THREADS_AND_TABLE: &str = r#"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *volatile kept;
+
+__attribute__((noinline)) void *kept_by_a_thread(void *unused) {
+    for (int i = 0; i < 3; i++) {
+        kept = malloc(3000);
+        memset(kept, 1, 3000);
+    }
+    return unused;
+}
+
+__attribute__((noinline)) void fill_a_table(void) {
+    for (int i = 0; i < 20000; i++) {
+        kept = malloc(1000);
+        memset(kept, 1, 1000);
+        if (i % 20 == 0) usleep(1000);
+    }
+}
+
+int main(int arguments, char **argument) {
+    (void)argument;
+    if (arguments > 1) {
+        fill_a_table();
+        for (;;) usleep(1000);
+    }
+    for (;;) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, kept_by_a_thread, NULL);
+        pthread_join(thread, NULL);
+        usleep(2000);
+    }
+}
+"#;
+
+#[test]
+fn short_threads_are_sampled_as_they_allocate_and_a_table_that_rests_does_not_leak() {
+    let lab = Lab::new();
+    let folder = lab.path();
+    std::fs::write(folder.join("both.c"), THREADS_AND_TABLE).expect("a file");
+    let compiled = std::process::Command::new("cc")
+        .args(["-O1", "-g", "-pthread", "-o", "both", "both.c"])
+        .current_dir(folder)
+        .status();
+    assert!(compiled.expect("a compiler").success());
+    let said = |arguments: &[&str]| -> Value {
+        let flags = [
+            "run",
+            "--where",
+            "--duration",
+            "7s",
+            "--allow-idle",
+            "--",
+            "./both",
+        ];
+        lab.call(&[&flags[..], arguments].concat());
+        let said = lab.call(&["where", "--format", "json"]).expect_code(0);
+        serde_json::from_str(said.stdout.trim()).expect("an object")
+    };
+    let threads = said(&[]);
+    let first = &threads["rows"][0];
+    assert_eq!(first["function"], "kept_by_a_thread", "{threads}");
+    assert_eq!(first["growth"]["behaviour"], "leaks", "{first}");
+    let grown = threads["heap_growth"]["bytes"]
+        .as_f64()
+        .expect("of the heap");
+    let explained = first["bytes"].as_f64().expect("of the row") / grown;
+    assert!((0.5..2.0).contains(&explained), "{explained} of {threads}");
+
+    let table = said(&["table"]);
+    let rows = table["rows"].as_array().expect("rows");
+    let of_table = rows.iter().find(|row| row["function"] == "fill_a_table");
+    assert_ne!(
+        of_table.expect("a row")["growth"]["behaviour"],
+        "leaks",
+        "{table}"
+    );
+}

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "sampler.h"
 #include "stacks.h"
+#include "threads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static bool prepare(const char **reason)
             return false;
         }
     }
-    leaklab_stacks_start(mallctl);
+    if (leaklab_stacks_start(mallctl))
+        leaklab_threads_start();
     return true;
 }
 
