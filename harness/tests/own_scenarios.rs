@@ -166,6 +166,26 @@ fn what_a_scenario_cannot_do_here_is_said_before_anything_is_created() {
 }
 
 #[test]
+fn a_variant_that_ends_well_before_the_length_of_its_file_is_no_green() {
+    let lab = lab();
+    let file = FILE.replace(
+        "command = [\"./server.sh\", \"0\"]",
+        "command = [\"sleep\", \"1\"]",
+    );
+    std::fs::write(lab.path().join("soak/table.scenario.toml"), file).expect("a file");
+    let called = lab.call(&[
+        "run",
+        "mine/table::evicted",
+        "--allow-idle",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(called.code, Some(3), "{}", called.stderr);
+    assert_eq!(cells(&called)[0]["outcome"], "ended", "{}", called.stdout);
+    assert!(called.stderr.contains(" of 4 s"), "{}", called.stderr);
+}
+
+#[test]
 fn a_build_that_fails_shows_its_last_lines() {
     let lab = lab();
     let failing = FILE.replace(

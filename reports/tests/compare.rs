@@ -5,8 +5,8 @@ mod support;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::compare::{
-    Comparison, Figure, Format, Outcome, Ranking, Side, SideError, compare_cells, matched, pooled,
-    ranking_text, text,
+    Comparison, Decision, Figure, Format, Outcome, Ranking, Side, SideError, compare_cells,
+    matched, pooled, ranking_text, text,
 };
 use leaklab_reports::foreign::ReadOptions;
 use leaklab_run::Run;
@@ -182,6 +182,27 @@ fn peak_level_cpu_latency_and_throughput_change_as_the_samples_do() {
     assert!((percent(Figure::Throughput) + 50.0).abs() < 0.5);
     assert!(percent(Figure::Peak).abs() < 0.5);
     assert!(percent(Figure::SettledLevel).abs() < 0.5);
+}
+
+#[test]
+fn what_the_second_does_not_tell_any_more_is_not_said_to_be_no_worse() {
+    let (_guard, folder) = workplace("compare-lost");
+    let silent = leak("after", "", 0.0).each_row(|row| row.ops_total = None);
+    let run = run_of(&folder, &[leak("before", "", 0.0), silent]);
+    for (before, after) in [(0, 1), (1, 0)] {
+        let comparison = compared(&run, before, after);
+        let mut changes = comparison.changes.iter();
+        let throughput = changes.find(|change| change.figure == Figure::Throughput);
+        let decision = throughput.expect("one side has it").decision;
+        match before {
+            0 => {
+                assert_eq!(decision, Decision::Open);
+                let answer = &comparison.answer;
+                assert_ne!(answer.decision, Decision::Holds, "{}", answer.reason);
+            }
+            _ => assert_eq!(decision, Decision::Holds),
+        }
+    }
 }
 
 #[test]

@@ -550,7 +550,6 @@ impl OneCell<'_> {
         schedule: Schedule,
     ) -> CellSetup {
         let is_program = !schedule.by_child;
-        let is_own_program = plan.role.is_empty();
         let plan = CellPlan {
             samples_stacks: own.sample_stacks,
             // A load command that runs may still not reach the program.
@@ -600,7 +599,7 @@ impl OneCell<'_> {
             child,
             grace: own.grace.unwrap_or(DEFAULT_GRACE),
             memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
-            must_last: is_program && is_own_program && own.duration.is_some(),
+            must_last: is_program && own.duration.is_some(),
             redactor: Redactor::new(&self.settings.redact),
         };
         if own.settle.is_some() {

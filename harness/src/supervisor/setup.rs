@@ -30,7 +30,7 @@ pub struct CellSetup {
     pub grace: Duration,
     /// Resident bytes of the tree at which it is ended.
     pub memory_limit_bytes: Option<u64>,
-    /// Whether it must run for as long as its load: a service that a length was named for.
+    /// Whether it must run for as long as its load: a program that a length was named for.
     pub must_last: bool,
     /// What stands beside the program.
     pub beside: Beside,

@@ -58,7 +58,13 @@ pub(super) fn effects(before: &Side, after: &Side, budgets: &HarmBudgets) -> Vec
             .filter(|(b, _)| *b > 0.0)
             .map(|(b, a)| 100.0 * (a - b) / b);
         let unlike = unlike(before, after, figure);
-        let decided = decide(figure, spreads(figure), budget, sure);
+        let [had, has] = [before, after].map(|side| side.figures.contains_key(&figure));
+        // What is not told any more may have become any worse.
+        let is_lost = had && !has && figure.tolerated().is_some();
+        let decided = match is_lost {
+            true => Decision::Open,
+            false => decide(figure, spreads(figure), budget, sure),
+        };
         Some(Effect {
             figure,
             before: b,
