@@ -14,6 +14,8 @@
 
 #[path = "../tests/generator/mod.rs"]
 mod generator;
+#[path = "labels/mod.rs"]
+mod labels;
 
 use generator::{Labelled, Tally, Truth, families, generate};
 use leaklab_judge::{Budget, Verdict};
@@ -127,41 +129,27 @@ fn generated(family: &'static str, seed: u64) -> Entry {
 
 /// The series that `labels.csv` of a folder names: file, truth, budget and difficulty.
 fn recordings(folder: &Path) -> Outcome<Vec<Entry>> {
-    let mut labels = csv::Reader::from_path(folder.join("labels.csv"))?;
-    let headers = labels.headers()?.clone();
-    let column = |name: &str| {
-        let found = headers.iter().position(|header| header == name);
-        found.ok_or(format!("labels.csv has no column {name}"))
-    };
-    let (file, truth) = (column("file")?, column("truth")?);
-    let (budget, difficulty) = (column("budget_bytes_per_hour")?, column("difficulty")?);
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let mut entries = Vec::new();
-    for label in labels.records() {
-        let label = label?;
-        let (mut time_s, mut value) = (Vec::new(), Vec::new());
-        for row in csv::Reader::from_path(folder.join(&label[file]))?.records() {
-            let row = row?;
-            time_s.push(row[0].parse()?);
-            value.push(row[1].parse()?);
-        }
+    labels::for_each(folder, ["difficulty"], |recording, [difficulty]| {
         entries.push(Entry {
             row: format!("recordings/{name}"),
             labelled: Labelled {
                 family: "recordings",
-                time_s,
-                value,
-                truth: match &label[truth] {
+                time_s: recording.time_s,
+                value: recording.value,
+                truth: match recording.truth.as_str() {
                     "leak" => Truth::Leak,
                     "no-leak" => Truth::NoLeak,
                     _ => Truth::Undecidable,
                 },
-                easy: &label[difficulty] == "easy",
-                budget: Budget::BytesPerHour(label[budget].parse()?),
+                easy: difficulty == "easy",
+                budget: Budget::BytesPerHour(recording.budget_per_hour),
                 ..Labelled::default()
             },
         });
-    }
+        Ok(())
+    })?;
     Ok(entries)
 }
 

@@ -5,6 +5,10 @@
 //! a first look after twenty rows and a least length of five minutes, of one, and of none. Counted are the runs that were stopped, those that were stopped wrongly, and at what
 //! share of their length.
 
+#[path = "labels/mod.rs"]
+mod labels;
+
+use labels::Recording;
 use leaklab_judge::sequential::{ERROR, StoppingRule};
 use leaklab_judge::{Budget, JudgeOptions, Series, Verdict};
 use std::path::Path;
@@ -13,23 +17,16 @@ use std::process::ExitCode;
 /// Least lengths that are tried, in seconds.
 const LEAST_S: [f64; 3] = [300.0, 60.0, 0.0];
 
-struct Recording {
-    file: String,
-    truth: String,
-    budget_per_hour: f64,
-    time_s: Vec<f64>,
-    value: Vec<f64>,
-}
-
 fn main() -> ExitCode {
     let mut recordings = Vec::new();
     for folder in std::env::args().skip(1) {
-        match read(Path::new(&folder)) {
-            Ok(found) => recordings.extend(found),
-            Err(error) => {
-                eprintln!("error: {folder}: {error}");
-                return ExitCode::from(2);
-            }
+        let read = labels::for_each(Path::new(&folder), [], |recording, []| {
+            recordings.push(recording);
+            Ok(())
+        });
+        if let Err(error) = read {
+            eprintln!("error: {folder}: {error}");
+            return ExitCode::from(2);
         }
     }
     println!(
@@ -87,36 +84,4 @@ impl Recording {
             Some((found.verdict, elapsed_s))
         })
     }
-}
-
-fn read(folder: &Path) -> Result<Vec<Recording>, Box<dyn std::error::Error>> {
-    let mut labels = csv::Reader::from_path(folder.join("labels.csv"))?;
-    let headers = labels.headers()?.clone();
-    let column = |name: &str| {
-        let found = headers.iter().position(|header| header == name);
-        found.ok_or(format!("labels.csv has no column {name}"))
-    };
-    let (file, truth, budget) = (
-        column("file")?,
-        column("truth")?,
-        column("budget_bytes_per_hour")?,
-    );
-    let mut recordings = Vec::new();
-    for label in labels.records() {
-        let label = label?;
-        let (mut time_s, mut value) = (Vec::new(), Vec::new());
-        for row in csv::Reader::from_path(folder.join(&label[file]))?.records() {
-            let row = row?;
-            time_s.push(row[0].parse()?);
-            value.push(row[1].parse()?);
-        }
-        recordings.push(Recording {
-            file: label[file].to_owned(),
-            truth: label[truth].to_owned(),
-            budget_per_hour: label[budget].parse()?,
-            time_s,
-            value,
-        });
-    }
-    Ok(recordings)
 }

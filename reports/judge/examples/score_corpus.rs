@@ -4,6 +4,9 @@
 //! Each folder holds `labels.csv` (file, family, truth, budget_bytes_per_hour, …, difficulty)
 //! and the series named there. With `-v`, every series that is wrong or abstained is listed.
 
+#[path = "labels/mod.rs"]
+mod labels;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
@@ -41,76 +44,58 @@ fn score_folder(
     verbose: bool,
     scores: &mut BTreeMap<String, Score>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut labels = csv::Reader::from_path(folder.join("labels.csv"))?;
-    let headers = labels.headers()?.clone();
-    let column = |name: &str| {
-        headers
-            .iter()
-            .position(|h| h == name)
-            .ok_or(format!("labels.csv has no column {name}"))
-    };
-    let (file, family, truth) = (column("file")?, column("family")?, column("truth")?);
-    let (budget, difficulty) = (column("budget_bytes_per_hour")?, column("difficulty")?);
-    for record in labels.records() {
-        let record = record?;
-        let (time_s, value) = read_series(&folder.join(&record[file]))?;
-        let options = JudgeOptions {
-            budget: Budget::BytesPerHour(record[budget].parse()?),
-            ..JudgeOptions::default()
-        };
-        let judgement = judge(&Series::new(&time_s, &value), &options)?;
-        let score = scores.entry(record[family].to_owned()).or_default();
-        let easy = &record[difficulty] == "easy";
-        score.series += 1;
-        score.easy += usize::from(easy);
-        let verdict = judgement.verdict;
-        let wrong = match &record[truth] {
-            // Nobody could say.
-            "open" => false,
-            "leak" => verdict == Verdict::NoLeak,
-            _ => verdict == Verdict::Leak,
-        };
-        let abstained = easy
-            && verdict == Verdict::Inconclusive
-            && matches!(&record[truth], "leak" | "no-leak");
-        score.wrong += usize::from(wrong);
-        score.abstained += usize::from(abstained);
-        let Some(row) = TRUTHS.iter().position(|t| *t == &record[truth]) else {
-            continue;
-        };
-        let at = [Verdict::Leak, Verdict::NoLeak, Verdict::Inconclusive]
-            .iter()
-            .position(|v| *v == verdict)
-            .unwrap_or(2);
-        score.matrix[row][at] += 1;
-        if verbose && (wrong || abstained) {
-            let word = if wrong { "WRONG" } else { "abstained" };
-            println!(
-                "{word} {} truth {} {} budget {:.4e} slope {:?} [{:?}, {:?}] settled {:?} {:?}: {}",
-                &record[file],
-                &record[truth],
-                &record[difficulty],
-                record[budget].parse::<f64>()?,
-                judgement.slope_bytes_per_hour.map(|v| v.round()),
-                judgement.slope_low_bytes_per_hour.map(|v| v.round()),
-                judgement.slope_high_bytes_per_hour.map(|v| v.round()),
-                judgement.settled_after_s.map(|v| v.round()),
-                judgement.shape,
-                judgement.reason
-            );
-        }
-    }
-    Ok(())
-}
-
-fn read_series(path: &Path) -> Result<(Vec<f64>, Vec<f64>), Box<dyn std::error::Error>> {
-    let (mut time_s, mut value) = (Vec::new(), Vec::new());
-    for record in csv::Reader::from_path(path)?.records() {
-        let record = record?;
-        time_s.push(record[0].parse()?);
-        value.push(record[1].parse()?);
-    }
-    Ok((time_s, value))
+    labels::for_each(
+        folder,
+        ["family", "difficulty"],
+        |recording, [family, difficulty]| {
+            let truth = recording.truth.as_str();
+            let options = JudgeOptions {
+                budget: Budget::BytesPerHour(recording.budget_per_hour),
+                ..JudgeOptions::default()
+            };
+            let judgement = judge(&Series::new(&recording.time_s, &recording.value), &options)?;
+            let score = scores.entry(family.to_owned()).or_default();
+            let easy = difficulty == "easy";
+            score.series += 1;
+            score.easy += usize::from(easy);
+            let verdict = judgement.verdict;
+            let wrong = match truth {
+                // Nobody could say.
+                "open" => false,
+                "leak" => verdict == Verdict::NoLeak,
+                _ => verdict == Verdict::Leak,
+            };
+            let abstained =
+                easy && verdict == Verdict::Inconclusive && matches!(truth, "leak" | "no-leak");
+            score.wrong += usize::from(wrong);
+            score.abstained += usize::from(abstained);
+            let Some(row) = TRUTHS.iter().position(|t| *t == truth) else {
+                return Ok(());
+            };
+            let at = [Verdict::Leak, Verdict::NoLeak, Verdict::Inconclusive]
+                .iter()
+                .position(|v| *v == verdict)
+                .unwrap_or(2);
+            score.matrix[row][at] += 1;
+            if verbose && (wrong || abstained) {
+                let word = if wrong { "WRONG" } else { "abstained" };
+                println!(
+                    "{word} {} truth {} {} budget {:.4e} slope {:?} [{:?}, {:?}] settled {:?} {:?}: {}",
+                    recording.file,
+                    truth,
+                    difficulty,
+                    recording.budget_per_hour,
+                    judgement.slope_bytes_per_hour.map(|v| v.round()),
+                    judgement.slope_low_bytes_per_hour.map(|v| v.round()),
+                    judgement.slope_high_bytes_per_hour.map(|v| v.round()),
+                    judgement.settled_after_s.map(|v| v.round()),
+                    judgement.shape,
+                    judgement.reason
+                );
+            }
+            Ok(())
+        },
+    )
 }
 
 fn print_scores(scores: &BTreeMap<String, Score>) {
