@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
-use support::Lab;
+use support::{Called, Lab};
 
 /// A program that counts operations and says how much it holds: `keeps` bytes more with each.
 ///
@@ -191,15 +191,12 @@ fn repository(lab: &Lab, first_bad: usize) -> String {
     wanted
 }
 
-#[test]
-fn bisect_finds_the_commit_among_64_that_a_leak_began_with() {
-    let lab = Lab::new();
-    let wanted = repository(&lab, 41);
-    let found = lab.call(&[
+fn bisect(lab: &Lab, commits: &str, build: &str) -> Called {
+    lab.call(&[
         "bisect",
-        "HEAD~63..HEAD",
+        commits,
         "--build",
-        "cp server.in server",
+        build,
         "--until-verdict",
         "--min-duration",
         "1s",
@@ -211,8 +208,14 @@ fn bisect_finds_the_commit_among_64_that_a_leak_began_with() {
         "64B/op",
         "--",
         "./server",
-    ]);
-    let found = found.expect_code(0);
+    ])
+}
+
+#[test]
+fn bisect_finds_the_commit_among_64_that_a_leak_began_with() {
+    let lab = Lab::new();
+    let wanted = repository(&lab, 41);
+    let found = bisect(&lab, "HEAD~63..HEAD", "cp server.in server").expect_code(0);
     let told = &found.stdout;
     assert!(told.starts_with("first bad commit: "), "{told}");
     assert!(
@@ -241,24 +244,7 @@ fn commits_that_nothing_decides_are_named_and_no_more_is_said() {
     repository(&lab, 63);
     // The first bad commit cannot be built, so that it may be the next one as well.
     let build = "sh -c '! grep -q \"^# 63$\" server.in && cp server.in server'";
-    let words = [
-        "bisect",
-        "HEAD~3..HEAD",
-        "--build",
-        build,
-        "--until-verdict",
-        "--min-duration",
-        "1s",
-        "--max-duration",
-        "20s",
-        "--interval",
-        "20ms",
-        "--budget",
-        "64B/op",
-        "--",
-        "./server",
-    ];
-    let told = lab.call(&words).expect_code(3);
+    let told = bisect(&lab, "HEAD~3..HEAD", build).expect_code(3);
     let lines: Vec<&str> = told.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{}\n{}", told.stdout, told.stderr);
     assert_eq!(lines[0], "the first bad commit is one of:");

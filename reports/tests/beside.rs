@@ -2,13 +2,15 @@
 //! that stop half-way, and memory that no program's own column holds. What leaks is never green,
 //! and what does not is never accused.
 
+mod support;
+
 use leaklab_judge::{Unit, Verdict};
 use leaklab_reports::cell::{Readings, VerdictOptions};
 use leaklab_reports::foreign::{
     ReadOptions, Recording, RestartSource, read_recording, restart_columns,
 };
 use std::fmt::Write;
-use std::path::Path;
+use support::is_documented;
 
 const ROWS: usize = 1_200;
 const START_S: usize = 1_763_700_000;
@@ -428,20 +430,10 @@ fn the_memory_of_the_kernel_is_watched_beside_that_of_programs() {
 
 #[test]
 fn the_documentation_lists_what_tells_restarts() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/inputs.md");
-    let text = std::fs::read_to_string(&path).expect("docs/inputs.md");
-    let (start, end) = ("<!-- restarts -->\n", "<!-- /restarts -->\n");
-    let mut table = format!("{start}| a column that … | names |\n|---|---|\n");
+    let mut table = "| a column that … | names |\n|---|---|\n".to_owned();
     for (when, names) in restart_columns() {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(table, "| {when} | {} |", names.join(", "));
     }
-    let before = text.find(start).expect("the table");
-    let after = text.find(end).expect("its end");
-    if std::env::var_os("LEAKLAB_BLESS").is_some() {
-        let blessed = format!("{}{table}{}", &text[..before], &text[after..]);
-        std::fs::write(&path, blessed).expect("docs/inputs.md");
-        return;
-    }
-    assert_eq!(text[before..after], table, "LEAKLAB_BLESS=1 writes it anew");
+    is_documented("restarts", &table);
 }

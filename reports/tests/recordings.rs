@@ -3,10 +3,13 @@
 //! `kubectl-top.txt`, `grafana-*.csv`, `influx-*`, `cloudwatch-*`, `long.csv` and `gc-old.log`
 //! were made after the documented formats.
 
+mod support;
+
 use leaklab_judge::Unit;
 use leaklab_reports::foreign::{ReadOptions, Recording, ValueUnit, read_recording};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use support::is_documented;
 
 const KIB: f64 = 1_024.0;
 const MIB: f64 = 1_048_576.0;
@@ -187,10 +190,7 @@ fn what_cannot_be_read_says_what_was_expected_and_how_to_get_it() {
 
 #[test]
 fn the_table_of_the_documentation_is_what_these_tests_read() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/inputs.md");
-    let text = std::fs::read_to_string(&path).expect("docs/inputs.md");
-    let (start, end) = ("<!-- table -->\n", "<!-- /table -->\n");
-    let mut table = format!("{start}| made by | said | metric | times |\n|---|---|---|---|\n");
+    let mut table = "| made by | said | metric | times |\n|---|---|---|---|\n".to_owned();
     for case in cases() {
         let times = match case.options.every_s {
             Some(_) => "`--every`",
@@ -212,14 +212,7 @@ fn the_table_of_the_documentation_is_what_these_tests_read() {
             case.tool, case.metric
         );
     }
-    let before = text.find(start).expect("the table");
-    let after = text.find(end).expect("its end");
-    if std::env::var_os("LEAKLAB_BLESS").is_some() {
-        let blessed = format!("{}{table}{}", &text[..before], &text[after..]);
-        std::fs::write(&path, blessed).expect("docs/inputs.md");
-        return;
-    }
-    assert_eq!(text[before..after], table, "LEAKLAB_BLESS=1 writes it anew");
+    is_documented("table", &table);
 }
 
 /// What the judge takes for granted holds whatever the bytes are.

@@ -9,6 +9,26 @@ use leaklab_run::{
 };
 use std::path::{Path, PathBuf};
 
+/// Holds a table of `docs/inputs.md`, between comments of that name, against what the code says;
+/// with `LEAKLAB_BLESS` it is written anew.
+pub fn is_documented(name: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/inputs.md");
+    let text = std::fs::read_to_string(&path).expect("docs/inputs.md");
+    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->\n"));
+    let before = text.find(&start).expect("the table") + start.len();
+    let after = text.find(&end).expect("its end");
+    if std::env::var_os("LEAKLAB_BLESS").is_some() {
+        let blessed = format!("{}{table}{}", &text[..before], &text[after..]);
+        std::fs::write(&path, blessed).expect("docs/inputs.md");
+        return;
+    }
+    assert_eq!(
+        text[before..after],
+        *table,
+        "LEAKLAB_BLESS=1 writes it anew"
+    );
+}
+
 pub const MIB: f64 = 1024.0 * 1024.0;
 
 /// A cell to be written.
