@@ -140,8 +140,8 @@ impl StackCollector {
 
     /// Notes that a process of the tree has ended, and all of its blocks with it.
     pub fn ended(&mut self, pid: u32, at_us: u64) {
-        let has_stacks = self.stacks.range((pid, 0, 0)..=(pid, u64::MAX, u64::MAX));
-        if has_stacks.count() > 0 {
+        let mut of_it = self.stacks.range((pid, 0, 0)..=(pid, u64::MAX, u64::MAX));
+        if of_it.next().is_some() {
             self.ended.insert(pid, at_us);
         }
     }
@@ -195,31 +195,31 @@ impl StackCollector {
     }
 
     fn record(&self, elapsed_ms: impl Fn(u64) -> f64) -> StackRecord {
-        let history = |(key, stack): (&Key, &Collected)| StackHistory {
-            pid: key.0,
-            frames: stack.frames.clone(),
-            sample_bytes: stack.counts.sample_bytes,
-            born_bytes: stack.counts.born_bytes,
-            snapshots: {
-                let snapshot = |said: &Said| StackSnapshot {
-                    elapsed_ms: elapsed_ms(said.at_us),
-                    first_span_ms: elapsed_ms(stack.counts.start_us),
-                    span_ms: said.span_us as f64 / 1000.0,
-                    born: said.born.clone(),
-                    live: said.live.clone(),
-                    live_bytes: said.live_bytes,
-                };
-                let end_us = self.end_us(key.0, stack.counts.start_us);
-                let end = end_us
-                    .zip(stack.snapshots.last())
-                    .map(|(end_us, last)| StackSnapshot {
-                        elapsed_ms: elapsed_ms(end_us.max(last.at_us)),
-                        live: vec![0; last.live.len()],
-                        live_bytes: last.live_bytes.map(|_| 0),
-                        ..snapshot(last)
-                    });
-                stack.snapshots.iter().map(snapshot).chain(end).collect()
-            },
+        let history = |(key, stack): (&Key, &Collected)| {
+            let snapshot = |said: &Said| StackSnapshot {
+                elapsed_ms: elapsed_ms(said.at_us),
+                first_span_ms: elapsed_ms(stack.counts.start_us),
+                span_ms: said.span_us as f64 / 1000.0,
+                born: said.born.clone(),
+                live: said.live.clone(),
+                live_bytes: said.live_bytes,
+            };
+            let end_us = self.end_us(key.0, stack.counts.start_us);
+            let end = end_us
+                .zip(stack.snapshots.last())
+                .map(|(end_us, last)| StackSnapshot {
+                    elapsed_ms: elapsed_ms(end_us.max(last.at_us)),
+                    live: vec![0; last.live.len()],
+                    live_bytes: last.live_bytes.map(|_| 0),
+                    ..snapshot(last)
+                });
+            StackHistory {
+                pid: key.0,
+                frames: stack.frames.clone(),
+                sample_bytes: stack.counts.sample_bytes,
+                born_bytes: stack.counts.born_bytes,
+                snapshots: stack.snapshots.iter().map(snapshot).chain(end).collect(),
+            }
         };
         StackRecord {
             sample_bytes: self.sample_bytes,

@@ -502,11 +502,11 @@ impl<'a> CellLoop<'a> {
         // Late, after a suspend for instance: ticks that passed are not made up for, and the
         // next is where it would have been.
         let interval = self.setup.child.interval;
-        let behind = now.duration_since(self.next_tick).as_nanos() / interval.as_nanos().max(1);
+        let late = now.duration_since(self.next_tick);
+        let behind = late.as_nanos() / interval.as_nanos().max(1);
         let ahead = u32::try_from(behind + 1)
             .ok()
             .and_then(|ticks| interval.checked_mul(ticks));
-        let late = now.duration_since(self.next_tick);
         self.next_tick = ahead.map_or(now + interval, |ahead| self.next_tick + ahead);
         if late > STALL && !std::mem::replace(&mut self.was_stalled, true) {
             // What the program said meanwhile is still in the pipe: a row now would put old counts

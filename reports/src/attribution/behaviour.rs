@@ -100,7 +100,8 @@ pub struct StackGrowth {
     pub births: u64,
     /// Blocks that live at its end.
     pub live: u64,
-    /// Length of the time in which the survivors were born: that part without the youngest blocks.
+    /// Length of the time in which the survivors were born: that part without the youngest blocks; all
+    /// of it for what does not leak.
     pub window_s: f64,
     /// Part of the work of the settled load that was done in it.
     pub window_share: f64,
@@ -423,11 +424,11 @@ fn behaviour(
     let middle = told.at(told.span_end_ms((settled.0 + settled.1) / 2.0));
     let first = Change::surely_between(start, &middle);
     let second = Change::surely_between(&middle, end);
-    let slows = slows(told, start, settled, work);
+    let slows = || slows(told, start, settled, work);
     if grows
         && first.net() > 0
         && second.net() > 0
-        && !slows
+        && !slows()
         && !only_late_ones_live(start, end, whole, work)
         && !old_ones_die(start, &middle, end)
     {
@@ -450,7 +451,7 @@ fn behaviour(
             true => Behaviour::FilledOnce,
             false => Behaviour::Undecided,
         }
-    } else if !slows && becomes_more(told, settled) {
+    } else if becomes_more(told, settled) && !slows() {
         Behaviour::Undecided
     } else if survive <= CHURN_SURVIVORS {
         Behaviour::Churns
