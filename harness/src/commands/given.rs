@@ -131,8 +131,8 @@ impl Given {
     /// The shards that its run lacks; none of a part of it that somebody named.
     pub fn missing_shards(&self) -> Vec<String> {
         match self {
-            Given::Cells(run, cells) if cells.len() == run.cells.len() => run.missing_shards(),
-            _ => Vec::new(),
+            Given::Cells(run, cells) => run.missing_shards_beside(cells),
+            Given::File(_) => Vec::new(),
         }
     }
 

@@ -16,7 +16,7 @@ use leaklab_judge::{
 use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions, memory_of};
 use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::{Table, restart_columns};
-use leaklab_run::{Cell, Run, write_atomically};
+use leaklab_run::{Cell, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -122,8 +122,11 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             Source::Tables(tables) => {
                 exit = exit.or_graver(judge_tables(name, tables, arguments)?);
             }
-            Source::Cells(cells) => {
-                let (of_cells, suite) = judge_cells(name, &cells, arguments)?;
+            Source::Cells {
+                cells,
+                missing_shards,
+            } => {
+                let (of_cells, suite) = judge_cells(name, &cells, &missing_shards, arguments)?;
                 exit = exit.or_graver(of_cells);
                 suites.push(suite);
             }
@@ -321,6 +324,7 @@ fn limit_text(reached_s: f64) -> String {
 fn judge_cells(
     name: &str,
     cells: &[Cell],
+    missing_shards: &[String],
     arguments: &Arguments,
 ) -> anyhow::Result<(Exit, TestSuite)> {
     let mut suite = TestSuite::new(name);
@@ -353,13 +357,8 @@ fn judge_cells(
         say!("`{name}` has no cell: nothing was judged");
         exit = exit.or_graver(Exit::Inconclusive);
     }
-    let whole = cells
-        .first()
-        .and_then(|cell| Run::open(cell.folder.parent()?).ok());
-    let whole = whole.filter(|run| run.cells.len() == cells.len());
-    let shards = whole.map_or_else(Vec::new, |run| run.missing_shards());
-    if !shards.is_empty() {
-        let shards = shards.join(", ");
+    if !missing_shards.is_empty() {
+        let shards = missing_shards.join(", ");
         let words = format!("`{name}` lacks shard {shards}, and nothing is known of its cells");
         say!("{words}; exit code 3 at the least");
         suite.add_finding(&format!("shard {shards}"), false, &words);

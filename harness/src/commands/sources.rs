@@ -134,7 +134,21 @@ pub enum Source {
     /// Series that leaklab did not write, or of which columns were named.
     Tables(Vec<Table>),
     /// Cells of a run.
-    Cells(Vec<Cell>),
+    Cells {
+        /// The cells.
+        cells: Vec<Cell>,
+        /// The shards that the run lacks, if the cells are all that it has.
+        missing_shards: Vec<String>,
+    },
+}
+
+impl Source {
+    fn of_run((run, cells): (Run, Vec<Cell>)) -> Self {
+        Source::Cells {
+            missing_shards: run.missing_shards_beside(&cells),
+            cells,
+        }
+    }
 }
 
 /// Whether a path is read as a file: a pipe, too, as `<(command)` and `/dev/stdin` are.
@@ -176,9 +190,9 @@ fn open_as(name: &str, tables: &TableArguments, options: ReadOptions) -> anyhow:
     if is_readable(path) {
         if path.is_file()
             && !tables.names_columns()
-            && let Ok((_, cells)) = address.resolve()
+            && let Ok(found) = address.resolve()
         {
-            return Ok(Source::Cells(cells));
+            return Ok(Source::of_run(found));
         }
         let file = File::open(path).with_context(|| format!("cannot open `{name}`"))?;
         let options = ReadOptions {
@@ -195,8 +209,7 @@ fn open_as(name: &str, tables: &TableArguments, options: ReadOptions) -> anyhow:
             address.folder.display()
         )));
     }
-    let (_, cells) = cells_of(name)?;
-    Ok(Source::Cells(cells))
+    Ok(Source::of_run(cells_of(name)?))
 }
 
 /// The series of a recording; what it was taken for and what was put up with is said once.
@@ -332,10 +345,10 @@ pub fn series_of(
             }
             Ok(series)
         }
-        Source::Cells(cells) if cells.is_empty() => {
+        Source::Cells { cells, .. } if cells.is_empty() => {
             Err(usage(format!("`{name}` is a run without a cell")))
         }
-        Source::Cells(cells) => cells.iter().map(|cell| of_cell(cell, options)).collect(),
+        Source::Cells { cells, .. } => cells.iter().map(|cell| of_cell(cell, options)).collect(),
     }
 }
 

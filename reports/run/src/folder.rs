@@ -96,6 +96,14 @@ impl Run {
         self.record.configuration.texts(MISSING_SHARDS)
     }
 
+    /// [`Run::missing_shards`] where `cells` are all of its cells; none of a part that somebody named.
+    pub fn missing_shards_beside(&self, cells: &[Cell]) -> Vec<String> {
+        match cells.len() == self.cells.len() {
+            true => self.missing_shards(),
+            false => Vec::new(),
+        }
+    }
+
     /// Opens a run folder, finished, running or dead.
     ///
     /// # Errors
