@@ -7,7 +7,7 @@ use crate::prometheus::{Credentials, Limits, Prometheus, Range};
 use crate::words::say;
 use anyhow::Context;
 use leaklab_judge::amount::{count_text, parse_duration, plural};
-use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES};
+use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, on_all_processors};
 use leaklab_reports::fleet::{
     Life, Pooled, Row, ServiceJudgement, alert_rules, judge_service, open_metrics, page, rank,
     text, undecided_share,
@@ -363,6 +363,14 @@ struct Fleet<'a> {
     nameless: Option<(u64, Vec<String>)>,
 }
 
+fn limit_of(
+    labels: &Identity,
+    limits: &BTreeMap<Identity, f64>,
+    arguments: &Arguments,
+) -> Option<f64> {
+    limits.get(labels).copied().or(arguments.limit)
+}
+
 impl Fleet<'_> {
     fn identity(&self, labels: &Identity) -> Identity {
         let of = |name: &String| Some((name.clone(), labels.get(name)?.clone()));
@@ -486,15 +494,19 @@ impl Fleet<'_> {
             }
         }
         let answered = services.keys().cloned().collect();
-        for (labels, instances) in services {
+        let (arguments, limits) = (self.arguments, &self.limits);
+        let judged = on_all_processors(services.into_iter().collect(), |(labels, instances)| {
             let lives = lives_of(instances, &labels);
             let options = JudgeOptions {
-                budget: self.arguments.budget.unwrap_or_default(),
-                limit: self.limit_of(&labels),
+                budget: arguments.budget.unwrap_or_default(),
+                limit: limit_of(&labels, limits, arguments),
                 grain: RSS_GRAIN_BYTES,
                 ..JudgeOptions::default()
             };
             let judged = judge_service(lives, &options);
+            (labels, judged)
+        });
+        for (labels, judged) in judged {
             if let Some(folder) = &self.arguments.save {
                 save(folder, &labels, &judged).map_err(|error| {
                     format!("cannot write into `{}`: {error}", folder.display())
@@ -506,13 +518,9 @@ impl Fleet<'_> {
         Ok(answered)
     }
 
-    fn limit_of(&self, labels: &Identity) -> Option<f64> {
-        self.limits.get(labels).copied().or(self.arguments.limit)
-    }
-
     fn row(&self, labels: Identity, judged: ServiceJudgement) -> Row {
         Row {
-            limit_bytes: self.limit_of(&labels),
+            limit_bytes: limit_of(&labels, &self.limits, self.arguments),
             labels,
             replicas: judged.replicas,
             lives: judged.lives,

@@ -5,10 +5,11 @@
 //! noise.
 //!
 //! `cargo bench -p leaklab-judge --bench judge -- fleet 1000` judges 1,000 series of a day in
-//! minutes (1,440 points), ten kinds in turn, on one thread. Under
-//! `valgrind --tool=callgrind` the count of instructions of ten tells the same on a busy machine.
+//! minutes (1,440 points), ten kinds in turn, in one call of `judge_all`, on all processors
+//! (`taskset -c 0` for one). Under `valgrind --tool=callgrind` the count of instructions of ten
+//! tells the same on a busy machine.
 
-use leaklab_judge::{Budget, JudgeOptions, Series, judge};
+use leaklab_judge::{Budget, JudgeOptions, Series, judge, judge_all};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -58,18 +59,21 @@ fn day(number: usize) -> (Vec<f64>, Vec<f64>) {
 }
 
 fn fleet(count: usize) {
-    let series: Vec<_> = (0..count).map(day).collect();
+    let days: Vec<_> = (0..count).map(day).collect();
+    let series: Vec<Series<'_>> = days
+        .iter()
+        .map(|(time_s, value)| Series::new(time_s, value))
+        .collect();
     let begin = Instant::now();
-    let mut verdicts = [0_usize; 3];
-    for (time_s, value) in &series {
-        let judged = judge(&Series::new(time_s, value), &JudgeOptions::default());
-        if let Ok(judgement) = judged {
-            verdicts[judgement.verdict as usize] += 1;
-        }
-    }
+    let judged = judge_all(&series, &JudgeOptions::default());
     let seconds = begin.elapsed().as_secs_f64();
+    let mut verdicts = [0_usize; 3];
+    for judgement in judged.into_iter().flatten() {
+        verdicts[judgement.verdict as usize] += 1;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     println!(
-        "{count} series of {DAY}: {seconds:.3} s, {:.0} a second; leak, no-leak, inconclusive: {verdicts:?}",
+        "{count} series of {DAY} on {threads} threads: {seconds:.3} s, {:.0} a second; leak, no-leak, inconclusive: {verdicts:?}",
         count as f64 / seconds
     );
 }

@@ -6,7 +6,7 @@ use crate::policy::verdict::REPORTED_CONFIDENCE;
 use crate::stats::autoregression;
 use crate::stats::autoregression::Memory;
 use crate::stats::newey_west::{automatic_lags, long_run_variance};
-use crate::stats::quantile::robust_sigma;
+use crate::stats::quantile::{are_surely_near, robust_sigma};
 use crate::stats::regression::Fit;
 use crate::stats::student::{t_cdf, t_quantile};
 use crate::track::{Track, coarse, spacing};
@@ -249,10 +249,11 @@ fn coarse_precision(
 
 /// The points of `track` that are not far off `fitted`, if some are, few enough to be left out.
 fn without_outliers(track: &Track, fitted: &Fit) -> Option<Track> {
-    if track.len() < 12 {
+    const SIGMAS: f64 = 6.0;
+    if track.len() < 12 || are_surely_near(&fitted.residuals, 0.0, SIGMAS) {
         return None;
     }
-    let limit = 6.0 * robust_sigma(&fitted.residuals);
+    let limit = SIGMAS * robust_sigma(&fitted.residuals);
     let kept: Vec<usize> = (0..track.len())
         .filter(|&i| fitted.residuals[i].abs() <= limit)
         .collect();

@@ -309,6 +309,7 @@ impl Family {
             Form::Power => (scale * v).exp(),
             Form::Bend => (v - scale).max(0.0),
             Form::Shifted(-1.0) => scale / (v + scale),
+            Form::Shifted(0.5) => (1.0 + v / scale).sqrt(),
             Form::Shifted(power) => (1.0 + v / scale).powf(power),
         }
     }
@@ -326,7 +327,7 @@ impl Family {
                 Form::Stretched(_) => prepared.iter().map(|v| (-v / factor).exp()).collect(),
                 _ => prepared.iter().map(|&v| self.at(v, scale)).collect(),
             };
-            model.rss_with(&[&curve]).unwrap_or(f64::INFINITY)
+            model.rss_with_few(&[&curve]).unwrap_or(f64::INFINITY)
         })
     }
 

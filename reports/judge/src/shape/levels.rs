@@ -128,8 +128,13 @@ impl Floor {
                 return None;
             }
             let x: Vec<f64> = part.x.iter().map(|x| x - part.x[0]).collect();
+            let before = slope;
             slope = fit(&[vec![1.0; part.len()], x], &part.y)?.coefficients[1];
             found = Some(Self { above, at });
+            // The same slope finds the same level, in every round that is left.
+            if slope == before {
+                break;
+            }
         }
         found
     }
@@ -245,46 +250,72 @@ fn two_groups(track: &Track) -> Option<(Vec<bool>, Vec<f64>)> {
     }
     let u: Vec<f64> = track.x.iter().map(|x| (x - track.x[0]) / span).collect();
     let ones = vec![1.0; n];
-    let mut residuals = least_squares(&[&ones, &u], &track.y)?.residuals;
-    let mut high = vec![false; n];
+    let line = least_squares(&[&ones, &u], &track.y)?;
+    let mut residuals = line.residuals.clone();
+    let mut high = Vec::new();
     for _ in 0..ROUNDS {
         let (low_end, high_end) = residuals
             .iter()
             .fold((f64::MAX, f64::MIN), |(l, h), &r| (l.min(r), h.max(r)));
         let mut edge = 0.5 * (low_end + high_end);
         for _ in 0..ROUNDS {
-            let (mut above, mut below, mut count) = (0.0, 0.0, 0.0);
-            for &r in &residuals {
-                let is_above = f64::from(u8::from(r > edge));
-                above += is_above * r;
-                below += (1.0 - is_above) * r;
-                count += is_above;
+            let before = edge;
+            edge = middle_of_means(&residuals, edge);
+            if edge == before {
+                break;
             }
-            edge = 0.5 * (above / f64::max(count, 1.0) + below / (n as f64 - count).max(1.0));
         }
         if !are_apart(&residuals, edge) {
             return None;
         }
+        let before = high;
         high = residuals.iter().map(|&r| r > edge).collect();
+        // The same groups have the same slope, in every round that is left.
+        if high == before {
+            break;
+        }
         let state: Vec<f64> = high.iter().map(|&h| f64::from(u8::from(h))).collect();
-        let slope = least_squares(&[&ones, &u, &state], &track.y)?.coefficients[1];
+        let slope = line.with(&state)?.coefficients[1];
         residuals = track.y.iter().zip(&u).map(|(y, u)| y - slope * u).collect();
     }
     Some((high, residuals))
 }
 
+/// The middle between the means of those `values` that lie above `edge` and of the others.
+fn middle_of_means(values: &[f64], edge: f64) -> f64 {
+    const LANES: usize = 4;
+    let (mut all, mut above, mut count) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for part in values.chunks(LANES) {
+        for (lane, &value) in part.iter().enumerate() {
+            let is_above = f64::from(u8::from(value > edge));
+            all[lane] += value;
+            above[lane] += is_above * value;
+            count[lane] += is_above;
+        }
+    }
+    let sum = |lanes: [f64; LANES]| lanes.iter().sum::<f64>();
+    let (all, above, count) = (sum(all), sum(above), sum(count));
+    let below = values.len() as f64 - count;
+    0.5 * (above / count.max(1.0) + (all - above) / below.max(1.0))
+}
+
 /// Whether two groups of `values` on either side of `edge` lie as far apart as halves of a bell
 /// do not.
 fn are_apart(values: &[f64], edge: f64) -> bool {
+    const LANES: usize = 4;
     // Count, sum and sum of squares of all, and of those above.
-    let (mut all, mut above) = ([0.0; 3], [0.0; 3]);
-    for value in values.iter().map(|value| value - edge) {
-        let is_above = f64::from(u8::from(value > 0.0));
-        for (k, part) in [1.0, value, value * value].into_iter().enumerate() {
-            all[k] += part;
-            above[k] += is_above * part;
+    let (mut all, mut above) = ([[0.0; LANES]; 3], [[0.0; LANES]; 3]);
+    for part in values.chunks(LANES) {
+        for (lane, value) in part.iter().enumerate() {
+            let value = value - edge;
+            let is_above = f64::from(u8::from(value > 0.0));
+            for (k, share) in [1.0, value, value * value].into_iter().enumerate() {
+                all[k][lane] += share;
+                above[k][lane] += is_above * share;
+            }
         }
     }
+    let [all, above] = [all, above].map(|sums| sums.map(|lanes| lanes.iter().sum::<f64>()));
     let below = [all[0] - above[0], all[1] - above[1], all[2] - above[2]];
     let mean = |group: [f64; 3]| group[1] / group[0].max(1.0);
     let within = |group: [f64; 3]| group[2] - mean(group) * group[1];

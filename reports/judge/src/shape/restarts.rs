@@ -6,6 +6,7 @@ use crate::policy::restarts::{
 };
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::track::{Track, spacing};
+use std::cell::LazyCell;
 
 /// Places on the axis at which a program that is up again at once was restarted: readings that
 /// fall to about where the series began and come back over several readings, not many. They must
@@ -21,6 +22,11 @@ pub(crate) fn find_quick_restarts(track: &Track) -> Vec<f64> {
     };
     let range = high - low;
     if n < 24 || range <= 0.0 || track.y[0] > low + TO_BASE * range {
+        return Vec::new();
+    }
+    // Most series fall nowhere by as much, whatever their noise is.
+    let falls = (AROUND..n - 1).any(|index| track.y[index - 1] - track.y[index] > 0.3 * range);
+    if !falls {
         return Vec::new();
     }
     let noise = robust_sigma(&changes_of(track));
@@ -54,7 +60,7 @@ pub(crate) fn find_restarts(track: &Track) -> Vec<usize> {
     let Some((low, range)) = usual_range(&track.y).filter(|&(_, range)| range > 0.0) else {
         return Vec::new();
     };
-    let noise = robust_sigma(&changes_of(track));
+    let noise = LazyCell::new(|| robust_sigma(&changes_of(track)));
     let spacing = spacing(&track.x);
     let n = track.len();
     let reach = (n / 100).clamp(3, 12);
@@ -66,14 +72,14 @@ pub(crate) fn find_restarts(track: &Track) -> Vec<usize> {
         // Across a gap, a slow fall looks as deep as it had time for.
         let across_gap = spacing[index] > 4.0;
         let deep = if across_gap { 0.7 } else { 0.35 };
-        if fall > deep * range {
+        let begins = || {
+            let soon = track.y[index..(index + 3).min(n)].iter().copied();
+            soon.fold(f64::INFINITY, f64::min)
+        };
+        if fall > deep * range && begins() < base {
             let before = median(&track.y[index.saturating_sub(reach)..index]).unwrap_or(0.0);
             let after = median(&track.y[index..(index + reach).min(n)]).unwrap_or(0.0);
-            let begins = track.y[index..(index + 3).min(n)]
-                .iter()
-                .copied()
-                .fold(f64::INFINITY, f64::min);
-            if before - after > (0.3 * range).max(8.0 * noise) && begins < base {
+            if before - after > (0.3 * range).max(8.0 * *noise) {
                 cuts.push(index);
                 index += reach;
                 continue;

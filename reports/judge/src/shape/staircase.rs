@@ -56,6 +56,9 @@ impl Staircase {
 /// and those before it that are of its order; `None` where there are none, or falls besides
 /// that take them back.
 pub(crate) fn find_staircase(track: &Track, places: &[f64]) -> Option<Staircase> {
+    if places.is_empty() {
+        return None;
+    }
     let from = places.len().saturating_sub(LOOKED_AT);
     // Ahead of the first step lie those that are too small to be told one by one: no rest.
     let ahead = match &places[from..] {

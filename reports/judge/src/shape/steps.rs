@@ -187,7 +187,7 @@ fn lasts(values: &[f64], step: &Step) -> bool {
 
 /// Leaves out the two readings at each of `steps`: a reading may have been taken half-way.
 pub(crate) fn without_edges(track: &Track, steps: &[f64]) -> Track {
-    if track.len() < 60 {
+    if track.len() < 60 || steps.is_empty() {
         return track.clone();
     }
     let mut left_out = vec![false; track.len()];

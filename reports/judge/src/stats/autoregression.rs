@@ -19,25 +19,43 @@ pub const RHO_MAX: f64 = 0.999;
 struct Decays {
     rho: f64,
     /// Distances and decays of late; the oldest is replaced next.
-    known: [(f64, f64); 4],
+    known: [(f64, Decay); 4],
     oldest: usize,
+}
+
+/// What is left of a correlation over a distance, and how many times as much is new there as
+/// over one spacing.
+#[derive(Clone, Copy)]
+struct Decay {
+    left: f64,
+    growth: f64,
 }
 
 impl Decays {
     fn of(rho: f64) -> Self {
+        let one = Decay {
+            left: rho,
+            growth: 1.0,
+        };
         Self {
             rho,
-            known: [(1.0, rho); 4],
+            known: [(1.0, one); 4],
             oldest: 0,
         }
     }
 
-    fn over(&mut self, spacing: f64) -> f64 {
+    #[inline]
+    fn over(&mut self, spacing: f64) -> Decay {
         let distance = spacing.max(1.0);
         if let Some((_, decay)) = self.known.iter().find(|known| known.0 == distance) {
             return *decay;
         }
-        let decay = self.rho.powf(distance);
+        let left = self.rho.powf(distance);
+        let growth = match self.rho > 0.0 {
+            true => (1.0 - left * left) / (1.0 - self.rho * self.rho),
+            false => 1.0,
+        };
+        let decay = Decay { left, growth };
         self.known[self.oldest] = (distance, decay);
         self.oldest = (self.oldest + 1) % self.known.len();
         decay
@@ -89,14 +107,9 @@ pub fn estimate(residuals: &[f64], spacing: &[f64], parameters: usize) -> Memory
     let mut decays = Decays::of(rho);
     for index in 1..residuals.len() {
         let decay = decays.over(spacing[index]);
-        let fresh = residuals[index] - decay * residuals[index - 1];
+        let fresh = residuals[index] - decay.left * residuals[index - 1];
         // What is new after a longer pause is more; bring it back to one spacing.
-        let growth = if rho > 0.0 {
-            (1.0 - decay * decay) / (1.0 - rho * rho)
-        } else {
-            1.0
-        };
-        squares += fresh * fresh / growth;
+        squares += fresh * fresh / decay.growth;
         count += 1.0;
     }
     let freedom = (count - parameters as f64).max(1.0);
@@ -119,7 +132,7 @@ pub fn weighted_variance(memory: &Memory, weights: &[f64], spacing: &[f64]) -> f
     let mut decays = Decays::of(memory.rho);
     for (index, &weight) in weights.iter().enumerate() {
         if index > 0 {
-            carried *= decays.over(spacing[index]);
+            carried *= decays.over(spacing[index]).left;
         }
         sum += weight * weight + 2.0 * weight * carried;
         carried += weight;

@@ -14,13 +14,28 @@ use super::quantile::{MAD_TO_SIGMA, median};
 /// R. K. Pearson, "Outliers in process modeling and identification", IEEE Transactions on
 /// Control Systems Technology 10 (2002), 55–63.
 pub fn wild_values(values: &[f64], reach: usize, sigmas: f64, floor: f64) -> Vec<bool> {
+    const STRETCH: usize = 16;
+    let mut wild = vec![false; values.len()];
     let mut window = Window::default();
     let mut deviations = Vec::with_capacity(2 * reach + 1);
-    for &value in values.iter().take(reach) {
-        window.insert(value);
-    }
-    (0..values.len())
-        .map(|index| {
+    let mut window_at = None;
+    for start in (0..values.len()).step_by(STRETCH) {
+        let end = (start + STRETCH).min(values.len());
+        let around = &values[start.saturating_sub(reach)..(end + reach).min(values.len())];
+        // Where all of them lie within the floor, each lies within it of any median.
+        if range_of(around) <= sigmas * floor {
+            continue;
+        }
+        if window_at != Some(start) {
+            window.sorted.clear();
+            for &value in
+                &values[start.saturating_sub(reach + 1)..(start + reach).min(values.len())]
+            {
+                window.insert(value);
+            }
+        }
+        window_at = Some(end);
+        for index in start..end {
             if let Some(&entering) = values.get(index + reach) {
                 window.insert(entering);
             }
@@ -31,14 +46,23 @@ pub fn wild_values(values: &[f64], reach: usize, sigmas: f64, floor: f64) -> Vec
             // Most values pass the floor alone; only the others need the local spread.
             let distance = (values[index] - center).abs();
             if distance <= sigmas * floor {
-                return false;
+                continue;
             }
             deviations.clear();
             deviations.extend(window.sorted.iter().map(|value| (value - center).abs()));
             let sigma = (median_of_few(&mut deviations) * MAD_TO_SIGMA).max(floor);
-            distance > sigmas * sigma
-        })
-        .collect()
+            wild[index] = distance > sigmas * sigma;
+        }
+    }
+    wild
+}
+
+fn range_of(values: &[f64]) -> f64 {
+    let ends = (f64::INFINITY, f64::NEG_INFINITY);
+    let (low, high) = values.iter().fold(ends, |(low, high), &value| {
+        (low.min(value), high.max(value))
+    });
+    high - low
 }
 
 /// Neighbouring values in ascending order.

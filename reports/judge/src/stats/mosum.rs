@@ -1,6 +1,6 @@
 //! Abrupt steps in a series: where the level changes at once rather than along a slope.
 
-use super::quantile::middle_and_sigma;
+use super::quantile::{are_surely_near, middle_and_sigma};
 use super::regression::least_squares;
 use crate::policy::mosum::OUTLYING;
 
@@ -63,11 +63,13 @@ fn outliers_at(values: &[f64], width: usize, grain: f64) -> Vec<(Step, f64)> {
         total += value - base;
         sums.push(total);
     }
-    let places: Vec<usize> = (width..=n - width).collect();
-    let differences: Vec<f64> = places
-        .iter()
-        .map(|&i| (sums[i + width] - 2.0 * sums[i] + sums[i - width]) / width as f64)
+    let differences: Vec<f64> = (width..=n - width)
+        .map(|i| (sums[i + width] - 2.0 * sums[i] + sums[i - width]) / width as f64)
         .collect();
+    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+    if are_surely_near(&differences, mean, OUTLYING) {
+        return Vec::new();
+    }
     let (usual, sigma) = middle_and_sigma(&differences).unwrap_or((0.0, 0.0));
     let sigma = sigma.max(0.3 * grain);
     if sigma <= 0.0 && grain <= 0.0 && differences.iter().all(|d| *d == usual) {
@@ -96,7 +98,7 @@ fn outliers_at(values: &[f64], width: usize, grain: f64) -> Vec<(Step, f64)> {
         let size = differences[best] - usual;
         result.push((
             Step {
-                index: places[best],
+                index: width + best,
                 size,
             },
             size.abs() / sigma.max(f64::MIN_POSITIVE),

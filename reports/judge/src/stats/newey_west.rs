@@ -1,5 +1,7 @@
 //! The long-run variance of correlated noise, without a model of it.
 
+use super::regression::dot;
+
 /// Bartlett-weighted sum of autocovariances up to `lags`: the variance that the mean of many
 /// values has, times their number.
 ///
@@ -14,14 +16,7 @@ pub fn long_run_variance(values: &[f64], lags: usize) -> f64 {
     if n == 0 {
         return 0.0;
     }
-    let covariance = |lag: usize| -> f64 {
-        values[lag..]
-            .iter()
-            .zip(values)
-            .map(|(a, b)| a * b)
-            .sum::<f64>()
-            / n as f64
-    };
+    let covariance = |lag: usize| dot(&values[lag..], &values[..n - lag]) / n as f64;
     let mut sum = covariance(0);
     for lag in 1..=lags.min(n - 1) {
         sum += 2.0 * (1.0 - lag as f64 / (lags as f64 + 1.0)) * covariance(lag);

@@ -84,6 +84,30 @@ pub fn robust_sigma(values: &[f64]) -> f64 {
     middle_and_sigma(values).map_or(0.0, |(_, sigma)| sigma)
 }
 
+/// Whether it is seen without putting anything in order that no value lies further than `sigmas`
+/// robust standard deviations from `about`, nor from the median: `false` says nothing.
+///
+/// With m a twentieth of the largest distance M from `about`: where at most half of the values lie
+/// on either side beyond m, the median lies within m. Where at most half lie within m + c, the
+/// median absolute deviation is at least c = (M + m) / (`sigmas` · 1.4826).
+pub(crate) fn are_surely_near(values: &[f64], about: f64, sigmas: f64) -> bool {
+    let most = values
+        .iter()
+        .fold(0.0_f64, |most, value| most.max((value - about).abs()));
+    let aside = 0.05 * most;
+    // A hair's breadth more, so that rounding does not decide.
+    let deviation = 1.000_001 * (most + aside) / (sigmas * MAD_TO_SIGMA);
+    let (mut below, mut above, mut within) = (0_u64, 0_u64, 0_u64);
+    for value in values {
+        let off = value - about;
+        below += u64::from(off < -aside);
+        above += u64::from(off > aside);
+        within += u64::from(off.abs() < deviation + aside);
+    }
+    let half = (values.len() as u64).saturating_sub(1) / 2;
+    most.is_finite() && below <= half && above <= half && within <= half
+}
+
 /// The median of `values` and their [`robust_sigma`]. `None` for an empty slice.
 pub(crate) fn middle_and_sigma(values: &[f64]) -> Option<(f64, f64)> {
     let (center, mad) = median_and_mad(values)?;
@@ -130,6 +154,27 @@ mod tests {
         let values = [-3.0, 0.0, -1e-300, 2.0, -7.0];
         assert_eq!(quantile(&values, 0.25), Some(-3.0));
         assert_eq!(quantile(&values, 0.5), Some(-1e-300));
+    }
+
+    #[test]
+    fn what_is_surely_near_is_near() {
+        let mut random = fastrand::Rng::with_seed(9);
+        let mut near = 0;
+        for _ in 0..400 {
+            let wild = 10.0 * random.f64();
+            let mut values: Vec<f64> = (0..60)
+                .map(|_| (0..6).map(|_| random.f64()).sum())
+                .collect();
+            values[7] += wild;
+            if are_surely_near(&values, 3.0, 6.0) {
+                near += 1;
+                let (middle, sigma) = middle_and_sigma(&values).expect("not empty");
+                let is_near = |about: f64| values.iter().all(|v| (v - about).abs() <= 6.0 * sigma);
+                assert!(is_near(3.0) && is_near(middle), "{values:?}");
+            }
+        }
+        assert!((40..300).contains(&near), "{near}");
+        assert!(are_surely_near(&[2.0; 20], 2.0, 6.0));
     }
 
     #[test]
