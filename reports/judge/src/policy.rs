@@ -18,6 +18,13 @@ pub(crate) mod share {
     /// Hours of the least budget that such growth must come to: a heap of a few kilobytes doubles
     /// by nothing.
     pub(crate) const HOURS_OF_LEAST: f64 = 24.0;
+
+    /// Share of a record by which a warm-up should be over: what rises after it counts as growth,
+    /// and does not raise the level that a budget is a share of.
+    pub(crate) const WARMED_UP: f64 = 0.2;
+
+    /// Share of the record that tells the level at a time.
+    pub(crate) const WARMED_UP_READ: f64 = 0.03;
 }
 
 /// Confidence of a verdict, and how much is looked at.

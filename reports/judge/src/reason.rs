@@ -19,6 +19,7 @@ pub(crate) enum Why {
     OnlyRises,
     TwoLevels,
     Multiplied { times: f64 },
+    OwnLevel { times: f64 },
     Standstill,
     Decelerating,
     FewTeeth { teeth: usize },
@@ -108,6 +109,9 @@ pub(crate) fn reason(judgement: &Judgement, why: &Why, unit: Unit, by_operation:
         Why::TwoLevels => "the readings change between two levels in no order, as where those of two processes stand in one series, and one of these is not known to keep the budget; a series for each process would tell".to_owned(),
         Why::Multiplied { times } => format!(
             "growth of {interval} is within the budget of {budget}, a share of the level, but has made {times:.1} times that level of it without an end; a budget in bytes would tell"
+        ),
+        Why::OwnLevel { times } => format!(
+            "growth of {interval} is within the budget of {budget}, a share of the level, but earlier growth has made that level, {times:.1} times what it was when a warm-up should be over; a budget in bytes would tell"
         ),
         Why::Unsettled => {
             format!("the series has not settled: no part up to its end is straight{longer}")

@@ -72,6 +72,7 @@ const COUNTS: &[(&str, usize, usize)] = &[
     ("strong-memory", 0, 0),
     ("late-uneven-noise", 0, 1),
     ("multiplied", 0, 0),
+    ("two-paces", 0, 0),
     ("two-processes", 0, 0),
     ("lives-warm-up", 0, 0),
     ("lives-teeth", 0, 0),
@@ -131,6 +132,7 @@ fn no_leak_that_hides_is_called_healthy() {
         "many-containers",
         "late-uneven-noise",
         "multiplied",
+        "two-paces",
         "two-processes",
         "lives-leak",
     ] {

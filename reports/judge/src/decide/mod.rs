@@ -28,7 +28,8 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
 use crate::policy::grain::SEVERAL;
 use crate::policy::sawtooth::SMALL_TEETH;
-use crate::policy::share::{HOURS_OF_LEAST, MULTIPLIED as TIMES};
+use crate::policy::segment::HALF_WAY;
+use crate::policy::share::{HOURS_OF_LEAST, MULTIPLIED as TIMES, WARMED_UP, WARMED_UP_READ};
 use crate::policy::staircase::ROOM;
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::prepare::{Prepared, prepare};
@@ -40,6 +41,7 @@ use crate::shape::mixture::split_mixture;
 use crate::shape::restarts::doubtful_falls;
 use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
 use crate::shape::staircase::late_growth;
+use crate::stats::quantile::median;
 use crate::track::Track;
 
 /// Judges one series.
@@ -263,7 +265,8 @@ fn two_levels(whole: &Whole<'_>) -> Option<Ruling> {
     (!keeps_budget(low) || !keeps_budget(high)).then(|| Ruling::open(Why::TwoLevels))
 }
 
-/// A share of the level is no measure for what has made most of that level itself.
+/// A share of the level is no measure for what has made most of that level itself: in the part that
+/// was fitted, or at another pace ahead of it.
 fn multiplied(whole: &Whole<'_>) -> Option<Ruling> {
     let (case, finding) = (whole.case, whole.finding);
     let is_share = matches!(
@@ -280,10 +283,40 @@ fn multiplied(whole: &Whole<'_>) -> Option<Ruling> {
     let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
     let level = (case.prepared.base + line.start_value).max(f64::MIN_POSITIVE);
     let least = HOURS_OF_LEAST * least_budget(case.options.unit);
-    (rise > TIMES * level && rise > least).then(|| {
+    if rise > least.max(TIMES * level) {
         let times = 1.0 + rise / level;
-        Ruling::open(Why::Multiplied { times })
+        return Some(Ruling::open(Why::Multiplied { times }));
+    }
+    let ahead = level_ahead(case.prepared, finding)?;
+    let allowed = budget_on_axis(case.prepared, case.options, ahead);
+    let (low, _) = line.interval(REPORTED_CONFIDENCE);
+    (low > allowed).then(|| {
+        let times = finding.level / ahead.max(f64::MIN_POSITIVE);
+        Ruling::open(Why::OwnLevel { times })
     })
+}
+
+/// The level ahead of all growth of the stretch: when a warm-up should be over, or at the beginning
+/// where growth was straight for longer than that.
+fn level_ahead(prepared: &Prepared, finding: &Finding) -> Option<f64> {
+    let (begin, end) = finding.stretch;
+    let span = end - begin;
+    let level_at = |x: f64| {
+        let at = |x: f64| prepared.fine.x.partition_point(|&place| place < x);
+        let read = at(x)..at(x + WARMED_UP_READ * span);
+        Some(prepared.base + median(prepared.fine.y.get(read)?)?)
+    };
+    let warmed_up = level_at(begin + WARMED_UP * span);
+    let grown = finding.fitted.0 - begin;
+    if grown < WARMED_UP * span {
+        return warmed_up;
+    }
+    let (first, middle) = (level_at(begin)?, level_at(begin + 0.5 * grown)?);
+    let last = level_at(finding.fitted.0)?;
+    match middle - first > HALF_WAY * (last - first) {
+        true => warmed_up,
+        false => Some(first),
+    }
 }
 
 fn note_prepared(case: &Case<'_>) {

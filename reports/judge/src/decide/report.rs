@@ -138,7 +138,11 @@ fn needs(prepared: &Prepared, finding: &Finding) -> Option<f64> {
         }
         (Why::BelowGrain { wanted_s, .. }, _) => wanted_s - fitted_s,
         (
-            Why::NoWork | Why::RestartsOrTeeth { .. } | Why::TwoLevels | Why::Multiplied { .. },
+            Why::NoWork
+            | Why::RestartsOrTeeth { .. }
+            | Why::TwoLevels
+            | Why::Multiplied { .. }
+            | Why::OwnLevel { .. },
             _,
         ) => return None,
         _ => prepared.duration_s,

@@ -125,7 +125,7 @@ catalogue! {
         "Do the readings change between two levels in no order, of which one alone is not known to keep the budget?"
         "inconclusive, in place of no-leak"
     MULTIPLIED "multiplied"
-        "Has steady growth made half again of the level that the budget is a share of?"
+        "Has steady growth made half again of the level that the budget is a share of, or is it beyond that share of the level that was there when a warm-up should be over?"
         "inconclusive, in place of no-leak"
     FEW_TEETH "few-teeth"
         "Are there fewer than three floors of a sawtooth, or fewer than eight of teeth that are not alike?"

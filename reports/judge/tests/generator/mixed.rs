@@ -9,7 +9,12 @@ use fastrand::Rng;
 use leaklab_judge::Budget;
 
 /// Families of series whose parts differ.
-pub const FAMILIES: [&str; 3] = ["late-uneven-noise", "multiplied", "two-processes"];
+pub const FAMILIES: [&str; 4] = [
+    "late-uneven-noise",
+    "multiplied",
+    "two-paces",
+    "two-processes",
+];
 
 /// One series of `family`.
 pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
@@ -17,6 +22,7 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
     match family {
         "late-uneven-noise" => late_uneven_noise(random, level),
         "multiplied" => multiplied(random, level),
+        "two-paces" => two_paces(random, level),
         _ => two_processes(random, level),
     }
 }
@@ -161,6 +167,52 @@ fn two_processes(random: &mut Rng, level: f64) -> Labelled {
         truth: if leaking { Truth::Leak } else { Truth::NoLeak },
         easy: false,
         budget: Budget::BytesPerHour(budget),
+        ..Labelled::default()
+    }
+}
+
+/// Under the default budget, growth that goes on more slowly than it began. Straight growth first:
+/// what it has made is no level that the rest may be a share of. A warm-up first, over in a
+/// twentieth of the record: the rest is a share of where that has led.
+fn two_paces(random: &mut Rng, level: f64) -> Labelled {
+    let count = scale(random, 200.0, 5_000.0) as usize;
+    let total_h = scale(random, 6.0, 14.0 * 24.0);
+    let time_s = even_times(total_h * 3_600.0, count);
+    let leaks = random.bool();
+    let made = level * between(random, 2.0, 8.0);
+    let (slope, turn_h) = match leaks {
+        true => (
+            (made + level) * between(random, 0.0025, 0.0045),
+            total_h * between(random, 0.3, 0.65),
+        ),
+        false => ((made + level) * between(random, 0.0, 0.002), 0.0),
+    };
+    let tau_h = total_h * between(random, 0.005, 0.015);
+    let mut value: Vec<f64> = time_s
+        .iter()
+        .map(|&t| {
+            let hours = t / 3_600.0;
+            let first = match leaks {
+                true => (hours / turn_h).min(1.0),
+                false => 1.0 - (-hours / tau_h).exp(),
+            };
+            level + made * first + slope * (hours - turn_h).max(0.0)
+        })
+        .collect();
+    let noise = Noise {
+        sigma: level * scale(random, 0.001, 0.01),
+        rho: between(random, 0.0, 0.7),
+    };
+    add_noise(random, &mut value, &noise);
+    Labelled {
+        family: "two-paces",
+        value: whole(&value),
+        time_s,
+        truth: if leaks { Truth::Leak } else { Truth::NoLeak },
+        // Whether a slower pace is a share of what a faster one made is the user's to say.
+        easy: !leaks && total_h > 48.0,
+        budget: Budget::Default,
+        slope: Some(slope),
         ..Labelled::default()
     }
 }
