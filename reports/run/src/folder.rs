@@ -370,7 +370,12 @@ pub(crate) fn open_regular(path: &Path) -> std::io::Result<std::fs::File> {
 /// Largest JSON record that is read; the record of ten thousand cells has a tenth of it.
 const LARGEST_RECORD: u64 = 256 << 20;
 
-fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads a file of a run folder whole. What is no file is refused: a named pipe would never answer.
+///
+/// # Errors
+///
+/// The error of the operating system.
+pub fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut text = Vec::new();
     open_regular(path)?

@@ -77,7 +77,7 @@ impl StackRecord {
     ///
     /// The error of the operating system, or that the file is not such a record.
     pub fn read(cell: &Path) -> std::io::Result<Option<Self>> {
-        match std::fs::read(cell.join(STACKS_FILE)) {
+        match crate::read_whole(&cell.join(STACKS_FILE)) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

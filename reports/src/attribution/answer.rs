@@ -160,7 +160,7 @@ impl Answer {
     ///
     /// The error of the operating system, or that the file is not an answer.
     pub fn read(cell: &Path) -> std::io::Result<Option<Self>> {
-        match std::fs::read(cell.join(WHERE_FILE)) {
+        match leaklab_run::read_whole(&cell.join(WHERE_FILE)) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -266,7 +266,7 @@ impl Picture {
         let svg = self.svg()?;
         let same_or_free = |stem: &str| {
             let path = folder.join(format!("{stem}.svg"));
-            std::fs::read(&path).map_or(!path.exists(), |old| old == svg.as_bytes())
+            leaklab_run::read_whole(&path).map_or(!path.exists(), |old| old == svg.as_bytes())
         };
         let numbered = |number: u32| match number {
             1 => stem.to_owned(),

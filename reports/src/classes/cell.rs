@@ -25,7 +25,7 @@ const MOST_PROBLEMS: usize = 5;
 ///
 /// The error of the operating system on the list of takings.
 pub fn read_classes(cell: &Cell) -> std::io::Result<Vec<ClassTable>> {
-    if let Ok(text) = std::fs::read(cell.folder.join(CLASSES_FILE))
+    if let Ok(text) = leaklab_run::read_whole(&cell.folder.join(CLASSES_FILE))
         && let Ok(tables) = serde_json::from_slice(&text)
     {
         return Ok(tables);
