@@ -115,18 +115,15 @@ pub fn judge_cell(
         ("resident_bytes", cell.resident_bytes),
         ("rss_bytes", rss.as_deref()),
     ];
-    for (name, values) in bytes {
-        if let Some(values) = values {
-            push(&mut metrics, cell, name, values, options, Unit::Bytes)?;
-        }
-    }
-    for (name, values) in [("descriptors", cell.descriptors), ("threads", cell.threads)] {
-        if let Some(values) = values {
-            push(&mut metrics, cell, name, values, options, Unit::Count)?;
-        }
-    }
-    for (name, values, unit) in &cell.others {
-        push(&mut metrics, cell, name, values, options, *unit)?;
+    let counts = [("descriptors", cell.descriptors), ("threads", cell.threads)];
+    let of = |unit| move |(name, values): (_, Option<_>)| Some((name, values?, unit));
+    let bytes = bytes.into_iter().filter_map(of(Unit::Bytes));
+    let counts = counts.into_iter().filter_map(of(Unit::Count));
+    let others = cell.others.iter();
+    let others = others.map(|(name, values, unit)| (name.as_str(), *values, *unit));
+    let asked: Vec<Asked<'_>> = bytes.chain(counts).chain(others).collect();
+    for judged in judge_each(&asked, cell, options) {
+        metrics.extend(judged?);
     }
     let mut judgement = combine(metrics)?;
     // Shared memory counts once in PSS, which is read less often: where it does not say enough
@@ -185,9 +182,8 @@ fn withhold_for_outside(
     let (Some(beyond), Some(held)) = (median(&known), median(&held)) else {
         return Ok(None);
     };
-    let mut judged = Vec::new();
-    push(&mut judged, cell, OUTSIDE, &outside, options, Unit::Bytes)?;
-    let Some(found) = judged.pop().map(|metric| metric.judgement) else {
+    let judged = judge_one(&(OUTSIDE, &outside, Unit::Bytes), cell, options)?;
+    let Some(found) = judged.map(|metric| metric.judgement) else {
         return Ok(None);
     };
     let verdict = found.verdict;
@@ -233,14 +229,42 @@ fn withhold_for_outside(
 /// What is resident beyond the allocator's own, as a metric.
 const OUTSIDE: &str = "outside_bytes";
 
-fn push(
-    metrics: &mut Vec<MetricJudgement>,
-    cell: &CellSeries<'_>,
-    name: &str,
-    values: &[f64],
-    options: &JudgeOptions,
-    unit: Unit,
-) -> Result<(), JudgeError> {
+/// A metric that is judged: its name, its values and what they are.
+type Asked<'a> = (&'a str, &'a [f64], Unit);
+
+/// What was found of a metric; `None` if it was never read.
+type Found = Result<Option<MetricJudgement>, JudgeError>;
+
+/// Rows from which on metrics are judged on two threads: two days at a row a second.
+const ROWS_FOR_TWO: usize = 172_800;
+
+/// Judges metrics one by one; those of a long cell on two threads.
+fn judge_each(asked: &[Asked<'_>], cell: &CellSeries<'_>, options: &JudgeOptions) -> Vec<Found> {
+    let every = |from: usize, step: usize| -> Vec<Found> {
+        let chosen = asked.iter().skip(from).step_by(step);
+        chosen
+            .map(|asked| judge_one(asked, cell, options))
+            .collect()
+    };
+    if cell.time_s.len() < ROWS_FOR_TWO || asked.len() < 2 {
+        return every(0, 1);
+    }
+    let (even, odd) = std::thread::scope(|scope| {
+        let odd = std::thread::Builder::new().spawn_scoped(scope, || every(1, 2));
+        let even = every(0, 2);
+        // Without a thread, or after a defect in it, they are judged here.
+        let odd = odd.ok().and_then(|odd| odd.join().ok());
+        (even, odd.unwrap_or_else(|| every(1, 2)))
+    });
+    let mut odd = odd.into_iter();
+    (even.into_iter())
+        .flat_map(|even| [Some(even), odd.next()])
+        .flatten()
+        .collect()
+}
+
+fn judge_one(asked: &Asked<'_>, cell: &CellSeries<'_>, options: &JudgeOptions) -> Found {
+    let (name, values, unit) = *asked;
     let series = Series {
         time_s: cell.time_s,
         value: values,
@@ -266,15 +290,14 @@ fn push(
         };
     }
     match judge(&series, &options) {
-        Ok(judgement) => metrics.push(MetricJudgement {
+        Ok(judgement) => Ok(Some(MetricJudgement {
             metric: name.to_owned(),
             judgement,
-        }),
+        })),
         // A metric that was never read says nothing; the others may.
-        Err(JudgeError::Empty) => {}
-        Err(error) => return Err(error),
+        Err(JudgeError::Empty) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(())
 }
 
 fn combine(mut metrics: Vec<MetricJudgement>) -> Result<CellJudgement, JudgeError> {

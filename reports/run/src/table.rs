@@ -1,11 +1,14 @@
 //! Reader of `samples.csv`: chosen columns as vectors, a torn last line left out.
 
+mod halves;
+
 use super::columns;
 use super::folder::open_regular;
 use super::lines::LineLimited;
 use super::packed::{Block, CLOSING, Inflater, PACKED, PackedFile};
 use super::sample::Phase;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Columns of a `samples.csv`; an empty or unreadable field is NaN.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +22,8 @@ pub struct SampleTable {
     /// Values of those columns, each as long as `elapsed_ms`; none at all of a column that has no
     /// value in any row.
     pub values: Vec<Vec<f64>>,
-    /// What a column without a value looks like: NaN in each row, where there is such a column.
-    pub blank: Vec<f64>,
+    /// What a column without a value looks like: NaN in each row. Made when it is asked for.
+    pub blank: OnceLock<Vec<f64>>,
     /// Whether the file ended in the middle of a row, as after a crash.
     pub torn: bool,
     /// Rows with a field that is not a number, or without a time.
@@ -32,7 +35,7 @@ impl SampleTable {
     pub fn column(&self, name: &str) -> Option<&[f64]> {
         let index = self.names.iter().position(|n| n == name)?;
         Some(match self.values[index].is_empty() {
-            true => &self.blank,
+            true => self.blank.get_or_init(|| vec![f64::NAN; self.len()]),
             false => &self.values[index],
         })
     }
@@ -136,7 +139,6 @@ pub fn stream_samples(
 
 /// Rows of a CSV that are shown together.
 const PART_ROWS: usize = 4_096;
-
 /// Reads files of samples into one table.
 struct Reader<'a> {
     table: SampleTable,
@@ -185,14 +187,9 @@ impl<'a> Reader<'a> {
                 let _ = self.table.elapsed_ms.try_reserve_exact(self.expected_rows);
                 let _ = self.table.phase.try_reserve_exact(self.expected_rows);
             }
-            while let Some(block) = packed.next_block().map_err(io)? {
-                let before = self.table.len();
-                self.block(&block);
-                if let Some(first_ms) = self.table.elapsed_ms.get(before) {
-                    self.blocks.push((*first_ms, self.table.len() - before));
-                }
-                self.rows += self.table.len() - before;
-                self.part_is_read();
+            if !self.packed_by_two(&packed_path, &mut packed).map_err(io)? {
+                packed.rewind().map_err(io)?;
+                self.packed(&mut packed, &[]).map_err(io)?;
             }
             self.table.damaged_rows += usize::from(packed.damaged);
         }
@@ -207,6 +204,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads all blocks, but for the columns in `apart`.
+    fn packed(&mut self, packed: &mut PackedFile, apart: &[String]) -> std::io::Result<()> {
+        while let Some(block) = packed.next_block()? {
+            let before = self.table.len();
+            self.block(&block, apart);
+            if let Some(first_ms) = self.table.elapsed_ms.get(before) {
+                self.blocks.push((*first_ms, self.table.len() - before));
+            }
+            self.rows += self.table.len() - before;
+            self.part_is_read();
+        }
+        Ok(())
+    }
+
     /// Shows the rows that were read, if somebody looks at them part by part.
     fn part_is_read(&mut self) {
         let Some(each) = &mut self.each else { return };
@@ -217,11 +228,11 @@ impl<'a> Reader<'a> {
         each(&self.table);
         self.table.elapsed_ms.clear();
         self.table.phase.clear();
-        self.table.blank.clear();
+        self.table.blank.take();
         self.table.values.iter_mut().for_each(Vec::clear);
     }
 
-    fn block(&mut self, block: &Block) {
+    fn block(&mut self, block: &Block, apart: &[String]) {
         let table = &mut self.table;
         let names: Vec<&str> = block.names().collect();
         let place = |name: &str| names.iter().position(|known| *known == name);
@@ -243,6 +254,9 @@ impl<'a> Reader<'a> {
         table.phase.resize(rows, Phase::default());
         for (index, name) in names.iter().enumerate() {
             if [columns::ELAPSED_MS, columns::PHASE].contains(name) || !(self.wanted)(name) {
+                continue;
+            }
+            if apart.iter().any(|known| known == name) {
                 continue;
             }
             let place = table.place(name);
@@ -365,9 +379,7 @@ impl SampleTable {
         for values in self.values.iter_mut().filter(|values| !values.is_empty()) {
             values.resize(rows, f64::NAN);
         }
-        if self.values.iter().any(Vec::is_empty) {
-            self.blank.resize(rows, f64::NAN);
-        }
+        self.blank.take();
     }
 }
 
