@@ -7,7 +7,7 @@ use crate::record::CellStatus;
 pub const REDACTED: &str = "[redacted]";
 
 /// Words of a name whose value is a secret; compared word by word, without regard to case.
-const SECRET_WORDS: [&str; 15] = [
+const SECRET_WORDS: [&str; 17] = [
     "password",
     "passwd",
     "passphrase",
@@ -23,6 +23,9 @@ const SECRET_WORDS: [&str; 15] = [
     "authorization",
     "bearer",
     "cookie",
+    "jwt",
+    // Of an address that was signed.
+    "sig",
 ];
 /// Ends of words that are secrets whatever stands before them: `PGPASSWORD`, `authtoken`.
 const SECRET_ENDS: [&str; 4] = ["password", "passwd", "secret", "token"];
@@ -50,6 +53,11 @@ const TOKEN_SHAPES: [(&str, usize); 12] = [
     ("sk_live_", 20),
     ("eyJ", 40),
 ];
+
+/// Flags of programs whose values are headers of HTTP.
+const HEADER_FLAGS: [&str; 2] = ["--header", "--headers"];
+/// What may stand between the name of a header and its secret.
+const SCHEMES: [&str; 6] = ["Bearer", "Basic", "Digest", "Token", "ApiKey", "Negotiate"];
 
 /// Flags of leaklab whose values are variables: their names are recorded, their values never.
 const VARIABLE_FLAGS: [&str; 1] = ["--env"];
@@ -99,8 +107,39 @@ impl Redactor {
             if is_name && is_secret_name(name) {
                 return format!("{name}={REDACTED}");
             }
+            if HEADER_FLAGS.contains(&name) {
+                return format!("{name}={}", self.argument(value));
+            }
+        }
+        if let Some(clean) = without_header_value(argument).or_else(|| self.json(argument)) {
+            return clean;
         }
         self.text(argument)
+    }
+
+    /// The text of a JSON object without its secrets; `None` if it is none.
+    fn json(&self, text: &str) -> Option<String> {
+        let mut value: serde_json::Value = (text.starts_with('{').then_some(text))
+            .and_then(|text| serde_json::from_str(text).ok())?;
+        self.clean_json(&mut value);
+        Some(value.to_string())
+    }
+
+    fn clean_json(&self, value: &mut serde_json::Value) {
+        use serde_json::Value::{Array, Object, String};
+        match value {
+            Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        String(text) => *text = self.value(name, text),
+                        value => self.clean_json(value),
+                    }
+                }
+            }
+            Array(values) => values.iter_mut().for_each(|value| self.clean_json(value)),
+            String(text) => *text = self.text(text),
+            _ => {}
+        }
     }
 
     /// Text without what looks like a secret by its form: tokens of services, passwords in
@@ -111,6 +150,8 @@ impl Redactor {
         let mut rest = text;
         let mut before = "";
         let mut between = ' ';
+        // Whether the next word is the value of a header that is called like a secret.
+        let mut is_in_header = false;
         while !rest.is_empty() {
             let end = rest.find(is_separator).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
@@ -121,10 +162,18 @@ impl Redactor {
                     "Bearer" => word.len() >= 8,
                     flag => is_secret_behind(flag, word),
                 };
+            let is_scheme = SCHEMES.contains(&word);
+            let is_behind = is_behind || is_in_header && !is_scheme;
             if (is_behind && !word.is_empty()) || is_token(word) || self.is_wanted(word) {
                 clean.push_str(REDACTED);
+            } else if let Some(header) = without_header_value(word) {
+                clean.push_str(&header);
             } else {
                 clean.push_str(&without_values(&without_user(word)));
+            }
+            if !word.is_empty() {
+                is_in_header = is_in_header && is_scheme
+                    || word.strip_suffix(':').is_some_and(is_secret_header);
             }
             let separator = after.chars().next();
             between = separator.unwrap_or(between);
@@ -176,6 +225,30 @@ fn is_secret_behind(flag: &str, word: &str) -> bool {
 
 fn names_user(flag: &str) -> bool {
     matches!(flag, "-u" | "--user")
+}
+
+/// Whether a header of HTTP of that name holds a secret.
+fn is_secret_header(name: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let lower = name.to_ascii_lowercase();
+    let is_header = lower.starts_with("x-")
+        || [
+            "authorization",
+            "proxy-authorization",
+            "cookie",
+            "set-cookie",
+        ]
+        .contains(&&*lower);
+    is_header && name.chars().all(is_of_name) && is_secret_name(name)
+}
+
+/// `Name: value` of a header that holds a secret, without the value; `None` if it is none.
+fn without_header_value(text: &str) -> Option<String> {
+    let (name, value) = text.split_once(':')?;
+    // As curl and wrk take it in one word.
+    let bare = name.strip_prefix("-H").unwrap_or(name);
+    let gap = if value.starts_with(' ') { " " } else { "" };
+    (is_secret_header(bare) && !value.trim().is_empty()).then(|| format!("{name}:{gap}{REDACTED}"))
 }
 
 /// Whether a user is named with a password behind a colon, and not with the number of a group.
@@ -253,7 +326,15 @@ fn is_token(word: &str) -> bool {
 /// An address without the user and the password in it.
 fn without_user(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else {
-        return word.to_owned();
+        // `user:password@tcp(host)`, as drivers of databases take it.
+        return match word.rsplit_once('@') {
+            Some((user, host))
+                if names_password(user) && !host.is_empty() && !user.contains('/') =>
+            {
+                format!("{REDACTED}@{host}")
+            }
+            _ => word.to_owned(),
+        };
     };
     let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..authority].rsplit_once('@') {
@@ -325,8 +406,31 @@ mod tests {
                 "x http://[redacted]@h/?api_key=[redacted]&page=2",
             ),
             ("x hunter2 azebrab", "x [redacted] [redacted]"),
+            (
+                "x app:pw@tcp(db) me@host:/a",
+                "x [redacted]@tcp(db) me@host:/a",
+            ),
+            ("x https://h/a?sig=abc", "x https://h/a?sig=[redacted]"),
         ] {
             assert_eq!(command(line), expected);
+        }
+        let redactor = Redactor::default();
+        for (argument, expected) in [
+            ("Authorization: Bearer S1", "Authorization: [redacted]"),
+            ("X-Auth-Token:S1", "X-Auth-Token:[redacted]"),
+            ("Cookie: session=S1; b=S2", "Cookie: [redacted]"),
+            ("--header=X-Api-Key: S1", "--header=X-Api-Key: [redacted]"),
+            ("Content-Type: text/plain", "Content-Type: text/plain"),
+            (
+                r#"{"user":"me","password":"S1","of":{"token":"S2"}}"#,
+                r#"{"user":"me","password":"[redacted]","of":{"token":"[redacted]"}}"#,
+            ),
+            (
+                "wrk -H 'Authorization: Bearer S1' -H 'X-Api-Key: S2' http://h/",
+                "wrk -H 'Authorization: Bearer [redacted]' -H 'X-Api-Key: [redacted]' http://h/",
+            ),
+        ] {
+            assert_eq!(redactor.command(&[argument.to_owned()]), [expected]);
         }
     }
 
