@@ -6,6 +6,7 @@
 //!
 //! - `metric`: every column with its words and unit, and which of them is the memory
 //! - `series`: the one way from a table of samples to a judgement of it
+//! - `charged`: memory that no process has mapped, and the control group is charged for
 //! - `stopped`: whether work stopped before the load did
 //! - `verdict`: the judgement of a cell, as it was stored or made now
 //! - `standing`: what a cell has come to; exit codes, test reports and pages derive from it
@@ -14,6 +15,7 @@
 //! - `uncovered`: whether what was judged was read to the end of the load
 //! - `thin`: long series for few pixels
 
+mod charged;
 mod costs;
 mod figures;
 mod measured;

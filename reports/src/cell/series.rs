@@ -7,7 +7,7 @@
 
 use super::metric::Metric;
 use super::stopped::{Idle, is_work, load_cpu_ms};
-use super::uncovered::{uncovered, withhold, withhold_because, withhold_cell};
+use super::uncovered::{lost_rows, uncovered, withhold, withhold_because, withhold_cell};
 use super::verdict::{VerdictError, VerdictOptions};
 use crate::foreign;
 use leaklab_judge::amount::{amount_text, count_text};
@@ -19,7 +19,7 @@ use leaklab_run::{Cell, Event, EventKind, LoadReport, Measurement, Phase, Sample
 
 /// Columns that a cell is judged by, besides those that count its work; CPU time tells whether it
 /// worked where nothing is counted.
-const JUDGED: [&str; 13] = [
+const JUDGED: [&str; 14] = [
     columns::SETTLED_BYTES,
     columns::CPU_MS,
     columns::ALLOCATED_BYTES,
@@ -33,6 +33,7 @@ const JUDGED: [&str; 13] = [
     columns::PSS_BYTES,
     columns::SWAP_BYTES,
     columns::PROCESSES,
+    columns::CGROUP_BYTES,
 ];
 
 /// Heaps read right after a collection that make a trend; with fewer, what was read all the time
@@ -146,14 +147,16 @@ impl Readings {
             ..options.clone()
         };
         let mut readings = Self::of_table(table, events, &options);
-        readings.doubt = (measurement.and_then(Measurement::doubt)).or_else(|| failed_load(cell));
+        readings.doubt = (measurement.and_then(Measurement::doubt))
+            .or_else(|| lost_rows(cell, &readings.table))
+            .or_else(|| failed_load(cell));
         if cell.plan.may_be_idle {
             readings.idle.take_if(|idle| *idle == Idle::Throughout);
         } else if cell.plan.needs_work
             && readings.idle.is_none()
             && !was_served(cell, &readings.table)
         {
-            readings.idle = Idle::unknown(&readings.table);
+            readings.idle = Idle::unknown(&readings.table, &readings.excluded);
         }
         if cell.plan.control_group.is_some() {
             // What is in a group may be started again while one process is there throughout.
@@ -292,7 +295,7 @@ impl Readings {
             load: self.load,
             exact: of_cell && column == columns::ALLOCATED_BYTES,
             grain: match column {
-                columns::RSS_BYTES => RSS_GRAIN_BYTES,
+                columns::RSS_BYTES | columns::CGROUP_BYTES => RSS_GRAIN_BYTES,
                 _ => 0.0,
             },
             ..JudgeOptions::default()
@@ -480,6 +483,7 @@ impl Readings {
         if settled.is_some() {
             self.doubt_bookkeeping(&mut judgement);
         }
+        self.look_at_charged(&mut judgement);
         Ok(judgement)
     }
 }

@@ -63,6 +63,14 @@ pub(super) enum Idle {
         /// CPU time of the load as a share of it.
         processor_share: f64,
     },
+    /// The same, but that it used CPU time at first, and then none at all: it waits, is stopped or
+    /// hangs. What it did at first may have been its start, which is not judged alone.
+    Silent {
+        /// Seconds of the load to the last CPU time that it used.
+        after_s: f64,
+        /// Seconds of the load after that.
+        silent_s: f64,
+    },
 }
 
 /// Work that stopped during the load.
@@ -101,6 +109,20 @@ pub(super) fn load_cpu_ms(table: &SampleTable) -> Option<(f64, f64)> {
     Some((last - first, last_ms - first_ms))
 }
 
+/// CPU time of the second half of the load, as a share of it.
+fn later_share(table: &SampleTable) -> Option<f64> {
+    let (start_ms, end_ms) = table.phase_span_ms(Phase::Load)?;
+    let middle_ms = start_ms + (end_ms - start_ms) / 2.0;
+    let values = table.column(columns::CPU_MS)?;
+    let mut rows = (0..table.len())
+        .filter(|row| table.phase[*row] == Phase::Load && !values[*row].is_nan())
+        .filter(|row| table.elapsed_ms[*row] >= middle_ms)
+        .map(|row| (table.elapsed_ms[row], values[row]));
+    let (first_ms, first) = rows.next()?;
+    let (last_ms, last) = rows.next_back()?;
+    Some((last - first) / (last_ms - first_ms))
+}
+
 impl Idle {
     /// Whether the work of a load was not done, or stopped. Time within `excluded` counts for
     /// nothing.
@@ -129,8 +151,8 @@ impl Idle {
     }
 
     /// Whether a program is idle of which nobody says that it works: it counts nothing, and used
-    /// next to no CPU time during the load.
-    pub(super) fn unknown(table: &SampleTable) -> Option<Self> {
+    /// next to no CPU time during the load or during its second half, or none at all in the end.
+    pub(super) fn unknown(table: &SampleTable, excluded: &[Window]) -> Option<Self> {
         let counts = |name: &String| {
             let values = table.column(name).unwrap_or_default();
             is_work(name) && values.iter().any(|count| *count > 0.0)
@@ -138,15 +160,23 @@ impl Idle {
         if table.names.iter().any(counts) {
             return None;
         }
+        if let Some(stopped) = stop_of(table, columns::CPU_MS, excluded) {
+            return Some(Idle::Silent {
+                after_s: stopped.at_s - stopped.load_start_s,
+                silent_s: stopped.silent_s,
+            });
+        }
         let (cpu_ms, elapsed_ms) = load_cpu_ms(table)?;
-        let processor_share = cpu_ms / elapsed_ms;
+        // What it used while it started is no work of the hours after it.
+        let processor_share =
+            later_share(table).map_or(cpu_ms / elapsed_ms, |later| later.min(cpu_ms / elapsed_ms));
         (processor_share < WORKING_SHARE).then_some(Idle::Unknown { processor_share })
     }
 
     /// The part of the load in which there was work; `None` if there was none.
     pub(super) fn working_part(&self) -> Option<Window> {
         match self {
-            Idle::Throughout | Idle::Unknown { .. } => None,
+            Idle::Throughout | Idle::Unknown { .. } | Idle::Silent { .. } => None,
             Idle::Since(stopped) => Some(Window {
                 start_s: stopped.load_start_s,
                 end_s: stopped.at_s,
@@ -157,7 +187,7 @@ impl Idle {
     /// Seconds of the load after which the work stopped, if there was some.
     pub(super) fn stopped_after_s(&self) -> Option<f64> {
         match self {
-            Idle::Throughout | Idle::Unknown { .. } => None,
+            Idle::Throughout | Idle::Unknown { .. } | Idle::Silent { .. } => None,
             Idle::Since(stopped) => Some(stopped.at_s - stopped.load_start_s),
         }
     }
@@ -176,7 +206,7 @@ impl Idle {
         for metric in &mut judgement.metrics {
             self.withhold(&mut metric.judgement);
         }
-        if matches!(self, Idle::Unknown { .. }) {
+        if matches!(self, Idle::Unknown { .. } | Idle::Silent { .. }) {
             match judgement.verdict {
                 // What grows without work grows.
                 Verdict::Leak => return,
@@ -203,6 +233,12 @@ impl Idle {
                  processor, as a program does that nothing puts under load (see --load, \
                  --allow-idle)",
                 100.0 * processor_share
+            ),
+            Idle::Silent { after_s, silent_s } => format!(
+                "it used no processor time after {} of the load, for the other {}, as a program \
+                 does that hangs, is stopped or has nothing to do (see --load, --allow-idle)",
+                duration_text(*after_s),
+                duration_text(*silent_s)
             ),
             Idle::Since(stopped) => stopped.words(),
         }
@@ -312,7 +348,7 @@ mod tests {
     fn stop(column: &str, value: impl Fn(f64) -> f64) -> Option<f64> {
         match Idle::find(&table(column, value), &[], &[])? {
             Idle::Since(stopped) => Some(stopped.at_s),
-            Idle::Throughout | Idle::Unknown { .. } => None,
+            Idle::Throughout | Idle::Unknown { .. } | Idle::Silent { .. } => None,
         }
     }
 
@@ -357,11 +393,26 @@ mod tests {
 
     #[test]
     fn what_counts_nothing_and_uses_no_processor_is_not_known_to_work() {
-        let share = |column: &str, value: &dyn Fn(f64) -> f64| Idle::unknown(&table(column, value));
+        let share =
+            |column: &str, value: &dyn Fn(f64) -> f64| Idle::unknown(&table(column, value), &[]);
         assert!(share(columns::CPU_MS, &|s| 50.0 + s).is_some());
         assert_eq!(share(columns::CPU_MS, &|s| 50.0 + 20.0 * s), None);
         assert_eq!(share("ops_total", &|s| s), None);
         assert_eq!(share("rss_bytes", &|s| s), None);
+        // Busy for 3 s and then stopped; busy at the start, and waiting ever since.
+        let stopped = share(columns::CPU_MS, &|s| (s.min(3.0) * 100.0).floor() * 10.0);
+        let stopped = stopped.expect("it hangs");
+        assert!(
+            stopped
+                .words()
+                .contains("after 3 s of the load, for the other 7 s"),
+            "{}",
+            stopped.words()
+        );
+        assert_eq!(stopped.working_part(), None);
+        let started = |s: f64| s.min(1.0) * 900.0 + s;
+        let started = share(columns::CPU_MS, &started);
+        assert!(matches!(started, Some(Idle::Unknown { .. })), "{started:?}");
         let idle = Idle::Unknown {
             processor_share: 0.001,
         };
