@@ -224,19 +224,6 @@ pub fn isolate(command: &mut Command, inherited: BorrowedFd<'_>) {
     }
 }
 
-/// Makes `command` enter the control group whose `cgroup.procs` is open as `entry`. One that may
-/// not is started all the same, outside of it.
-pub fn enter_group(command: &mut Command, entry: OwnedFd) {
-    // SAFETY: the closure runs between fork and exec and calls only write, which is
-    // async-signal-safe; the descriptor lives as long as the closure.
-    unsafe {
-        command.pre_exec(move || {
-            libc::write(entry.as_raw_fd(), b"0".as_ptr().cast(), 1);
-            Ok(())
-        });
-    }
-}
-
 /// The pipe behind a descriptor as `/proc` names it, the same from both of its ends.
 pub fn pipe_name(pipe: BorrowedFd<'_>) -> Option<String> {
     let link = std::fs::read_link(format!("/proc/self/fd/{}", pipe.as_raw_fd())).ok()?;
@@ -341,11 +328,20 @@ pub fn descriptor_limit() -> Option<u64> {
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
-/// Whether two descriptors for each process of a large tree are no matter.
-pub fn may_open_many() -> bool {
-    static MAY: OnceLock<bool> = OnceLock::new();
-    *MAY.get_or_init(|| {
-        descriptor_limits().is_some_and(|limit| limit.rlim_cur >= MOST_DESCRIPTORS / 2)
+/// Descriptors that this process itself may open.
+pub fn own_descriptor_limit() -> u64 {
+    static LIMIT: OnceLock<u64> = OnceLock::new();
+    *LIMIT.get_or_init(|| descriptor_limits().map_or(0, |limit| limit.rlim_cur))
+}
+
+/// The limits of open descriptors of a child: those that this process was started with, with
+/// another soft one if it is to differ.
+pub fn descriptor_limits_of_child(soft_limit: Option<u64>) -> Option<libc::rlimit> {
+    let inherited = INHERITED_DESCRIPTOR_LIMIT.get().copied();
+    let limit = inherited.or_else(|| soft_limit.and_then(|_| descriptor_limits()))?;
+    Some(libc::rlimit {
+        rlim_cur: soft_limit.map_or(limit.rlim_cur, |soft| soft.min(limit.rlim_max)),
+        ..limit
     })
 }
 
@@ -380,24 +376,4 @@ pub fn terminal_columns(terminal: BorrowedFd<'_>) -> Option<u16> {
     // SAFETY: TIOCGWINSZ writes a winsize, which `size` is.
     let answer = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
     (answer == 0 && size.ws_col > 0).then_some(size.ws_col)
-}
-
-/// Sets the soft limit of open descriptors of the children that `command` starts.
-pub fn limit_descriptors(command: &mut Command, soft_limit: u64) {
-    // SAFETY: the closure runs between fork and exec and calls only getrlimit and setrlimit,
-    // which are async-signal-safe, on a value of its own.
-    unsafe {
-        command.pre_exec(move || {
-            let mut limit = libc::rlimit {
-                rlim_cur: 0,
-                rlim_max: 0,
-            };
-            libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
-            limit.rlim_cur = soft_limit.min(limit.rlim_max);
-            match libc::setrlimit(libc::RLIMIT_NOFILE, &limit) {
-                0 => Ok(()),
-                _ => Err(std::io::Error::last_os_error()),
-            }
-        });
-    }
 }

@@ -12,7 +12,7 @@ use super::{ControlGroup, MOUNTINFO, MemoryGroup, VERSION_1, number};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct CellGroup {
 pub struct Fence {
     group: ControlGroup,
     is_version_1: bool,
+    /// Its folder, only to be asked for its links: a long path is dearer than all else of a look.
+    folder: File,
     processes: File,
     stat: File,
     swap: Option<File>,
@@ -58,7 +60,7 @@ const REREAD_BYTES: usize = 8192;
 impl Fence {
     /// Ids of the processes that are in it.
     pub fn processes(&self) -> BTreeSet<u32> {
-        let folder = self.group.folder().metadata();
+        let folder = self.folder.metadata();
         // A folder without others below it has two links.
         if folder.map_or(true, |folder| folder.nlink() > 2) {
             return self.group.processes();
@@ -148,9 +150,12 @@ impl CellGroup {
     /// The group as one that is read; `None` if its files cannot be opened.
     pub fn watched(&self) -> Option<Fence> {
         let open = |name: &str| File::open(self.path(name)).ok();
+        let mut options = File::options();
+        options.read(true).custom_flags(libc::O_PATH);
         Some(Fence {
             group: self.group.clone(),
             is_version_1: self.is_version_1,
+            folder: options.open(self.group.folder()).ok()?,
             processes: open("cgroup.procs")?,
             stat: open("memory.stat")?,
             swap: open("memory.swap.current"),

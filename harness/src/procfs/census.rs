@@ -23,7 +23,7 @@ pub const CELL_VARIABLE: &str = "LEAKLAB_CELL";
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The same for a cell with a control group, which names its processes at every tick, after
 /// [`EARLY`]: what is left to be found is who left it, and orphans that ended.
-const FENCED_LOOK_INTERVAL: Duration = Duration::from_secs(10);
+const FENCED_LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// How long any cell is looked at often: what leaves, mostly leaves when a program starts.
 const EARLY: Duration = Duration::from_secs(60);
 /// Process ids that are tried one by one: most are gone, and asking for one costs about as much
@@ -263,6 +263,12 @@ impl Census {
         // Children that the harness has started for its own ends (a guard, a load) stay in its
         // session; what is in another one has left a cell.
         if *looks == LOOKS_AT_ORPHAN && its.session != self.own_session {
+            // Where one cell runs, it is that cell's.
+            let mut roots = self.roots.keys();
+            if let (Some(&root), None) = (roots.next(), roots.next()) {
+                self.take(pid, root, Some(*its));
+                return;
+            }
             for root in self.roots.values_mut() {
                 root.escaped += 1;
             }

@@ -7,6 +7,7 @@ use crate::system::{self, ProcessHandle, page_bytes, ticks_per_second};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest `stat` line: 52 fields of up to 20 digits and a name of up to 64 bytes.
 const STAT_BYTES: usize = 2048;
@@ -22,7 +23,7 @@ pub struct Process {
     pub group: u32,
     descriptors: PathBuf,
     /// That folder, held open where there may be many: asking it is half as dear as by its path.
-    folder: Option<File>,
+    folder: Option<HeldFolder>,
     stat: File,
     page_bytes: u64,
     ms_per_tick: f64,
@@ -31,6 +32,32 @@ pub struct Process {
     counts_descriptors: Option<bool>,
     /// CPU time at the last read; what is left of it when the process is gone.
     pub last_cpu_ms: u64,
+}
+
+/// A folder that is held open to be asked again, as long as descriptors are no matter.
+struct HeldFolder(File);
+
+/// Folders that are held.
+static HELD: AtomicU64 = AtomicU64::new(0);
+
+impl HeldFolder {
+    /// `None` where a quarter of the descriptors of this process are taken by such folders.
+    fn open(path: &Path) -> Option<Self> {
+        if HELD.load(Ordering::Relaxed) >= system::own_descriptor_limit() / 4 {
+            return None;
+        }
+        let mut options = File::options();
+        options.read(true).custom_flags(libc::O_PATH);
+        let folder = options.open(path).ok()?;
+        HELD.fetch_add(1, Ordering::Relaxed);
+        Some(HeldFolder(folder))
+    }
+}
+
+impl Drop for HeldFolder {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What `/proc/<pid>/stat` says.
@@ -199,13 +226,11 @@ impl Process {
     /// Number of open descriptors; `None` if that cannot be read.
     pub fn descriptors(&mut self) -> Option<u64> {
         if self.counts_descriptors != Some(false) {
-            if self.folder.is_none() && system::may_open_many() {
-                let mut options = File::options();
-                options.read(true).custom_flags(libc::O_PATH);
-                self.folder = options.open(&self.descriptors).ok();
+            if self.folder.is_none() {
+                self.folder = HeldFolder::open(&self.descriptors);
             }
             let size = match &self.folder {
-                Some(folder) => folder.metadata(),
+                Some(folder) => folder.0.metadata(),
                 None => std::fs::metadata(&self.descriptors),
             };
             let size = size.ok()?.size();

@@ -71,7 +71,14 @@ pub struct ProcessTree {
     proportional_due: Option<Instant>,
     swap_bytes: u64,
     escaped: u64,
+    /// Whether a member came or went since the kernel's kills were counted last.
+    has_changed: bool,
+    kills_counted: Option<Instant>,
+    kills: u64,
 }
+
+/// Time between two counts of the kernel's kills while no member comes or goes.
+const KILLS_INTERVAL: Duration = Duration::from_secs(5);
 
 impl ProcessTree {
     /// The tree below and with the process `root`, which may be running for long.
@@ -103,6 +110,9 @@ impl ProcessTree {
             proportional_due: None,
             swap_bytes: 0,
             escaped: 0,
+            has_changed: true,
+            kills_counted: None,
+            kills: 0,
         }
     }
 
@@ -120,6 +130,9 @@ impl ProcessTree {
             proportional_due: None,
             swap_bytes: 0,
             escaped: 0,
+            has_changed: true,
+            kills_counted: None,
+            kills: 0,
         };
         tree.search(true);
         tree
@@ -191,6 +204,7 @@ impl ProcessTree {
                     index += 1;
                 }
                 None => {
+                    self.has_changed = true;
                     let process = self.processes.swap_remove(index);
                     self.past_cpu_ms += process.last_cpu_ms;
                     if process.pid != self.root {
@@ -243,9 +257,16 @@ impl ProcessTree {
     }
 
     /// Processes of the tree that the kernel has killed for want of memory, where its control
-    /// group tells.
-    pub fn oom_kills(&self) -> u64 {
-        self.fence.as_ref().map_or(0, Fence::oom_kills)
+    /// group tells. A kill is the end of a member: where none came or went, it is asked now and
+    /// then.
+    pub fn oom_kills(&mut self) -> u64 {
+        let counted = self.kills_counted;
+        let is_due = counted.is_none_or(|at| at.elapsed() >= KILLS_INTERVAL);
+        if std::mem::take(&mut self.has_changed) || is_due {
+            self.kills_counted = Some(Instant::now());
+            self.kills = self.fence.as_ref().map_or(0, Fence::oom_kills);
+        }
+        self.kills
     }
 
     /// The same, of a row that was just taken.
@@ -357,6 +378,7 @@ impl ProcessTree {
             }
         };
         for process in found.into_iter().filter_map(Process::open) {
+            self.has_changed = true;
             self.news.push((process.pid, process.start_ticks));
             self.processes.push(process);
         }

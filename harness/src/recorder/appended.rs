@@ -53,6 +53,13 @@ impl Appended {
         }
     }
 
+    /// Brings what was written to the disk. A file system that cannot is no reason to end a run.
+    pub fn sync(&self) {
+        if self.length_bytes > 0 {
+            let _ = self.file.sync_data();
+        }
+    }
+
     /// Whether the file still holds what was written: somebody may have cut or removed it.
     pub fn is_whole(&self) -> bool {
         self.file

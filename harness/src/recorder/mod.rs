@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use syncer::Syncer;
+use syncer::{SYNC_INTERVAL, Syncer};
 
 /// Most gauges that get a column or an event; later names are counted and left out.
 const MOST_GAUGES: usize = 256;
@@ -33,8 +33,11 @@ const PATIENCE_FOR_GAUGES: Duration = Duration::from_millis(900);
 const FINAL_PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two attempts.
 const FINAL_PAUSE: Duration = Duration::from_millis(500);
-/// Time between two looks whether the files are still there and whole.
+/// Least and longest time between two looks whether the files are still there and whole, and the
+/// part of a cell's age between: what goes wrong with them mostly does so early.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const LONGEST_LOOK_INTERVAL: Duration = Duration::from_secs(10);
+const LOOK_PART: f64 = 0.05;
 /// Rows older than this move into the packed file.
 const HOUR: Duration = Duration::from_secs(3600);
 /// Time between two writings of the status of a cell that runs.
@@ -51,7 +54,8 @@ pub struct Recorder {
     samples: Appended,
     events: Appended,
     processes: Option<Appended>,
-    syncer: Syncer,
+    /// Syncs the files of a cell that lasts.
+    syncer: Option<Syncer>,
     line: Vec<u8>,
     gauge_columns: Vec<String>,
     gauge_values: Vec<Option<f64>>,
@@ -85,14 +89,13 @@ impl Recorder {
         std::fs::create_dir(folder)?;
         let samples = Appended::create(&folder.join("samples.csv"))?;
         let events = Appended::create(&folder.join("events.jsonl"))?;
-        let syncer = Syncer::start([samples.handle()?, events.handle()?]);
         let now = Instant::now();
         let recorder = Recorder {
             folder: folder.to_owned(),
             samples,
             events,
             processes: None,
-            syncer,
+            syncer: None,
             line: Vec::with_capacity(1024),
             gauge_columns: declared_gauges.to_vec(),
             gauge_values: Vec::new(),
@@ -254,10 +257,17 @@ impl Recorder {
 
     /// Whether the files are whole, now and then; and a status that is not too old.
     fn look(&mut self) {
-        if self.looked.elapsed() < LOOK_INTERVAL {
+        let now = Instant::now();
+        let age = now.duration_since(self.created);
+        let pause = age.mul_f64(LOOK_PART);
+        let pause = pause.clamp(LOOK_INTERVAL, LONGEST_LOOK_INTERVAL);
+        if now.duration_since(self.looked) < pause {
             return;
         }
-        self.looked = Instant::now();
+        self.looked = now;
+        if self.syncer.is_none() && age >= SYNC_INTERVAL / 2 {
+            self.syncer = self.start_syncer();
+        }
         let is_whole = self.samples.is_whole() && self.events.is_whole();
         if !self.measurement.files_changed && !is_whole {
             self.measurement.files_changed = true;
@@ -316,18 +326,32 @@ impl Recorder {
         Sample::write_header(&mut self.line, &self.gauge_columns);
         let begun = Appended::create(&live).and_then(|mut file| {
             file.append(&self.line)?;
-            let syncer = Syncer::start([file.handle()?, self.events.handle()?]);
-            Ok((file, syncer))
+            Ok(file)
         });
         match begun {
-            Ok((file, syncer)) => {
-                self.syncer.stop();
-                (self.samples, self.syncer) = (file, syncer);
+            Ok(file) => {
+                self.sync();
+                self.samples = file;
+                self.syncer = self.start_syncer();
                 self.packer = start_packing(&self.folder);
             }
             Err(_) => {
                 let _ = std::fs::rename(&closing, &live);
             }
+        }
+    }
+
+    /// A thread that syncs the files; without it the rows are written all the same.
+    fn start_syncer(&self) -> Option<Syncer> {
+        let handles = [self.samples.handle().ok()?, self.events.handle().ok()?];
+        Some(Syncer::start(handles))
+    }
+
+    /// Syncs the files a last time.
+    fn sync(&mut self) {
+        if self.syncer.take().is_none() {
+            self.samples.sync();
+            self.events.sync();
         }
     }
 
@@ -338,7 +362,7 @@ impl Recorder {
     ///
     /// The error of the operating system.
     pub fn finish(mut self) -> std::io::Result<CellStatus> {
-        self.syncer.stop();
+        self.sync();
         if let Some(packer) = self.packer.take() {
             // What it could not pack stays as it is.
             let _ = packer.join();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// How old a row may become before it is on disk. Rows survive the end of the harness in any
 /// case; this is for the end of the machine, and each sync wakes it several times.
-const SYNC_INTERVAL: Duration = Duration::from_secs(10);
+pub const SYNC_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Syncs its files until it is stopped or dropped.
 pub struct Syncer {

@@ -1,6 +1,7 @@
 //! Starts a child in isolation, and ends it.
 
 use super::guard::Guard;
+use super::spawn::{Program, Spawned, spawn};
 use crate::cgroup::{CellGroup, ControlGroup, GroupLife};
 use crate::heap::{PYTHON_MALLOC, PreloadFile};
 use crate::procfs::{CELL_VARIABLE, Marks, ProcessTree, start_ticks};
@@ -10,9 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::PipeReader;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Variables that the catalogue inherits; everything else is left out, so that a run does not
@@ -101,7 +100,7 @@ pub struct RunningChild {
 /// Whose process it is.
 enum Watched {
     /// Started here.
-    Ours(Child),
+    Ours(u32),
     /// Attached to.
     Theirs {
         pid: u32,
@@ -119,8 +118,8 @@ enum Watched {
 /// The ends of a child's pipes.
 pub struct ChildPipes {
     pub protocol: PipeReader,
-    pub stdout: std::process::ChildStdout,
-    pub stderr: std::process::ChildStderr,
+    pub stdout: PipeReader,
+    pub stderr: PipeReader,
 }
 
 impl RunningChild {
@@ -152,79 +151,66 @@ impl RunningChild {
     ) -> std::io::Result<(Self, ChildPipes)> {
         let (protocol, child_end) = std::io::pipe()?;
         system::enlarge_pipe(protocol.as_fd());
-        let mut command = Command::new(&plan.program);
-        if !plan.is_own {
-            let inherited = INHERITED.iter();
-            let inherited = inherited.filter_map(|name| Some((name, std::env::var_os(name)?)));
-            command.env_clear().envs(inherited);
+        let mut environment: BTreeMap<OsString, OsString> = match plan.is_own {
+            true => std::env::vars_os().collect(),
+            false => (INHERITED.iter())
+                .filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)))
+                .collect(),
+        };
+        let mut set = |name: &str, value: OsString| environment.insert(name.into(), value);
+        for (name, value) in &plan.environment {
+            set(name, value.into());
         }
-        if let Some(folder) = &plan.folder {
-            command.current_dir(folder);
-        }
-        if let Some((user, group)) = plan.user {
-            command.uid(user).gid(group);
-        }
-        command
-            .args(&plan.arguments)
-            .envs(plan.environment.iter().map(|(name, value)| (name, value)))
-            .env(CELL_VARIABLE, token)
-            .env("LEAKLAB_PIPE", child_end.as_raw_fd().to_string())
-            .env(
-                "LEAKLAB_INTERVAL_MS",
-                (plan.interval.as_secs_f64() * 1000.0).to_string(),
-            )
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        system::isolate(&mut command, child_end.as_fd());
+        set(CELL_VARIABLE, token.into());
+        set("LEAKLAB_PIPE", child_end.as_raw_fd().to_string().into());
+        let interval_ms = plan.interval.as_secs_f64() * 1000.0;
+        set("LEAKLAB_INTERVAL_MS", interval_ms.to_string().into());
         // A program may close descriptors that it has not opened; the pipe is found again by
         // its path, and known by its number there.
         let pipe = protocol.as_raw_fd();
-        command
-            .env(
-                "LEAKLAB_PIPE_PATH",
-                format!("/proc/{}/fd/{pipe}", std::process::id()),
-            )
-            .env(
-                "LEAKLAB_PIPE_INODE",
-                system::inode(protocol.as_fd())?.to_string(),
-            );
+        let path = format!("/proc/{}/fd/{pipe}", std::process::id());
+        set("LEAKLAB_PIPE_PATH", path.into());
+        let inode = system::inode(protocol.as_fd())?;
+        set("LEAKLAB_PIPE_INODE", inode.to_string().into());
         let preloaded = match plan.preload {
             Some(object) => Some(PreloadFile::create(object, folder)?),
             None => None,
         };
         if let Some(file) = &preloaded {
-            let set: BTreeMap<_, _> = command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-                .collect();
-            let variables = file.variables(|name| set.get(OsStr::new(name)).cloned());
+            let variables = file.variables(|name| environment.get(OsStr::new(name)).cloned());
             // Where no heap is read, nothing of the program's but the leak is to differ.
             let is_kept = |name: &str| !plan.injects_only || name != PYTHON_MALLOC.0;
-            command.envs(variables.into_iter().filter(|(name, _)| is_kept(name)));
+            let kept = variables.into_iter().filter(|(name, _)| is_kept(name));
+            environment.extend(kept.map(|(name, value)| (name.into(), value)));
         }
         if let Some(inject) = &plan.inject {
             // It is this process that starts it: what it starts itself does not inject.
-            command
-                .env("LEAKLAB_INJECT", inject)
-                .env("LEAKLAB_INJECT_PARENT", std::process::id().to_string());
+            let mut set = |name: &str, value: &str| environment.insert(name.into(), value.into());
+            set("LEAKLAB_INJECT", inject);
+            set("LEAKLAB_INJECT_PARENT", &std::process::id().to_string());
             if plan.injects_only {
-                command.env("LEAKLAB_INJECT_ONLY", "1");
+                set("LEAKLAB_INJECT_ONLY", "1");
             }
         }
-        if let Some(limit) = plan.descriptor_limit {
-            system::limit_descriptors(&mut command, limit);
-        }
         let group = CellGroup::create(&format!("leaklab-{token}"), memory_limit_bytes);
-        if let Some(entry) = group.as_ref().and_then(|group| group.entry().ok()) {
-            system::enter_group(&mut command, entry);
-        }
-        let mut process = command.spawn()?;
-        let missing = || std::io::Error::other("a pipe of the child is missing");
+        let Spawned {
+            pid,
+            stdout,
+            stderr,
+        } = spawn(Program {
+            name: &plan.program,
+            arguments: &plan.arguments,
+            environment,
+            folder: plan.folder.as_deref(),
+            user: plan.user,
+            inherited: child_end.as_fd(),
+            descriptor_limit: plan.descriptor_limit,
+            group_entry: group.as_ref().and_then(|group| group.entry().ok()),
+        })?;
         let pipes = ChildPipes {
             protocol,
-            stdout: process.stdout.take().ok_or_else(missing)?,
-            stderr: process.stderr.take().ok_or_else(missing)?,
+            stdout,
+            stderr,
         };
         let marks = Marks {
             token: token.to_owned(),
@@ -234,12 +220,8 @@ impl RunningChild {
                 .collect(),
         };
         let child = RunningChild {
-            tree: ProcessTree::of_child(
-                process.id(),
-                marks,
-                group.as_ref().and_then(CellGroup::watched),
-            ),
-            process: Watched::Ours(process),
+            tree: ProcessTree::of_child(pid, marks, group.as_ref().and_then(CellGroup::watched)),
+            process: Watched::Ours(pid),
             is_reaped: false,
             group,
             _preloaded: preloaded,
@@ -309,7 +291,7 @@ impl RunningChild {
     /// lowest.
     pub fn pid(&self) -> u32 {
         match &self.process {
-            Watched::Ours(process) => process.id(),
+            Watched::Ours(pid) => *pid,
             Watched::Theirs { pid, .. } => *pid,
             Watched::Group { group, .. } => group.processes().first().copied().unwrap_or(0),
         }
@@ -371,11 +353,11 @@ impl RunningChild {
     /// afterwards. False if something lives on.
     pub fn end_all(&mut self) -> bool {
         self.kill();
-        let Watched::Ours(process) = &mut self.process else {
+        let Watched::Ours(pid) = self.process else {
             return true;
         };
         let all_ended = self.tree.end_all(KILL_PATIENCE);
-        self.is_reaped |= !matches!(process.try_wait(), Ok(None));
+        self.is_reaped |= system::reap(pid) || system::child_end(pid, false).is_some();
         all_ended
     }
 }

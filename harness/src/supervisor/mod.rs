@@ -1,11 +1,12 @@
 //! Runs cells: one child process each, watched from ready to end.
 //!
-//! - `child` starts the process, isolated, and ends it (TERM, grace, KILL of the group).
+//! - `child` starts the process, isolated, and ends it (TERM, grace, KILL of the group); `spawn`
+//!   is how.
 //! - `readers` turns what the child writes into messages; `protocol` knows their form.
 //! - `setup` is what the loop of a cell needs to know.
 //! - `cell` is the loop of one cell: ticks, rows, phases, limits, how it ended.
 //! - `clock` checks the times that a child claims; `ticks` counts rows and gaps; `watchdog`
-//!   says when memory must be looked at next.
+//!   says when memory must be looked at next; `turns` knows two programs on one pipe.
 //! - `http` asks for pages; `scrape` reads metrics from them.
 //! - `ready` waits for a program to be ready; `load` runs what puts it under load.
 //! - `settle` asks a managed runtime for a full collection.
@@ -31,7 +32,9 @@ pub mod scrape;
 pub mod settle;
 mod setup;
 pub mod signals;
+mod spawn;
 mod ticks;
+mod turns;
 mod watchdog;
 
 pub use child::{Attached, ChildPlan};
