@@ -74,10 +74,16 @@ pub fn harness_of(record: &RunRecord) -> Option<(u32, u64)> {
 pub fn run_life(run: &Run, now: SystemTime) -> RunLife {
     let lives: Vec<CellLife> = run.cells.iter().map(|cell| cell_life(cell, now)).collect();
     let any = |wanted: fn(&CellLife) -> bool| lives.iter().any(wanted);
-    let is_dead = harness_of(&run.record)
-        .is_some_and(|(pid, start)| crate::procfs::start_ticks(pid) != Some(start));
-    if is_dead && any(|life| *life != CellLife::Ended) {
-        return RunLife::Gone;
+    let lives_on =
+        harness_of(&run.record).map(|(pid, start)| crate::procfs::start_ticks(pid) == Some(start));
+    if let Some(lives_on) = lives_on
+        && any(|life| *life != CellLife::Ended)
+    {
+        // Its process is known: no row may have come for long, as before a program is ready.
+        return match lives_on {
+            true => RunLife::Running,
+            false => RunLife::Gone,
+        };
     }
     if any(|life| matches!(life, CellLife::Running | CellLife::Silent(_))) {
         return RunLife::Running;
@@ -192,6 +198,28 @@ mod tests {
             "2001-01-01T00:00:00Z".to_owned(),
         );
         assert!(matches!(cell_life(&other, later), CellLife::Gone(_)));
+    }
+
+    #[test]
+    fn a_run_whose_harness_lives_goes_on_before_its_first_row() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut run = Run {
+            folder: folder.path().to_owned(),
+            record: leaklab_run::RunRecord::default(),
+            cells: vec![running(folder.path(), None, String::new())],
+        };
+        let later = SystemTime::now() + Duration::from_secs(100);
+        assert_eq!(run_life(&run, later), RunLife::Gone, "nothing is known");
+        let own = std::process::id();
+        run.record.host.boot_id = crate::host::boot_id();
+        run.record.host.pid_namespace = crate::host::pid_namespace();
+        run.record.harness_pid = Some(own);
+        run.record.harness_start_ticks = crate::procfs::start_ticks(own);
+        assert_eq!(run_life(&run, later), RunLife::Running);
+        run.record.harness_start_ticks = Some(1);
+        assert_eq!(run_life(&run, SystemTime::now()), RunLife::Gone);
+        run.cells[0].status.state = State::Finished;
+        assert_eq!(run_life(&run, later), RunLife::Ended);
     }
 
     #[test]

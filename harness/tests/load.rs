@@ -67,7 +67,17 @@ fn a_line_an_open_port_and_a_time_say_readiness() {
     let port = format!("tcp:{}", listener.local_addr().expect("an address").port());
     let flags = ["--ready", &port, "--duration", "200ms"];
     let called = run(&lab, &flags, "sleep 20");
+    // It is not this program that answers.
+    let called = called.expect_stderr(&["was answered before the program was started"]);
     assert!(called.cell().status.ready_after_ms.is_some());
+    let measurement = called
+        .cell()
+        .status
+        .measurement
+        .as_ref()
+        .expect("a certificate");
+    let doubt = measurement.doubt().expect("a doubt");
+    assert!(doubt.contains("was answered before"), "{doubt}");
 
     let flags = ["--ready", "300ms", "--duration", "200ms"];
     let called = run(&lab, &flags, "sleep 20");

@@ -19,7 +19,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
   leaklab stop                  the newest run
   leaklab stop RUN              another one
 
-The run itself ends with code 143; `leaklab judge RUN` says what it found.")]
+The run itself and `leaklab watch` end with code 143, for the signal. `leaklab judge RUN` says
+what was found until then, and ends with 3: a run that was stopped has not come to its end.")]
 pub struct Arguments {
     /// The run folder [default: the newest run].
     run: Option<String>,

@@ -187,8 +187,12 @@ impl<'a> JudgedCell<'a> {
             message => format!(" ({message})"),
         };
         let code = self.exit().code();
+        let of_run = status.stopped_by_signal.map_or(String::new(), |signal| {
+            let code = Exit::Signal(signal).code();
+            format!(" (the run itself ended with {code}, for the signal)")
+        });
         Some(format!(
-            "{}: {words}{message}; exit code {code}, whatever its samples say",
+            "{}: {words}{message}; exit code {code}, whatever its samples say{of_run}",
             self.cell.plan.id
         ))
     }

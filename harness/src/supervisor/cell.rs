@@ -17,6 +17,7 @@ use super::readers::{Fed, ReadyLine, await_end, read_pipe, read_stderr, read_std
 pub use super::setup::{CellEvent, CellSetup, Observer, Schedule};
 use super::signals;
 use super::ticks::Ticks;
+use super::turns::Turns;
 use super::watchdog::Watchdog;
 use crate::attribution::StackCollector;
 use crate::heap::{ProcessHeap, ProcessHeaps};
@@ -80,6 +81,7 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
         beside::tear_down(setup, &mut recorder);
         return finish(recorder, setup, observer);
     }
+    beside::look_for_another(setup, &mut recorder);
     let token = format!(
         "{}-{}",
         guard.token(),
@@ -106,6 +108,10 @@ fn run_recorded(setup: &CellSetup, guard: &Guard, observer: &dyn Observer) -> Ce
     let pid = child.pid();
     recorder.status.pid = child.has_root().then_some(pid);
     recorder.status.pid_start_ticks = child.tree.root_start_ticks();
+    if setup.ready_timeout.is_some() {
+        // Whoever looks from outside while it is waited for knows by this that it lives.
+        recorder.write_status();
+    }
     let lines_lost = Arc::new(AtomicU64::new(0));
     let (to, fed) = sync_channel(QUEUE);
     child.tell(guard);
@@ -195,6 +201,7 @@ struct CellLoop<'a> {
     /// Whether the row that was due was put off because the harness had been stopped.
     was_stalled: bool,
     ticks: Ticks,
+    turns: Turns,
     watchdog: Option<Watchdog>,
     phase: Phase,
     ops_total: Option<u64>,
@@ -248,6 +255,7 @@ impl<'a> CellLoop<'a> {
             next_tick: started,
             was_stalled: false,
             ticks: Ticks::new(setup.child.interval.as_secs_f64() * 1e3),
+            turns: Turns::default(),
             watchdog: setup
                 .memory_limit_bytes
                 .map(|limit_bytes| Watchdog::new(limit_bytes, started)),
@@ -371,6 +379,21 @@ impl<'a> CellLoop<'a> {
         }
     }
 
+    /// Says once that two programs write to the pipe as if they were one.
+    fn tell_turns(&mut self, before: Option<u64>, ops: u64) {
+        if self.turns.saw(before, ops) && self.recorder.measurement.distrusted.is_none() {
+            let why =
+                "two programs wrote to one pipe in turns, and their counts cannot be told apart";
+            self.recorder.measurement.distrusted = Some(why.to_owned());
+            let words = "two programs write to one pipe in turns: their counts, and a heap that \
+                         they say without its `pid`, cannot be told apart; nothing is judged \
+                         (hint: each line of a heap needs the `pid` of its process, and one \
+                         process counts the operations)";
+            say!("warning: {}: {words}", self.setup.plan.id);
+            self.warn(words.to_owned());
+        }
+    }
+
     fn take_message(&mut self, message: Message) {
         self.tell_misspelt(&message);
         let (at_us, is_claimed) = self.clock.time_us(message.monotonic_us, monotonic_us());
@@ -390,7 +413,8 @@ impl<'a> CellLoop<'a> {
             if self.ops_total.is_some_and(|before| ops < before) {
                 self.recorder.event(at_ms, EventKind::Restart);
             }
-            self.ops_total = Some(ops);
+            let before = self.ops_total.replace(ops);
+            self.tell_turns(before.filter(|_| message.pid.is_none()), ops);
         }
         self.gauges.extend(message.gauges);
         if let Some(phase) = message.phase {

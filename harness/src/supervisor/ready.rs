@@ -105,6 +105,15 @@ impl Ready {
         }
     }
 
+    /// Whether something answers at its address or port.
+    pub fn is_answered(&self) -> bool {
+        match self {
+            Ready::Http(url) => http::get(url, PATIENCE).is_ok(),
+            Ready::Tcp(host, port) => http::connect_port(host, *port, PATIENCE).is_ok(),
+            Ready::File(_) | Ready::Line(_) | Ready::After(_) | Ready::Pipe => false,
+        }
+    }
+
     /// What the child's lines are held against.
     pub fn line(&self) -> Option<regex_lite::Regex> {
         match self {

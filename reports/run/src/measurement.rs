@@ -44,6 +44,10 @@ pub struct Measurement {
     /// Those of them that were not of this machine's monotonic clock; the time of reading
     /// stands in their place.
     pub clock_rejects: u64,
+    /// Why nothing must be judged on what was measured, where the harness has seen a reason: that
+    /// another program answered, or two wrote to one pipe in turns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distrusted: Option<String>,
     /// Processes that left the tree and were not known to belong to it.
     pub escaped_processes: u64,
     /// Processes that the program left behind when it ended; they were ended.
@@ -80,6 +84,9 @@ impl Measurement {
                 "{} left the tree and could not be followed: what they hold was not measured",
                 count(self.escaped_processes, "process", "processes")
             ));
+        }
+        if let Some(why) = &self.distrusted {
+            return Some(why.clone());
         }
         if self.ticks_due < FEWEST_TICKS {
             return None;
@@ -194,5 +201,6 @@ mod tests {
         assert!(gap.contains("250.0 s of 1000.0 s"), "{gap}");
         assert!(doubt(|m| m.escaped_processes = 1).contains("1 process left"));
         assert!(doubt(|m| m.files_changed = true).contains("changed"));
+        assert_eq!(doubt(|m| m.distrusted = Some("why".to_owned())), "why");
     }
 }

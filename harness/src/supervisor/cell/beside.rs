@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 const MOST_EARLY_ROWS: usize = 100_000;
 /// Longest time that a tear-down command may take.
 const LONGEST_TEARDOWN: Duration = Duration::from_secs(60);
-/// Time between two looks for marks from outside.
-const MARKS_INTERVAL: Duration = Duration::from_millis(500);
+/// Time between two looks for marks from outside, which say themselves when they were left.
+const MARKS_INTERVAL: Duration = Duration::from_millis(2900);
 /// Time between two looks at the load commands.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -72,6 +72,24 @@ pub fn set_up(setup: &CellSetup, recorder: &mut Recorder) -> Result<(), ()> {
         }
     }
     Ok(())
+}
+
+/// Looks, before the program is started, whether another answers what is to say that it is ready:
+/// one that was left over would take its load, and this one would be called healthy for it.
+pub fn look_for_another(setup: &CellSetup, recorder: &mut Recorder) {
+    let ready = setup.beside.ready.as_ref();
+    let is_started = setup.child.attach.is_none();
+    let Some(ready) = ready.filter(|ready| is_started && ready.is_answered()) else {
+        return;
+    };
+    let why = format!("{ready} was answered before the program was started, by another one");
+    let message = format!(
+        "{why}: it would take the load, and nothing is judged (hint: end what holds the port, or \
+         watch it with --pid)"
+    );
+    say!("warning: {}: {message}", setup.plan.id);
+    recorder.event(0.0, EventKind::Warning { message });
+    recorder.measurement.distrusted = Some(why);
 }
 
 /// Runs the tear-down commands; one that fails is a warning, the cell is over.
