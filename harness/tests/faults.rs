@@ -644,3 +644,89 @@ fn samples_are_exported_as_they_were_written() {
         std::fs::read_to_string(live).expect("samples")
     );
 }
+
+/// Words on a file that is not whole; what has a temporary name was not to be read yet.
+fn torn(path: &std::path::Path) -> Option<String> {
+    let bytes = std::fs::read(path).expect("a file");
+    let text = String::from_utf8_lossy(&bytes);
+    let is_whole = match path.extension()?.to_str()? {
+        "json" => serde_json::from_slice::<serde_json::Value>(&bytes).is_ok(),
+        "html" => text.trim_end().ends_with("</html>"),
+        "svg" => text.trim_end().ends_with("</svg>"),
+        // The last chunk of a PNG has no content; its checksum is the last of the file.
+        "png" => bytes.len() > 12 && &bytes[bytes.len() - 8..bytes.len() - 4] == b"IEND",
+        _ => true,
+    };
+    (!is_whole).then(|| path.display().to_string())
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let files = entries.flat_map(|entry| match entry.path() {
+        path if path.is_dir() => files_below(&path),
+        path => vec![path],
+    });
+    files.collect()
+}
+
+#[test]
+fn a_harness_that_is_killed_at_any_moment_loses_a_row_at_most() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = now.expect("a time").subsec_nanos();
+    // One moment early, one while rows are written, one at the end or after it.
+    for (from_ms, span_ms) in [(0, 300), (300, 900), (900, 2_500)] {
+        let moment_ms = u64::from(from_ms + seed % span_ms);
+        let lab = Lab::new();
+        let arguments = [
+            "run",
+            "--interval",
+            "2ms",
+            "--duration",
+            "1200ms",
+            "--allow-idle",
+        ];
+        let mut harness = lab.start(&[&arguments[..], &["--", "sleep", "60"]].concat());
+        std::thread::sleep(std::time::Duration::from_millis(moment_ms));
+        let rows = || {
+            let samples = lab.newest_run()?.join("command--sleep/samples.csv");
+            std::fs::read_to_string(samples).ok()
+        };
+        let before = rows().unwrap_or_default();
+        harness.kill().expect("killed");
+        harness.wait().expect("an end");
+        let Some(run) = lab
+            .newest_run()
+            .filter(|run| run.join("run.json").is_file())
+        else {
+            continue;
+        };
+        // What stood there stands there, in whole rows but for one.
+        let after = rows().unwrap_or_default();
+        assert!(after.starts_with(&before), "after {moment_ms} ms");
+        let mut lines = after.split_inclusive('\n');
+        let header = lines.next().unwrap_or_default();
+        let fields = header.matches(',').count();
+        let torn_rows =
+            lines.filter(|line| !line.ends_with('\n') || line.matches(',').count() != fields);
+        assert!(torn_rows.count() <= 1, "after {moment_ms} ms:\n{after}");
+        let all: Vec<String> = files_below(&run)
+            .iter()
+            .filter_map(|path| torn(path))
+            .collect();
+        assert!(all.is_empty(), "after {moment_ms} ms: {all:?}");
+        let path = run.display().to_string();
+        let judged = lab.call(&["judge", &path]);
+        let words = format!("after {moment_ms} ms: {}", judged.stderr);
+        assert!(matches!(judged.code, Some(0 | 1 | 3 | 4)), "{words}");
+        assert!(!judged.stderr.contains("panicked"), "{words}");
+        let state = |text: &str| text.contains("\"running\"");
+        let status = std::fs::read_to_string(run.join("command--sleep/status.json"));
+        if status.is_ok_and(|text| state(&text)) {
+            let resumed = lab.call(&["resume", &path]);
+            assert!(matches!(resumed.code, Some(0 | 3)), "{}", resumed.stderr);
+            let cell = resumed.cell();
+            assert!(cell.folder.ends_with("command--sleep.attempt-2"));
+            assert_eq!(cell.status.outcome, Some(Outcome::Completed));
+        }
+    }
+}
