@@ -161,6 +161,7 @@ fn run_and_judge(
     until_verdict: bool,
 ) -> Vec<Option<CellStatus>> {
     let alarms = Alarms::of(cells);
+    tell_notices(cells);
     announce(cells, jobs);
     let view = LiveView::new(cells.len(), until_verdict, alarms.clone());
     let jobs = usize::try_from(jobs).unwrap_or(1);
@@ -190,6 +191,17 @@ fn require_address_space() -> anyhow::Result<()> {
             bytes_text(LEAST_ADDRESS_SPACE_BYTES as f64)
         ),
         _ => Ok(()),
+    }
+}
+
+/// Says what is to be known of the cells, once of all that it holds for.
+fn tell_notices(cells: &[CellSetup]) {
+    let mut told: Vec<&String> = Vec::new();
+    for notice in cells.iter().flat_map(|cell| &cell.notices) {
+        if !told.contains(&notice) {
+            say!("{notice}");
+            told.push(notice);
+        }
     }
 }
 

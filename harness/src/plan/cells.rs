@@ -12,7 +12,6 @@ use crate::snapshot::{self, Limits, SnapshotPlan};
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
-use crate::words::say;
 use leaklab_judge::Budget;
 use leaklab_run::{CellPlan, Configuration, Redactor, columns};
 use leaklab_scenarios::{Expected, Parameters, Role, Scenario, Variant};
@@ -435,19 +434,17 @@ impl OneCell<'_> {
         cell.plan.samples_stacks = matches!(evidence, Evidence::Stacks);
         let for_stacks = cell.plan.samples_stacks.then_some(HeapSource::Jemalloc);
         if let Evidence::Objects(plans) = evidence {
-            say!(
-                "--where counts the objects of {}, as --snapshot does",
-                runtimes(&plans)
-            );
+            let runtimes = runtimes(&plans);
+            let notice = format!("--where counts the objects of {runtimes}, as --snapshot does");
+            cell.notices.push(notice);
             cell.beside.snapshots = plans;
         }
         snapshot::launch(&mut cell);
         self.add_rules(own, &mut cell)?;
         if let Some(source) = own.heap.as_ref().or(for_stacks.as_ref()) {
             let cells = std::slice::from_mut(&mut cell);
-            if let Some(words) = heap::prepare(cells, source, &program).map_err(usage)? {
-                say!("{words}");
-            }
+            let words = heap::prepare(cells, source, &program).map_err(usage)?;
+            cell.notices.extend(words);
         }
         Ok(cell)
     }
@@ -601,6 +598,7 @@ impl OneCell<'_> {
             memory_limit_bytes: own.memory_limit.or(self.settings.default_memory_limit),
             must_last: is_program && own.duration.is_some(),
             redactor: Redactor::new(&self.settings.redact),
+            notices: Vec::new(),
         };
         if own.settle.is_some() {
             cell.gauges.push(columns::SETTLED_GAUGE.to_owned());

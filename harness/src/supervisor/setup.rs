@@ -36,6 +36,8 @@ pub struct CellSetup {
     pub beside: Beside,
     /// Takes secrets out of what is recorded.
     pub redactor: Redactor,
+    /// What its user should know before it starts.
+    pub notices: Vec<String>,
 }
 
 /// Lengths of the phases of a cell.
