@@ -306,6 +306,15 @@ fn a_run_of_several_cells_is_a_line_each_and_the_counts() {
         generous.ends_with("2 cells: 2 no-leak; 1 as expected, 1 not as expected\n"),
         "{generous}"
     );
+    // Who dies after it leaked as declared has not done what it declares.
+    let opened = leaklab_run::Run::open(std::path::Path::new(&run)).expect("a run");
+    let leak = (opened.cells.iter()).find(|cell| cell.plan.variant == "steady-leak");
+    let status = leak.expect("a cell").folder.join("status.json");
+    let text = std::fs::read_to_string(&status).expect("a status");
+    std::fs::write(&status, text.replace("\"completed\"", "\"died\"")).expect("a status");
+    let died = lab.call(&["judge", &run]).expect_code(5).stdout;
+    let counts = "2 cells: 1 no-leak, 1 leak; 1 as expected, 1 not as expected\n";
+    assert!(died.ends_with(counts), "{died}");
 }
 
 #[test]

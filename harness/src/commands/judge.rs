@@ -433,10 +433,10 @@ fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<(
 
 /// The verdict of a cell, and why, where more than its metric decided.
 fn heading(judged: &JudgedCell<'_>, judgement: &CellJudgement) -> String {
-    let expected = match judged.is_as_expected() {
-        Some(true) => ", as expected",
-        Some(false) => ", which is not the verdict it declares",
-        None => "",
+    let expected = match (judged.is_as_expected(), judged.does_as_declared()) {
+        (Some(true), Some(true)) => ", as expected",
+        (Some(false), _) => ", which is not the verdict it declares",
+        _ => "",
     };
     let id = &judged.cell.plan.id;
     let mut text = format!("{id}: {}{expected}\n", judged.verdict_text());

@@ -88,15 +88,10 @@ fn counts(judged: &[JudgedCell<'_>]) -> String {
         ),
         (count(&|one| one.judgement.is_err()), "not judged"),
     ]);
+    let declared = |does: bool| count(&|one| one.does_as_declared() == Some(does));
     let expected = named(&[
-        (
-            count(&|one| one.is_as_expected() == Some(true)),
-            "as expected",
-        ),
-        (
-            count(&|one| one.is_as_expected() == Some(false)),
-            "not as expected",
-        ),
+        (declared(true), "as expected"),
+        (declared(false), "not as expected"),
     ]);
     let separator = if expected.is_empty() { "" } else { "; " };
     format!(

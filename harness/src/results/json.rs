@@ -19,7 +19,7 @@ fn object(judged: &JudgedCell<'_>) -> Value {
         "folder": cell.folder,
         "role": cell.plan.role,
         "expected": cell.plan.expected,
-        "as_expected": judged.is_as_expected(),
+        "as_expected": judged.does_as_declared(),
         "outcome": cell.status.outcome,
         "message": cell.status.message,
         "verdict": judged.verdict(),

@@ -106,6 +106,13 @@ impl<'a> JudgedCell<'a> {
         is_as_expected(self.cell, self.judgement.as_ref().ok())
     }
 
+    /// Whether it did what the variant declares, its end included: who died after it had leaked as
+    /// it declares has not. `None` if it declares nothing.
+    pub fn does_as_declared(&self) -> Option<bool> {
+        let declares = self.cell.plan.expected.is_some();
+        declares.then(|| self.standing() == Standing::Good)
+    }
+
     /// What the cell has come to.
     pub fn standing(&self) -> Standing {
         Standing::of(self.cell, self.judgement.as_ref().ok())
