@@ -200,6 +200,8 @@ struct Tested {
     word: Word,
     /// Why, in words.
     why: String,
+    /// Whether it came to its end.
+    is_whole: bool,
     /// The run that decided it.
     folder: PathBuf,
 }
@@ -248,6 +250,7 @@ impl Search<'_> {
                 };
                 let tested = Tested {
                     word,
+                    is_whole: judged.is_whole(),
                     why: why.clone(),
                     folder: run.folder.clone(),
                 };
@@ -310,10 +313,20 @@ impl Search<'_> {
         match found {
             found if found == wanted => Ok(None),
             Word::Skip(standing) => {
-                let why = self.tried.get(commit).map_or("", |tested| &tested.why);
+                let tested = self.tried.get(commit);
+                let why = tested.map_or("", |tested| &tested.why);
+                let is_whole = tested.is_some_and(|tested| tested.is_whole);
                 match standing {
-                    Standing::Broken | Standing::Died => {
+                    Standing::Died => say!(
+                        "the {end} end, {line}, does not live through its run: {why}\n(hint: this \
+                         is a search for a leak; `git bisect run` finds the commit that a program \
+                         dies since)"
+                    ),
+                    Standing::Broken => {
                         say!("the {end} end, {line}, could not be measured: {why}");
+                    }
+                    _ if !is_whole => {
+                        say!("the {end} end, {line}, did not come to its end: {why}");
                     }
                     _ => say!(
                         "the {end} end, {line}, is not decided: {why}\n(hint: run longer \

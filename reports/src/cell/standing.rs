@@ -218,7 +218,7 @@ pub fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::HarnessFailed => "the harness failed",
         Outcome::LoadFailed => "the load failed",
         Outcome::LoadEnded => "the load ended early",
-        Outcome::Ended => "ended while it was watched",
+        Outcome::Ended => "ended by itself",
     }
 }
 
