@@ -93,7 +93,7 @@ fn a_merged_run_that_lacks_a_shard_says_so_wherever_it_is_read_until_it_is_added
         runs.last().expect("a run").display().to_string()
     };
     let merged = merge([&parts[0], &parts[1]]);
-    let lacks = "lacks shard 3/3, and nothing is known of its cells";
+    let lacks = "shard 3/3 is missing, and nothing is known of its cells";
     let judged = lab.call(&["judge", &merged, "--junit", "junit.xml"]);
     assert_ne!(judged.code, Some(0), "{}", judged.stdout);
     assert!(judged.stderr.contains(lacks), "{}", judged.stderr);
@@ -121,11 +121,11 @@ fn a_merged_run_that_lacks_a_shard_says_so_wherever_it_is_read_until_it_is_added
     assert!(compared.stdout.contains(lacks), "{}", compared.stdout);
     assert_ne!(compared.code, Some(0), "{}", compared.stdout);
     let ranked = lab.call(&["compare", &merged, "--no-chart"]).expect_code(3);
-    ranked.expect_stderr(&["lacks shard 3/3"]);
+    ranked.expect_stderr(&[lacks]);
     // With what it lacks it is whole, and no night counts twice.
     let whole = merge([&merged, &parts[2]]);
     let judged = lab.call(&["judge", &whole]);
-    assert!(!judged.stderr.contains("lacks shard"), "{}", judged.stderr);
+    assert!(!judged.stderr.contains("is missing"), "{}", judged.stderr);
     let lines = || {
         let text = std::fs::read_to_string(lab.path().join("whole/history.jsonl"));
         text.expect("a history").lines().count()
@@ -249,8 +249,8 @@ fn a_shard_without_a_cell_says_so_and_a_whole_without_one_is_no_green() {
     let lab = Lab::new();
     let empty = |shard: &str| {
         let words = ["run", "shape::flat", "--duration", "1s", "--shard", shard];
-        let called = lab.call(&words).expect_code(0);
-        let called = called.expect_stderr(&["has none of the cells"]);
+        let called = lab.call(&words).expect_code(3);
+        let called = called.expect_stderr(&["has none of the cells", "nothing was judged"]);
         called.run.expect("a run").folder.display().to_string()
     };
     let parts = [empty("2/3"), empty("3/3")];

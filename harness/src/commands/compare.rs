@@ -18,7 +18,7 @@ use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
     Comparison, Format, Ranking, Side, Terms, base_name, matched, ranking_text, text, unlike_memory,
 };
-use leaklab_run::{Cell, Run};
+use leaklab_run::{Cell, Run, lacks};
 use std::path::{Path, PathBuf};
 
 /// Compare two cells, runs or sample files before and after a change, or rank several.
@@ -327,10 +327,8 @@ fn rank(given: &[Given], options: &VerdictOptions, arguments: &Arguments) -> any
     })?;
     let mut exit = Exit::Good;
     for one in given {
-        let shards = one.missing_shards().join(", ");
-        if !shards.is_empty() {
-            let name = one.source();
-            say!("`{name}` lacks shard {shards}: its cells have no rank");
+        if let Some(lacks) = lacks(&one.missing_shards()) {
+            say!("`{}`: {lacks}", one.source());
             exit = Exit::Inconclusive;
         }
     }

@@ -16,7 +16,7 @@ use leaklab_judge::{
 use leaklab_reports::cell::{Metric, Readings, Standing, VerdictOptions, memory_of};
 use leaklab_reports::chart::terminal as sketch;
 use leaklab_reports::foreign::{Table, restart_columns};
-use leaklab_run::{Cell, write_atomically};
+use leaklab_run::{Cell, lacks, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -357,11 +357,14 @@ fn judge_cells(
         say!("`{name}` has no cell: nothing was judged");
         exit = exit.or_graver(Exit::Inconclusive);
     }
-    if !missing_shards.is_empty() {
-        let shards = missing_shards.join(", ");
-        let words = format!("`{name}` lacks shard {shards}, and nothing is known of its cells");
+    if let Some(lacks) = lacks(missing_shards) {
+        let words = format!("`{name}`: {lacks}");
         say!("{words}; exit code 3 at the least");
-        suite.add_finding(&format!("shard {shards}"), false, &words);
+        suite.add_finding(
+            &format!("shard {}", missing_shards.join(", ")),
+            false,
+            &words,
+        );
         exit = exit.or_graver(Exit::Inconclusive);
     }
     if in_short {

@@ -61,19 +61,17 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for (what, path) in paths {
         print(&format!("{what:8}{}\n", path.display()))?;
     }
-    let missing = run.missing_shards();
-    if !missing.is_empty() {
+    let lacks = run.lacks();
+    if let Some(lacks) = &lacks {
         say!(
-            "shard {} is missing: this is not the whole run, and nothing is said of its cells (hint: \
-             `leaklab merge {} RUN` adds it)",
-            missing.join(", "),
+            "{lacks} (hint: `leaklab merge {} RUN` adds it)",
             run.folder.display()
         );
     }
     if run.cells.is_empty() {
         say!("none of these runs has a cell: nothing was judged");
     }
-    let complete = match missing.is_empty() && !run.cells.is_empty() {
+    let complete = match lacks.is_none() && !run.cells.is_empty() {
         true => Exit::Good,
         false => Exit::Inconclusive,
     };

@@ -433,7 +433,11 @@ impl Arguments {
             exit = written(path, &openmetrics(&lines.iter().collect::<Vec<_>>()));
         }
         if let (true, Some(shard)) = (judged.is_empty(), self.shard) {
-            say!("shard {shard} has none of the cells: there are fewer cells than shards");
+            say!(
+                "shard {shard} has none of the cells, and nothing was judged: there are fewer cells \
+                 than shards"
+            );
+            exit = exit.or_graver(Exit::Inconclusive);
         }
         if let Some(out) = folder.parent().and_then(Path::parent)
             && let Err(error) = nights::append(&nights::history_file(out), &lines)

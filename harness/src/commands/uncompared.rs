@@ -6,7 +6,7 @@ use crate::commands::given::{Given, Read};
 use crate::results::judged::JudgedCell;
 use leaklab_reports::cell::{Standing, VerdictOptions, stored_or_judged};
 use leaklab_reports::compare::{Decision, Matched, base_name, escaped};
-use leaklab_run::Cell;
+use leaklab_run::{Cell, lacks};
 use serde::Serialize;
 
 /// One thing that is not compared.
@@ -34,12 +34,8 @@ impl Rest {
     ) -> Self {
         let mut rest = Rest::default();
         for (given, which) in given.into_iter().zip(["first", "second"]) {
-            let shards = given.missing_shards().join(", ");
-            if !shards.is_empty() {
-                rest.open(
-                    None,
-                    format!("the {which} lacks shard {shards}, and nothing is known of its cells"),
-                );
+            if let Some(lacks) = lacks(&given.missing_shards()) {
+                rest.open(None, format!("of the {which}, {lacks}"));
             }
         }
         for name in &matched.only_before {

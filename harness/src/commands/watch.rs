@@ -82,11 +82,10 @@ fn exit_of(run: &Run) -> Exit {
     if let Some(signal) = run.cells.iter().find_map(stopped_by) {
         return Exit::Signal(signal);
     }
-    let shards = run.missing_shards().join(", ");
-    let whole = match shards.is_empty() {
-        true => Exit::Good,
-        false => {
-            say!("shard {shards} is missing, and nothing is known of its cells");
+    let whole = match run.lacks() {
+        None => Exit::Good,
+        Some(lacks) => {
+            say!("{lacks}");
             Exit::Inconclusive
         }
     };

@@ -84,6 +84,13 @@ pub enum RunError {
     },
 }
 
+/// What a run lacks without these shards, in words; `None` if there are none.
+pub fn lacks(shards: &[String]) -> Option<String> {
+    let names = shards.join(", ");
+    (!shards.is_empty())
+        .then(|| format!("shard {names} is missing, and nothing is known of its cells"))
+}
+
 impl Run {
     /// The runs that it was merged of; none of any other.
     pub fn merged_from(&self) -> Vec<String> {
@@ -94,6 +101,11 @@ impl Run {
     /// their cells.
     pub fn missing_shards(&self) -> Vec<String> {
         self.record.configuration.texts(MISSING_SHARDS)
+    }
+
+    /// What it lacks, in words; `None` if it is whole.
+    pub fn lacks(&self) -> Option<String> {
+        lacks(&self.missing_shards())
     }
 
     /// [`Run::missing_shards`] where `cells` are all of its cells; none of a part that somebody named.

@@ -37,7 +37,7 @@ mod table;
 pub use address::{Address, runs_of};
 pub use event::{Event, EventKind, read_events};
 pub use export::export_csv;
-pub use folder::{Cell, Run, RunError, read_whole, write_atomically};
+pub use folder::{Cell, Run, RunError, lacks, read_whole, write_atomically};
 pub use lines::{LONGEST_LINE, LineLimited, read_bounded_line};
 pub use measurement::Measurement;
 pub use record::{

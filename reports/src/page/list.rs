@@ -40,10 +40,10 @@ impl RunSummary {
     /// Sums up `run`, whose folder's name is `id`, by the verdicts that are stored in it.
     pub fn of(id: &str, run: &Run, life: RunLife) -> Self {
         let standings: Vec<Standing> = run.cells.iter().map(judged_standing).collect();
-        let shards = run.missing_shards().join(", ");
+        let lacks = run.lacks();
         let gravest = standings.iter().copied().min();
         let gravest = gravest
-            .filter(|_| shards.is_empty())
+            .filter(|_| lacks.is_none())
             .or(gravest.map(|gravest| gravest.min(Standing::Unjudged)))
             .unwrap_or(Standing::Unjudged);
         let ended = run
@@ -60,7 +60,6 @@ impl RunSummary {
             RunLife::Gone => ("†", "bad", "its harness died without a word".to_owned()),
             RunLife::Ended => (gravest.sign(), gravest.class(), "ended".to_owned()),
         };
-        let lacking = (!shards.is_empty()).then(|| format!("shard {shards} is missing"));
         let counts: Vec<String> = Standing::ALL
             .into_iter()
             .filter_map(|standing| {
@@ -68,7 +67,7 @@ impl RunSummary {
                 let sentence = standing.sentence(amount == 1);
                 (amount > 0).then(|| format!("{} {sentence}", count_text(amount as u64)))
             })
-            .chain(lacking)
+            .chain(lacks)
             .collect();
         RunSummary {
             id: id.to_owned(),

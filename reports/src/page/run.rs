@@ -103,17 +103,10 @@ pub(super) fn noun(run: &Run) -> (&'static str, &'static str) {
 /// The verdict on the whole run in one sentence.
 pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
     let of_cells = headline_of_cells(run, gathered);
-    match lacking(run) {
-        Some(lacking) => format!("{of_cells}; {lacking}"),
+    match run.lacks() {
+        Some(lacks) => format!("{of_cells}; {lacks}"),
         None => of_cells,
     }
-}
-
-/// What a merged run lacks, in words.
-fn lacking(run: &Run) -> Option<String> {
-    let shards = run.missing_shards().join(", ");
-    (!shards.is_empty())
-        .then(|| format!("shard {shards} is missing, and nothing is known of its cells"))
 }
 
 fn headline_of_cells(run: &Run, gathered: &Gathered<'_>) -> String {
@@ -169,7 +162,7 @@ fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static 
 pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView> {
     const NAMED: usize = 24;
     let (one, many) = noun(run);
-    let lacking = lacking(run).map(|sentence| StandingView {
+    let lacks = run.lacks().map(|sentence| StandingView {
         sign: Standing::Unjudged.sign(),
         class: Standing::Unjudged.class(),
         sentence,
@@ -198,7 +191,7 @@ pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView>
             cells: cells.into_iter().take(NAMED).map(named).collect(),
         })
     });
-    lacking.into_iter().chain(of_standings).collect()
+    lacks.into_iter().chain(of_standings).collect()
 }
 
 fn named(entry: &Entry<'_>) -> NamedCell {
