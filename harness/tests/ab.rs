@@ -83,6 +83,21 @@ fn a_fix_is_certified_over_repetitions_whose_order_is_recorded() {
     // The other way round it is a regression, and never holds.
     let worse = ab(&lab, &[], ["./new", "./old"]).expect_code(1);
     assert!(worse.stdout.contains("brings growth"), "{}", worse.stdout);
+    let page = worse.run.expect("a run").folder.join("report.html");
+    let page = std::fs::read_to_string(page).expect("a page");
+    let sentence = worse.stdout.lines().next().expect("a sentence");
+    let headline = format!("<h1 id=\"headline\" class=\"bad\">{sentence}</h1>");
+    assert!(page.contains(&headline), "no `{headline}`");
+    for part in [
+        "`not-worse` is refuted",
+        "<th scope=\"row\">throughput</th>",
+    ] {
+        assert!(page.contains(part), "no `{part}`");
+    }
+    assert!(
+        !page.contains("programs are as expected"),
+        "a page of green"
+    );
 }
 
 #[test]
@@ -106,6 +121,13 @@ fn the_same_bytes_are_refused_and_a_side_that_dies_is_code_5() {
     lab.call(&["compare", &run, "--no-chart"])
         .expect_code(5)
         .expect_stderr(&["::after#"]);
+    // Of what ends before it was seen nothing is known, the second time as the first.
+    write(&lab.path().join("ends"), "#!/bin/sh\nexit 0\n");
+    let ended = ab(&lab, &[], ["./old", "./ends"]);
+    assert!(matches!(ended.code, Some(3..=5)), "{}", ended.stderr);
+    let run = ended.run.expect("a run").folder.display().to_string();
+    let again = lab.call(&["compare", &run, "--no-chart"]);
+    assert_eq!(again.code, ended.code, "{}", again.stderr);
     lab.call(&["ab", "--", "./old"])
         .expect_code(2)
         .expect_stderr(&["name both programs"]);

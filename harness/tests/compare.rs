@@ -98,7 +98,7 @@ fn json_is_one_object_per_pair_with_the_same_figures() {
         .call(&["compare", &leak, &flat, "--format", "json"])
         .expect_code(0);
     let object: serde_json::Value = serde_json::from_str(&called.stdout).expect("one object");
-    assert_eq!(object["outcome"], "not-worse");
+    assert_eq!(object["answer"]["decision"], "holds");
     let removed = object["removed_percent"]["value"]
         .as_f64()
         .expect("a share");

@@ -2,11 +2,12 @@
 
 mod support;
 
+use leaklab_judge::Verdict;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::compare::{
-    Comparison, Decision, Figure, Format, Outcome, Ranking, Side, SideError, compare_cells,
-    matched, pooled, ranking_text, text,
+    Comparison, Decision, Figure, Format, LeakBeside, Outcome, Ranking, Side, SideError,
+    compare_cells, matched, pooled, ranking_text, ratio::Estimate, text,
 };
 use leaklab_reports::foreign::ReadOptions;
 use leaklab_run::Run;
@@ -372,4 +373,95 @@ fn repetitions_are_taken_together_and_their_scatter_counts() {
         "{}",
         comparison.sentence
     );
+}
+
+/// Several runs of a side, of which each figure is known to a thousandth.
+fn repeated(run: &Run, index: usize) -> Side {
+    let options = VerdictOptions::default();
+    let mut side = Side::from_cell(run, &run.cells[index], &options).expect("a side");
+    side.runs = 5;
+    for spread in side.figures.values_mut() {
+        spread.runs = 5;
+        spread.log_error = 0.001;
+    }
+    side
+}
+
+#[test]
+fn memory_that_is_half_as_large_again_is_worse_unless_its_growth_says_it() {
+    let (_guard, folder) = workplace("compare-level");
+    let cells = [("before", 0.0), ("after", 0.0), ("leaks", 100_000.0)];
+    let cells = cells.map(|(name, bytes)| leak(name, "", bytes));
+    let run = run_of(&folder, &cells);
+    let decision = |before: usize, after: usize, times: f64| {
+        let (before, mut after) = (repeated(&run, before), repeated(&run, after));
+        let peak = after.peak_bytes.expect("a peak") * times;
+        after.peak_bytes = Some(peak);
+        (after.figures.get_mut(&Figure::Peak).expect("a peak")).value = peak;
+        Comparison::new(before, after).answer
+    };
+    let doubled = decision(0, 1, 2.0);
+    assert_eq!(doubled.decision, Decision::Refuted);
+    assert!(
+        doubled.reason.starts_with("peak is 2 times"),
+        "{}",
+        doubled.reason
+    );
+    assert_eq!(decision(0, 1, 1.4).decision, Decision::Holds);
+    // Both leak alike: the longer or the faster run has the higher peak.
+    assert_eq!(decision(2, 2, 2.0).decision, Decision::Holds);
+}
+
+#[test]
+fn what_leaks_beside_the_memory_is_worse_and_what_leaks_now_and_then_is_open() {
+    let (_guard, folder) = workplace("compare-beside");
+    let cells = [leak("before", "", 0.0), leak("after", "", 0.0)];
+    let run = run_of(&folder, &cells);
+    let beside = |runs: u64, per_hour: f64| LeakBeside {
+        metric: "descriptors".to_owned(),
+        kind: None,
+        runs,
+        per_operation: None,
+        per_hour: Some(Estimate {
+            value: per_hour,
+            low: per_hour - 1.0,
+            high: per_hour + 1.0,
+        }),
+        budget_per_operation: None,
+        budget_per_hour: Some(4.0),
+    };
+    let answer = |before: Option<LeakBeside>, after: LeakBeside| {
+        let (mut first, mut second) = (repeated(&run, 0), repeated(&run, 1));
+        first.leak_beside = before;
+        if first.leak_beside.is_some() {
+            first.verdict = Verdict::Leak;
+        }
+        second.leaking_runs = after.runs;
+        second.verdict = match after.runs {
+            5 => Verdict::Leak,
+            _ => Verdict::Inconclusive,
+        };
+        second.leak_beside = Some(after);
+        Comparison::new(first, second)
+    };
+    let new = answer(None, beside(5, 100.0));
+    assert_eq!(new.answer.decision, Decision::Refuted);
+    assert!(
+        new.sentence.starts_with("the second is worse: "),
+        "{}",
+        new.sentence
+    );
+    for (before, after, wanted) in [
+        (None, beside(1, 100.0), Decision::Open),
+        (Some(beside(5, 100.0)), beside(5, 100.0), Decision::Holds),
+        (Some(beside(5, 100.0)), beside(5, 200.0), Decision::Refuted),
+        (Some(beside(5, 100.0)), beside(5, 104.0), Decision::Open),
+    ] {
+        let found = answer(before.clone(), after.clone()).answer;
+        assert_eq!(
+            found.decision, wanted,
+            "{before:?} {after:?}: {}",
+            found.reason
+        );
+    }
 }

@@ -17,8 +17,8 @@ use crate::supervisor::signals;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::VerdictOptions;
-use leaklab_reports::compare::{Comparison, Side, Terms as AskedTerms, pooled};
-use leaklab_run::{Outcome, Run};
+use leaklab_reports::compare::{EndedEarly, PAIR_KEY, PAIR_NAMES, PairAnswer, Terms as AskedTerms};
+use leaklab_run::Run;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -137,32 +137,24 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         ..RunSettings::default()
     };
     let terms = arguments.terms.with(&config.harm);
-    let pair = Pair {
+    let sides = Sides {
         sides: &sides,
         settings,
         terms: &terms,
     };
     signals::listen().context("cannot listen for signals")?;
-    let run = pair.run(&arguments.out)?;
-    let failed = exit_of(&run);
-    let exit = match pair.comparison(&run) {
-        Ok(comparison) => {
-            print(&comparison_text(&comparison, arguments.format)?)?;
-            let charts = run.folder.join("charts");
-            let drawing = (arguments.picture).draw(&comparison, &charts, arguments.format);
-            if let Err(error) = drawing {
-                say!("no chart: {error}");
-            }
-            failed.unwrap_or_else(|| comparison.answer.decision.into())
+    let run = sides.run(&arguments.out)?;
+    let pair = PairAnswer::of(&run, &terms, &VerdictOptions::default());
+    print_pair(&pair, arguments.format)?;
+    if let Ok(comparison) = &pair.comparison {
+        let charts = run.folder.join("charts");
+        let drawing = (arguments.picture).draw(comparison, &charts, arguments.format);
+        if let Err(error) = drawing {
+            say!("no chart: {error}");
         }
-        Err(error) => {
-            say!("error: {error:#}");
-            failed.unwrap_or(Exit::Inconclusive)
-        }
-    };
-    if let Some(exit) = failed {
-        say!("{}", ended_early(&run, exit));
     }
+    told_early(pair.early.as_ref());
+    let exit = Exit::from(pair.standing());
     let (paths, drawing) = drawn(&run, &run.folder);
     for (what, path) in paths.iter().filter(|(what, _)| *what != "chart") {
         say!("{what:8}{}", path.display());
@@ -170,34 +162,24 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(signals::asked_by().map_or(exit.or_graver(drawing), Exit::Signal))
 }
 
-/// Which cells did not come to their end, and how.
-pub(super) fn ended_early(run: &Run, exit: Exit) -> String {
-    let early = run.cells.iter().filter(|cell| {
-        let of_cell = of_outcome(cell.status.outcome);
-        of_cell.is_some_and(|of_cell| of_cell == exit)
-    });
-    let texts = early.map(|cell| format!("{}: {}", cell.plan.id, cell.status.message));
-    texts.collect::<Vec<_>>().join("\n")
+/// Tells what keeps a run from being compared, if anything does: a harness that failed, a side that
+/// died; and the exit code that this is.
+pub(super) fn told_early(early: Option<&EndedEarly>) -> Option<Exit> {
+    let early = early?;
+    say!("{}", early.words);
+    Some(early.standing.into())
 }
 
-/// How an end of a cell ends the comparison; `None` if it does not.
-fn of_outcome(outcome: Option<Outcome>) -> Option<Exit> {
-    match outcome {
-        Some(Outcome::SpawnFailed | Outcome::HarnessFailed | Outcome::LoadFailed) => {
-            Some(Exit::Harness)
-        }
-        Some(Outcome::Died | Outcome::NeverReady) => Some(Exit::Died),
-        _ => None,
+/// Prints the certificate of a run of both sides, or says why there is none, and what was left out.
+pub(super) fn print_pair(pair: &PairAnswer, format: OutputFormat) -> anyhow::Result<()> {
+    for error in &pair.left_out {
+        say!("left out: {error}");
     }
-}
-
-/// What keeps a run from being compared: a harness that failed, a side that died.
-pub(super) fn exit_of(run: &Run) -> Option<Exit> {
-    let outcomes = run
-        .cells
-        .iter()
-        .filter_map(|cell| of_outcome(cell.status.outcome));
-    outcomes.reduce(Exit::or_graver)
+    match &pair.comparison {
+        Ok(comparison) => print(&comparison_text(comparison, format)?)?,
+        Err(why) => say!("error: {why}"),
+    }
+    Ok(())
 }
 
 /// One side: what is run, and where.
@@ -315,7 +297,7 @@ pub fn built(
 }
 
 /// Two sides that are run in turn.
-pub struct Pair<'a> {
+pub struct Sides<'a> {
     /// The old one and the new one.
     pub sides: &'a [TwoSided; 2],
     /// How each is run.
@@ -324,10 +306,7 @@ pub struct Pair<'a> {
     pub terms: &'a AskedTerms,
 }
 
-/// What the sides are called.
-pub(super) const NAMES: [&str; 2] = ["before", "after"];
-
-impl Pair<'_> {
+impl Sides<'_> {
     /// Runs both, in blocks of one run of each, whose order is random.
     ///
     /// # Errors
@@ -335,16 +314,16 @@ impl Pair<'_> {
     /// What keeps the run from being started or recorded.
     pub fn run(&self, out: &Path) -> anyhow::Result<Run> {
         let orders = orders(self.settings.seed, self.settings.repeat);
-        let named = |order: &[usize; 2]| order.map(|side| NAMES[side]);
+        let named = |order: &[usize; 2]| order.map(|side| PAIR_NAMES[side]);
         let order: Vec<[&str; 2]> = orders.iter().map(named).collect();
         let facts = serde_json::json!({
             "order": order,
             "terms": self.terms,
-            NAMES[0]: self.sides[0].facts(),
-            NAMES[1]: self.sides[1].facts(),
+            PAIR_NAMES[0]: self.sides[0].facts(),
+            PAIR_NAMES[1]: self.sides[1].facts(),
         });
         let mut settings = self.settings.clone();
-        settings.facts = BTreeMap::from([("ab".to_owned(), facts)]);
+        settings.facts = BTreeMap::from([(PAIR_KEY.to_owned(), facts)]);
         let plan = |folder: &Path| self.cells(&orders, folder);
         let recorded = record_run(&out.join("runs"), &settings, &plan, false)?;
         Ok(recorded.open()?)
@@ -360,7 +339,7 @@ impl Pair<'_> {
         };
         let of_side = |side: usize| {
             let mut settings = self.settings.clone();
-            settings.name = Some(format!("{name}::{}", NAMES[side]));
+            settings.name = Some(format!("{name}::{}", PAIR_NAMES[side]));
             if let (Some(tree), given) = (self.sides[side].folder(), &mut settings.flags.cwd) {
                 *given = Some(
                     given
@@ -374,43 +353,6 @@ impl Pair<'_> {
         let ordered = orders.iter().flatten();
         Ok(ordered.filter_map(|&side| cells[side].next()).collect())
     }
-
-    /// The certificate of a run of both.
-    ///
-    /// # Errors
-    ///
-    /// A usage error if one of them left nothing to compare.
-    pub fn comparison(&self, run: &Run) -> anyhow::Result<Comparison> {
-        let [before, after] = NAMES.map(|name| side_of(run, name));
-        Ok(Comparison::with(before?, after?, self.terms))
-    }
-}
-
-/// What was asked of the second side of a run of `ab`; `None` of another run, and where it is not
-/// recorded.
-pub(super) fn asked_of(run: &Run) -> Option<AskedTerms> {
-    let facts = run.record.configuration.other.get("ab")?;
-    serde_json::from_value(facts.get("terms")?.clone()).ok()
-}
-
-/// The runs of one side taken together.
-fn side_of(run: &Run, name: &str) -> anyhow::Result<Side> {
-    let cells = run.cells.iter().filter(|cell| cell.plan.variant == name);
-    let options = VerdictOptions::default();
-    let (mut sides, mut failure) = (Vec::new(), None);
-    for cell in cells {
-        match Side::from_cell(run, cell, &options) {
-            Ok(side) => sides.push(side),
-            Err(error) => {
-                say!("left out: {error}");
-                failure = Some(cell.status.message.clone());
-            }
-        }
-    }
-    pooled(sides).pop().ok_or_else(|| {
-        let why = failure.unwrap_or_else(|| "it was not run".to_owned());
-        anyhow::anyhow!("the side `{name}` has nothing to compare: {why}")
-    })
 }
 
 /// The order of the sides in each block: random, the same for one seed.

@@ -1,7 +1,7 @@
 //! `leaklab compare`: the fix certificate of two cells or runs, or a ranking of several.
 
 use crate::attribution::{answer, stack_comparison_text};
-use crate::commands::ab::{NAMES, asked_of, ended_early, exit_of};
+use crate::commands::ab::{print_pair, told_early};
 use crate::commands::chart::{parse_size, parse_theme};
 use crate::commands::given::{Given, Read};
 use crate::commands::sources::TableArguments;
@@ -16,9 +16,10 @@ use leaklab_reports::attribution::compare_stacks;
 use leaklab_reports::cell::VerdictOptions;
 use leaklab_reports::chart::{ChartOptions, Picture, Theme};
 use leaklab_reports::compare::{
-    Comparison, Format, Ranking, Side, Terms, base_name, matched, ranking_text, text, unlike_memory,
+    Comparison, EndedEarly, Format, PairAnswer, Ranking, Side, Terms, base_name, is_pair, matched,
+    ranking_text, terms_of_pair, text, unlike_memory,
 };
-use leaklab_run::{Cell, Run, lacks};
+use leaklab_run::{Cell, lacks};
 use std::path::{Path, PathBuf};
 
 /// Compare two cells, runs or sample files before and after a change, or rank several.
@@ -35,8 +36,8 @@ What is not in both runs counts: a cell that is gone from the second leaves it o
 only the second has is worse if it leaks. A run of `ab` is asked again what it was asked then.
 
 Exit codes: 0 what is required of the second holds, or a ranking · 1 it is refuted · 2 usage, or the
-same measurement twice · 3 it cannot be said · 4, 5 of a run of `ab`: a side was not measured, or
-died.")]
+same measurement twice · 3 it cannot be said · 4, 5 a cell of the second side was not measured, or
+died; of a run of `ab`, of either side.")]
 pub struct Arguments {
     /// Before and after; or one run, or three and more, to rank.
     #[arg(required = true, value_name = "RUN|CELL|CSV")]
@@ -118,12 +119,8 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         _ if arguments.stacks => Err(usage("--where compares two sides: name before and after")),
         [before, after] => compare(before, after, &options, arguments),
         [Given::Cells(run, cells)] if is_pair(run) && cells.len() == run.cells.len() => {
-            let side = |name: &str| {
-                let of_side = cells.iter().filter(|cell| cell.plan.variant == name);
-                Given::Cells(run.clone(), of_side.cloned().collect())
-            };
-            let [before, after] = NAMES.map(side);
-            compare(&before, &after, &options, arguments)
+            let terms = arguments.terms_of(&given[0])?;
+            compare_pair(&PairAnswer::of(run, &terms, &options), arguments)
         }
         _ if arguments.terms.is_given() => Err(usage(
             "--require and --accept hold a second side against a first: name two, not a run alone \
@@ -133,20 +130,28 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
 }
 
-/// Whether a run is one of `ab`: both sides in one.
-fn is_pair(run: &Run) -> bool {
-    run.record.configuration.other.contains_key("ab")
+/// Compares both sides of a run of `ab` again, as that did.
+fn compare_pair(pair: &PairAnswer, arguments: &Arguments) -> anyhow::Result<Exit> {
+    print_pair(pair, arguments.format)?;
+    if let (Ok(comparison), false) = (&pair.comparison, arguments.no_chart) {
+        (arguments.picture).draw(comparison, &arguments.out, arguments.format)?;
+    }
+    told_early(pair.early.as_ref());
+    Ok(pair.standing().into())
 }
 
-/// How a run of `ab`, whose sides are held against each other again, ended if one of them died or
-/// was not measured: as `ab` itself did.
-fn died_in_pair(before: &Given, after: &Given) -> Option<Exit> {
-    let (Given::Cells(run, _), Given::Cells(other, _)) = (before, after) else {
+/// How the cells of the second side ended if one of them died or was not measured; of both sides
+/// of a run of `ab`, as that did.
+fn ended_early(before: &Given, after: &Given) -> Option<Exit> {
+    let Given::Cells(run, cells) = after else {
         return None;
     };
-    let exit = exit_of(run).filter(|_| is_pair(run) && run.record.id == other.record.id)?;
-    say!("{}", ended_early(run, exit));
-    Some(exit)
+    let is_one = is_pair(run) && before.source() == run.record.id;
+    let early = match is_one {
+        true => EndedEarly::of_pair(run),
+        false => EndedEarly::of_second(cells),
+    };
+    told_early(early.as_ref())
 }
 
 /// Refuses sides of which one counts what the other does not: bytes and percent, a heap and what
@@ -232,14 +237,14 @@ fn compare(
     if arguments.format == OutputFormat::Json {
         print(&rest_text)?;
     }
-    Ok(died_in_pair(first, second).unwrap_or_else(|| decision.into()))
+    Ok(ended_early(first, second).unwrap_or_else(|| decision.into()))
 }
 
 impl Arguments {
     /// What is asked: what the flags say, else what a run of `ab` was asked, else the file.
     fn terms_of(&self, given: &Given) -> anyhow::Result<Terms> {
         let asked = match given {
-            Given::Cells(run, _) => asked_of(run),
+            Given::Cells(run, _) => terms_of_pair(run),
             Given::File(_) => None,
         };
         Ok(match asked {

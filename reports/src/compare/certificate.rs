@@ -1,6 +1,7 @@
 //! The fix certificate: two sides against each other.
 
 use super::alike::{lengths, unlike_load, unlike_memory};
+use super::beside::leak_beside;
 use super::effect::{Effect, effects};
 use super::gauge::{GaugeChange, gauge_changes};
 use super::ratio::{CONFIDENCE, Equivalence, Estimate, equivalence, ratio};
@@ -60,7 +61,8 @@ pub struct Difference {
 pub struct Comparison {
     /// The sentence to quote.
     pub sentence: String,
-    /// Whether the second side grows more.
+    /// Whether the second side grows more; what that makes of what is asked is in `answer`.
+    #[serde(skip)]
     pub outcome: Outcome,
     /// Whether what was asked of the second side is so.
     pub answer: Answer,
@@ -183,7 +185,10 @@ impl Comparison {
     fn harm(&self) -> Vec<String> {
         let changes = self.changes.iter();
         let harmed = changes.filter(|effect| effect.decision == Decision::Refuted);
-        harmed.map(Effect::words).collect()
+        let beside = leak_beside(&self.before, &self.after);
+        let leaks = beside.filter(|(decision, _)| *decision == Decision::Refuted);
+        let leaks = leaks.map(|(_, words)| words);
+        leaks.into_iter().chain(harmed.map(Effect::words)).collect()
     }
 
     /// The growth of both sides with their errors, on the basis of the comparison.

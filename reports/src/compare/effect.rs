@@ -37,8 +37,16 @@ pub struct Effect {
 /// The figures that at least one side has, or that a budget asks for.
 pub(super) fn effects(before: &Side, after: &Side, budgets: &HarmBudgets) -> Vec<Effect> {
     let spreads = |figure| before.figures.get(&figure).zip(after.figures.get(&figure));
+    // What leaks is as large as its run is long: its growth is judged.
+    let leaks = [before, after].iter().any(|side| side.leaking_runs > 0);
+    let tolerated = |figure: Figure| match (figure.is_level(), before.value_of(figure)) {
+        (true, _) if leaks => None,
+        // Growth within its budget is accepted, and so is the level that it leads to.
+        (true, Some(level)) => Some(figure.tolerated()? + after.grown() / level.max(1.0)),
+        _ => figure.tolerated(),
+    };
     let is_tested = |figure: &Figure| {
-        let has_limit = budgets.contains_key(figure) || figure.tolerated().is_some();
+        let has_limit = budgets.contains_key(figure) || tolerated(*figure).is_some();
         has_limit && spreads(*figure).is_some()
     };
     let tested = Figure::ALL
@@ -60,10 +68,10 @@ pub(super) fn effects(before: &Side, after: &Side, budgets: &HarmBudgets) -> Vec
         let unlike = unlike(before, after, figure);
         let [had, has] = [before, after].map(|side| side.figures.contains_key(&figure));
         // What is not told any more may have become any worse.
-        let is_lost = had && !has && figure.tolerated().is_some();
+        let is_lost = had && !has && !figure.is_level() && tolerated(figure).is_some();
         let decided = match is_lost {
             true => Decision::Open,
-            false => decide(figure, spreads(figure), budget, sure),
+            false => decide(figure, spreads(figure), budget, tolerated(figure), sure),
         };
         Some(Effect {
             figure,
@@ -90,6 +98,7 @@ fn decide(
     figure: Figure,
     spreads: Option<(&Spread, &Spread)>,
     budget: Option<Accepted>,
+    tolerated: Option<f64>,
     sure: f64,
 ) -> Decision {
     let open = match budget {
@@ -105,7 +114,7 @@ fn decide(
     }
     let share = match budget {
         Some(budget) => Some(budget.share_of(before.value)),
-        None => figure.tolerated(),
+        None => tolerated,
     };
     let Some(share) = share else {
         return Decision::Holds;

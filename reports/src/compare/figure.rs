@@ -81,6 +81,12 @@ impl Figure {
         }
     }
 
+    /// Whether it is a level of the memory.
+    #[must_use]
+    pub fn is_level(self) -> bool {
+        matches!(self, Self::Peak | Self::SettledLevel)
+    }
+
     /// Whether it is growth, which has `--budget`.
     #[must_use]
     pub fn is_growth(self) -> bool {
@@ -120,8 +126,8 @@ impl Figure {
     }
 
     /// How far it may go the bad way where nobody said it: as a share, beyond which a change
-    /// that is sure is harm. `None` for what a change may well cost: memory has the budget of its
-    /// growth, and the start happens once.
+    /// that is sure is harm. `None` for growth, which has a budget, and for the start, which happens
+    /// once.
     #[must_use]
     pub fn tolerated(self) -> Option<f64> {
         match self {
@@ -130,6 +136,9 @@ impl Figure {
             Self::LatencyP50 | Self::CpuPerOperation => Some(0.25),
             // Tails and pools move in steps.
             Self::LatencyP99 | Self::Descriptors | Self::Threads => Some(0.50),
+            // Memory that is taken once may well be the price of a change; half as much again is
+            // what a host was not sized for.
+            Self::Peak | Self::SettledLevel => Some(0.50),
             _ => None,
         }
     }

@@ -7,11 +7,13 @@
 //! are taken as normal and the sides as independent, which two child processes are.
 
 mod alike;
+mod beside;
 mod certificate;
 mod effect;
 mod figure;
 mod file;
 mod gauge;
+mod pair;
 mod pool;
 mod ranking;
 pub mod ratio;
@@ -23,17 +25,19 @@ mod spread;
 mod text;
 
 pub use alike::{Unlike, unlike_memory};
+pub use beside::LeakBeside;
 pub use certificate::{Basis, Comparison, Difference, Outcome};
 pub use effect::Effect;
 pub use figure::{Accepted, Figure, Harm, HarmBudgets, parse_accepted, parse_harm_budget};
 pub use file::FileError;
 pub use gauge::{GaugeChange, GaugeCourse};
+pub use pair::{EndedEarly, PAIR_KEY, PAIR_NAMES, PairAnswer, is_pair, terms_of_pair};
 pub use pool::{base_name, pooled};
 pub use ranking::{Ranked, Ranking};
 pub use requirement::{Answer, Decision, Requirement, Terms};
 pub use side::{Side, SideError};
 pub use spread::{Moments, Spread};
-pub use text::{Format, escaped, ranking_text, text};
+pub use text::{Format, certificate_notes, certificate_rows, escaped, ranking_text, text};
 
 use crate::cell::VerdictOptions;
 use leaklab_run::{Cell, Run};

@@ -1,5 +1,6 @@
 //! Repetitions of one variant taken together.
 
+use super::beside::LeakBeside;
 use super::figure::Figure;
 use super::ratio::{CONFIDENCE, Estimate};
 use super::side::Side;
@@ -50,6 +51,7 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
     let per_hour_moments = moments(|side| side.per_hour);
     let [low, middle, high] = bands(&group);
     let first = &group[0];
+    let withheld = group.iter().filter(|side| side.is_withheld).count();
     let agreed = group.iter().all(|side| side.verdict == first.verdict);
     let troubles: Vec<&str> = group.iter().filter_map(|s| s.trouble.as_deref()).collect();
     let pooled = Side {
@@ -84,7 +86,10 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
         threads: value(Figure::Threads),
         start_up_ms: value(Figure::StartUp),
         runs: count as u64,
-        is_withheld: 2 * group.iter().filter(|side| side.is_withheld).count() > count,
+        leaking_runs: group.iter().map(|side| side.leaking_runs).sum(),
+        leak_beside: LeakBeside::of_runs(&group),
+        is_withheld: 2 * withheld >= count,
+        withheld_runs: withheld as u64,
         figures,
         values: middle,
         band: Some([low, high]),

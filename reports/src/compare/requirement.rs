@@ -1,6 +1,7 @@
 //! What is asked of the second side, and whether it holds. One estimator for every command that
 //! compares.
 
+use super::beside::leak_beside;
 use super::certificate::{Comparison, Outcome};
 use super::effect::Effect;
 use super::figure::{Figure, HarmBudgets};
@@ -87,6 +88,8 @@ const MOST_REPEATS: u64 = 1000;
 
 pub(super) fn answer(comparison: &Comparison, requirement: Requirement) -> Answer {
     let mut parts = vec![not_worse(comparison)];
+    let beside = leak_beside(&comparison.before, &comparison.after);
+    parts.extend(beside.map(|(decision, reason)| Part::new(decision, reason)));
     match requirement {
         Requirement::NotWorse => {}
         Requirement::Fixed => parts.push(fixed(comparison)),
@@ -168,6 +171,10 @@ fn not_worse(comparison: &Comparison) -> Part {
             Decision::Open,
             "no growth was seen after, but it could not have been seen yet: run both longer",
         ),
+        Outcome::NotWorse if leaks_now_and_then(comparison) => (
+            Decision::Open,
+            "some runs leak after, and none did before: repeat both",
+        ),
         Outcome::NotWorse => (Decision::Holds, "the second is not worse beyond the budget"),
     };
     let more_repeats = match comparison.outcome {
@@ -199,7 +206,19 @@ fn is_less(comparison: &Comparison) -> bool {
 /// What could not have moved has not been seen not to move; but it is less than what was seen to
 /// move before.
 fn is_withheld(comparison: &Comparison) -> bool {
-    comparison.after.is_withheld && !is_less(comparison)
+    /// Runs by which one side may have more of them than the other by chance.
+    const BY_CHANCE: u64 = 1;
+    let (before, after) = (&comparison.before, &comparison.after);
+    let is_new = after.withheld_runs > before.withheld_runs + BY_CHANCE;
+    (after.is_withheld || is_new) && !is_less(comparison)
+}
+
+/// Whether some runs of the second side leak, where none of the first does: their mean does not
+/// speak for them.
+fn leaks_now_and_then(comparison: &Comparison) -> bool {
+    let (before, after) = (&comparison.before, &comparison.after);
+    let is_some = after.leaking_runs > 0 && after.leaking_runs < after.runs;
+    is_some && before.verdict == Verdict::NoLeak
 }
 
 /// Whether a single series stands after, of which the judge does not say whether it grows: its
@@ -229,10 +248,23 @@ fn fixed(comparison: &Comparison) -> Part {
     let Some(remaining) = &comparison.remaining else {
         return Part::new(Decision::Open, "what remains of the growth is not known");
     };
-    if remaining.beyond || after.verdict == Verdict::Leak {
+    if remaining.beyond {
         return Part::new(Decision::Refuted, "what remains is beyond the budget");
     }
-    if remaining.within && !after.is_withheld {
+    if after.verdict == Verdict::Leak {
+        let reason = format!("the second leaks: {}", after.reason);
+        return Part::new(Decision::Refuted, reason);
+    }
+    if after.leaking_runs > 0 {
+        let reason = format!("{} of {} runs after leak", after.leaking_runs, after.runs);
+        return Part::new(Decision::Open, reason);
+    }
+    if remaining.within && after.is_withheld {
+        let reason = "what remains is small, and the judge does not say yet that the second does \
+                      not leak: run both longer";
+        return Part::new(Decision::Open, reason);
+    }
+    if remaining.within {
         return Part::new(Decision::Holds, "what remains is within the budget");
     }
     let of_after = comparison.moments().and_then(|[_, moments]| {

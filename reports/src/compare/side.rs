@@ -1,6 +1,7 @@
 //! One side of a comparison: a cell or a sample file, judged and summarised.
 
 use super::alike::{HEAP, MEMORY_OF};
+use super::beside::LeakBeside;
 use super::figure::Figure;
 use super::gauge::{GaugeCourse, gauge_courses};
 use super::ratio::{Estimate, Z};
@@ -10,7 +11,7 @@ use crate::cell::{
     metric_judgement, peak, peak_when_settled, per_hour, per_operation, rise_in_load, rise_per_s,
     stored_or_judged,
 };
-use leaklab_judge::amount::bytes_text;
+use leaklab_judge::amount::{bytes_text, duration_text};
 use leaklab_judge::{CellJudgement, Judgement, Kind, Verdict};
 use leaklab_run::{Cell, Outcome, Run, State, columns};
 use std::collections::BTreeMap;
@@ -80,6 +81,12 @@ pub struct Side {
     /// Whether the judge withholds `no-leak` although the growth lies within the budget: what
     /// could not have moved has not been seen not to move.
     pub is_withheld: bool,
+    /// How many of the runs that is so of.
+    pub withheld_runs: u64,
+    /// How many of the runs the judge calls a leak, of whatever it is.
+    pub leaking_runs: u64,
+    /// What leaks beside the memory.
+    pub leak_beside: Option<LeakBeside>,
     /// The gauges, and how the memory moves with each.
     pub gauges: Vec<GaugeCourse>,
     /// What must be equal for a fair comparison: name and value.
@@ -139,12 +146,19 @@ impl Side {
     pub fn from_cell(run: &Run, cell: &Cell, options: &VerdictOptions) -> Result<Self, SideError> {
         let readings = Readings::of_cell(cell, options, is_compared)?;
         let judged = stored_or_judged(cell, options);
+        let stopped_s = judged
+            .as_ref()
+            .ok()
+            .and_then(|one| one.stopped_working_after_s);
         let mut side = Side::new(&cell.plan.id, &readings, judged)?;
         side.source = run.folder.display().to_string();
         side.variant = cell.plan.variant.clone();
         side.role = cell.plan.role.clone();
         side.trouble = match (cell.status.state, cell.status.outcome) {
-            (State::Finished, None | Some(Outcome::Completed)) => None,
+            // What did nothing more has shown no more than what it did.
+            (State::Finished, None | Some(Outcome::Completed)) => stopped_s
+                .filter(|_| side.verdict != Verdict::Leak)
+                .map(|after_s| format!("made no progress since {}", duration_text(after_s))),
             (State::Finished, Some(outcome)) => Some(outcome.name().to_owned()),
             _ => Some("unfinished".to_owned()),
         };
@@ -188,6 +202,7 @@ impl Side {
         let values = table
             .filled_column(metric)
             .ok_or_else(|| empty(name, &format!("no row has a number in `{metric}`")))?;
+        let leak_beside = (judged.as_ref().ok()).and_then(|one| LeakBeside::of(one, metric));
         let (judgement, verdict, kind, reason) = match judged {
             Ok(judged) => {
                 let found = metric_judgement(&judged, metric);
@@ -239,6 +254,9 @@ impl Side {
             per_hour_moments: None,
             runs: 1,
             is_withheld: false,
+            withheld_runs: 0,
+            leaking_runs: u64::from(verdict == Verdict::Leak),
+            leak_beside,
             gauges: gauge_courses(table, metric),
             circumstances: BTreeMap::new(),
             times_s: readings.time_s().to_vec(),
@@ -249,6 +267,7 @@ impl Side {
         let growth = budget(&side).or_else(|| side.per_hour.zip(side.budget_per_hour));
         side.is_withheld = side.verdict == Verdict::Inconclusive
             && growth.is_none_or(|(growth, budget)| growth.high <= budget);
+        side.withheld_runs = u64::from(side.is_withheld);
         let per_operation = side.counted_growth();
         side.per_operation_moments = per_operation.and_then(|one| Moments::of_runs(&[one]));
         side.per_hour_moments = side.per_hour.and_then(|one| Moments::of_runs(&[one]));
@@ -287,6 +306,19 @@ impl Side {
             high: growth.value + half.hypot(growth.high - growth.value),
             ..growth
         })
+    }
+
+    /// What its growth comes to over the whole run.
+    pub(super) fn grown(&self) -> f64 {
+        let counted = self.per_operation.zip(self.operations);
+        let hours = || {
+            let ends = self.times_s.first().zip(self.times_s.last());
+            ends.map(|(first, last)| (last - first) / 3600.0)
+        };
+        let timed = || self.per_hour.zip(hours());
+        let (rate, count) = counted.or_else(timed).unzip();
+        let rate = rate.map_or(0.0, |rate| rate.value.max(0.0));
+        rate * count.unwrap_or(0.0)
     }
 
     /// How surely each figure is known from one run.

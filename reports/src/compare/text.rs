@@ -28,9 +28,9 @@ pub fn text(comparison: &Comparison, format: Format) -> String {
         Format::Text => out += &format!("{sentence}\n\n"),
         Format::Markdown => out += &format!("**{}**\n\n", escaped(sentence)),
     }
-    out += &table(&rows(comparison), format);
+    out += &table(&certificate_rows(comparison), format);
     out += "\n";
-    for line in notes(comparison) {
+    for line in certificate_notes(comparison) {
         out += &match format {
             Format::Text => format!("{line}\n"),
             Format::Markdown => format!("- {}\n", escaped(&line)),
@@ -55,7 +55,8 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
-fn rows(comparison: &Comparison) -> Vec<[String; 4]> {
+/// The figures of both sides, with their names and changes; the first row is the head.
+pub fn certificate_rows(comparison: &Comparison) -> Vec<[String; 4]> {
     let (before, after) = (&comparison.before, &comparison.after);
     let mut rows = vec![
         ["", "before", "after", "change"].map(str::to_owned),
@@ -176,7 +177,7 @@ fn interval(estimate: Option<&Estimate>, unit: Unit) -> String {
 }
 
 /// What stands below the table.
-fn notes(comparison: &Comparison) -> Vec<String> {
+pub fn certificate_notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     let basis = comparison.basis.map_or("", Basis::words);
     if let Some(removed) = &comparison.removed_percent {

@@ -6,6 +6,7 @@ use super::gather::judged_standing;
 use super::nights::SeriesRow;
 use super::render::render_list_page;
 use crate::cell::Standing;
+use crate::compare::PairAnswer;
 use leaklab_judge::amount::count_text;
 use leaklab_run::{Run, State};
 use serde::Serialize;
@@ -41,7 +42,9 @@ impl RunSummary {
     pub fn of(id: &str, run: &Run, life: RunLife) -> Self {
         let standings: Vec<Standing> = run.cells.iter().map(judged_standing).collect();
         let lacks = run.lacks();
-        let gravest = standings.iter().copied().min();
+        let pair = PairAnswer::of_ended(run).filter(|_| life == RunLife::Ended);
+        let answered = pair.as_ref().map(PairAnswer::standing);
+        let gravest = answered.or_else(|| standings.iter().copied().min());
         let gravest = gravest
             .filter(|_| lacks.is_none())
             .or(gravest.map(|gravest| gravest.min(Standing::Unjudged)))
@@ -69,6 +72,7 @@ impl RunSummary {
             })
             .chain(lacks)
             .collect();
+        let counted = counts.join("; ");
         RunSummary {
             id: id.to_owned(),
             href: format!("./runs/{}/", percent_encoded(id)),
@@ -78,7 +82,7 @@ impl RunSummary {
             sign,
             class,
             words,
-            standings: counts.join("; "),
+            standings: pair.map_or(counted, |pair| pair.answer()),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::cell::{Metric, MetricUnit, memory_judgement, thin_together};
 use crate::chart::{
     ChartOptions, Growth, Overlay, Phases, Picture, Series, Theme, TimeMark, finding,
 };
+use crate::compare::Comparison;
 
 /// Points of a line: more than the picture has columns of pixels would not be seen.
 const POINTS: usize = 400;
@@ -55,6 +56,34 @@ pub(super) fn of_scenario(
         marks: cells.first().map_or_else(Vec::new, |cell| marks_of(cell)),
         note: String::new(),
     };
+    let light = drawn(&overlay, Theme::Light)?;
+    Some([light, drawn(&overlay, Theme::Dark)?])
+}
+
+/// Both sides of a comparison in one picture, on light and on dark, as SVG. The page says the
+/// sentence; the title says what is drawn.
+pub(super) fn of_comparison(comparison: &Comparison) -> Option<[String; 2]> {
+    let mut overlay = comparison.overlay();
+    overlay.title = std::mem::take(&mut overlay.subtitle);
+    for series in &mut overlay.series {
+        let band = series.band.take().unwrap_or_default();
+        let all = [&series.values, &band[0], &band[1]];
+        // A side of one run has no band.
+        let shown = if band[0].is_empty() {
+            &all[..1]
+        } else {
+            &all[..]
+        };
+        let columns: Vec<&[f64]> = shown.iter().map(|one| one.as_slice()).collect();
+        let thinned = thin_together(&series.times_s, &columns, POINTS);
+        series.times_s = thinned.times;
+        let mut columns = thinned.series.into_iter();
+        series.values = columns.next().unwrap_or_default();
+        series.band = columns
+            .next()
+            .zip(columns.next())
+            .map(|(low, high)| [low, high]);
+    }
     let light = drawn(&overlay, Theme::Light)?;
     Some([light, drawn(&overlay, Theme::Dark)?])
 }

@@ -7,6 +7,7 @@ use super::nights::NightsContext;
 use super::run::{self as view, Row};
 use super::stacks::StacksView;
 use super::{PageError, PageOptions, costs};
+use crate::compare::PairAnswer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leaklab_judge::amount::count_text;
@@ -125,6 +126,7 @@ struct PageContext<'a> {
 #[derive(Serialize)]
 struct Changing {
     headline: String,
+    pair: Option<view::PairView>,
     standings: Vec<view::StandingView>,
     scenarios: Vec<view::ScenarioView>,
     rows: Vec<Row>,
@@ -135,9 +137,11 @@ struct Changing {
 
 impl Changing {
     fn of(run: &Run, gathered: &Gathered<'_>) -> Self {
+        let pair = PairAnswer::of_ended(run);
         Changing {
-            headline: view::headline(run, gathered),
-            standings: view::standings(run, gathered),
+            headline: view::headline(run, gathered, pair.as_ref()),
+            standings: view::standings(run, gathered, pair.as_ref()),
+            pair: pair.as_ref().map(view::PairView::of),
             scenarios: view::scenarios(gathered),
             rows: view::rows(gathered, STATIC_ROWS),
             has_formula: view::has_formula(gathered),

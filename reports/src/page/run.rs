@@ -7,6 +7,7 @@ use super::picture;
 use super::series::{CellSeries, label};
 use super::stacks::StacksView;
 use crate::cell::{Metric, Standing, memory_judgement, per_hour, per_operation, verdict_words};
+use crate::compare::{PairAnswer, certificate_notes, certificate_rows};
 use leaklab_judge::amount::{bytes_text, count_text, duration_text, interval_text, number_text};
 use leaklab_judge::{Judgement, Unit, Verdict};
 use leaklab_run::{Outcome, Run};
@@ -100,9 +101,41 @@ pub(super) fn noun(run: &Run) -> (&'static str, &'static str) {
     }
 }
 
+/// The answer of a run of both sides of a comparison, to what it was asked.
+#[derive(Debug, Serialize)]
+pub(super) struct PairView {
+    pub sign: &'static str,
+    pub class: &'static str,
+    /// Whether what was asked holds.
+    pub answer: String,
+    /// The figures of both sides; the first row is the head.
+    pub rows: Vec<[String; 4]>,
+    pub notes: Vec<String>,
+    /// Both sides in one picture, on light and on dark; as SVG.
+    pub picture: Option<[String; 2]>,
+}
+
+impl PairView {
+    pub(super) fn of(pair: &PairAnswer) -> Self {
+        let standing = pair.standing();
+        let comparison = pair.comparison.as_ref().ok();
+        PairView {
+            sign: standing.sign(),
+            class: standing.class(),
+            answer: pair.answer(),
+            rows: comparison.map_or_else(Vec::new, certificate_rows),
+            notes: comparison.map_or_else(Vec::new, certificate_notes),
+            picture: comparison.and_then(picture::of_comparison),
+        }
+    }
+}
+
 /// The verdict on the whole run in one sentence.
-pub(super) fn headline(run: &Run, gathered: &Gathered<'_>) -> String {
-    let of_cells = headline_of_cells(run, gathered);
+pub(super) fn headline(run: &Run, gathered: &Gathered<'_>, pair: Option<&PairAnswer>) -> String {
+    let of_cells = match pair {
+        Some(pair) => pair.sentence().to_owned(),
+        None => headline_of_cells(run, gathered),
+    };
     match run.lacks() {
         Some(lacks) => format!("{of_cells}; {lacks}"),
         None => of_cells,
@@ -158,10 +191,20 @@ fn sentence(standing: Standing, gathered: &Gathered<'_>, one: bool) -> &'static 
     }
 }
 
-/// The cells by standing, the gravest first.
-pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView> {
+/// The cells by standing, the gravest first. Beside the answer of a comparison they are runs that
+/// were judged alone, and what is good about one of them is not good of the whole.
+pub(super) fn standings(
+    run: &Run,
+    gathered: &Gathered<'_>,
+    pair: Option<&PairAnswer>,
+) -> Vec<StandingView> {
     const NAMED: usize = 24;
-    let (one, many) = noun(run);
+    let (one, many) = match pair {
+        Some(_) => ("run", "runs"),
+        None => noun(run),
+    };
+    let alone = if pair.is_some() { ", judged alone" } else { "" };
+    let is_good = pair.is_none_or(|pair| pair.standing() == Standing::Good);
     let lacks = run.lacks().map(|sentence| StandingView {
         sign: Standing::Unjudged.sign(),
         class: Standing::Unjudged.class(),
@@ -178,11 +221,18 @@ pub(super) fn standings(run: &Run, gathered: &Gathered<'_>) -> Vec<StandingView>
         let amount = cells.len();
         (amount > 0).then(|| StandingView {
             sign: standing.sign(),
-            class: standing.class(),
+            class: match standing {
+                Standing::Good if !is_good => Standing::Planned.class(),
+                standing => standing.class(),
+            },
             sentence: format!(
-                "{} {}",
+                "{} {}{alone}",
                 plural(amount, one, many),
-                sentence(standing, gathered, amount == 1)
+                match (standing, pair, amount) {
+                    (Standing::Good, Some(_), 1) => "does not leak",
+                    (Standing::Good, Some(_), _) => "do not leak",
+                    _ => sentence(standing, gathered, amount == 1),
+                }
             ),
             more: match amount.saturating_sub(NAMED) {
                 0 => String::new(),
