@@ -123,6 +123,9 @@ fn latin(c: char) -> Option<String> {
     if MARKS.contains(&c) {
         return Some(String::new());
     }
+    if c == '→' {
+        return Some("->".to_owned());
+    }
     let small = c.to_lowercase().next()?;
     let (_, letters) = CYRILLIC.iter().find(|(letter, _)| *letter == small)?;
     let mut letters = (*letters).to_owned();
@@ -147,6 +150,7 @@ mod tests {
             ("メモリ (MB)", "[U+30E1 30E2 30EA] (MB)"),
             ("内存-a", "[U+5185 5B58]-a"),
             ("cafe\u{301}", "cafe"),
+            ("500/s → 90/s", "500/s -> 90/s"),
         ] {
             assert_eq!(drawable(text), drawn);
         }

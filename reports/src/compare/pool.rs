@@ -98,22 +98,22 @@ fn pool(mut group: Vec<Side>) -> Option<Side> {
     Some(pooled)
 }
 
-/// Lowest, middle and highest value of repetitions at the times of the first of them.
+/// Lowest, middle and highest value of repetitions at the times of the first of them. What a row
+/// does not tell is what was told last: rows may come more often than readings do.
 fn bands(group: &[Side]) -> [Vec<f64>; 3] {
     let mut bands: [Vec<f64>; 3] = Default::default();
-    let mut places = vec![0; group.len()];
+    let rows = |side: &'_ Side| side.times_s.clone().into_iter().zip(side.values.clone());
+    let mut rest: Vec<_> = group.iter().map(|side| rows(side).peekable()).collect();
+    let mut told = vec![f64::NAN; group.len()];
     for &time in &group[0].times_s {
-        let mut at_time: Vec<f64> = Vec::new();
-        for (side, place) in group.iter().zip(&mut places) {
-            while side
-                .times_s
-                .get(*place + 1)
-                .is_some_and(|next| *next <= time)
-            {
-                *place += 1;
+        for (rows, last) in rest.iter_mut().zip(&mut told) {
+            while let Some((_, value)) = rows.next_if(|(at, _)| *at <= time) {
+                if value.is_finite() {
+                    *last = value;
+                }
             }
-            at_time.extend(side.values.get(*place).filter(|value| value.is_finite()));
         }
+        let mut at_time: Vec<f64> = told.iter().copied().filter(|one| one.is_finite()).collect();
         at_time.sort_by(f64::total_cmp);
         let (first, last) = (at_time.first().copied(), at_time.last().copied());
         let values = [first, median(&at_time), last];
