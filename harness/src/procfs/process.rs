@@ -95,12 +95,14 @@ struct StatFields {
     system_ticks: u64,
     threads: u64,
     start_ticks: u64,
+    mapped_bytes: u64,
     rss_pages: u64,
 }
 
 impl StatFields {
     fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
+        // One that is ending has given its memory back before it is called dead.
+        matches!(self.state, b'Z' | b'X') || self.mapped_bytes == 0
     }
 }
 
@@ -270,7 +272,8 @@ fn parse_stat(text: &[u8]) -> Option<StatFields> {
     let system_ticks = number(0)?; // 15
     let threads = number(4)?; // 20
     let start_ticks = number(1)?; // 22
-    let rss_pages = number(1)?; // 24
+    let mapped_bytes = number(0)?; // 23
+    let rss_pages = number(0)?; // 24
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     Some(StatFields {
         state,
@@ -281,6 +284,7 @@ fn parse_stat(text: &[u8]) -> Option<StatFields> {
         system_ticks: count(system_ticks),
         threads: count(threads),
         start_ticks: count(start_ticks),
+        mapped_bytes: count(mapped_bytes),
         rss_pages: count(rss_pages),
     })
 }
@@ -313,6 +317,9 @@ mod tests {
         assert_eq!((fields.user_ticks, fields.system_ticks), (7, 5));
         assert_eq!((fields.threads, fields.start_ticks), (3, 9999));
         assert_eq!(fields.rss_pages, 250);
+        assert!(!fields.is_dead());
+        let ending = b"42 (a) R 1 40 39 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 1 0 9999 0 0 1 1 1";
+        assert!(parse_stat(ending).expect("a stat line").is_dead());
     }
 
     #[test]
