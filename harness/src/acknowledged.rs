@@ -34,7 +34,11 @@ pub const FILE_NAME: &str = "leaklab.ack.toml";
 /// A usage error if it cannot be read, with line and key.
 pub fn acknowledgements(path: Option<&Path>) -> anyhow::Result<Vec<Acknowledgement>> {
     let named = path.unwrap_or(FILE_NAME.as_ref());
-    let text = match std::fs::read_to_string(named) {
+    let found = match path {
+        Some(named) => std::fs::read_to_string(named),
+        None => crate::config::text_of(named),
+    };
+    let text = match found {
         Ok(text) => text,
         Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Vec::new());

@@ -97,7 +97,11 @@ impl Config {
         let named = path.unwrap_or(FILE_NAME.as_ref());
         let mut config = Config::default();
         let mut files = Vec::new();
-        match std::fs::read_to_string(named) {
+        let read = match path {
+            Some(named) => std::fs::read_to_string(named),
+            None => text_of(named),
+        };
+        match read {
             Ok(text) => {
                 files = config
                     .add(&text, named)
@@ -112,7 +116,7 @@ impl Config {
         files.sort();
         files.dedup();
         for file in files.iter().filter(|file| file.as_path() != named) {
-            let text = std::fs::read_to_string(file)
+            let text = text_of(file)
                 .map_err(|error| usage(format!("cannot read `{}`: {error}", file.display())))?;
             config
                 .add(&text, file)
@@ -297,6 +301,17 @@ fn scenario_files(folder: &Path) -> Vec<PathBuf> {
     files
         .filter(|path| path.to_string_lossy().ends_with(SCENARIO_SUFFIX))
         .collect()
+}
+
+/// The text of a file that is read unasked: what is none, as a link to a device or a named pipe,
+/// would have no end.
+///
+/// # Errors
+///
+/// The error of the operating system, or that it is not text.
+pub fn text_of(path: &Path) -> std::io::Result<String> {
+    String::from_utf8(leaklab_run::read_whole(path)?)
+        .map_err(|_| std::io::Error::other("it is not UTF-8"))
 }
 
 /// The files that a pattern names, relative to `folder`: `soak/*.scenario.toml`, or a path.

@@ -12,6 +12,7 @@ use crate::snapshot::{self, Limits, SnapshotPlan};
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
+use crate::supervisor::settle::Settle;
 use leaklab_judge::Budget;
 use leaklab_run::{CellPlan, Configuration, Redactor, columns};
 use leaklab_scenarios::{Expected, Parameters, Role, Scenario, Variant};
@@ -415,6 +416,11 @@ impl OneCell<'_> {
         {
             find_program(line.0[0].as_ref(), own.cwd.as_deref())
                 .map_err(|message| usage(format!("{what}: {message}")))?;
+        }
+        // Missed only hours later, when nothing can be done about it.
+        if let (Some(Settle::Command(words)), true) = (&own.settle, own.setup.is_empty()) {
+            find_program(words[0].as_ref(), own.cwd.as_deref())
+                .map_err(|message| usage(format!("--settle: {message}")))?;
         }
         let schedule = Schedule {
             warmup: own.warmup.unwrap_or_default(),

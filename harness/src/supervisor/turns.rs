@@ -50,10 +50,7 @@ mod tests {
     fn in_turns(counts: impl IntoIterator<Item = u64>) -> bool {
         let mut turns = Turns::default();
         let mut before = None;
-        let mut saw = |count| turns.saw(before.replace(count), count);
-        counts
-            .into_iter()
-            .fold(false, |seen, count| saw(count) || seen)
+        (counts.into_iter()).any(|count| turns.saw(before.replace(count), count))
     }
 
     #[test]
