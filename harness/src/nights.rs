@@ -38,6 +38,9 @@ pub fn record_of(run: &Run, judged: &JudgedCell<'_>) -> NightRecord {
     record.is_good = standing == Standing::Good;
     record.exit_code = Some(standing.exit_code());
     let judgement = judged.judgement.as_ref();
+    if let Ok(judgement) = judgement {
+        record.note_leaks(judgement);
+    }
     record.is_too_wide = judgement.is_ok_and(|judgement| is_too_wide(judged.cell, judgement));
     record
 }
@@ -212,21 +215,19 @@ pub fn alarms_of(run: &str, path: &Path, tolerance: &Tolerance) -> anyhow::Resul
         if story.nights.last().is_none_or(|night| night.run != run) {
             continue;
         }
-        for figure in &story.figures {
-            if tolerance.of(&story, figure).is_some() {
+        for (figure, change) in story.harm().chain(story.suspected()) {
+            if tolerance.of_change(&story, figure, change).is_some() {
                 continue;
             }
             let last = figure.of_night.len().checked_sub(1);
-            for change in figure.course.changes.iter().filter(|change| change.is_harm) {
-                let words = || {
-                    let words = words::change_text(&story, figure, change);
-                    format!("{}: {words}", story.series)
-                };
-                match change.confirmed_on {
-                    None => alarms.suspected.push(words()),
-                    Some(night) if Some(night) == last => alarms.confirmed.push(words()),
-                    Some(_) => {}
-                }
+            let words = || {
+                let words = words::change_text(&story, figure, change);
+                format!("{}: {words}", story.series)
+            };
+            match change.confirmed_on {
+                None => alarms.suspected.push(words()),
+                Some(night) if Some(night) == last => alarms.confirmed.push(words()),
+                Some(_) => {}
             }
         }
     }

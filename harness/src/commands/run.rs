@@ -21,12 +21,9 @@ use crate::supervisor::signals;
 use crate::text::Glob;
 use crate::words::say;
 use anyhow::Context;
-use leaklab_judge::Verdict;
-use leaklab_reports::cell::{per_hour, per_operation};
 use leaklab_reports::chart::{ChartOptions, draw_run};
 use leaklab_reports::classes::read_classes;
-use leaklab_reports::compare::ratio::Estimate;
-use leaklab_reports::history::{AcceptedUpTo, Acknowledgement, Figure, Tolerance, openmetrics};
+use leaklab_reports::history::{NightRecord, Tolerance, openmetrics};
 use leaklab_reports::page::{PageOptions, write_run};
 use leaklab_run::{Run, write_atomically};
 use std::ffi::OsString;
@@ -427,7 +424,7 @@ impl Arguments {
         // What cannot be written does not cost the others; it is told by the exit code.
         let mut exit = Exit::Good;
         let lines = nights::records_of(&run, &judged);
-        let accepted = |one: &JudgedCell<'_>| Some(acceptance(one, tolerance)?.words());
+        let accepted = |one: &JudgedCell<'_>| acceptance(one, &lines, tolerance);
         let suite = TestSuite::of(&run.record.id, &judged, self.on_inconclusive, &accepted);
         if let Some(path) = &self.openmetrics {
             exit = written(path, &openmetrics(&lines.iter().collect::<Vec<_>>()));
@@ -475,9 +472,9 @@ impl Arguments {
             say!("error: cannot write the results: {error}");
             exit = Exit::Harness;
         }
-        let exit = judged
-            .iter()
-            .fold(exit, |exit, cell| exit.or_graver(gate(cell, tolerance)));
+        let exit = judged.iter().fold(exit, |exit, cell| {
+            exit.or_graver(gate(cell, accepted(cell)))
+        });
         let exit = signals::asked_by().map_or(exit, Exit::Signal);
         Ok((exit, vec![suite]))
     }
@@ -502,52 +499,25 @@ fn written(path: &Path, text: &str) -> Exit {
 }
 
 /// What a cell adds to the exit code: nothing where somebody accepted what it shows.
-fn gate(judged: &JudgedCell<'_>, tolerance: &Tolerance) -> Exit {
-    match acceptance(judged, tolerance) {
-        Some(one) => {
-            say!("{} does not gate: {}", judged.cell.plan.id, one.words());
+fn gate(judged: &JudgedCell<'_>, accepted: Option<String>) -> Exit {
+    match accepted {
+        Some(words) => {
+            say!("{} does not gate: {words}", judged.cell.plan.id);
             Exit::Good
         }
         None => judged.exit(),
     }
 }
 
-/// Why what a cell shows does not gate.
-fn acceptance<'t>(
+/// Why what a cell shows does not gate, by the line that it leaves in the history.
+fn acceptance(
     judged: &JudgedCell<'_>,
-    tolerance: &'t Tolerance,
-) -> Option<&'t Acknowledgement> {
-    let exit = judged.exit();
-    if !matches!(exit, Exit::Bad | Exit::Died | Exit::Inconclusive) {
-        return None;
-    }
-    let cell = &judged.cell.plan.id;
-    let accepts = |one: &&Acknowledgement| {
-        one.is_of(cell)
-            && match one.what {
-                AcceptedUpTo::Quarantine => true,
-                AcceptedUpTo::Figure(figure, _) => {
-                    exit == Exit::Bad
-                        && judged.verdict() == Verdict::Leak
-                        && growth_of(judged, figure).is_some_and(|rate| one.covers(figure, &rate))
-                }
-            }
-    };
-    tolerance.acknowledged.iter().find(accepts)
-}
-
-/// The growth of the memory that decided the verdict of a cell.
-fn growth_of(judged: &JudgedCell<'_>, figure: Figure) -> Option<Estimate> {
-    let judgement = judged.judgement.as_ref().ok()?;
-    let memory = judged
-        .memory()
-        .filter(|one| one.metric == judgement.metric)?;
-    let [value, low, high] = match figure {
-        Figure::GrowthPerOperation => per_operation(&memory.judgement)?,
-        Figure::GrowthPerHour => per_hour(&memory.judgement)?,
-        _ => return None,
-    };
-    Some(Estimate { value, low, high })
+    lines: &[NightRecord],
+    tolerance: &Tolerance,
+) -> Option<String> {
+    let gates = matches!(judged.exit(), Exit::Bad | Exit::Died | Exit::Inconclusive);
+    let line = (lines.iter().filter(|_| gates)).find(|line| line.is_of(&judged.cell.plan))?;
+    tolerance.of_night(line)
 }
 
 /// Draws the charts and the page of a run: what there is then, and where. A picture that cannot

@@ -5,7 +5,7 @@
 //! and *confirmed* once more than one run stands behind it: one strange night changes nothing.
 //! What later nights do not show is *dissolved*.
 
-use super::cut::{Cut, LONGEST_BASE, Mean, SUSPECTED};
+use super::cut::{Cut, LONGEST_BASE, Mean, Prior, SUSPECTED};
 use super::place::{Located, locate};
 use crate::compare::Harm;
 use crate::compare::ratio::Estimate;
@@ -21,9 +21,9 @@ pub struct Night {
     pub standard_error: f64,
 }
 
-/// How far back a change that was not noticed at once is looked for: what was suspected is
-/// confirmed or dissolved within as many nights.
-pub const LONGEST_DELAY: usize = 30;
+/// How far back a change that was not noticed at once is looked for. What is suspected by then is
+/// looked at for as long as it shows.
+const LONGEST_DELAY: usize = 30;
 
 /// Nights between two changes, taken together.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -54,6 +54,8 @@ pub struct Change {
     /// The level after it less the level before it, with its 95 % interval over all nights that it
     /// may have begun on.
     pub size: Estimate,
+    /// The level after it, with its 95 % interval.
+    pub after: Estimate,
     /// The size in standard errors.
     pub z: f64,
     /// Whether it goes the bad way.
@@ -86,17 +88,17 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
     let mut nights = nights.to_vec();
     let mut course = Course::default();
     let mut begin = 0;
+    let mut prior = Prior::default();
     let mut open: Option<Change> = None;
     let mut cuts: VecDeque<Cut> = VecDeque::new();
     for index in 0..nights.len() {
-        cuts.extend(Cut::before(&nights, begin, index));
-        if cuts.len() > LONGEST_DELAY {
-            cuts.pop_front();
-        }
+        cuts.extend(Cut::before(&nights, begin, index, &prior));
+        drop_old(&mut cuts, open.as_ref());
         for cut in &mut cuts {
             cut.add(&nights[index]);
         }
-        let found = strongest(&cuts).and_then(|found| seen_from(&nights, begin, index, found));
+        let found = strongest(&cuts);
+        let found = found.and_then(|found| seen_from(&nights, begin, index, found, &prior));
         let before = open.take();
         let Some(located) = found else {
             if let Some(change) = before {
@@ -105,8 +107,8 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
                     ..change
                 });
                 if change.night == change.suspected_on {
-                    leave_out(&mut nights, begin, change.night);
-                    cuts = cuts_until(&nights, begin, index);
+                    leave_out(&mut nights, begin, change.night, &prior);
+                    cuts = cuts_until(&nights, begin, index, &prior);
                 }
             }
             continue;
@@ -118,12 +120,14 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
             open = Some(change);
             continue;
         }
+        prior = Prior::of(&nights[begin..change.night]);
         begin = change.night;
         course.changes.push(change);
         // What came since may hold a change of its own.
-        cuts = cuts_until(&nights, begin, index);
+        cuts = cuts_until(&nights, begin, index, &prior);
     }
-    refine(&mut course.changes, &nights, harm);
+    let end = open.map_or(nights.len(), |change| change.night);
+    refine(&mut course.changes, &nights[..end], harm);
     begin = course.changes.last().map_or(0, |change| change.night);
     course.changes.extend(open);
     let rest = nights.get(begin..).filter(|rest| !rest.is_empty());
@@ -135,17 +139,27 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
     course
 }
 
+/// Leaves the oldest cut behind, unless it is that of a suspicion: what stays suspected is looked at
+/// until it is confirmed or not shown any more.
+fn drop_old(cuts: &mut VecDeque<Cut>, open: Option<&Change>) {
+    while cuts.len() > LONGEST_DELAY {
+        let is_open = |cut: &Cut| open.is_some_and(|change| change.night == cut.place);
+        let is_held = cuts.front().is_some_and(is_open);
+        cuts.remove(usize::from(is_held));
+    }
+}
+
 /// The cuts at each place after `begin` that a change may still be found at.
-fn cuts_until(nights: &[Night], begin: usize, index: usize) -> VecDeque<Cut> {
+fn cuts_until(nights: &[Night], begin: usize, index: usize, prior: &Prior) -> VecDeque<Cut> {
     let first = (begin + 1).max((index + 1).saturating_sub(LONGEST_DELAY));
-    let cut = |place| Some(Cut::before(nights, begin, place)?.over(&nights[place..=index]));
+    let cut = |place| Some(Cut::before(nights, begin, place, prior)?.over(&nights[place..=index]));
     (first..=index).filter_map(cut).collect()
 }
 
 /// Leaves a strange night out, by giving it the level of those before it: it is none of them, and
 /// how far off it was must not hide what comes after it.
-fn leave_out(nights: &mut [Night], begin: usize, strange: usize) {
-    if let Some(cut) = Cut::before(nights, begin, strange) {
+fn leave_out(nights: &mut [Night], begin: usize, strange: usize, prior: &Prior) {
+    if let Some(cut) = Cut::before(nights, begin, strange, prior) {
         nights[strange].value = cut.level_before();
     }
 }
@@ -154,9 +168,13 @@ fn leave_out(nights: &mut [Night], begin: usize, strange: usize) {
 fn strongest(cuts: &VecDeque<Cut>) -> Option<&Cut> {
     let (mut found, mut size) = (None, SUSPECTED);
     for cut in cuts {
-        // The deviate is never larger than `t`, which costs no logarithm.
-        if cut.is_beyond(size) && cut.z().abs() >= size && cut.is_suspected() {
-            (found, size) = (Some(cut), cut.z().abs());
+        // Most cuts are told from a change without their deviate, which costs a logarithm.
+        if !cut.is_beyond(size) {
+            continue;
+        }
+        let z = cut.z().abs();
+        if z >= size && cut.is_suspected() {
+            (found, size) = (Some(cut), z);
         }
     }
     found
@@ -164,16 +182,24 @@ fn strongest(cuts: &VecDeque<Cut>) -> Option<&Cut> {
 
 /// The change that `found` has noticed on the night `index`, at the place where it most likely
 /// is: a weak wobble before it has no claim to its name.
-fn seen_from(nights: &[Night], begin: usize, index: usize, found: &Cut) -> Option<Located> {
+fn seen_from(
+    nights: &[Night],
+    begin: usize,
+    index: usize,
+    found: &Cut,
+    prior: &Prior,
+) -> Option<Located> {
     let first = begin.max(found.place.saturating_sub(LONGEST_BASE));
-    let places = index.saturating_sub(LONGEST_DELAY)..=index;
-    let located = locate(nights, (first, index + 1), places, found)?;
+    let places = index.saturating_sub(LONGEST_DELAY).min(found.place)..=index;
+    let located = locate(nights, (first, index + 1), places, found, prior)?;
     located.cut.is_suspected().then_some(located)
 }
 
-/// With all nights known, confirmed changes lie where whole levels meet, and have their size.
+/// With all nights known, up to one that is suspected to be another change, confirmed changes lie
+/// where whole levels meet, and have their size.
 fn refine(changes: &mut [Change], nights: &[Night], harm: Harm) {
     let mut from = 0;
+    let mut prior = Prior::default();
     for index in 0..changes.len() {
         let change = changes[index];
         let to = changes
@@ -181,13 +207,16 @@ fn refine(changes: &mut [Change], nights: &[Night], harm: Harm) {
             .map_or(nights.len(), |next| next.night);
         let first = from.max(change.night.saturating_sub(LONGEST_BASE));
         let known_by = change.confirmed_on.unwrap_or(change.night);
-        let cut = Cut::before(nights, from, change.night);
+        let cut = Cut::before(nights, from, change.night, &prior);
         let cut = cut.map(|cut| cut.over(&nights[change.night..to]));
-        let located = cut.and_then(|cut| locate(nights, (first, to), first + 1..=known_by, &cut));
+        let places = first + 1..=known_by;
+        let located = cut.and_then(|cut| locate(nights, (first, to), places, &cut, &prior));
         if let Some(located) = located {
             changes[index] = located.change(change.suspected_on, change.confirmed_on, harm);
         }
-        from = changes[index].night;
+        let night = changes[index].night;
+        prior = Prior::of(&nights[from..night]);
+        from = night;
     }
 }
 
@@ -201,6 +230,7 @@ impl Located {
             confirmed_on,
             dissolved_on: None,
             size: self.size,
+            after: self.cut.level_after(),
             z: self.cut.z(),
             is_harm: match harm {
                 Harm::Up => self.size.value > 0.0,
@@ -330,6 +360,71 @@ mod tests {
                 "{base} nights before it"
             );
             assert_eq!((change.size.low, change.size.high), (984.0, 984.0));
+        }
+    }
+
+    /// Nights at each of these levels, a percent up and down.
+    fn at_levels(levels: &[(usize, f64)]) -> Vec<Night> {
+        let levels = levels.iter().flat_map(|&(count, level)| vec![level; count]);
+        let wobble = [0.3, -0.9, 1.0, -0.2, 0.6, -1.0, 0.1].into_iter().cycle();
+        let values: Vec<f64> = levels
+            .zip(wobble)
+            .map(|(level, percent)| level * (1.0 + percent / 100.0))
+            .collect();
+        known(&values, 0.0)
+    }
+
+    #[test]
+    fn a_change_after_a_few_nights_is_confirmed_once_there_are_enough_after_it() {
+        for base in 2..8 {
+            let course = follow(&at_levels(&[(base, 100.0), (10, 150.0)]), Harm::Up);
+            let change = course.changes.first().expect("a change");
+            assert_eq!(change.night, base, "{course:?}");
+            assert!(change.confirmed_on.is_some(), "{course:?}");
+            let course = follow(&at_levels(&[(base, 100.0), (60, 67.0)]), Harm::Down);
+            let harm = course.changes.iter().filter(|change| change.is_harm);
+            assert_eq!(harm.count(), 1, "{course:?}");
+            assert_eq!(course.dissolved, [], "{base} nights before it");
+        }
+    }
+
+    #[test]
+    fn a_change_that_two_nights_before_it_cannot_confirm_stays_open() {
+        // 6 % after two nights that differ by 1.2 %, as all others do.
+        let course = follow(&at_levels(&[(2, 100.0), (7, 106.0)]), Harm::Up);
+        assert_eq!(course.changes, [], "{course:?}");
+        let mut values = vec![100.6, 99.4];
+        values.extend([103.0, 101.0, 105.0].repeat(30));
+        let course = follow(&known(&values, 0.0), Harm::Up);
+        let states: Vec<_> = course.changes.iter().map(|one| one.confirmed_on).collect();
+        assert_eq!(states, [], "1.7 errors are none: {course:?}");
+        values.splice(2.., [105.0, 103.0, 107.0].repeat(30));
+        let course = follow(&known(&values, 0.0), Harm::Up);
+        let states: Vec<_> = course.changes.iter().map(|one| one.confirmed_on).collect();
+        assert_eq!(states, [None], "{course:?}");
+    }
+
+    #[test]
+    fn a_change_of_a_few_nights_is_undone_when_they_are_over() {
+        for bad in 2..7 {
+            for before in [10, 40] {
+                let levels = [(before, 100.0), (bad, 160.0), (9, 100.0)];
+                let course = follow(&at_levels(&levels), Harm::Up);
+                let found: Vec<(usize, bool)> = (course.changes.iter())
+                    .map(|change| (change.night, change.is_harm))
+                    .collect();
+                let wanted = [(before, true), (before + bad, false)];
+                assert_eq!(found, wanted, "{course:?}");
+                assert!(course.changes[0].size.low > 0.0, "{course:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_night_unlike_the_others_makes_no_change_of_those() {
+        for first in [60.0, 140.0] {
+            let course = follow(&at_levels(&[(1, first), (80, 100.0)]), Harm::Up);
+            assert_eq!(course.changes, [], "{first}");
         }
     }
 

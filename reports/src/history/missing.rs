@@ -1,10 +1,10 @@
 //! Nights that are not there: what runs in a rhythm and has fallen out of it.
 
 use super::accepted::Tolerance;
-use super::record::is_in_the_future;
+use super::record::{NightRecord, is_in_the_future};
 use super::story::SeriesStory;
 use leaklab_judge::amount::duration_text;
-use std::collections::BTreeMap;
+use leaklab_judge::stats::quantile::median;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs that begin closer together than this are of one night: repetitions, a confirmation.
@@ -26,8 +26,8 @@ pub(super) const GIVEN_UP: usize = 10;
 /// A night that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MissingNight {
-    /// The cell that it is missing of; `None` if it is of all.
-    pub cell: Option<String>,
+    /// The series and the class of machine that it is missing of; `None` if it is of all.
+    pub of: Option<(String, String)>,
     /// What is said of it.
     pub words: String,
 }
@@ -37,15 +37,18 @@ impl MissingNight {
     #[must_use]
     pub fn of_all(why: &str) -> Self {
         MissingNight {
-            cell: None,
+            of: None,
             words: format!("the last night is missing: {why}"),
         }
     }
 
-    /// Whether it is missing of that cell.
+    /// Whether it is missing of that series.
     #[must_use]
-    pub fn is_of(&self, cell: &str) -> bool {
-        self.cell.as_deref().is_none_or(|of| of == cell)
+    pub fn is_of(&self, story: &SeriesStory) -> bool {
+        let is_it = |(series, host_class): &(String, String)| {
+            *series == story.series && *host_class == story.host_class
+        };
+        self.of.as_ref().is_none_or(is_it)
     }
 }
 
@@ -53,8 +56,8 @@ impl MissingNight {
 ///
 /// Without `most`, the longest time between two nights is learned from those that were: runs of
 /// one night are taken together, and a gap is too long when it is a quarter longer than nine of
-/// ten, plus the length of a run. A cell that stopped while others went on is missing too, until
-/// ten nights have gone by or while it is in quarantine.
+/// ten, plus the length of a run. A series that stopped while others went on is missing too, by its
+/// own rhythm or by that of all, until it is given up or replaced, and unless it is in quarantine.
 #[must_use]
 pub fn missing_nights(
     stories: &[SeriesStory],
@@ -66,32 +69,35 @@ pub fn missing_nights(
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64();
-    let mut cells: BTreeMap<&str, Course> = BTreeMap::new();
+    let courses: Vec<Course> = (stories.iter())
+        .map(|story| Course::of(&story.nights, now))
+        .collect();
     let mut whole = Course::default();
-    for night in stories.iter().flat_map(|story| &story.nights) {
-        let began_s = night.began_s().filter(|at| !is_in_the_future(*at, now));
-        if let Some(began_s) = began_s {
-            let at = (began_s, night.duration_s.unwrap_or(0.0));
-            cells.entry(&night.cell).or_default().nights.push(at);
-            whole.nights.push(at);
-        }
+    for course in &courses {
+        whole.nights.extend(&course.nights);
     }
-    if let Some(late) = whole.late(now_s, most) {
+    whole.sort();
+    if let Some(late) = whole.late(now_s, most, None) {
         return vec![MissingNight::of_all(&late)];
     }
-    let several = cells.len() > 1;
-    let of_cell = |(cell, mut course): (&str, Course)| {
+    let of_all = usual_gap(&whole.nights);
+    let of_series = |(story, course): (&SeriesStory, Course)| {
+        let is_expected =
+            story.is_current && tolerance.of_series(&story.series, story.cell()).is_none();
         let late = course
-            .late(now_s, None)
-            .filter(|_| several && tolerance.of_cell(cell).is_none())?;
-        let gone = now_s - course.nights.last()?.0;
-        let usual = usual_gap(&course.nights)?;
-        (gone < GIVEN_UP as f64 * usual).then(|| MissingNight {
-            cell: Some(cell.to_owned()),
-            words: format!("`{cell}` is missing from the last night: {late}"),
+            .late(now_s, None, of_all)
+            .filter(|_| is_expected && stories.len() > 1)?;
+        Some(MissingNight {
+            of: Some((story.series.clone(), story.host_class.clone())),
+            words: format!(
+                "`{}` is missing from the last night: {late}; if it is not to be run any more, a \
+                 [[quarantine]] of cell = \"{}\" in leaklab.ack.toml says so, and ten nights \
+                 without it do",
+                story.series, story.series
+            ),
         })
     };
-    cells.into_iter().filter_map(of_cell).collect()
+    stories.iter().zip(courses).filter_map(of_series).collect()
 }
 
 /// Starts of runs in seconds, and how long each took.
@@ -101,15 +107,38 @@ struct Course {
 }
 
 impl Course {
-    /// How late the next night is, in words; `None` if it is not, or where there is no rhythm.
-    fn late(&mut self, now_s: f64, most: Option<Duration>) -> Option<String> {
+    fn of(records: &[NightRecord], now: SystemTime) -> Self {
+        let night = |night: &NightRecord| {
+            let began_s = night.began_s().filter(|at| !is_in_the_future(*at, now))?;
+            Some((began_s, night.duration_s.unwrap_or(0.0)))
+        };
+        let mut course = Course {
+            nights: records.iter().filter_map(night).collect(),
+        };
+        course.sort();
+        course
+    }
+
+    fn sort(&mut self) {
         self.nights.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    }
+
+    /// Whether it has kept a rhythm so far, of which it is too young to have one of its own.
+    fn follows(&self, usual: f64) -> bool {
+        let mut gaps = gaps(&self.nights).peekable();
+        gaps.peek().is_some() && gaps.all(|gap| gap <= usual * SLACK)
+    }
+
+    /// How late the next night is, in words; `None` if it is not, or where there is no rhythm: its
+    /// own, or that `of_all` while it follows it.
+    fn late(&self, now_s: f64, most: Option<Duration>, of_all: Option<f64>) -> Option<String> {
         let &(last, took) = self.nights.last()?;
         let gone = now_s - last;
         let (longest, usual) = match most {
             Some(most) => (most.as_secs_f64(), most.as_secs_f64()),
             None => {
-                let usual = usual_gap(&self.nights)?;
+                let of_all = || of_all.filter(|usual| self.follows(*usual));
+                let usual = usual_gap(&self.nights).or_else(of_all)?;
                 (usual * SLACK + took, usual)
             }
         };
@@ -125,15 +154,18 @@ impl Course {
     }
 }
 
-/// The usual time between two nights, in seconds; `None` where runs have no rhythm.
-fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
-    let mut gaps: Vec<f64> = nights
+/// Times between the nights of a course, the newest first; runs of one night have none.
+fn gaps(nights: &[(f64, f64)]) -> impl Iterator<Item = f64> {
+    nights
         .windows(2)
         .map(|pair| pair[1].0 - pair[0].0)
         .filter(|gap| *gap >= ONE_NIGHT_S)
         .rev()
-        .take(LEARNED_FROM)
-        .collect();
+}
+
+/// The usual time between two nights, in seconds; `None` where runs have no rhythm.
+fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
+    let mut gaps: Vec<f64> = gaps(nights).take(LEARNED_FROM).collect();
     if gaps.len() < FEWEST_GAPS {
         return None;
     }
@@ -141,6 +173,16 @@ fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
     let usual = gaps[((gaps.len() - 1) as f64 * USUAL_SHARE).ceil() as usize];
     let median = gaps[gaps.len() / 2];
     (usual <= STEADY * median).then_some(usual)
+}
+
+/// The median time between nights that began at these seconds, the newest of them; `None` where
+/// they are too few for a rhythm.
+pub(super) fn median_gap(begun: &[f64]) -> Option<f64> {
+    let newest = begun.len().saturating_sub(LEARNED_FROM + 1);
+    let gaps: Vec<f64> = (begun[newest..].windows(2))
+        .map(|pair| pair[1] - pair[0])
+        .collect();
+    median(&gaps).filter(|_| gaps.len() >= FEWEST_GAPS)
 }
 
 #[cfg(test)]

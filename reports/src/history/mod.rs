@@ -19,7 +19,7 @@ pub mod words;
 
 pub use crate::compare::{Figure, Harm};
 pub use accepted::{AcceptedUpTo, Acknowledgement, Tolerance};
-pub use change::{Change, Course, LONGEST_DELAY, Level, Night, follow};
+pub use change::{Change, Course, Level, Night, follow};
 pub use cut::{CONFIRMED, SUSPECTED};
 pub use missing::{MissingNight, missing_nights};
 pub use openmetrics::openmetrics;

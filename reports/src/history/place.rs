@@ -1,7 +1,7 @@
 //! Where a change lies: the night that explains the others best, and those that it may be as well.
 
 use super::change::Night;
-use super::cut::Cut;
+use super::cut::{Cut, Prior};
 use crate::compare::ratio::Estimate;
 
 /// Logarithm of the likelihood by which a place may fall short of the best one and still be the
@@ -39,6 +39,7 @@ pub(super) fn locate(
     (begin, end): (usize, usize),
     places: std::ops::RangeInclusive<usize>,
     found: &Cut,
+    prior: &Prior,
 ) -> Option<Located> {
     let fit = Fit::of(&nights[begin..end], found);
     let up = found.difference() > 0.0;
@@ -59,7 +60,8 @@ pub(super) fn locate(
         }
     }
     let best = *likely.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let at = |place: usize| Some(Cut::before(nights, begin, place)?.over(&nights[place..end]));
+    let at =
+        |place: usize| Some(Cut::before(nights, begin, place, prior)?.over(&nights[place..end]));
     let cut = likely
         .iter()
         .filter(|one| one.1 >= best.1)

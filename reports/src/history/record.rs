@@ -4,8 +4,8 @@ use super::change::Night;
 use crate::compare::ratio::{Estimate, Z};
 use crate::compare::{Figure, Side, base_name};
 use jiff::Timestamp;
-use leaklab_judge::Verdict;
-use leaklab_run::{Cell, CellPlan, Host, Outcome, Run, State};
+use leaklab_judge::{CellJudgement, Verdict};
+use leaklab_run::{Cell, CellPlan, Host, Outcome, Run, State, columns};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
@@ -92,6 +92,10 @@ pub struct NightRecord {
     pub exit_code: Option<u8>,
     /// Metric that the growth is of.
     pub metric: String,
+    /// The metrics that leak: the one that decided, and whatever else decides where it leaks. Empty
+    /// where none does, and in lines that do not say it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaks: Vec<String>,
     /// The budget of the growth, in the unit of its figure; `None` in lines that do not say it.
     pub budget: Option<f64>,
     /// Whether nothing but the width of its interval left it undecided: such nights add up.
@@ -128,6 +132,7 @@ impl Default for NightRecord {
             outcome: String::new(),
             exit_code: None,
             metric: String::new(),
+            leaks: Vec::new(),
             budget: None,
             is_too_wide: false,
             missing_shards: Vec::new(),
@@ -175,6 +180,31 @@ impl NightRecord {
         (self.cell.as_str(), self.repetition) == (base_name(&plan.id), plan.repetition.max(1))
     }
 
+    /// Notes which metrics leak by a judgement: the one that decided, and descriptors and threads,
+    /// which would decide alone.
+    pub fn note_leaks(&mut self, judgement: &CellJudgement) {
+        let decides = |name: &str| {
+            [columns::DESCRIPTORS, columns::THREADS].contains(&name) || name == judgement.metric
+        };
+        let leaks = (judgement.metrics.iter())
+            .filter(|one| one.judgement.verdict == Verdict::Leak && decides(&one.metric));
+        self.leaks = leaks.map(|one| one.metric.clone()).collect();
+    }
+
+    /// Whether it is of the same build as another night, as far as the lines tell.
+    pub(super) fn is_same_build(&self, other: &Self) -> bool {
+        let build = |night: &Self| {
+            let NightRecord {
+                labels,
+                program,
+                build_id,
+                ..
+            } = night;
+            (labels.clone(), program.clone(), build_id.clone())
+        };
+        build(self) == build(other)
+    }
+
     /// Whether it came to its end, or to the one that it declares.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -195,6 +225,22 @@ impl NightRecord {
     #[must_use]
     pub fn day(&self) -> &str {
         self.time_utc.get(..10).unwrap_or(&self.time_utc)
+    }
+
+    /// When it began, to the minute.
+    #[must_use]
+    pub(super) fn time_text(&self) -> String {
+        let minute = self.time_utc.get(..16).unwrap_or(&self.time_utc);
+        minute.replace('T', " ")
+    }
+
+    /// How it came out, in words.
+    #[must_use]
+    pub(super) fn standing_text(&self) -> String {
+        match self.standing.is_empty() {
+            true => self.verdict.to_string(),
+            false => self.standing.clone(),
+        }
     }
 
     /// When it began, in seconds since 1970; `None` if the line does not say it.

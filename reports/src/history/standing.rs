@@ -25,7 +25,7 @@ pub enum SeriesState {
     LeakTogether,
     /// The last night did not come to its end, or nothing was measured. Exit code 3.
     Unfinished,
-    /// The last night is missing. Exit code 3.
+    /// The last night, or a repetition of it, is missing. Exit code 3.
     Missing,
     /// A change for the worse is suspected. Exit code 3.
     Suspected,
@@ -35,9 +35,10 @@ pub enum SeriesState {
     FigureLost,
     /// The last night was not decided, neither by itself nor with those before it. Exit code 3.
     Undecided,
-    /// It became worse, or leaks, or died, and somebody accepted that. Exit code 0.
+    /// It became worse, or leaks, or died, or was not decided, and somebody accepted that. Exit
+    /// code 0.
     Accepted,
-    /// It is not run any more, and its last night was not good. Exit code 0.
+    /// It is not run any more, however its last night was. Exit code 0.
     Left,
     /// Nothing became worse. Exit code 0.
     Good,
@@ -65,11 +66,20 @@ impl SeriesState {
     /// How `story` stands, given what is tolerated and which nights are missing.
     #[must_use]
     pub fn of(story: &SeriesStory, tolerance: &Tolerance, missing: &[MissingNight]) -> Self {
+        if !story.is_current {
+            return Self::Left;
+        }
         let mut all = vec![Self::Good];
-        for (figure, _) in story.harm() {
-            all.push(match tolerance.of(story, figure) {
+        for (figure, change) in story.harm() {
+            all.push(match tolerance.of_change(story, figure, change) {
                 Some(_) => Self::Accepted,
                 None => Self::Worse,
+            });
+        }
+        for (figure, change) in story.suspected() {
+            all.push(match tolerance.of_change(story, figure, change) {
+                Some(_) => Self::Accepted,
+                None => Self::Suspected,
             });
         }
         for last in last_nights(story, tolerance) {
@@ -80,7 +90,7 @@ impl SeriesState {
             });
         }
         if !lost_lines(story).is_empty() {
-            all.push(match tolerance.of_cell(story.cell()) {
+            all.push(match tolerance.of_series(&story.series, story.cell()) {
                 Some(_) => Self::Accepted,
                 None => Self::FigureLost,
             });
@@ -88,18 +98,14 @@ impl SeriesState {
         if story.missing_of(missing).next().is_some() {
             all.push(Self::Missing);
         }
-        if story.is_suspected() {
-            all.push(Self::Suspected);
+        if story.lacking_repetition().is_some() {
+            all.push(match tolerance.of_series(&story.series, story.cell()) {
+                Some(_) => Self::Accepted,
+                None => Self::Missing,
+            });
         }
         if troubled_nights(story, tolerance).spells >= SPELLS {
             all.push(Self::Unsteady);
-        }
-        if !story.is_current
-            && story
-                .last_lines()
-                .any(|one| Self::of_night(one) != Self::Good)
-        {
-            all.push(Self::Left);
         }
         all.into_iter().min().unwrap_or(Self::Good)
     }
@@ -147,7 +153,7 @@ impl SeriesState {
             (Self::Died, _) => "†",
             (_, 1) => "✗",
             (_, 3) => "?",
-            (Self::Left, _) => "·",
+            (Self::Accepted | Self::Left, _) => "·",
             _ => "✓",
         }
     }
@@ -178,8 +184,8 @@ impl SeriesState {
             Self::Unsteady => "nights between good ones leaked or died",
             Self::FigureLost => "a figure is not recorded any more",
             Self::Undecided => "the last night is not decided",
-            Self::Accepted => "worse, accepted",
-            Self::Left => "not run any more; its last night was not good",
+            Self::Accepted => "accepted; does not gate",
+            Self::Left => "not run any more",
             Self::Good => "no change for the worse",
         }
     }
@@ -199,8 +205,8 @@ impl SeriesState {
             Self::Unsteady => "leaked or died in nights between good ones",
             Self::FigureLost => "without a figure that was recorded before",
             Self::Undecided => "not decided in the last night",
-            Self::Accepted => "worse and accepted",
-            Self::Left => "not run any more after a night that was not good",
+            Self::Accepted => "accepted without being good",
+            Self::Left => "not run any more",
             Self::Good => "without a change for the worse",
         }
     }
@@ -223,7 +229,7 @@ fn last_nights<'a>(story: &'a SeriesStory, tolerance: &Tolerance) -> Vec<LastNig
                 Says::Open => SeriesState::Undecided,
                 Says::Beyond => {
                     let figure = together.figure;
-                    accepted = accepted.or_else(|| tolerance.of(story, figure?));
+                    accepted = accepted.or_else(|| tolerance.of_level(story, figure?));
                     SeriesState::LeakTogether
                 }
             },
@@ -235,7 +241,12 @@ fn last_nights<'a>(story: &'a SeriesStory, tolerance: &Tolerance) -> Vec<LastNig
             accepted,
         }
     };
-    story.last_run().map(of).collect()
+    let earlier = story.leaks_of_last_night().map(|night| LastNight {
+        night,
+        state: SeriesState::Unexpected,
+        accepted: tolerance.of_night(night),
+    });
+    story.last_run().map(of).chain(earlier).collect()
 }
 
 /// Runs of a series that are looked at for nights that died or leaked between good ones.
@@ -290,9 +301,15 @@ pub fn accepted_lines(story: &SeriesStory, tolerance: &Tolerance) -> Vec<String>
             lines.push(line);
         }
     };
-    for (figure, _) in story.harm() {
-        if let Some(why) = tolerance.of(story, figure) {
-            add(format!("does not gate: {}: {why}", figure.figure.name()));
+    for (figure, change) in story.harm().chain(story.suspected()) {
+        if let Some(why) = tolerance.of_change(story, figure, change) {
+            let name = figure.figure.name();
+            let suspected = if change.confirmed_on.is_none() {
+                " (suspected)"
+            } else {
+                ""
+            };
+            add(format!("does not gate: {name}{suspected}: {why}"));
         }
     }
     for last in last_nights(story, tolerance) {
@@ -303,7 +320,7 @@ pub fn accepted_lines(story: &SeriesStory, tolerance: &Tolerance) -> Vec<String>
             ));
         }
     }
-    if let Some(why) = tolerance.of_cell(story.cell()) {
+    if let Some(why) = tolerance.of_series(&story.series, story.cell()) {
         for line in lost_lines(story) {
             add(format!("does not gate: {line}: {why}"));
         }
@@ -389,14 +406,120 @@ mod tests {
                 ..night(day, "completed", 0)
             })
         };
-        records.extend(after(5));
-        let of = |records: &[NightRecord]| {
-            SeriesState::of(&stories(records.to_vec())[0], &Tolerance::default(), &[])
+        let of = |nights: u32, other_cell: &str| {
+            let after = after(nights).map(|night| NightRecord {
+                cell: other_cell.to_owned(),
+                ..night
+            });
+            let all: Vec<NightRecord> = records.iter().cloned().chain(after).collect();
+            SeriesState::of(&stories(all)[0], &Tolerance::default(), &[])
         };
-        assert_eq!(of(&records), SeriesState::Died);
-        records.extend(after(15));
-        assert_eq!(of(&records), SeriesState::Left);
+        // As another series the cell is run for three nights; of another cell ten nights have to go
+        // by.
+        assert_eq!(of(3, "shop"), SeriesState::Died);
+        assert_eq!(of(4, "shop"), SeriesState::Left);
+        assert_eq!(of(10, "other"), SeriesState::Died);
+        assert_eq!(of(11, "other"), SeriesState::Left);
         assert_ne!(SeriesState::Left.sign(), SeriesState::Good.sign());
+    }
+
+    #[test]
+    fn what_is_run_by_turns_with_another_series_of_its_cell_is_not_replaced() {
+        // A weekly run under full load between nights under half of it; the weekly one died.
+        let night_of = |day: u32| match day % 7 {
+            0 => NightRecord {
+                series: "shop rate=1000".to_owned(),
+                ..night(day, "died", if day == 28 { 5 } else { 0 })
+            },
+            _ => NightRecord {
+                series: "shop rate=500".to_owned(),
+                ..night(day, "completed", 0)
+            },
+        };
+        let records: Vec<NightRecord> = (1..=5)
+            .map(|day| NightRecord {
+                time_utc: format!("2026-10-{:02}T03:00:00Z", 4 + 5 * day),
+                run: format!("earlier-{day}"),
+                series: "shop rate=1000".to_owned(),
+                ..night(day, "completed", 0)
+            })
+            .chain((1..=30).map(night_of))
+            .collect();
+        let story = stories(records).remove(0);
+        let state = SeriesState::of(&story, &Tolerance::default(), &[]);
+        assert_eq!((story.nights_since, state), (2, SeriesState::Died));
+    }
+
+    #[test]
+    fn a_leak_of_the_last_night_is_not_undone_by_a_run_of_the_same_build_an_hour_later() {
+        let again = |commit: &str| {
+            let mut last = night(6, "completed", 0);
+            last.time_utc = "2026-11-06T04:00:00Z".to_owned();
+            last.run = "night-6-again".to_owned();
+            last.labels = [("commit".to_owned(), commit.to_owned())].into();
+            let mut records: Vec<NightRecord> = (1..=6)
+                .map(|day| night(day, "completed", u8::from(day == 6)))
+                .collect();
+            records[5].labels = [("commit".to_owned(), "a1".to_owned())].into();
+            records.push(last);
+            SeriesState::of(&stories(records)[0], &Tolerance::default(), &[])
+        };
+        assert_eq!(again("a1"), SeriesState::Unexpected);
+        assert_eq!(again("b2"), SeriesState::Good);
+    }
+
+    #[test]
+    fn a_repetition_that_the_last_night_lacks_is_missing() {
+        let state = |last: &[u64]| {
+            let of_day = |day: u32, numbers: &[u64]| {
+                let line = |&repetition: &u64| NightRecord {
+                    repetition,
+                    ..night(day, "completed", 0)
+                };
+                numbers.iter().map(line).collect::<Vec<_>>()
+            };
+            let mut records: Vec<NightRecord> =
+                (1..=5).flat_map(|day| of_day(day, &[1, 2, 3])).collect();
+            records.extend(of_day(6, last));
+            SeriesState::of(&stories(records)[0], &Tolerance::default(), &[])
+        };
+        assert_eq!(state(&[1, 2, 3]), SeriesState::Good);
+        assert_eq!(state(&[1, 3]), SeriesState::Missing);
+        assert_eq!(state(&[1, 2]), SeriesState::Missing);
+    }
+
+    #[test]
+    fn a_quarantine_covers_a_suspicion_and_an_acceptance_the_level_that_it_would_lead_to() {
+        let records: Vec<NightRecord> = (1..=20)
+            .map(|day| {
+                let wobble = [1.0, 1.01, 0.99][day as usize % 3];
+                let peak = if day == 20 { 1.2e8 } else { 5e7 * wobble };
+                let mut night = night(day, "completed", 0);
+                night.figures.values_mut().for_each(|one| one.value = peak);
+                night
+            })
+            .collect();
+        let story = stories(records).remove(0);
+        let state = |what: Option<AcceptedUpTo>| {
+            let one = |what| Acknowledgement {
+                cell: "shop".to_owned(),
+                what,
+                reason: "ticket 8".to_owned(),
+                owner: "ops".to_owned(),
+                expires: "2026-12-31".to_owned(),
+            };
+            let tolerance = Tolerance {
+                acknowledged: what.map(one).into_iter().collect(),
+                ..Tolerance::default()
+            };
+            SeriesState::of(&story, &tolerance, &[])
+        };
+        let up_to = |most| Some(AcceptedUpTo::Figure(Figure::Peak, most));
+        assert_eq!(state(None), SeriesState::Suspected);
+        assert_eq!(state(Some(AcceptedUpTo::Quarantine)), SeriesState::Accepted);
+        // The nights before it lie within 6e7 for sure, and that says nothing of this one.
+        assert_eq!(state(up_to(6e7)), SeriesState::Suspected);
+        assert_eq!(state(up_to(2e8)), SeriesState::Accepted);
     }
 
     #[test]

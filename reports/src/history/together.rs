@@ -88,10 +88,7 @@ impl<'a> Together<'a> {
 
     /// One sentence on it.
     pub(super) fn words(&self) -> String {
-        let standing = match self.night.standing.as_str() {
-            "" => Verdict::Inconclusive.to_string(),
-            standing => standing.to_owned(),
-        };
+        let standing = self.night.standing_text();
         let alone = format!("the last night is not decided by itself ({standing})");
         let (Some(figure), Some(pooled)) = (self.figure, self.pooled) else {
             return format!("{alone}, and does not add up with others to a decision");

@@ -1,7 +1,7 @@
 //! The story of a series in words: text, Markdown, JSON, and CSV for Apache Otava.
 
 use super::accepted::Tolerance;
-use super::change::{Change, LONGEST_DELAY};
+use super::change::Change;
 use super::lost::lost_lines;
 use super::missing::MissingNight;
 use super::record::{Measured, NightRecord};
@@ -101,10 +101,11 @@ pub fn change_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -
                 "suspected and dissolved: {} did not show it",
                 night_name(on)
             ),
-            None => format!(
+            None => {
                 "suspected; another run of this night (--confirm) or the next nights confirm or \
-                 dissolve it, {LONGEST_DELAY} at the most"
-            ),
+                     dissolve it"
+                    .to_owned()
+            }
         },
     };
     let range = match (change.earliest..=change.latest).count() {
@@ -160,16 +161,9 @@ pub fn night_row(story: &SeriesStory, night: usize) -> Vec<String> {
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
     let mut row = vec![
-        record
-            .time_utc
-            .get(..16)
-            .unwrap_or(&record.time_utc)
-            .replace('T', " "),
+        record.time_text(),
         labels.collect::<Vec<_>>().join(" "),
-        match record.standing.is_empty() {
-            true => record.verdict.to_string(),
-            false => record.standing.clone(),
-        },
+        record.standing_text(),
     ];
     row.extend(shown(story).into_iter().map(|figure| {
         let measured = record.figure(figure);
@@ -214,7 +208,11 @@ pub fn finding_lines(story: &SeriesStory) -> Vec<(Points, String)> {
                 (false, _) => (Points::Better, "better"),
             };
             let text = change_text(story, figure, change);
-            lines.push((points, format!("{word}: {text}")));
+            let end = match word {
+                "was worse" => end_text(story, figure, change),
+                _ => String::new(),
+            };
+            lines.push((points, format!("{word}: {text}{end}")));
         }
     }
     for figure in &story.figures {
@@ -233,6 +231,20 @@ pub fn finding_lines(story: &SeriesStory) -> Vec<(Points, String)> {
     let level = story.figures.first().and_then(level_text);
     lines.extend(level.map(|text| (Points::Level, text)));
     lines
+}
+
+/// When a change for the worse that is undone ended.
+fn end_text(story: &SeriesStory, figure: &FigureStory, change: &Change) -> String {
+    let Some(end) = figure.end_of(change) else {
+        return String::new();
+    };
+    let night = |place: usize| story.nights.get(*figure.of_night.get(place)?);
+    let name = |place: Option<usize>| place.and_then(night).map_or_else(String::new, night_name);
+    format!(
+        "; it lasted until {} and is undone since {}",
+        name(end.night.checked_sub(1)),
+        name(Some(end.night))
+    )
 }
 
 /// The level of a figure since its last change, with its interval.
@@ -276,6 +288,18 @@ pub fn closing_lines(
         };
         (points, together.words())
     }));
+    for night in story.leaks_of_last_night() {
+        let words = format!(
+            "an earlier run of the last night, of the same build, came to: {} ({}); a later one does \
+             not undo it (--label commit=… tells builds apart)",
+            night.standing_text(),
+            night.time_text()
+        );
+        lines.push((Points::Worse, words));
+    }
+    if let Some(words) = story.lacking_repetition() {
+        lines.push((Points::PerhapsWorse, words));
+    }
     let lost = lost_lines(story).into_iter();
     lines.extend(lost.map(|line| (Points::PerhapsWorse, line)));
     let troubled = troubled_nights(story, tolerance);
@@ -292,11 +316,35 @@ pub fn closing_lines(
         );
         lines.push((Points::PerhapsWorse, words));
     }
-    let of_cell = story.missing_of(missing);
-    lines.extend(of_cell.map(|one| (Points::PerhapsWorse, one.words.clone())));
+    let mut of_series = story.missing_of(missing).peekable();
+    if of_series.peek().is_none() && story.nights_since > 0 {
+        lines.push((Points::Level, absence_text(story)));
+    }
+    lines.extend(of_series.map(|one| (Points::PerhapsWorse, one.words.clone())));
     let accepted = accepted_lines(story, tolerance).into_iter();
     lines.extend(accepted.map(|line| (Points::Accepted, line)));
     lines
+}
+
+/// Since when a series is not run, and what its last night was.
+fn absence_text(story: &SeriesStory) -> String {
+    let Some(last) = story.nights.last() else {
+        return String::new();
+    };
+    let since = plural(story.nights_since as u64, "night");
+    let run_as = story.replaced_by.as_deref();
+    let run_as = run_as.map_or_else(String::new, |other| {
+        format!(", and its cell is run as `{other}` since then")
+    });
+    let gates = match story.is_current {
+        true => "",
+        false => "; it does not gate any more",
+    };
+    format!(
+        "not run since {}, its last night ({}): {since} of others came after it{run_as}{gates}",
+        night_name(last),
+        last.standing_text(),
+    )
 }
 
 /// How a series stands, with its sign.
