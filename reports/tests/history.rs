@@ -246,10 +246,12 @@ fn what_lasted_a_few_nights_and_was_mended_gates_no_more() {
         for seed in 0..200 {
             let mut random = fastrand::Rng::with_seed(110_000 + seed);
             let levels = [(20, 500.0), (bad, 750.0), (8, 500.0)];
+            let readings = at_levels(&mut random, &levels);
             let story = FigureStory {
                 figure: Figure::Peak,
-                of_night: (0..28 + bad).collect(),
-                course: follow(&at_levels(&mut random, &levels), Harm::Up),
+                of_night: (0..readings.len()).collect(),
+                course: follow(&readings, Harm::Up),
+                readings,
             };
             gating += story.harm().count();
             let is_told = |change: &Change| {

@@ -74,12 +74,10 @@ pub fn picture(story: &SeriesStory, figure: &FigureStory) -> Option<Overlay> {
 
 /// Seconds and reading of each night that has the figure and a time.
 fn nights_of(story: &SeriesStory, figure: &FigureStory) -> Vec<(f64, Night)> {
-    let of_night = |&index: &usize| {
-        let record = story.nights.get(index)?;
-        let measured = record.figure(figure.figure)?;
-        Some((record.began_s()?, Night::from(measured)))
-    };
-    figure.of_night.iter().filter_map(of_night).collect()
+    let of_night =
+        |(&index, reading): (&usize, &Night)| Some((story.nights.get(index)?.began_s()?, *reading));
+    let nights = figure.of_night.iter().zip(&figure.readings);
+    nights.filter_map(of_night).collect()
 }
 
 /// The mean of the nights between two confirmed changes, at each night.

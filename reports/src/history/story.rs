@@ -36,9 +36,13 @@ pub struct SeriesStory {
 pub struct FigureStory {
     /// The figure.
     pub figure: Figure,
-    /// Positions of the nights that have it.
+    /// Positions of the nights that have it: of several repetitions in a run, of the first.
     #[serde(skip)]
     pub of_night: Vec<usize>,
+    /// What it was on each of them: the mean of the repetitions of a run, which share the machine
+    /// of that night and are no nights of their own.
+    #[serde(skip)]
+    pub readings: Vec<Night>,
     /// Its course over those.
     pub course: Course,
 }
@@ -297,22 +301,101 @@ pub(super) fn distinct_nights(records: &[NightRecord]) -> Vec<f64> {
 }
 
 fn figure_story(nights: &[NightRecord], figure: Figure) -> Option<FigureStory> {
-    let (of_night, measured): (Vec<usize>, Vec<Night>) = nights
-        .iter()
-        .enumerate()
-        .filter_map(|(index, record)| Some((index, Night::from(record.figure(figure)?))))
-        .unzip();
-    (!measured.is_empty()).then(|| FigureStory {
+    let (mut of_night, mut readings) = (Vec::new(), Vec::new());
+    let mut begin = 0;
+    for run in nights.chunk_by(|a, b| !a.run.is_empty() && a.run == b.run) {
+        let measured = |record: &NightRecord| Some(Night::from(record.figure(figure)?));
+        let repetitions: Vec<Night> = run.iter().filter_map(measured).collect();
+        if let Some(first) = run
+            .iter()
+            .position(|record| record.figure(figure).is_some())
+        {
+            of_night.push(begin + first);
+            readings.push(mean_of(&repetitions));
+        }
+        begin += run.len();
+    }
+    (!readings.is_empty()).then(|| FigureStory {
         figure,
         of_night,
-        course: follow(&measured, figure.harm()),
+        course: follow(&readings, figure.harm()),
+        readings,
     })
+}
+
+/// The mean of repetitions by their precision; where one knows no error, all weigh the same. If they
+/// differ by more than their errors, it is known to no better than that.
+fn mean_of(repetitions: &[Night]) -> Night {
+    if let [only] = repetitions {
+        return *only;
+    }
+    let are_known = repetitions.iter().all(|one| one.standard_error > 0.0);
+    let weight = |one: &Night| match are_known {
+        true => one.standard_error.powi(-2),
+        false => 1.0,
+    };
+    let total: f64 = repetitions.iter().map(weight).sum();
+    let value = repetitions
+        .iter()
+        .map(|one| weight(one) * one.value)
+        .sum::<f64>()
+        / total;
+    let scatter = repetitions
+        .iter()
+        .map(|one| weight(one) * (one.value - value).powi(2));
+    let excess = scatter.sum::<f64>() / (repetitions.len() as f64 - 1.0).max(1.0);
+    Night {
+        value,
+        standard_error: match are_known {
+            true => (excess.max(1.0) / total).sqrt(),
+            false => 0.0,
+        },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::history::Measured;
+
+    #[test]
+    fn repetitions_of_one_strange_night_are_one_night() {
+        let record = |(day, repetition): (usize, u64)| NightRecord {
+            time_utc: format!("2026-10-{:02}T03:00:00Z", day + 1),
+            run: format!("night-{day}"),
+            cell: "shop".to_owned(),
+            series: "shop".to_owned(),
+            repetition,
+            figures: [(
+                Figure::Peak,
+                Measured {
+                    value: if day == 20 {
+                        130.0
+                    } else {
+                        100.0 + [0.5, -1.0, 0.7][day % 3]
+                    } + 0.1 * repetition as f64,
+                    standard_error: 0.0,
+                },
+            )]
+            .into(),
+            ..NightRecord::default()
+        };
+        let lines = (0..21).flat_map(|day| [(day, 1), (day, 2), (day, 3)]);
+        let story = stories(lines.map(record).collect()).remove(0);
+        let figure = &story.figures[0];
+        assert_eq!((figure.readings.len(), story.harm().count()), (21, 0));
+        let suspected = figure.suspected().map(|change| figure.night_of(change));
+        assert_eq!(suspected, Some(60), "the first line of its run");
+        // By precision: (1·4 + 3·1) / 5 with an error of √(1/5), and no less than they differ by.
+        let known = |value, standard_error| Night {
+            value,
+            standard_error,
+        };
+        let mean = mean_of(&[known(1.0, 0.5), known(3.0, 1.0)]);
+        assert!((mean.value - 1.4).abs() < 1e-12, "{mean:?}");
+        // Q = 4·0.16 + 2.56 = 3.2 with one degree of freedom: √(3.2 / 5).
+        assert!((mean.standard_error - 0.8).abs() < 1e-12, "{mean:?}");
+    }
 
     #[test]
     fn what_was_mended_is_no_harm_any_more_and_what_was_half_mended_is() {

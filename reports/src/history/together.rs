@@ -119,10 +119,10 @@ fn pooled<'a>(story: &'a SeriesStory, last: &NightRecord) -> Option<(&'a FigureS
     let growth = growth.into_iter().find(has)?;
     let figure = story.figures.iter().find(|one| one.figure == growth)?;
     let level = figure.course.now.filter(|level| level.nights >= FEWEST)?;
+    let first = *figure.of_night.get(level.first)?;
     let nights = || {
-        figure.of_night[level.first..]
-            .iter()
-            .map(|&at| &story.nights[at])
+        let since = story.nights[first..].iter();
+        since.filter(|night| night.figure(growth).is_some())
     };
     let counts = |night: &NightRecord| match night.verdict {
         Verdict::NoLeak | Verdict::Leak => true,
