@@ -114,9 +114,15 @@ fn parse_bound(figure: Figure, text: &str) -> Result<f64, String> {
     };
     let amount = text.trim();
     let amount = amount.strip_suffix(per).unwrap_or(amount).trim_end();
+    let is_count = matches!(
+        figure,
+        Figure::Throughput | Figure::Descriptors | Figure::Threads
+    );
+    // A size reads as a number, too; nobody means 67 million descriptors by 64MiB.
+    let is_of_unit = !(is_count && amount.ends_with(['B', 'b']));
     match parse_accepted(figure, amount) {
-        Ok(Accepted::Amount(amount)) => Ok(amount),
-        Ok(Accepted::Share(_)) | Err(_) => Err(format!(
+        Ok(Accepted::Amount(amount)) if is_of_unit => Ok(amount),
+        _ => Err(format!(
             "`{text}` is no value of {}, up to which it is accepted: write {example}",
             figure.name()
         )),
@@ -187,6 +193,14 @@ mod tests {
             ),
             (
                 "[[accept]]\nfigure = \"throughput\"\nup-to = \"lots\"",
+                "write 450/s",
+            ),
+            (
+                "[[accept]]\ncell = \"x\"\nfigure = \"descriptors\"\nup-to = \"64MiB\"",
+                "write 20",
+            ),
+            (
+                "[[accept]]\ncell = \"x\"\nfigure = \"throughput\"\nup-to = \"64B\"",
                 "write 450/s",
             ),
             (

@@ -200,10 +200,42 @@ fn the_newest_nights_are_told_as_openmetrics_and_by_class_of_machine() {
             .count()
     };
     assert_eq!((of("x86_64"), of("arm")), (1, 1), "{}", told.stdout);
+    let good =
+        "leaklab_state{cell=\"shop\",series=\"shop\",host_class=\"x86_64\",state=\"good\"} 1";
+    assert!(told.stdout.contains(good), "{}", told.stdout);
     assert!(told.stdout.ends_with("# EOF\n"), "{}", told.stdout);
     let told = lab.call(&["history", "--host-class", "arm", "--format", "json"]);
     let stories: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
     assert_eq!(stories.as_array().map(Vec::len), Some(1), "{}", told.stdout);
+}
+
+#[test]
+fn a_cell_that_no_night_is_of_is_answered_with_the_nearest() {
+    let lab = history_of(&with_leak(0.0, 4));
+    let told = lab.call(&["history", "--cell", "shpo"]).expect_code(2);
+    told.expect_stderr(&["`--cell shpo` is of no night", "did you mean `shop`?"]);
+    let told = lab.call(&["history", "--host-class", "arm"]).expect_code(2);
+    told.expect_stderr(&["there are x86_64"]);
+}
+
+#[test]
+fn a_cell_that_is_not_run_any_more_is_told_and_gates_only_while_it_is_expected() {
+    let after = |days: usize| {
+        let of_cell = |cell: &str, last: usize| {
+            let lines = with_leak(0.0, last).into_iter();
+            let named = lines.map(|line| line.replace("\"shop\"", &format!("\"{cell}\"")));
+            named.collect::<String>()
+        };
+        let lab = history_of(&[of_cell("shop", 7 + days), of_cell("billing", 7)]);
+        let told = lab.call(&[&HISTORY[..], &["--cell", "billing"]].concat());
+        (told.code, told.stdout)
+    };
+    let (_, told) = after(2);
+    assert!(told.contains("not run since 2026-11-07 c07"), "{told}");
+    assert!(told.contains("2 nights of others came after it"), "{told}");
+    let (code, told) = after(12);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("· not run any more"), "{told}");
 }
 
 #[test]
@@ -547,7 +579,7 @@ fn a_missing_night_and_an_acceptance_stand_wherever_the_story_does() {
     std::fs::write(lab.path().join("leaklab.ack.toml"), text).expect("a file");
     let markdown = |flags: &[&str]| {
         let told = lab.call(&[flags, &["--format", "markdown"]].concat());
-        told.expect_stderr(&["no night is of `shopp`"])
+        told.expect_stderr(&["`shopp` is accepted, and no night is of it"])
     };
     let accepted = markdown(&HISTORY).expect_code(0);
     let words = "accepted until 2099-12-31 by ops: ticket 7";

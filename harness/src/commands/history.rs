@@ -6,13 +6,14 @@ use crate::config::Config;
 use crate::exit::{Exit, usage};
 use crate::nights;
 use crate::results::judged::judge_all;
+use crate::text::nearest;
 use crate::words::say;
 use anyhow::Context;
 use leaklab_reports::cell::file_name;
 use leaklab_reports::chart::{ChartOptions, Picture};
 use leaklab_reports::history::{
-    MissingNight, NightRecord, SeriesState, SeriesStory, Tolerance, accepted_lines, openmetrics,
-    picture, stories, words,
+    AcceptedUpTo, Acknowledgement, MissingNight, SeriesState, SeriesStory, Tolerance,
+    accepted_lines, openmetrics_of_series, picture, stories, words,
 };
 use leaklab_reports::page::render_nights;
 use leaklab_run::{Run, write_atomically};
@@ -38,7 +39,8 @@ use std::time::Duration;
 /// not what it declares, and nobody accepted it (leaklab.ack.toml); 3 if the last night is missing,
 /// was cut short or is not decided, a change for the worse is suspected, or a figure is not recorded
 /// any more; else 0. What is suspected is confirmed or dissolved by the next nights. A series that
-/// is not run any more, while ten other nights were, gates by its confirmed changes alone.
+/// is not run any more is told, is missing (3) while its rhythm asks for it, and does not gate once
+/// ten other nights were, or three of its cell with other parameters or on other machines.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +60,8 @@ What is accepted stands in leaklab.ack.toml (FORMAT.md):
   reason = \"ticket 123\"
   owner = \"storage team\"
   expires = \"2026-12-31\"            # the last day on which it holds
-  [[quarantine]]                    # cell, reason, owner, expires: runs, is told, does not gate")]
+  [[quarantine]]                    # cell, reason, owner, expires: runs, is told, does not gate;
+                                    # so does a series that is not to be run any more")]
 pub struct Arguments {
     /// Folder that holds `runs`, or a file of history lines.
     #[arg(default_value = "leaklab-out", env = "LEAKLAB_OUT")]
@@ -117,35 +120,19 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     if arguments.rebuild {
         rebuild(&arguments.place, &path)?;
     }
+    let acknowledged = acknowledgements(arguments.ack.as_deref())?;
     let mut read = nights::read(&path)?;
     tell_left_out(&path, &read.damaged, "damaged");
     tell_left_out(&path, &read.in_the_future, "dated in the future");
-    let wanted = |record: &NightRecord| {
-        let cell = arguments.cell.as_deref();
-        let class = arguments.host_class.as_deref();
-        cell.is_none_or(|part| record.cell.contains(part))
-            && class.is_none_or(|part| record.host_class.contains(part))
-    };
     let all = std::mem::take(&mut read.records);
-    let acknowledged = acknowledgements(arguments.ack.as_deref())?;
-    for one in acknowledged
-        .iter()
-        .filter(|one| !all.iter().any(|night| one.is_of(&night.cell)))
-    {
-        say!(
-            "note: no night is of `{}`, which is accepted: {}",
-            one.cell,
-            one.words()
-        );
-    }
-    let records: Vec<NightRecord> = all.into_iter().filter(wanted).collect();
-    if records.is_empty() {
+    if all.is_empty() {
         return Err(usage(format!(
             "no night in `{}` (hint: `leaklab run` appends to it; `leaklab history --rebuild` makes it from run folders)",
             path.display()
         )));
     }
-    let stories = stories(records);
+    // Whether a series is still run, the others say.
+    let stories = arguments.wanted(stories(all), &acknowledged)?;
     let tolerance = Tolerance {
         acknowledged,
         budgets: Config::read(None)?.harm,
@@ -168,9 +155,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
             }
         },
         Format::Openmetrics => {
-            let newest = stories.iter().filter_map(|story| story.nights.last());
-            let newest: Vec<&NightRecord> = newest.collect();
-            print(&openmetrics(&newest))?;
+            print(&openmetrics_of_series(&stories, &tolerance, &missing))?;
         }
     }
     if let Some(path) = &arguments.html {
@@ -196,9 +181,69 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<Exit> {
     Ok(stories.iter().map(of).fold(Exit::Good, Exit::or_graver))
 }
 
+impl Arguments {
+    /// The stories that are asked for; says which acknowledgements are of none of all.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if none is, with what there is.
+    fn wanted(
+        &self,
+        all: Vec<SeriesStory>,
+        acknowledged: &[Acknowledgement],
+    ) -> anyhow::Result<Vec<SeriesStory>> {
+        for one in acknowledged {
+            let is_of = |story: &&SeriesStory| one.is_of_series(&story.series, story.cell());
+            let of_it: Vec<&SeriesStory> = all.iter().filter(is_of).collect();
+            let is_measured = |story: &&SeriesStory| match one.what {
+                AcceptedUpTo::Quarantine => true,
+                AcceptedUpTo::Figure(figure, _) => {
+                    story.figures.iter().any(|known| known.figure == figure)
+                }
+            };
+            let what = match of_it.iter().any(is_measured) {
+                true => continue,
+                false if of_it.is_empty() => "is of it",
+                false => "of it has that figure",
+            };
+            let (cell, words) = (&one.cell, one.words());
+            say!("note: `{cell}` is accepted, and no night {what}: {words}");
+        }
+        let holds = |part: Option<&str>, text: &str| part.is_none_or(|part| text.contains(part));
+        let (cell, class) = (self.cell.as_deref(), self.host_class.as_deref());
+        let is_wanted =
+            |story: &SeriesStory| holds(cell, story.cell()) && holds(class, &story.host_class);
+        if all.iter().any(is_wanted) {
+            return Ok(all.into_iter().filter(is_wanted).collect());
+        }
+        let cells: BTreeSet<&str> = all.iter().map(SeriesStory::cell).collect();
+        let classes: BTreeSet<&str> = all.iter().map(|story| story.host_class.as_str()).collect();
+        for (flag, part, known) in [("--cell", cell, cells), ("--host-class", class, classes)] {
+            let Some(part) = part.filter(|part| !known.iter().any(|name| name.contains(part)))
+            else {
+                continue;
+            };
+            let words = known
+                .iter()
+                .flat_map(|name| name.split("::").chain([*name]));
+            let meant = nearest(part, words)
+                .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            let named: Vec<&str> = known.iter().take(NAMED).copied().collect();
+            let more = if known.len() > NAMED { ", …" } else { "" };
+            return Err(usage(format!(
+                "`{flag} {part}` is of no night{meant} (there are {}{more})",
+                named.join(", ")
+            )));
+        }
+        Err(usage("no night is of that cell on that class of machines"))
+    }
+}
+
+/// Names that a message holds: the first.
+const NAMED: usize = 5;
+
 /// Says which lines of a history are left out, and why.
 fn tell_left_out(path: &Path, lines: &[usize], what: &str) {
-    const NAMED: usize = 5;
     if lines.is_empty() {
         return;
     }

@@ -427,7 +427,13 @@ impl Arguments {
         let accepted = |one: &JudgedCell<'_>| acceptance(one, &lines, tolerance);
         let suite = TestSuite::of(&run.record.id, &judged, self.on_inconclusive, &accepted);
         if let Some(path) = &self.openmetrics {
-            exit = written(path, &openmetrics(&lines.iter().collect::<Vec<_>>()));
+            let code = |one: &JudgedCell<'_>| match accepted(one) {
+                Some(_) => 0,
+                None => one.standing().exit_code(),
+            };
+            let cells: Vec<(&NightRecord, u8)> =
+                lines.iter().zip(judged.iter().map(code)).collect();
+            exit = written(path, &openmetrics(&cells));
         }
         if let (true, Some(shard)) = (judged.is_empty(), self.shard) {
             say!(

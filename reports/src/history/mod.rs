@@ -22,7 +22,7 @@ pub use accepted::{AcceptedUpTo, Acknowledgement, Tolerance};
 pub use change::{Change, Course, Level, Night, follow};
 pub use cut::{CONFIRMED, SUSPECTED};
 pub use missing::{MissingNight, missing_nights};
-pub use openmetrics::openmetrics;
+pub use openmetrics::{openmetrics, openmetrics_of_series};
 pub use picture::picture;
 pub use record::{HISTORY_FORMAT, Measured, NightRecord, Records, host_class, read_history};
 pub use standing::{SeriesState, accepted_lines};

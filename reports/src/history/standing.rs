@@ -128,6 +128,13 @@ impl SeriesState {
         }
     }
 
+    /// Its name in files.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).unwrap_or_default();
+        name.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The exit code that it stands for.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -399,7 +406,7 @@ mod tests {
 
     #[test]
     fn the_dead_night_of_a_series_that_is_not_run_any_more_does_not_gate_for_ever() {
-        let mut records = vec![night(1, "died", 5)];
+        let records = [night(1, "died", 5)];
         let after = |last: u32| {
             (2..=last).map(|day| NightRecord {
                 series: "shop rate=10".to_owned(),
