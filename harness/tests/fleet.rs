@@ -31,6 +31,10 @@ enum Manner {
     WantsToken,
     /// Takes the question and says nothing.
     Silent,
+    /// `cart` is killed every six hours and started anew in its pod, and the server says when.
+    Restarts,
+    /// The same, and nobody says when.
+    RestartsUntold,
 }
 
 /// What a server reads from and writes to.
@@ -158,6 +162,14 @@ fn answer(stream: Box<dyn Stream>, manner: Manner, count: &AtomicUsize) -> std::
         );
         return reply(&mut stream, "200 OK", &body);
     }
+    if field("query").contains("start_time") {
+        let told = starts(&field("query"), field("start").parse().expect("a start"));
+        return match manner {
+            Manner::Restarts => reply(&mut stream, "200 OK", &told),
+            Manner::Silent => Ok(()),
+            _ => reply(&mut stream, "200 OK", &matrix(&[])),
+        };
+    }
     let good = || values(field("start").parse().expect("a start"));
     match manner {
         Manner::Answers | Manner::Forgets => reply(&mut stream, "200 OK", &good()),
@@ -187,6 +199,10 @@ fn answer(stream: Box<dyn Stream>, manner: Manner, count: &AtomicUsize) -> std::
             loop {
                 write!(stream, "10000\r\n{}\r\n", " ".repeat(65_536))?;
             }
+        }
+        Manner::Restarts | Manner::RestartsUntold => {
+            let start = field("start").parse().expect("a start");
+            reply(&mut stream, "200 OK", &matrix(&killed(start)))
         }
         Manner::BreaksOff => {
             write!(
@@ -249,6 +265,63 @@ fn values(start: f64) -> String {
     )
 }
 
+fn matrix(series: &[String]) -> String {
+    format!(
+        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#,
+        series.join(",")
+    )
+}
+
+/// Readings of a life of `cart` that is killed every six hours.
+const OF_A_LIFE: usize = 72;
+
+/// `cart`, which grows by 12 MB an hour until it is killed, and a level one.
+fn killed(start: f64) -> Vec<String> {
+    let steps = ((END - start) / STEP) as usize;
+    let points = |grown: &dyn Fn(usize) -> f64| {
+        let point = |step: usize| {
+            let time = start + step as f64 * STEP;
+            format!("[{time},\"{}\"]", (1e8 + grown(step) + noise(step)).round())
+        };
+        (0..=steps).map(point).collect::<Vec<_>>().join(",")
+    };
+    let series = |container: &str, points: String| {
+        format!(
+            r#"{{"metric":{{"namespace":"shop","container":"{container}","pod":"{container}-a"}},"values":[{points}]}}"#
+        )
+    };
+    vec![
+        series("cart", points(&|step| 1e6 * (step % OF_A_LIFE) as f64)),
+        series("level", points(&|_| 0.0)),
+    ]
+}
+
+/// What cAdvisor says of the starts of both: all readings far apart, or the changes alone.
+fn starts(query: &str, start: f64) -> String {
+    let steps = ((END - start) / STEP) as usize;
+    let began = |container: &str, step: usize| match container {
+        "cart" => start + (step - step % OF_A_LIFE) as f64 * STEP - 20.0,
+        _ => start - 1e6,
+    };
+    let series = |container: &&str| {
+        let is_told = |step: &usize| match query.contains("unless") {
+            true => *step > 0 && began(container, *step) != began(container, step - 1),
+            false => step.is_multiple_of(48),
+        };
+        let point = |step: usize| {
+            let time = start + step as f64 * STEP;
+            format!("[{time},\"{}\"]", began(container, step))
+        };
+        let points: Vec<String> = (0..=steps).filter(is_told).map(point).collect();
+        format!(
+            r#"{{"metric":{{"__name__":"container_start_time_seconds","namespace":"shop","container":"{container}","pod":"{container}-a"}},"values":[{}]}}"#,
+            points.join(",")
+        )
+    };
+    let told: Vec<String> = ["cart", "level"].iter().map(series).collect();
+    matrix(&told)
+}
+
 fn arguments<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec![
         "fleet",
@@ -305,6 +378,40 @@ fn the_leaking_service_is_discovered_and_the_level_ones_are_not() {
     let again = lab.call(&["judge", &cart, "--restarts", "life", "--format", "json"]);
     let again: serde_json::Value = serde_json::from_str(&again.stdout).expect("a judgement");
     assert_eq!(again["verdict"], rows[0]["verdict"]);
+}
+
+#[test]
+fn a_container_that_is_started_anew_in_its_pod_is_judged_life_by_life() {
+    let lab = Lab::new();
+    let rows = |called: &support::Called| -> Vec<serde_json::Value> {
+        let row = |line| serde_json::from_str(line).expect("a row");
+        called.stdout.lines().map(row).collect()
+    };
+    let json = ["--format", "json"];
+    let told = Stub::new(Manner::Restarts);
+    let called = lab.call(&arguments(&told.url, &json)).expect_code(1);
+    let found = rows(&called);
+    assert_eq!(found[0]["labels"]["container"], "cart");
+    assert_eq!(
+        (&found[0]["verdict"], &found[0]["lives"]),
+        (&"leak".into(), &29.into())
+    );
+    let rate = found[0]["slope_bytes_per_hour"].as_f64().expect("a rate");
+    assert!((rate - 12e6).abs() < 6e5, "{rate}");
+    assert!(!called.stderr.contains("start times"), "{}", called.stderr);
+    // Nobody says when it was started: neither a leak nor green.
+    let untold = Stub::new(Manner::RestartsUntold);
+    let called = lab
+        .call(&arguments(
+            &untold.url,
+            &[&json[..], &["--budget", "1GiB/h"]].concat(),
+        ))
+        .expect_code(0)
+        .expect_stderr(&["2 of 2 instances", "container_start_time_seconds"]);
+    let found = rows(&called);
+    assert_eq!(found[0]["labels"]["container"], "cart");
+    assert_eq!(found[0]["verdict"], "inconclusive");
+    assert_eq!(found[1]["verdict"], "no-leak");
 }
 
 #[test]

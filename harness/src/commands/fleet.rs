@@ -1,29 +1,29 @@
 //! `leaklab fleet`: which services of a Prometheus leak.
 
+mod instance;
+mod question;
+mod starts;
+
 use crate::commands::print;
 use crate::commands::sources::parse_size;
 use crate::exit::{Exit, usage};
 use crate::prometheus::{Credentials, Limits, Prometheus, Range};
 use crate::words::say;
 use anyhow::Context;
+use instance::lives_of;
 use leaklab_judge::amount::{count_text, parse_duration, plural};
 use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, on_all_processors};
 use leaklab_reports::fleet::{
-    Life, Pooled, Row, ServiceJudgement, alert_rules, judge_service, open_metrics, page, rank,
+    Pooled, Row, ServiceJudgement, Starts, alert_rules, judge_service, open_metrics, page, rank,
     text, undecided_share,
 };
 use leaklab_reports::foreign::{RangeAnswer, RangeSeries, is_memory_left};
 use leaklab_run::write_atomically;
+use question::{MOST_PER_QUESTION, POINTS_PER_ANSWER, hash, questions, with_matchers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Points of one answer that are asked for: some 10 MB as JSON.
-const POINTS_PER_ANSWER: u64 = 400_000;
-
-/// Services of one question, so that its text stays short.
-const MOST_PER_QUESTION: usize = 200;
 
 /// Points of a small picture.
 const SKETCH_POINTS: usize = 60;
@@ -328,6 +328,7 @@ fn asked(arguments: &Arguments) -> anyhow::Result<(Vec<Row>, Option<String>)> {
         rows: Vec::new(),
         partial: None,
         nameless: None,
+        starts: starts::Asked::default(),
     };
     let failure = fleet.judge_all().err().or_else(|| fleet.partial.take());
     if let Some((count, labels)) = &fleet.nameless {
@@ -348,6 +349,7 @@ fn asked(arguments: &Arguments) -> anyhow::Result<(Vec<Row>, Option<String>)> {
         }
         say!("note: {words}: left out");
     }
+    fleet.starts.tell();
     Ok((fleet.rows, failure))
 }
 
@@ -361,6 +363,8 @@ struct Fleet<'a> {
     partial: Option<String>,
     /// How many series bear no label of `--by`, and the labels of one of them.
     nameless: Option<(u64, Vec<String>)>,
+    /// What came of asking for start times.
+    starts: starts::Asked,
 }
 
 fn limit_of(
@@ -405,7 +409,7 @@ impl Fleet<'_> {
         if services.is_empty()
             || (total * points <= POINTS_PER_ANSWER && self.arguments.shard.is_none())
         {
-            let answer = self.values(query)?;
+            let answer = self.values(query, self.range)?;
             let answered = self.judge_answer(answer, None)?;
             let named = services.keys().cloned().collect();
             self.name_those_without_readings(&named, &answered);
@@ -414,7 +418,7 @@ impl Fleet<'_> {
         for question in questions(&services, points) {
             let wanted: BTreeSet<Identity> = question.iter().cloned().collect();
             let query = with_matchers(query, &question);
-            let answer = self.values(&query)?;
+            let answer = self.values(&query, self.range)?;
             let answered = self.judge_answer(answer, Some(&wanted))?;
             self.name_those_without_readings(&wanted, &answered);
         }
@@ -422,8 +426,8 @@ impl Fleet<'_> {
     }
 
     /// The values of a query; whether they are all of them is kept.
-    fn values(&mut self, query: &str) -> Result<Vec<RangeSeries>, String> {
-        let RangeAnswer { series, partial } = self.server.range(query, self.range)?;
+    fn values(&mut self, query: &str, range: Range) -> Result<Vec<RangeSeries>, String> {
+        let RangeAnswer { series, partial } = self.server.range(query, range)?;
         if let Some(words) = partial {
             let words = format!("the server's answer is not whole: {words}");
             if self.arguments.accept_partial {
@@ -493,10 +497,12 @@ impl Fleet<'_> {
                 services.entry(identity).or_default().push(series);
             }
         }
-        let answered = services.keys().cloned().collect();
+        let answered: BTreeSet<Identity> = services.keys().cloned().collect();
+        let starts = self.starts_of(&answered);
         let (arguments, limits) = (self.arguments, &self.limits);
         let judged = on_all_processors(services.into_iter().collect(), |(labels, instances)| {
-            let lives = lives_of(instances, &labels);
+            let lives = lives_of(instances, &labels, &starts);
+            let known = starts::Known::of(&lives);
             let options = JudgeOptions {
                 budget: arguments.budget.unwrap_or_default(),
                 limit: limit_of(&labels, limits, arguments),
@@ -504,9 +510,10 @@ impl Fleet<'_> {
                 ..JudgeOptions::default()
             };
             let judged = judge_service(lives, &options);
-            (labels, judged)
+            (labels, judged, known)
         });
-        for (labels, judged) in judged {
+        for (labels, judged, known) in judged {
+            self.starts.count(known);
             if let Some(folder) = &self.arguments.save {
                 save(folder, &labels, &judged).map_err(|error| {
                     format!("cannot write into `{}`: {error}", folder.display())
@@ -533,69 +540,6 @@ impl Fleet<'_> {
     }
 }
 
-/// The instances of a service, each named by the labels that tell it from the others.
-fn lives_of(instances: Vec<RangeSeries>, service: &Identity) -> Vec<Life> {
-    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (name, value) in instances.iter().flat_map(|one| &one.labels) {
-        values
-            .entry(name.clone())
-            .or_default()
-            .insert(value.clone());
-    }
-    let tells = |name: &str| {
-        !service.contains_key(name) && values.get(name).is_some_and(|values| values.len() > 1)
-    };
-    let named = |series: RangeSeries| {
-        let words: Vec<String> = (series.labels.iter())
-            .filter(|(name, _)| tells(name))
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        Life {
-            name: words.join(", "),
-            build: build_of(&series.labels),
-            time_s: series.time_s,
-            value: series.value,
-        }
-    };
-    instances.into_iter().map(named).collect()
-}
-
-/// What an instance runs, as its labels say it: image, version, and the hash that a ReplicaSet
-/// of Kubernetes puts into the names of its pods (`cart-7d9f8b6c5-x2x4z`).
-fn build_of(labels: &Identity) -> String {
-    const SAYING: [&str; 8] = [
-        "image",
-        "image_id",
-        "image_tag",
-        "version",
-        "app_version",
-        "app_kubernetes_io_version",
-        "pod_template_hash",
-        "revision",
-    ];
-    let said = SAYING.iter().filter_map(|name| labels.get(*name));
-    let said = said.filter(|value| !value.is_empty()).cloned();
-    let hash = ["pod", "pod_name"]
-        .iter()
-        .find_map(|name| template_hash(labels.get(*name)?));
-    said.chain(hash.map(str::to_owned))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// The hash of the template in the name of a pod of a Deployment.
-fn template_hash(pod: &str) -> Option<&str> {
-    let mut parts = pod.rsplit('-');
-    let (pod, hash) = (parts.next()?, parts.next()?);
-    parts.next()?;
-    let is_drawn = |c: char| c.is_ascii_digit() || c.is_ascii_lowercase() && !"aeiou".contains(c);
-    // Kubernetes draws both from letters without vowels, so that no word comes of them.
-    let is_one = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
-        lengths.contains(&text.len()) && text.chars().all(is_drawn)
-    };
-    (is_one(pod, 5..=5) && is_one(hash, 6..=10)).then_some(hash)
-}
-
 /// The series thinned: the highest reading of each stretch.
 fn sketch(pooled: &Pooled) -> Vec<(f64, f64)> {
     let stretch = pooled.time_s.len().div_ceil(SKETCH_POINTS).max(1);
@@ -605,95 +549,6 @@ fn sketch(pooled: &Pooled) -> Vec<(f64, f64)> {
         .zip(values)
         .map(|(times, values)| (times[0], values.iter().copied().fold(0.0, f64::max)))
         .collect()
-}
-
-/// FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo; RFC 9923), 64 bits: the same on every machine.
-fn hash(identity: &Identity) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut take = |bytes: &[u8]| {
-        for byte in bytes.iter().chain(&[0]) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    for (name, value) in identity {
-        take(name.as_bytes());
-        take(value.as_bytes());
-    }
-    hash
-}
-
-/// Services of one question each: all labels but one are the same, so that a question names
-/// nobody else, and the answer stays small.
-fn questions(services: &BTreeMap<Identity, u64>, points: u64) -> Vec<Vec<Identity>> {
-    let mut values: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-    for (name, value) in services.keys().flatten() {
-        values.entry(name).or_default().insert(value);
-    }
-    let varying = values.iter().max_by_key(|(_, values)| values.len());
-    let varying = varying.map(|(name, _)| (*name).clone());
-    let mut groups: BTreeMap<Identity, Vec<(&Identity, u64)>> = BTreeMap::new();
-    for (identity, count) in services {
-        let mut rest = identity.clone();
-        if let Some(varying) = &varying {
-            rest.remove(varying);
-        }
-        groups.entry(rest).or_default().push((identity, *count));
-    }
-    let mut questions = Vec::new();
-    for group in groups.into_values() {
-        let mut question: Vec<Identity> = Vec::new();
-        let mut asked = 0;
-        for (identity, count) in group {
-            let more = count * points;
-            let is_full = asked + more > POINTS_PER_ANSWER || question.len() == MOST_PER_QUESTION;
-            if is_full && !question.is_empty() {
-                questions.push(std::mem::take(&mut question));
-                asked = 0;
-            }
-            question.push(identity.clone());
-            asked += more;
-        }
-        questions.push(question);
-    }
-    questions
-}
-
-/// The selector with matchers for these services.
-fn with_matchers(selector: &str, services: &[Identity]) -> String {
-    let mut values: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-    for (name, value) in services.iter().flatten() {
-        values.entry(name).or_default().insert(value);
-    }
-    let mut matchers = Vec::new();
-    for (name, values) in values {
-        let mut pattern = String::new();
-        for value in &values {
-            if !pattern.is_empty() {
-                pattern.push('|');
-            }
-            for c in value.chars() {
-                if "\\.+*?()|[]{}^$".contains(c) {
-                    pattern.push('\\');
-                }
-                pattern.push(c);
-            }
-        }
-        let (operator, text) = match values.iter().next() {
-            Some(value) if values.len() == 1 => ("=", (*value).clone()),
-            _ => ("=~", pattern),
-        };
-        let text = text
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n");
-        matchers.push(format!("{name}{operator}\"{text}\""));
-    }
-    let all = matchers.join(",");
-    match selector.trim_end().strip_suffix('}') {
-        Some(open) if open.trim_end().ends_with(['{', ',']) => format!("{open}{all}}}"),
-        Some(open) => format!("{open},{all}}}"),
-        None => format!("{}{{{all}}}", selector.trim_end()),
-    }
 }
 
 /// Keeps the series that a service was judged by, and, where that is a part, all of it beside.
@@ -722,64 +577,4 @@ fn save_series(path: &Path, pooled: &Pooled) -> std::io::Result<()> {
         let _ = writeln!(text, "{time},{value},{life}");
     }
     write_atomically(path, text.as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn identity(namespace: &str, container: &str) -> Identity {
-        [("namespace", namespace), ("container", container)]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
-    }
-
-    #[test]
-    fn questions_name_exactly_their_services() {
-        let services: BTreeMap<Identity, u64> = ["a", "b"]
-            .into_iter()
-            .flat_map(|n| ["x", "y", "z.1"].map(|c| (identity(n, c), 2)))
-            .collect();
-        let questions = questions(&services, 2_016);
-        assert_eq!(questions.len(), 2);
-        assert_eq!(
-            with_matchers("m{job=\"k\"}", &questions[0]),
-            "m{job=\"k\",container=~\"x|y|z\\\\.1\",namespace=\"a\"}"
-        );
-        assert_eq!(
-            with_matchers("m", &questions[1][..1]),
-            "m{container=\"x\",namespace=\"b\"}"
-        );
-        let named: usize = questions.iter().map(Vec::len).sum();
-        assert_eq!(named, services.len());
-    }
-
-    #[test]
-    fn a_build_is_known_by_labels_and_by_the_names_of_pods() {
-        let labels = |pairs: &[(&str, &str)]| -> Identity {
-            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-            pairs.iter().map(owned).collect()
-        };
-        for (pairs, build) in [
-            (&[("pod", "cart-7d9f8b6c5-x2x4z")][..], "7d9f8b6c5"),
-            (&[("pod", "cart-db-0"), ("image", "db:15")], "db:15"),
-            (&[("pod", "cart-worker-green")], ""),
-            (&[("instance", "10.0.0.1:80")], ""),
-        ] {
-            assert_eq!(build_of(&labels(pairs)), build, "{pairs:?}");
-        }
-    }
-
-    #[test]
-    fn shards_share_a_fleet_out() {
-        let all: Vec<Identity> = (0..1_000).map(|i| identity("n", &i.to_string())).collect();
-        let parts = [0, 1, 2].map(|part| all.iter().filter(|i| hash(i) % 3 == part).count());
-        assert_eq!(parts.iter().sum::<usize>(), 1_000);
-        assert!(
-            parts.iter().all(|part| (250..420).contains(part)),
-            "{parts:?}"
-        );
-        // RFC 9923: FNV-1a 64 of nothing is its basis; a name and a value end in a zero byte each.
-        assert_eq!(hash(&Identity::new()), 0xcbf2_9ce4_8422_2325);
-    }
 }

@@ -96,3 +96,4 @@ pub use metrics::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
 pub use nearest::nearest;
 pub use policy::RSS_GRAIN_BYTES;
 pub use series::{JudgeError, JudgeOptions, Series, Unit, Window};
+pub use shape::restarts::falls_like_restarts;

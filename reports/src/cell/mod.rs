@@ -45,6 +45,7 @@ pub use standing::{Standing, is_as_expected, outcome_words, verdict_words};
 pub use summary::Summary;
 pub use thin::{Thinned, Thinner, thin_together, thinned};
 pub use uncovered::UNREAD_PART;
+pub(crate) use uncovered::withhold_because;
 pub use verdict::{
     VerdictError, VerdictOptions, budget_text, growth_text, is_too_wide, judge_samples, per_hour,
     per_operation, stored_or_judged, stored_verdict, write_verdict,

@@ -84,7 +84,7 @@ pub(super) fn withhold(judgement: &mut Judgement, why: &str) {
 }
 
 /// Takes back that one metric is healthy, for that reason.
-pub(super) fn withhold_because(judgement: &mut Judgement, reason: String) {
+pub(crate) fn withhold_because(judgement: &mut Judgement, reason: String) {
     if judgement.verdict == Verdict::NoLeak {
         judgement.verdict = Verdict::Inconclusive;
         judgement.kind = None;

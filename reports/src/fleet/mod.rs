@@ -9,12 +9,14 @@
 mod page;
 mod pool;
 mod service;
+mod starts;
 mod text;
 
 pub use crate::discovery::{ACCEPTED_RATE, adjusted, discoveries};
 pub use page::page;
 pub use pool::{Life, Pooled};
 pub use service::{Part, ServiceJudgement, judge_service};
+pub use starts::{RESTART_COUNT, START_TIMES, Starts};
 pub use text::{alert_rules, open_metrics, text, undecided_share};
 
 use leaklab_judge::{Judgement, Verdict};

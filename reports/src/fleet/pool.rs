@@ -11,6 +11,10 @@ pub struct Life {
     pub time_s: Vec<f64>,
     /// Readings, in bytes.
     pub value: Vec<f64>,
+    /// Whether it follows a life with the same labels.
+    pub is_restart: bool,
+    /// Whether it is known where it was started: what falls within it was no restart.
+    pub knows_starts: bool,
 }
 
 /// A service's instances as one series.
@@ -43,15 +47,19 @@ pub fn places(mut lives: Vec<Life>) -> Vec<Vec<Life>> {
     let mut places: Vec<Vec<Life>> = Vec::new();
     for life in lives {
         let start = life.time_s[0];
-        // The place that fell free last, or is about to.
+        let follows = |lives: &Vec<Life>| {
+            let before = lives.last().map(|before| &before.name);
+            life.is_restart && before == Some(&life.name)
+        };
+        // Its own place, or the one that fell free last, or is about to.
         let free = places
             .iter()
             .enumerate()
-            .map(|(place, lives)| (place, end_of(lives)))
-            .filter(|(_, end)| *end <= start + OVERLAP_S)
-            .max_by(|a, b| a.1.total_cmp(&b.1));
+            .map(|(place, lives)| (place, follows(lives), end_of(lives)))
+            .filter(|(_, _, end)| *end <= start + OVERLAP_S)
+            .max_by(|a, b| a.1.cmp(&b.1).then(a.2.total_cmp(&b.2)));
         match free {
-            Some((place, _)) => {
+            Some((place, ..)) => {
                 if let Some(before) = places[place].last_mut() {
                     let kept = before.time_s.partition_point(|time| *time < start);
                     before.time_s.truncate(kept);
@@ -134,6 +142,9 @@ fn is_deployment(places: &[Vec<Life>], now: &[&Life], oldest_s: f64, newest_s: f
         // Some of it has run from the beginning.
         return false;
     }
+    if now.iter().any(|life| life.is_restart) {
+        return false;
+    }
     let before = places
         .iter()
         .flatten()
@@ -206,10 +217,9 @@ mod tests {
         let steps = ((to - from) / 300.0) as usize;
         let time_s: Vec<f64> = (0..=steps).map(|i| from + 300.0 * i as f64).collect();
         Life {
-            name: String::new(),
-            build: String::new(),
             value: vec![1e8; time_s.len()],
             time_s,
+            ..Life::default()
         }
     }
 

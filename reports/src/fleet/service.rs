@@ -6,8 +6,9 @@
 //! names. A leak in a part must stand after a correction for the number of parts.
 
 use super::pool::{Current, Life, Pooled, current, places, pool};
+use crate::cell::withhold_because;
 use leaklab_judge::amount::duration_text;
-use leaklab_judge::{JudgeOptions, Judgement, Series, Verdict, judge};
+use leaklab_judge::{JudgeOptions, Judgement, Series, Verdict, falls_like_restarts, judge};
 use serde::{Deserialize, Serialize};
 
 /// How sure a leak in one of several parts of a service must be, all parts together (Bonferroni).
@@ -111,8 +112,19 @@ impl Judged {
             replicas: places.len() > 1,
             ..options.clone()
         };
+        let mut judgement = judge(&series, options).unwrap_or_else(unknown);
+        if judgement.verdict == Verdict::NoLeak
+            && let Some(falls) = doubtful_falls(places)
+        {
+            withhold_because(
+                &mut judgement,
+                format!(
+                    "falls back {falls} times, as under a collector, and as a program that leaks, is killed and started anew: the server knows no start times of it (container_start_time_seconds, process_start_time_seconds)"
+                ),
+            );
+        }
         Self {
-            judgement: judge(&series, options).unwrap_or_else(unknown),
+            judgement,
             series: pooled,
         }
     }
@@ -132,6 +144,15 @@ impl Judged {
         let corrected = self.judgement.p_value * parts as f64;
         self.judgement.verdict == Verdict::Leak && corrected <= ACCEPTED_ERROR
     }
+}
+
+/// The most falls that may be restarts, of an instance of which nobody says when it was started.
+fn doubtful_falls(places: &[Vec<Life>]) -> Option<usize> {
+    let unknown = places.iter().flatten().filter(|life| !life.knows_starts);
+    unknown
+        .map(|life| falls_like_restarts(&life.time_s, &life.value))
+        .max()
+        .filter(|falls| *falls > 0)
 }
 
 /// Judges the instances of a service.
@@ -243,7 +264,90 @@ mod tests {
             value: steps
                 .map(|step| 1e8 + grown(step) + noise(step, name))
                 .collect(),
+            ..Life::default()
         }
+    }
+
+    /// Seven days in which an instance grows by 12 MB an hour and falls back every `period` steps.
+    fn falling(name: usize, period: usize) -> Life {
+        let mut life = instance(name, 0..7 * DAY, 0.0);
+        for (step, value) in life.value.iter_mut().enumerate() {
+            *value += 1e6 * (step % period) as f64;
+        }
+        life
+    }
+
+    /// The lives of [`falling`], as start times tell them apart.
+    fn told_apart(name: usize, period: usize) -> Vec<Life> {
+        let whole = falling(name, period);
+        let chunks = whole.time_s.chunks(period).zip(whole.value.chunks(period));
+        let life = |(number, (times, values)): (usize, (&[f64], &[f64]))| Life {
+            time_s: times.to_vec(),
+            value: values.to_vec(),
+            is_restart: number > 0,
+            knows_starts: true,
+            ..whole.clone()
+        };
+        chunks.enumerate().map(life).collect()
+    }
+
+    #[test]
+    fn a_container_that_is_killed_and_started_anew_is_never_green() {
+        for period in [30, 72, 200, 500, 900] {
+            for replicas in [1, 3] {
+                let one: Vec<Life> = (0..replicas).map(|one| falling(one, period)).collect();
+                let unknown = judge_of(one);
+                assert_ne!(
+                    unknown.judgement.verdict,
+                    Verdict::NoLeak,
+                    "{period}, {replicas}"
+                );
+                let lives = (0..replicas).flat_map(|one| told_apart(one, period));
+                let known = judge_of(lives.collect());
+                let reason = &known.judgement.reason;
+                assert_eq!(
+                    known.judgement.verdict,
+                    Verdict::Leak,
+                    "{period}, {replicas}: {reason}"
+                );
+                let rate = known.judgement.slope_bytes_per_hour.expect("a rate");
+                // Lives of two hours and a half say less of their rate, and so do many readings
+                // that are grouped.
+                let is_coarse = period < 72 || replicas > 1;
+                let within = if is_coarse { 0.25 } else { 0.05 };
+                assert!(
+                    (rate / 12e6 - 1.0).abs() < within,
+                    "{period}, {replicas}: {rate}"
+                );
+                assert_eq!(known.replicas, replicas);
+            }
+        }
+        // Teeth of a collector in a program that is known to have run throughout.
+        let mut ran = falling(0, 30);
+        ran.knows_starts = true;
+        let judged = judge_of(vec![ran]);
+        assert_eq!(
+            judged.judgement.verdict,
+            Verdict::NoLeak,
+            "{}",
+            judged.judgement.reason
+        );
+    }
+
+    #[test]
+    fn a_restart_cures_nothing() {
+        // A leak for four days, and level for three since it was started anew in its pod.
+        let mut lives = vec![
+            instance(0, 0..4 * DAY, 3e6),
+            instance(0, 4 * DAY..7 * DAY, 0.0),
+        ];
+        lives[1].is_restart = true;
+        let judged = judge_of(lives);
+        assert!(
+            !matches!(judged.part, Some(Part::Deployment { .. })),
+            "{:?}",
+            judged.part
+        );
     }
 
     fn judge_of(lives: Vec<Life>) -> ServiceJudgement {

@@ -204,6 +204,32 @@ fn is_by_the_clock(track: &Track, falls: &[(usize, usize)]) -> bool {
 /// Whether deep falls that make no sawtooth may be restarts of a program that leaks: it rises
 /// until the next fall, after a leap at its start or a gap.
 pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFalls> {
+    let falls = falls_of_rises(track)?;
+    let rises = rises_between(&falls);
+    let leaps = leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
+    let found = DoubtfulFalls {
+        falls: falls.len(),
+        rate: rate_of(track, &rises),
+    };
+    leaps
+        .then_some(found)
+        .or_else(|| doubtful_falls(track, &falls, base))
+}
+
+/// How many deep falls a series has that lasting rises lie between, as those of a collector and
+/// those of a program that is killed at its limit and started anew: from the values alone the two
+/// look alike, however many there are. Times and values are as many, and finite.
+pub fn falls_like_restarts(time_s: &[f64], value: &[f64]) -> usize {
+    let track = Track {
+        x: time_s.to_vec(),
+        y: value.to_vec(),
+    };
+    falls_of_rises(&track).map_or(0, |falls| falls.len())
+}
+
+/// Two deep falls or more that do not come back, most of the rises between them lasting until the
+/// next.
+fn falls_of_rises(track: &Track) -> Option<Vec<(usize, usize)>> {
     let (_, range) = usual_range(&track.y)?;
     let deep = (DEEP * range).max(BEYOND_NOISE * robust_sigma(&changes_of(track)));
     let falls: Vec<(usize, usize)> = (1..track.len())
@@ -225,17 +251,7 @@ pub(crate) fn doubtful_deep_falls(track: &Track, base: f64) -> Option<DoubtfulFa
         track.y[to] - track.y[middle] > STILL_RISING * (track.y[to] - track.y[from])
     };
     let rising = rises.iter().filter(|rise| still_rising(rise)).count();
-    if falls.len() < 2 || 2 * rising <= rises.len() {
-        return None;
-    }
-    let leaps = leap_at_start(track, &rises).is_some_and(|leap| leap > START_UP);
-    let found = DoubtfulFalls {
-        falls: falls.len(),
-        rate: rate_of(track, &rises),
-    };
-    leaps
-        .then_some(found)
-        .or_else(|| doubtful_falls(track, &falls, base))
+    (falls.len() >= 2 && 2 * rising > rises.len()).then_some(falls)
 }
 
 /// Whether most of a fall is left after a few readings: noise that is loud at times comes back.
