@@ -1,6 +1,8 @@
 //! `leaklab fleet`: which services of a Prometheus leak.
 
 mod instance;
+mod merge;
+mod query;
 mod question;
 mod starts;
 
@@ -14,12 +16,14 @@ use instance::lives_of;
 use leaklab_judge::amount::{count_text, parse_duration, plural};
 use leaklab_judge::{Budget, JudgeOptions, RSS_GRAIN_BYTES, on_all_processors};
 use leaklab_reports::fleet::{
-    Pooled, Row, ServiceJudgement, Starts, alert_rules, judge_service, open_metrics, page, rank,
-    text, undecided_share,
+    Pooled, Row, ServiceJudgement, alert_rules, judge_service, open_metrics, page, rank, text,
+    undecided_share,
 };
-use leaklab_reports::foreign::{RangeAnswer, RangeSeries, is_memory_left};
+use leaklab_reports::foreign::{RangeAnswer, RangeSeries};
 use leaklab_run::write_atomically;
-use question::{MOST_PER_QUESTION, POINTS_PER_ANSWER, hash, questions, with_matchers};
+use merge::{Shard, merged};
+use query::refuse_what_is_not_in_use;
+use question::{POINTS_PER_ANSWER, hash, questions, with_matchers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -150,21 +154,6 @@ fn parse_shard(text: &str) -> Result<(u64, u64), String> {
         .ok_or_else(|| format!("`{text}` is not K/N, as in 1/8, with K from 1 to N"))
 }
 
-/// A metric alone that says how much is left grows when memory is given back: judged as it is,
-/// a leak would pass.
-fn refuse_memory_left(query: &str) -> anyhow::Result<()> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let name = query.trim().split(|c| !is_name(c)).next().unwrap_or("");
-    let rest = query.trim()[name.len()..].trim_start();
-    if (rest.is_empty() || rest.starts_with(['{', '['])) && is_memory_left(name) {
-        return Err(usage(format!(
-            "`{name}` is memory that is left, whose fall is the growth: ask for what is in use, as \
-             in `node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes`"
-        )));
-    }
-    Ok(())
-}
-
 /// Labels that name a service.
 type Identity = BTreeMap<String, String>;
 
@@ -178,10 +167,11 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         print(&alert_rules())?;
         return Ok(Exit::Good);
     }
-    refuse_memory_left(&arguments.query)?;
     if !arguments.merge.is_empty() {
-        return show(merged(&arguments.merge)?, None, arguments);
+        let (rows, failure) = merged(&arguments.merge)?;
+        return show(rows, failure, arguments);
     }
+    refuse_what_is_not_in_use(&arguments.query)?;
     loop {
         let (rows, failure) = asked(arguments)?;
         let exit = show(rows, failure, arguments)?;
@@ -190,38 +180,6 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             None => return Ok(exit),
         }
     }
-}
-
-/// The rows that shards wrote.
-fn merged(files: &[PathBuf]) -> anyhow::Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut known = BTreeSet::new();
-    for file in files {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| usage(format!("cannot read `{}`: {error}", file.display())))?;
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.is_empty())
-        {
-            let row: Row = serde_json::from_str(line).map_err(|error| {
-                usage(format!(
-                    "`{}`, line {}: not a row of `leaklab fleet --format json`: {error}",
-                    file.display(),
-                    number + 1
-                ))
-            })?;
-            if !known.insert(row.labels.clone()) {
-                return Err(usage(format!(
-                    "`{}`: {} is in two files; each service counts once",
-                    file.display(),
-                    row.name()
-                )));
-            }
-            rows.push(row);
-        }
-    }
-    Ok(rows)
 }
 
 /// Ranks, prints and writes; the exit code.
@@ -236,6 +194,10 @@ fn show(
         OutputFormat::Json => {
             for row in &rows {
                 print(&format!("{}\n", serde_json::to_string(row)?))?;
+            }
+            if let Some(shard) = arguments.shard {
+                let shard = Shard::new(shard, rows.len(), failure.clone());
+                print(&format!("{}\n", serde_json::to_string(&shard)?))?;
             }
         }
         OutputFormat::Openmetrics => print(&open_metrics(&rows))?,
@@ -350,6 +312,7 @@ fn asked(arguments: &Arguments) -> anyhow::Result<(Vec<Row>, Option<String>)> {
         say!("note: {words}: left out");
     }
     fleet.starts.tell();
+    query::refuse_other_units(&fleet.rows)?;
     Ok((fleet.rows, failure))
 }
 

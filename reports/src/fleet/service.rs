@@ -7,12 +7,15 @@
 
 use super::pool::{Current, Life, Pooled, current, places, pool};
 use crate::cell::withhold_because;
-use leaklab_judge::amount::duration_text;
+use leaklab_judge::amount::{bytes_text, duration_text};
 use leaklab_judge::{JudgeOptions, Judgement, Series, Verdict, falls_like_restarts, judge};
 use serde::{Deserialize, Serialize};
 
 /// How sure a leak in one of several parts of a service must be, all parts together (Bonferroni).
 const ACCEPTED_ERROR: f64 = 0.05;
+
+/// A static program that does nothing has some 300 KiB.
+const LEAST_BYTES: f64 = 262_144.0;
 
 /// What a service's judgement is about, where that is not all of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,6 +191,16 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
         None => (None, whole, None),
     };
     let mut judgement = chosen.judgement;
+    let highest = chosen.series.value.iter().copied().fold(0.0, f64::max);
+    if highest > 0.0 && highest < LEAST_BYTES {
+        withhold_because(
+            &mut judgement,
+            format!(
+                "it would have {} at most, which no process has: the query may count something else than bytes",
+                bytes_text(highest)
+            ),
+        );
+    }
     judgement.p_value = (judgement.p_value * parts as f64).min(1.0);
     ServiceJudgement {
         replicas,

@@ -342,6 +342,18 @@ impl Collector {
         Ok(())
     }
 
+    /// Sets a column of the rows of those times, in bytes, in all series.
+    pub fn values_at(&mut self, column: usize, readings: &[(f64, f64)]) {
+        for partial in &mut self.series {
+            for (time_s, value) in readings {
+                let row = partial.time_s.partition_point(|time| time < time_s);
+                if partial.time_s.get(row) == Some(time_s) {
+                    partial.values[column][row] = *value;
+                }
+            }
+        }
+    }
+
     /// Says that the row that was begun last belongs to the load.
     pub fn in_load(&mut self, series: usize) {
         let partial = &mut self.series[series];

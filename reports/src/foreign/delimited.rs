@@ -15,7 +15,7 @@ use super::lines::Lines;
 use super::lives::said;
 use super::number::{is_missing, number};
 use super::quote;
-use super::role::{Role, is_of_kernel, may_hold_caches};
+use super::role::{Role, is_of_kernel, is_swap_left, may_hold_caches, role_of};
 use super::time::{DayOrder, TimeUnit};
 use super::time_unit::{self, Counted};
 use super::unit::ValueUnit;
@@ -517,15 +517,17 @@ fn duties(
     for &position in chosen.beside.iter() {
         duties[position] = Duty::Value(columns.len());
         let name = &names[position];
-        let of_kernel = is_of_kernel(name);
-        let unit = match of_kernel {
+        let is_left = is_swap_left(name) && role_of(name) == Role::Free;
+        let unit = match is_of_kernel(name) || is_left {
             true => options.unit.or_else(|| ValueUnit::of_name(name)),
             false => Some(ValueUnit::Count),
         };
+        let role = if is_left { Role::Free } else { Role::Used };
         columns.push(Column {
             is_beside: true,
-            holds_caches: may_hold_caches(name),
-            ..Column::new(name, unit, Role::Used)
+            // What is gone of swap may be of another program.
+            holds_caches: is_left || may_hold_caches(name),
+            ..Column::new(name, unit, role)
         });
     }
     if let Some(operations) = chosen.operations {
@@ -621,14 +623,21 @@ fn in_doubt_a_thousandfold<'a, I: Iterator<Item = &'a String>>(
     comma_is_point: bool,
 ) -> Option<String> {
     const LARGEST_SMALL_UNIT: f64 = 1_024.0;
-    let is_small = matches!(unit, Some(ValueUnit::Bytes(factor)) if factor <= LARGEST_SMALL_UNIT);
-    if !is_small || !comma_is_point {
+    let is_small =
+        |unit: ValueUnit| matches!(unit, ValueUnit::Bytes(factor) if factor <= LARGEST_SMALL_UNIT);
+    if !unit.is_none_or(is_small) {
         return None;
     }
+    // A field may say its unit itself: `308.519 K`.
     let is_open = |field: &str| {
-        let marks = field.bytes().filter(|b| matches!(b, b'.' | b',')).count();
-        let end = field.rsplit(['.', ',']).next().unwrap_or("");
-        marks == 1 && end.len() == 3
+        let end = field.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','));
+        let (number, said) = field.split_at(end.unwrap_or(field.len()));
+        let said = ValueUnit::of_field(said.trim());
+        let is_mark = |c: char| c == '.' || c == ',' && comma_is_point;
+        let mut parts = number.split(is_mark).map(str::len);
+        let (whole, rest, more) = (parts.next(), parts.next(), parts.next());
+        let is_group = whole.is_some_and(|digits| (1..=3).contains(&digits));
+        unit.or(said).is_some_and(is_small) && is_group && rest == Some(3) && more.is_none()
     };
     let given = || fields().filter(|field| !is_missing(field.as_bytes()));
     let are_open = given().all(|field| is_open(field.trim()));

@@ -142,6 +142,16 @@ pub enum InputError {
         /// The first of them.
         text: String,
     },
+    /// Numbers as large as stamps that count from a start.
+    #[error(
+        "the times in `{column}` are as large as stamps since 1970, but seem to count from a start, and nothing says of what; say {units} (or s, if they are stamps in seconds)"
+    )]
+    NoStamp {
+        /// Name of the column.
+        column: String,
+        /// The flags that say what is meant.
+        units: &'static str,
+    },
     /// Times that may be seconds or parts of seconds.
     #[error(
         "the times in `{column}` count from a start in steps of {step}, and nothing says of what; say {units}"

@@ -59,16 +59,31 @@ pub(super) fn leave_out_columns_without_readings(table: &mut Table) {
 }
 
 /// A column that was taken by its name alone, and may count anything, is no metric beside
-/// others that are clear; all the memory of a process is more than they may show, and stays.
+/// others that are clear: of which something says what they count. All the memory of a process is
+/// more than they may show, and stays. Beside columns that are as nameless, and merely larger, it
+/// may be the memory, and they something else: it stays unless it stands still.
 pub(super) fn leave_out_columns_in_doubt(table: &mut Table) {
     let is_clear = |metric: &Metric| metric.doubt.is_none() && !metric.is_beside;
     if !table.metrics.iter().any(is_clear) {
         return;
     }
+    let is_said = |metric: &Metric| is_clear(metric) && metric.unit_is_said;
+    let some_are_said = table.metrics.iter().any(is_said);
+    let moves = |metric: &Metric| {
+        let mut known = metric.values.iter().filter(|value| value.is_finite());
+        let first = known.next();
+        known.any(|value| Some(value) != first)
+    };
     let metrics = std::mem::take(&mut table.metrics);
-    let (clear, doubtful): (Vec<_>, Vec<_>) = metrics
-        .into_iter()
-        .partition(|metric| metric.doubt.is_none() || is_of_process(&metric.name));
+    let (mut clear, doubtful): (Vec<_>, Vec<_>) = metrics.into_iter().partition(|metric| {
+        let may_be_memory = !some_are_said && moves(metric);
+        metric.doubt.is_none() || may_be_memory || is_of_process(&metric.name)
+    });
+    if !some_are_said {
+        for doubt in clear.iter_mut().filter_map(|metric| metric.doubt.as_mut()) {
+            doubt.push_str("; or name the column that is memory with --value");
+        }
+    }
     table.metrics = clear;
     for Metric { name, doubt, .. } in doubtful {
         let why = doubt.unwrap_or_default();

@@ -82,6 +82,7 @@ pub(super) fn metric(column: &Column, mut values: Vec<f64>, notes: &mut Vec<Note
         values,
         unit: unit.of_judge(),
         unit_is_known: is_known,
+        unit_is_said: said.is_some(),
         doubt,
         turned_about,
         is_less_what_is_left: column.is_less_what_is_left,

@@ -30,6 +30,7 @@ mod left_out;
 mod lines;
 mod lives;
 mod metric;
+mod moved;
 mod names;
 mod number;
 mod partial;
@@ -55,6 +56,12 @@ pub use unit::ValueUnit;
 /// growth is good news.
 pub fn is_memory_left(name: &str) -> bool {
     role::role_of(name) == role::Role::Free
+}
+
+/// Whether a column or metric of that name is a limit, a total or a highest mark, which says
+/// nothing of what is in use.
+pub fn is_highest_or_limit(name: &str) -> bool {
+    role::role_of(name) == role::Role::Bound
 }
 
 /// Which columns to read, and how.
@@ -167,6 +174,8 @@ pub struct Metric {
     /// Whether tool, name, field or user say the unit. Where nobody does, bytes are assumed for
     /// the words, and the verdict rests on shares of the level alone.
     pub unit_is_known: bool,
+    /// Whether tool, name, field or user say it, and not the size of the readings.
+    pub unit_is_said: bool,
     /// The least difference that its numbers can show, where most of them repeat the one before:
     /// what moves less does not show. 0 where that does not matter.
     pub grain: f64,

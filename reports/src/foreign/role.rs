@@ -3,6 +3,8 @@
 //! People name columns in their own language, and so do the tools of a system that speaks it:
 //! `free`, the counters of Windows, exports of spreadsheets.
 
+use super::moved;
+
 /// What growth of a column means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -458,6 +460,9 @@ pub(super) fn family_of(name: &str) -> String {
 pub(super) fn is_called_like_memory(name: &str) -> bool {
     let lower = name.to_lowercase();
     let lower = lower.replace("memcache", "").replace("member", "");
+    if moved::is_traffic(name) {
+        return false;
+    }
     let is_word = |word: &String| MEMORY_WORDS.contains(&word.as_str());
     MEMORY.iter().any(|part| lower.contains(part))
         || words(name).iter().any(is_word)
@@ -465,8 +470,16 @@ pub(super) fn is_called_like_memory(name: &str) -> bool {
         || ["res", "virt"].contains(&lower.trim())
 }
 
+/// Whether a name is that of a total or a sum, and of no limit or highest mark.
+pub(super) fn is_total(name: &str) -> bool {
+    let words = words(name);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    role_of(name) == Role::Bound && has(&TOTALS) && !has(&MARKS) && !has(&LIMITS)
+}
+
 /// Things of which a program holds so many at a time.
-const HELD_THINGS: [&str; 20] = [
+const HELD_THINGS: [&str; 21] = [
+    "pids",
     "descriptors",
     "descriptor",
     "fds",
@@ -537,8 +550,11 @@ pub(super) fn is_gauge_of_things(name: &str) -> bool {
 /// Whether a column is the kernel's own memory, which no program's holds: of its objects, and of
 /// files that live in memory.
 pub(super) fn is_of_kernel(name: &str) -> bool {
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 17] = [
         "slab",
+        "kstack",
+        "pgtbl",
+        "vmused",
         "sunreclaim",
         "sreclaimable",
         "kernel",
@@ -554,7 +570,8 @@ pub(super) fn is_of_kernel(name: &str) -> bool {
         "unreclaimable",
     ];
     let lower = name.to_lowercase();
-    let is_one = |word: &String| OWN.contains(&word.as_str());
+    // `kbslab`, as sar calls it.
+    let is_one = |word: &String| OWN.contains(&word.strip_prefix("kb").unwrap_or(word));
     let is_bound = role_of(name) == Role::Bound || lower.contains('%') || lower.contains("version");
     !is_bound
         && (words(name).iter().any(is_one)
@@ -563,7 +580,9 @@ pub(super) fn is_of_kernel(name: &str) -> bool {
 
 /// Whether part of the kernel's memory may be caches: of what cannot be reclaimed, none is.
 pub(super) fn may_hold_caches(name: &str) -> bool {
-    const HELD: [&str; 9] = [
+    const HELD: [&str; 11] = [
+        "pgtbl",
+        "vmused",
         "sunreclaim",
         "unreclaim",
         "shmem",

@@ -63,6 +63,12 @@ pub(super) fn of_numbers(name: &str, times: &[f64], in_turn: bool) -> Result<Cou
         return Ok(nothing);
     };
     if first.abs() > LONGEST_SINCE_A_START_S {
+        if let Some(units) = belies_a_stamp(name, times) {
+            return Err(InputError::NoStamp {
+                column: quote::cut(name),
+                units,
+            });
+        }
         return Ok(match TimeUnit::of_size(first) {
             TimeUnit::Ticks => Counted::assumed(
                 Some(TimeUnit::Ticks),
@@ -107,6 +113,58 @@ pub(super) fn of_numbers(name: &str, times: &[f64], in_turn: bool) -> Result<Cou
         name,
         "seconds: nothing says their unit",
     ))
+}
+
+/// Seconds since 1970 between which people write stamps: October 1999 to the year 2286.
+const STAMPS_S: std::ops::Range<f64> = 9.4e8..1e10;
+
+/// Numbers as large as stamps that are none, and what else they may count: no one wrote them in
+/// the year that they would be of, their name says that they count from a start, or their steps
+/// are a thousand times what people set.
+fn belies_a_stamp(name: &str, times: &[f64]) -> Option<&'static str> {
+    const SINCE_A_START: [&str; 8] = [
+        "monotonic",
+        "uptime",
+        "boottime",
+        "hrtime",
+        "perf",
+        "elapsed",
+        "since",
+        "ticks",
+    ];
+    /// Steps from here on nobody takes who does not take one of the usual ones.
+    const LONG_STEP_S: f64 = 1e4;
+    let first = *times.first()?;
+    let unit = TimeUnit::of_size(first);
+    if unit == TimeUnit::Ticks || is_date_of_digits(first) {
+        return None;
+    }
+    let lower = name.to_lowercase();
+    let counts = SINCE_A_START.iter().any(|word| lower.contains(word));
+    let factor = unit.seconds();
+    let is_stamp = STAMPS_S.contains(&(first.abs() * factor));
+    let step = usual_step(times).map(|step| step * factor);
+    let is_thousandfold = |step: f64| {
+        step >= LONG_STEP_S && is_doubtful(step) && is_near_one_of(&USUAL_S, step / 1e3, 0.02)
+    };
+    let is_belied = counts || !is_stamp || step.is_some_and(is_thousandfold);
+    is_belied.then_some(match first.abs() {
+        size if size < 1e12 => "--time-unit ms, us or ns",
+        _ => "--time-unit us or ns",
+    })
+}
+
+/// Whether a number is a date and a time of digits alone: 20261121160738, or without the seconds.
+fn is_date_of_digits(number: f64) -> bool {
+    let digits = number.abs() as u64;
+    let minutes = match digits {
+        190_001_010_000..=299_912_312_359 => digits,
+        19_000_101_000_000..=29_991_231_235_959 => digits / 100,
+        _ => return false,
+    };
+    let (month, day) = (minutes / 1_000_000 % 100, minutes / 10_000 % 100);
+    let (hour, minute) = (minutes / 100 % 100, minutes % 100);
+    (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60
 }
 
 /// Numbers of days on calendars: those of spreadsheets (1982 to 2119), Modified Julian Days,
@@ -207,6 +265,27 @@ mod tests {
         ] {
             let found = of_numbers("time", &times(from, step), false);
             assert_eq!(found.is_err(), doubtful, "{from} + {step}");
+        }
+    }
+
+    #[test]
+    fn numbers_as_large_as_stamps_may_count_from_a_start() {
+        for (name, from, step, doubtful) in [
+            ("time", 1_763_700_000.0, 15.0, false),
+            ("time", 1.7637e12, 15e3, false),
+            ("time", 1.7637e15, 15e6, false),
+            ("time", 1.7637e18, 15e9, false),
+            ("monotonic", 1.23e11, 1e9, true),
+            ("t", 1.23e11, 1e9, true),
+            ("t", 5e14, 60e9, true),
+            // 15 days in nanoseconds would be a stamp in microseconds, but for its steps.
+            ("t", 1.3e15, 60e9, true),
+            ("uptime_ns", 1.3e15, 1e9, true),
+            // Five days in milliseconds.
+            ("t", 4.3e8, 15e3, true),
+        ] {
+            let found = of_numbers(name, &times(from, step), false);
+            assert_eq!(found.is_err(), doubtful, "{name}: {from} + {step}");
         }
     }
 

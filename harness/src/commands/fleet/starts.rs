@@ -1,7 +1,7 @@
 //! When the instances of a service were started: what the server is asked for it.
 
-use super::question::with_matchers;
-use super::{Fleet, Identity, MOST_PER_QUESTION};
+use super::question::{MOST_PER_QUESTION, with_matchers};
+use super::{Fleet, Identity};
 use crate::prometheus::Range;
 use crate::words::say;
 use leaklab_judge::amount::{count_text, plural};

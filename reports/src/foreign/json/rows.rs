@@ -425,6 +425,26 @@ struct Moment {
 #[derive(Deserialize)]
 struct Memory {
     memused: Option<f64>,
+    swpused: Option<f64>,
+    slab: Option<f64>,
+    kstack: Option<f64>,
+    pgtbl: Option<f64>,
+    vmused: Option<f64>,
+}
+
+impl Memory {
+    /// What is held beside what is used, by the names of sar.
+    fn beside(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let all = [
+            ("kbswpused", self.swpused),
+            ("kbslab", self.slab),
+            ("kbkstack", self.kstack),
+            ("kbpgtbl", self.pgtbl),
+            ("kbvmused", self.vmused),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 /// `sadf -j`: kilobytes used at each time.
@@ -440,14 +460,18 @@ pub(super) fn sysstat<R: BufRead>(
     })?;
     let mut rows = JsonRows::new(options);
     for one in statistics.statistics {
-        let used = one.memory.and_then(|memory| memory.memused);
+        let used = one.memory.as_ref().and_then(|memory| memory.memused);
         let (Some(moment), Some(used)) = (one.timestamp, used) else {
             continue;
         };
-        rows.add(&serde_json::json!({
+        let mut row = serde_json::json!({
             "timestamp": format!("{} {}", moment.date, moment.time),
             "kbmemused": used,
-        }))?;
+        });
+        for (name, value) in one.memory.iter().flat_map(Memory::beside) {
+            row[name] = value.into();
+        }
+        rows.add(&row)?;
     }
     let mut recording = rows.finish().map_err(|_| {
         InputError::NotASeries(

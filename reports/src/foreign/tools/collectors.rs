@@ -30,11 +30,14 @@ struct Heap {
     /// Whether another process began since the last collection, and since the last full one.
     restarted: bool,
     restarted_full: bool,
+    /// Metaspace, as it was told last.
+    metaspace: f64,
 }
 
 impl Heap {
     fn new(all: &str, full: &str) -> Self {
-        let of = |name: &str| Collector::new(vec![Column::new(name, Some(BYTES), Role::Used)]);
+        let column = |name: &str| Column::new(name, Some(BYTES), Role::Used);
+        let of = |name: &str| Collector::new(vec![column(name), column("metaspace")]);
         Self {
             all: of(all),
             full: of(full),
@@ -42,6 +45,7 @@ impl Heap {
             collections: 0,
             restarted: false,
             restarted_full: false,
+            metaspace: f64::NAN,
         }
     }
 
@@ -49,13 +53,15 @@ impl Heap {
     fn restart(&mut self) {
         self.restarted = self.collections > 0;
         self.restarted_full = self.full_count > 0;
+        self.metaspace = f64::NAN;
     }
 
     fn after_any(&mut self, seconds: f64, line: u64, bytes: f64) -> Result<(), InputError> {
         self.collections += 1;
         let restarted = std::mem::take(&mut self.restarted);
         let series = self.all.series_of(b"", String::new)?;
-        self.all.push(series, seconds, line, &[bytes])?;
+        self.all
+            .push(series, seconds, line, &[bytes, self.metaspace])?;
         if restarted {
             self.all.restart(series);
         }
@@ -66,7 +72,8 @@ impl Heap {
         self.full_count += 1;
         let restarted = std::mem::take(&mut self.restarted_full);
         let series = self.full.series_of(b"", String::new)?;
-        self.full.push(series, seconds, line, &[bytes])?;
+        self.full
+            .push(series, seconds, line, &[bytes, self.metaspace])?;
         if restarted {
             self.full.restart(series);
         }
@@ -99,7 +106,14 @@ impl Heap {
             false => (self.all, self.full_count),
         };
         let name = chosen.columns[0].name.clone();
-        let mut tables: Vec<Table> = chosen.finish(true, &[])?;
+        // Not every log tells of metaspace.
+        let mut tables: Vec<Table> = chosen.finish(false, &[])?;
+        for table in &mut tables {
+            let is_told = |note: &Note| {
+                note.metric.as_deref() != Some("metaspace") || table.metrics.len() > 1
+            };
+            table.notes.retain(is_told);
+        }
         if !is_full {
             for table in &mut tables {
                 table.notes.push(Note::on_all(format!(
@@ -202,6 +216,7 @@ pub(super) fn read_unified<R: BufRead>(
     let mut region_bytes = None;
     let mut has_old_figures = false;
     let mut last_pause: Option<u64> = None;
+    let mut last_old: Option<(String, f64)> = None;
     for_each_line(lines, |line, number| {
         let (decorations, message) = decorated(line);
         if decorations.is_empty() {
@@ -245,11 +260,26 @@ pub(super) fn read_unified<R: BufRead>(
         if is_full {
             full.remember(id);
         }
+        if let Some(bytes) = metaspace_after(what) {
+            heap.metaspace = bytes;
+            return Ok(());
+        }
+        // Objects of half a region and more, which G1 counts apart, are of the old generation.
+        if let Some(bytes) = regions_after(what, "Humongous regions: ", region_bytes) {
+            if let Some((of, regular)) = &last_old
+                && of == id
+            {
+                heap.full.value(0, 0, regular + bytes);
+            }
+            return Ok(());
+        }
         let old = old_generation(what, region_bytes);
         if let Some(bytes) = old {
             has_old_figures = true;
+            last_old = None;
             if full.holds(id) {
                 heap.after_full(seconds, number, bytes)?;
+                last_old = Some((id.to_owned(), bytes));
             }
             return Ok(());
         }
@@ -284,13 +314,25 @@ pub(super) fn read_unified<R: BufRead>(
     Ok(recording)
 }
 
+/// Metaspace after a collection, where the line says it: `Metaspace: 20480K(20864K)->20470K(…)`.
+fn metaspace_after(text: &str) -> Option<f64> {
+    let rest = &text[text.find("Metaspace: ")? + "Metaspace: ".len()..];
+    size(&rest[rest.find("->")? + 2..])
+}
+
+/// What is left in the regions of G1 of that name, where the line is about them.
+fn regions_after(what: &str, name: &str, region_bytes: Option<f64>) -> Option<f64> {
+    let regions = what.strip_prefix(name)?;
+    let after = regions[regions.find("->")? + 2..]
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?;
+    Some(after.parse::<f64>().ok()? * region_bytes?)
+}
+
 /// The old generation after a collection, where the line is about it.
 fn old_generation(what: &str, region_bytes: Option<f64>) -> Option<f64> {
-    if let Some(regions) = what.strip_prefix("Old regions: ") {
-        let after = regions[regions.find("->")? + 2..]
-            .split(|c: char| !c.is_ascii_digit())
-            .next()?;
-        return Some(after.parse::<f64>().ok()? * region_bytes?);
+    if let Some(bytes) = regions_after(what, "Old regions: ", region_bytes) {
+        return Some(bytes);
     }
     ["ParOldGen: ", "PSOldGen: ", "Tenured: ", "CMS: "]
         .iter()
@@ -397,6 +439,9 @@ pub(super) fn read_old_jvm<R: BufRead>(
         let Some((seconds, is_full)) = last else {
             return Ok(());
         };
+        if let Some(bytes) = metaspace_after(line) {
+            heap.metaspace = bytes;
+        }
         // G1 says it on a line of its own, the others at the end of the collection's.
         let left = match line.find("Heap: ") {
             Some(at) => size_after(&line[at..]),
@@ -542,9 +587,10 @@ pub(super) fn read_node<R: BufRead>(
 /// Processes and threads of one log, at most.
 const MOST_ISOLATES: usize = 1_000;
 
-/// Seconds and bytes left of a line of `GODEBUG=gctrace=1`:
-/// `gc 3 @6.690s 0%: … 13->13->12 MB, 13 MB goal, …`. The third figure is live; MB are 2²⁰.
-pub(super) fn go_reading(line: &str) -> Option<(f64, f64)> {
+/// Seconds, bytes left and bytes of stacks (NaN where they are not told, or less than one) of a
+/// line of `GODEBUG=gctrace=1`: `gc 3 @6.690s 0%: … 13->13->12 MB, 13 MB goal, 2 MB stacks, …`. The
+/// third figure is live; MB are 2²⁰.
+pub(super) fn go_reading(line: &str) -> Option<(f64, f64, f64)> {
     let line = &line[line.find("gc ")?..];
     let mut words = line.split_whitespace().skip(1);
     words.next()?.parse::<u64>().ok()?;
@@ -552,7 +598,11 @@ pub(super) fn go_reading(line: &str) -> Option<(f64, f64)> {
     let sizes = words.find(|word| word.matches("->").count() == 2)?;
     (words.next()? == "MB,").then_some(())?;
     let live = amount(sizes.rsplit("->").next()?.as_bytes(), false)?;
-    Some((seconds.parse().ok()?, live.number * MIB))
+    let stacks = line
+        .split(',')
+        .find_map(|part| part.trim().strip_suffix(" MB stacks")?.parse::<f64>().ok());
+    let stacks = stacks.filter(|stacks| *stacks > 0.0).unwrap_or(f64::NAN);
+    Some((seconds.parse().ok()?, live.number * MIB, stacks * MIB))
 }
 
 /// Reads `GODEBUG=gctrace=1`.
@@ -560,10 +610,11 @@ pub(super) fn read_go<R: BufRead>(
     lines: Lines<R>,
     _options: &ReadOptions,
 ) -> Result<Recording, InputError> {
-    let mut all = Collector::new(vec![Column::new("live heap", Some(BYTES), Role::Used)]);
+    let column = |name: &str| Column::new(name, Some(BYTES), Role::Used);
+    let mut all = Collector::new(vec![column("live heap"), column("stacks")]);
     let (mut base_s, mut last_s) = (0.0, 0.0);
     for_each_line(lines, |line, number| {
-        let Some((seconds, bytes)) = go_reading(line) else {
+        let Some((seconds, bytes, stacks)) = go_reading(line) else {
             return Ok(());
         };
         let is_new = base_s + seconds < last_s;
@@ -572,7 +623,7 @@ pub(super) fn read_go<R: BufRead>(
         }
         last_s = base_s + seconds;
         let series = all.series_of(b"", String::new)?;
-        all.push(series, last_s, number, &[bytes])?;
+        all.push(series, last_s, number, &[bytes, stacks])?;
         if is_new {
             all.restart(series);
         }
@@ -580,6 +631,7 @@ pub(super) fn read_go<R: BufRead>(
     })?;
     Ok(Recording {
         read_as: Some("GODEBUG=gctrace=1: live heap after collections, in MiB".to_owned()),
-        tables: all.finish(true, &[])?,
+        // Older runtimes do not tell of stacks, and small programs have less than one MiB.
+        tables: all.finish(false, &[])?,
     })
 }

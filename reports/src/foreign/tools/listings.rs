@@ -10,7 +10,7 @@ use super::super::role::Role;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, ReadOptions, Recording};
 use super::for_each_line;
-use super::sysstat::{is_wanted, not_empty};
+use super::sysstat::{is_wanted, not_empty, with_what_is_there};
 use super::times::Times;
 use super::{free, loops};
 use std::io::BufRead;
@@ -262,7 +262,12 @@ fn read_docker<R: BufRead>(
     lines: Lines<R>,
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
-    let mut collector = Collector::new(vec![Column::new("MEM USAGE", None, Role::Used)]);
+    let mut columns = vec![Column::new("MEM USAGE", None, Role::Used)];
+    if reads_beside(options) {
+        columns.push(beside("PIDS", Some(ValueUnit::Count)));
+    }
+    let counts = columns.len() > 1;
+    let mut collector = Collector::new(columns);
     collector.key_names = vec![String::new()];
     let mut times = Times::new(options);
     let mut names: Vec<String> = Vec::new();
@@ -307,9 +312,13 @@ fn read_docker<R: BufRead>(
             column: "MEM USAGE",
         };
         collector.life(series, id.as_bytes());
-        collector.field(series, 0, memory.as_bytes(), place)
+        collector.field(series, 0, memory.as_bytes(), place)?;
+        match of("PIDS") {
+            Some(pids) if counts => collector.field(series, 1, pids.as_bytes(), place),
+            _ => Ok(()),
+        }
     })?;
-    let tables = not_empty(collector)?;
+    let tables = with_what_is_there(collector)?;
     let lives = match tables.iter().any(|table| !table.restarts.is_empty()) {
         true => "; lives by `CONTAINER ID`",
         false => "",
@@ -349,6 +358,11 @@ fn read_named<R: BufRead>(
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
     let mut collector = with_swap(named.column, named.swap, Some(KIB), Role::Used);
+    if reads_beside(options) {
+        let threads = beside("Threads", Some(ValueUnit::Count));
+        collector.columns.push(threads);
+    }
+    let threads = collector.columns.len() - 1;
     let mut times = Times::new(options);
     let mut pid = String::new();
     let of_swap = format!("{}:", named.swap);
@@ -362,6 +376,14 @@ fn read_named<R: BufRead>(
                 && let Some(amount) = amount(value.as_bytes(), false)
             {
                 collector.value(0, 1, amount.number * KIB.factor());
+            }
+            return Ok(());
+        }
+        if let Some(count) = line_value(line, "Threads:") {
+            // So does this.
+            let count = amount(count.as_bytes(), false).filter(|_| threads > 1);
+            if let Some(count) = count.filter(|_| collector.len() > 0) {
+                collector.value(0, threads, count.number);
             }
             return Ok(());
         }
@@ -384,7 +406,7 @@ fn read_named<R: BufRead>(
     })?;
     Ok(Recording {
         read_as: Some(named.read_as.to_owned()),
-        tables: not_empty(collector)?,
+        tables: with_what_is_there(collector)?,
     })
 }
 
@@ -430,12 +452,45 @@ fn read_meminfo<R: BufRead>(
     })
 }
 
+/// Memory that a control group holds beside its anonymous memory, and that nobody can reclaim.
+const OF_A_GROUP: [&str; 8] = [
+    "shmem",
+    "slab_unreclaimable",
+    "sock",
+    "pagetables",
+    "sec_pagetables",
+    "percpu",
+    "kernel_stack",
+    "vmalloc",
+];
+
+/// Whether what stands beside the memory is asked for.
+pub(super) fn reads_beside(options: &ReadOptions) -> bool {
+    options.counts_beside && options.values.is_empty()
+}
+
+/// A column beside the memory that is judged.
+pub(super) fn beside(name: &str, unit: Option<ValueUnit>) -> Column {
+    Column {
+        is_beside: true,
+        ..Column::new(name, unit, Role::Used)
+    }
+}
+
 fn read_memory_stat<R: BufRead>(
     lines: Lines<R>,
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
     let bytes = Some(ValueUnit::Bytes(1.0));
-    let mut collector = Collector::new(vec![Column::new("anon", bytes, Role::Used)]);
+    let mut columns = vec![
+        Column::new("anon", bytes, Role::Used),
+        Column::new("swap", bytes, Role::Used),
+    ];
+    if reads_beside(options) {
+        columns.extend(OF_A_GROUP.map(|name| beside(name, bytes)));
+    }
+    let mut collector = Collector::new(columns);
+    collector.joins_swap = true;
     let mut times = Times::new(options);
     let mut is_old = false;
     for_each_line(lines, |line, number| {
@@ -457,6 +512,14 @@ fn read_memory_stat<R: BufRead>(
             _ => false,
         };
         if !is_value {
+            // All others stand behind it.
+            let columns = &collector.columns;
+            let column = columns
+                .iter()
+                .position(|column| Some(&*column.name) == name);
+            if let Some(column) = column.filter(|_| collector.len() > 0) {
+                collector.value(0, column, value);
+            }
             return Ok(());
         }
         times.begin_block();
@@ -467,9 +530,9 @@ fn read_memory_stat<R: BufRead>(
     if is_old {
         collector.columns[0].name = "rss".to_owned();
     }
-    let name = &collector.columns[0].name;
+    let name = collector.columns[0].name.clone();
     Ok(Recording {
         read_as: Some(format!("memory.stat of a cgroup: {name} in bytes")),
-        tables: not_empty(collector)?,
+        tables: with_what_is_there(collector)?,
     })
 }

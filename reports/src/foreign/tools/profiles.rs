@@ -39,6 +39,13 @@ pub(super) fn read_massif<R: BufRead>(
                     snapshots.push((time, total, number));
                 }
             }
+            // With --stacks=yes, which are memory as well.
+            "mem_stacks_B" => {
+                let stacks = figure();
+                if let Some((.., total, _)) = snapshots.last_mut().filter(|_| stacks >= 0.0) {
+                    *total += stacks;
+                }
+            }
             _ => {}
         }
         Ok(())

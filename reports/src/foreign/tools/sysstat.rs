@@ -5,16 +5,20 @@ use super::super::collector::{Collector, KEY_SEPARATOR, Place};
 use super::super::column::Column;
 use super::super::delimited::time_words;
 use super::super::lines::Lines;
-use super::super::role::Role;
+use super::super::number::amount;
+use super::super::role::{Role, may_hold_caches};
 use super::super::time::DayOrder;
 use super::super::unit::ValueUnit;
 use super::super::{InputError, ReadOptions, Recording};
 use super::for_each_line;
-use super::listings::with_swap;
+use super::listings::{beside, reads_beside, with_swap};
 use super::times::Times;
 use std::io::BufRead;
 
 const KIB: ValueUnit = ValueUnit::Bytes(1_024.0);
+
+/// What lies in swap, as sar calls it.
+const SWAP: &str = "kbswpused";
 
 /// Whether a line is a header of `sar -r` or `pidstat -r`.
 pub(super) fn is_header(line: &str) -> bool {
@@ -23,6 +27,15 @@ pub(super) fn is_header(line: &str) -> bool {
     // A list of names between semicolons is `sadf`'s and a table.
     has("kbmemused") && has("kbmemfree") || has("VSZ") && has("RSS") && has("minflt/s")
 }
+
+/// Whether a line is a header of `sar -S`.
+fn is_swap_header(line: &str) -> bool {
+    line.contains("kbswpused") && line.contains("kbswpfree")
+}
+
+/// Memory of the kernel beside what is used, as `sar -r ALL` tells it; part of the first may be
+/// caches.
+const OF_THE_KERNEL: [&str; 4] = ["kbslab", "kbkstack", "kbpgtbl", "kbvmused"];
 
 /// Whether a line is the second header of `vmstat`.
 pub(super) fn is_vmstat_header(line: &str) -> bool {
@@ -38,6 +51,9 @@ struct Header {
     value: usize,
     pid: Option<usize>,
     command: Option<usize>,
+    /// Places of [`OF_THE_KERNEL`].
+    of_the_kernel: [Option<usize>; OF_THE_KERNEL.len()],
+    is_of_swap: bool,
     columns: usize,
 }
 
@@ -56,7 +72,12 @@ impl Header {
         };
         Self {
             time_words,
-            value: of("kbmemused").or_else(|| of("RSS")).unwrap_or(0),
+            value: ["kbmemused", "RSS", "kbswpused"]
+                .into_iter()
+                .find_map(of)
+                .unwrap_or(0),
+            of_the_kernel: OF_THE_KERNEL.map(of),
+            is_of_swap: is_swap_header(line),
             pid: of("PID"),
             command: of("Command"),
             columns: words.len().saturating_sub(time_words),
@@ -69,14 +90,25 @@ pub(super) fn read<R: BufRead>(
     lines: Lines<R>,
     options: &ReadOptions,
 ) -> Result<Recording, InputError> {
-    let mut collector = Collector::new(vec![Column::new("RSS", Some(KIB), Role::Used)]);
+    let mut collector = with_swap("RSS", SWAP, Some(KIB), Role::Used);
+    let before_kernel = collector.columns.len();
+    if reads_beside(options) {
+        let of_the_kernel = |name| Column {
+            holds_caches: may_hold_caches(name),
+            ..beside(name, Some(KIB))
+        };
+        collector.columns.extend(OF_THE_KERNEL.map(of_the_kernel));
+    }
     collector.key_names = vec![String::new()];
-    let mut clock = Clock::new(options.time_unit, DayOrder::default());
+    // What lies in swap may follow in a listing of its own, whose times begin anew.
+    let clock = || Clock::new(options.time_unit, DayOrder::default());
+    let (mut clock, mut swap_clock) = (clock(), clock());
+    let mut swap: Vec<(f64, f64)> = Vec::new();
     let mut header: Option<Header> = None;
     let mut restarted = false;
     let mut is_sar = false;
     for_each_line(lines, |line, number| {
-        if is_header(line) {
+        if is_header(line) || is_swap_header(line) {
             is_sar |= line.contains("kbmemused");
             header = Some(Header::of(line));
             return Ok(());
@@ -109,9 +141,21 @@ pub(super) fn read<R: BufRead>(
             return Ok(());
         }
         let time = words[..in_time].join(" ");
+        let clock = match header.is_of_swap {
+            true => &mut swap_clock,
+            false => &mut clock,
+        };
         let Some(seconds) = clock.seconds(time.as_bytes(), false) else {
             return Ok(());
         };
+        let number_at = |at: usize| {
+            let amount = amount(fields.get(at)?.as_bytes(), true)?;
+            Some(amount.number)
+        };
+        if header.is_of_swap {
+            swap.extend(number_at(header.value).map(|used| (seconds, used * KIB.factor())));
+            return Ok(());
+        }
         let (command, pid) = match (header.pid, header.command) {
             (Some(pid), Some(command)) => (fields[command..].join(" "), fields[pid]),
             _ => (String::new(), ""),
@@ -129,7 +173,13 @@ pub(super) fn read<R: BufRead>(
             line: number,
             column: if is_sar { "kbmemused" } else { "RSS" },
         };
-        collector.field(series, 0, fields[header.value].as_bytes(), place)
+        collector.field(series, 0, fields[header.value].as_bytes(), place)?;
+        for (column, at) in (before_kernel..collector.columns.len()).zip(header.of_the_kernel) {
+            if let Some(value) = at.and_then(number_at) {
+                collector.value(series, column, value * KIB.factor());
+            }
+        }
+        Ok(())
     })?;
     if header.is_none() {
         return Err(InputError::NotASeries(
@@ -139,6 +189,7 @@ pub(super) fn read<R: BufRead>(
     }
     if is_sar {
         collector.columns[0].name = "kbmemused".to_owned();
+        collector.values_at(1, &swap);
     }
     let lives = collector.join_processes();
     Ok(Recording {
@@ -146,7 +197,7 @@ pub(super) fn read<R: BufRead>(
             true => "sar: kbmemused in KiB, of the whole machine".to_owned(),
             false => format!("pidstat: RSS in KiB{lives}"),
         }),
-        tables: not_empty(collector)?,
+        tables: with_what_is_there(collector)?,
     })
 }
 
@@ -170,6 +221,16 @@ pub(super) fn not_empty(collector: Collector) -> Result<Vec<super::super::Table>
         return Err(InputError::NoRows);
     }
     collector.finish(true, &[])
+}
+
+/// As [`not_empty`], without the columns of which nothing was read.
+pub(super) fn with_what_is_there(
+    collector: Collector,
+) -> Result<Vec<super::super::Table>, InputError> {
+    if collector.len() == 0 {
+        return Err(InputError::NoRows);
+    }
+    collector.finish(false, &[])
 }
 
 /// Reads `vmstat`, with `-t` or at regular times.
