@@ -100,8 +100,19 @@ impl ValueUnit {
             return Some(Self::Bytes(KIB));
         }
         // `go_memstats_alloc_bytes`, `rss_bytes_total`: the unit need not stand at the end.
-        let mut words = lower.split(|c: char| !(c.is_alphanumeric() || c == 'µ'));
-        if words.any(|word| matches!(word, "bytes" | "byte" | "octets" | "octet")) {
+        // Behind it another may stand, which counts then: `GC Committed Bytes (MB)`.
+        let mut words = lower
+            .split(|c: char| !(c.is_alphanumeric() || c == 'µ'))
+            .filter(|word| !word.is_empty());
+        let is_bytes = |word: &str| matches!(word, "bytes" | "byte" | "octets" | "octet");
+        let is_larger = |word: &str| {
+            matches!(
+                word,
+                "kb" | "mb" | "gb" | "kib" | "mib" | "gib" | "ko" | "mio" | "gio"
+            )
+        };
+        let last = words.clone().next_back().unwrap_or("");
+        if words.any(is_bytes) && !is_larger(last) {
             return Some(Self::Bytes(1.0));
         }
         // A counter of Windows, whose megabytes are 2²⁰ bytes.
@@ -347,6 +358,8 @@ mod tests {
     fn names_say_their_unit() {
         for (name, unit) in [
             ("rss_bytes", Some(ValueUnit::Bytes(1.0))),
+            ("GC Committed Bytes (MB)", Some(ValueUnit::Bytes(1e6))),
+            ("Bytes in use (KiB)", Some(ValueUnit::Bytes(1_024.0))),
             (
                 "go_memstats_heap_inuse_bytes{job=\"a\"}",
                 Some(ValueUnit::Bytes(1.0)),
