@@ -401,6 +401,10 @@ pub(crate) mod segment {
 
     pub(crate) const LATER_CONFIDENCE: f64 = 0.9;
 
+    /// One reading in so many tells where growth began, and where it was when the settled part
+    /// began.
+    pub(crate) const FEW_AHEAD: usize = 33;
+
     /// A rise that has made less than this share of itself half-way is no warm-up.
     pub(crate) const HALF_WAY: f64 = 0.65;
 

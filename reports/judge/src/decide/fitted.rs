@@ -19,9 +19,10 @@ use crate::fit::settled::{Settled, find_later, find_settled};
 use crate::fit::slowing::{Comparison, compare_with_slowing, fades};
 use crate::judgement::{Shape, Verdict};
 use crate::policy::segment::{
-    AHEAD, AT_ONCE, EARLY_STEPS, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE,
+    AHEAD, AT_ONCE, EARLY_STEPS, FEW_AHEAD, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE,
 };
 use crate::policy::settled::LIKELY;
+use crate::policy::slowing::PACE_KEPT;
 use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
@@ -67,10 +68,10 @@ fn rules<'a>() -> [Asked<Fitted<'a>>; 14] {
 }
 
 /// Judges a segment whose level jumps at `places`; the jumps are taken out of the trend.
-pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Finding {
+pub(crate) fn judge_between(case: &Case<'_>, stretch: &Track, places: &[f64]) -> Finding {
     let prepared = case.prepared;
-    let whole = (fine.x[0], fine.x[fine.len() - 1]);
-    let mut fine = without_edges(fine, places);
+    let whole = (stretch.x[0], stretch.x[stretch.len() - 1]);
+    let mut fine = without_edges(stretch, places);
     let mut places = places.to_vec();
     // After early steps there is enough left to do without what came before.
     if let Some(&last) = places.last()
@@ -118,7 +119,8 @@ pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Fi
     case.note_fit(&line, finding.fitted, settled.straight);
     // Where no part is straight, the windows that are looked at begin earlier.
     let ahead = match settled.straight {
-        true => level_before(prepared, level, &line),
+        true => level_before(prepared, level, &line)
+            .min(prepared.base + before_same_growth(stretch, part.x[0], &line)),
         false => level.min(level_of(&windows::first(&track))),
     };
     let budget = budget_on_axis(prepared, case.options, ahead);
@@ -141,6 +143,23 @@ pub(crate) fn judge_between(case: &Case<'_>, fine: &Track, places: &[f64]) -> Fi
         standstill: OnceCell::new(),
     };
     ruled(case, finding, &fit, &rules())
+}
+
+/// The value that `stretch` began at, where what follows up to `end` is no faster growth than that
+/// of `line`: a dent does not divide one growth into two. Else infinity.
+fn before_same_growth(stretch: &Track, end: f64, line: &Line) -> f64 {
+    let few = (stretch.len() / FEW_AHEAD).max(1);
+    let end = stretch.x.partition_point(|&x| x < end);
+    if end < 2 * few || shape_of(line) != Shape::Linear {
+        return f64::INFINITY;
+    }
+    let place = |from: usize| {
+        let middle = |values: &[f64]| median(&values[from..from + few]).unwrap_or(0.0);
+        (middle(&stretch.x), middle(&stretch.y))
+    };
+    let (first, last) = (place(0), place(end - few));
+    let is_same = line.slope * (last.0 - first.0) > PACE_KEPT * (last.1 - first.1);
+    if is_same { first.1 } else { f64::INFINITY }
 }
 
 /// `line` with an interval that allows for what is left in `part` of a warm-up before it: of that,

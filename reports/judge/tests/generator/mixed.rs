@@ -9,7 +9,8 @@ use fastrand::Rng;
 use leaklab_judge::Budget;
 
 /// Families of series whose parts differ.
-pub const FAMILIES: [&str; 4] = [
+pub const FAMILIES: [&str; 5] = [
+    "dented",
     "late-uneven-noise",
     "multiplied",
     "two-paces",
@@ -22,6 +23,7 @@ pub fn generate(family: &'static str, random: &mut Rng) -> Labelled {
     match family {
         "late-uneven-noise" => late_uneven_noise(random, level),
         "multiplied" => multiplied(random, level),
+        "dented" => dented(random, level),
         "two-paces" => two_paces(random, level),
         _ => two_processes(random, level),
     }
@@ -167,6 +169,41 @@ fn two_processes(random: &mut Rng, level: f64) -> Labelled {
         truth: if leaking { Truth::Leak } else { Truth::NoLeak },
         easy: false,
         budget: Budget::BytesPerHour(budget),
+        ..Labelled::default()
+    }
+}
+
+/// Straight growth to three to nine times the level of the beginning, under the default budget, that
+/// lies a little lower or higher for some days, as over a holiday.
+fn dented(random: &mut Rng, level: f64) -> Labelled {
+    let count = scale(random, 500.0, 5_000.0) as usize;
+    let total_h = scale(random, 5.0, 25.0) * 24.0;
+    let time_s = even_times(total_h * 3_600.0, count);
+    let slope = level * between(random, 0.0125, 0.03);
+    let depth = level * between(random, -0.08, 0.08);
+    let begin_h = total_h * between(random, 0.1, 0.7);
+    let length_h = between(random, 6.0, 0.2 * total_h);
+    let mut value: Vec<f64> = time_s
+        .iter()
+        .map(|&t| {
+            let hours = t / 3_600.0;
+            let is_away = (begin_h..begin_h + length_h).contains(&hours);
+            level + slope * hours + if is_away { depth } else { 0.0 }
+        })
+        .collect();
+    let noise = Noise {
+        sigma: level * scale(random, 0.0005, 0.01),
+        rho: between(random, 0.0, 0.7),
+    };
+    add_noise(random, &mut value, &noise);
+    Labelled {
+        family: "dented",
+        value: whole(&value),
+        time_s,
+        truth: Truth::Leak,
+        easy: slope > 0.015 * level,
+        budget: Budget::Default,
+        slope: Some(slope),
         ..Labelled::default()
     }
 }
