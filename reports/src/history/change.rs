@@ -421,6 +421,14 @@ mod tests {
     }
 
     #[test]
+    fn nights_that_moved_by_more_before_others_make_no_change_of_those() {
+        let mut nights = known(&[91.0, 112.0, 106.0, 97.0, 90.0], 0.0);
+        nights.extend(at_levels(&[(60, 104.0)]));
+        let course = follow(&nights, Harm::Up);
+        assert_eq!((course.changes, course.dissolved), (vec![], vec![]));
+    }
+
+    #[test]
     fn a_first_night_unlike_the_others_makes_no_change_of_those() {
         for first in [60.0, 140.0] {
             let course = follow(&at_levels(&[(1, first), (80, 100.0)]), Harm::Up);

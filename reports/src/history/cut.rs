@@ -395,9 +395,15 @@ impl Cut {
                 ((squares / degrees).max(least * least), degrees)
             }
         };
+        // Few nights before it that move by more than both sides do together count with that.
+        let own_before = match are_known {
+            true => 0.0,
+            false => before.scatter() / (before.nights as f64 - 1.0).max(1.0),
+        };
+        let more = (own_before - variance).max(0.0) / before.weight;
         Gap {
             difference: after.mean() - before.mean(),
-            standard_error: (variance.max(LEAST_VARIANCE) * own).sqrt(),
+            standard_error: (variance.max(LEAST_VARIANCE) * own + more).sqrt(),
             degrees,
         }
     }
