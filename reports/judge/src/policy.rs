@@ -48,6 +48,23 @@ pub(crate) mod verdict {
     pub(crate) const FEWEST_READINGS: usize = 10;
 }
 
+/// When growth ends a run early.
+pub(crate) mod stopping {
+    /// Fewest readings of growth that ends a run: as many as a run has that says a leak at 99 %
+    /// beside an oracle. Logs of collectors tell one reading of each collection, so that fewer lie
+    /// within one tooth.
+    pub(crate) const FEWEST_GROWING: usize = 60;
+
+    /// Share of what the program rose by ahead of its growth that this must come to: what is left of
+    /// an exponential fill is less than half of it from 0.7 of its time constants on.
+    pub(crate) const BESIDE_FILL: f64 = 0.5;
+
+    /// Share of the distances between readings that may differ from the usual one by more than this
+    /// share of it: a sampler is late now and then.
+    pub(crate) const UNEVEN: f64 = 0.5;
+    pub(crate) const UNLIKE_USUAL: f64 = 0.3;
+}
+
 /// What a heap that does not grow does not answer for.
 pub(crate) mod outside {
     /// Up to here, what is resident beyond the heap may be the program's image and its

@@ -10,11 +10,21 @@
 //! That bounds the error of chance. The other error is that of the model: a cache that still
 //! fills, a tooth that still rises and a leak look alike until the first two are over. Against
 //! it stands a least length ([`StoppingRule::not_before`]): nothing is final before, and growth
-//! must have lasted that long by itself, longer still the nearer it is to the budget.
+//! must have lasted that long by itself, longer still the nearer it is to the budget. It must also
+//! have come to a good part of what the program rose by ahead of it, of which it may be the end;
+//! and growth that is uneven, of which no line is precise, ends nothing early, nor does growth of
+//! readings that come at uneven times.
 
-use crate::decide::{judge, judge_at};
+use crate::decide::case::Case;
+use crate::decide::finding::Finding;
+use crate::decide::report::report;
+use crate::decide::{judge, judge_prepared};
 use crate::judgement::{Judgement, Verdict};
+use crate::policy::stopping::{BESIDE_FILL, FEWEST_GROWING, UNEVEN, UNLIKE_USUAL};
+use crate::prepare::{Prepared, prepare};
+use crate::reason::Why;
 use crate::series::{JudgeError, JudgeOptions, Series};
+use crate::track::spacing;
 
 /// Each look comes this much later than the one before.
 pub const GROWTH: f64 = 1.15;
@@ -125,7 +135,10 @@ impl StoppingRule {
             return Ok(None);
         }
         self.looks += 1;
-        let judgement = judge_at(series, options, 1.0 - self.error_of_look(self.looks))?;
+        let prepared = prepare(series, options)?;
+        let confidence = 1.0 - self.error_of_look(self.looks);
+        let finding = judge_prepared(&Case::new(&prepared, options, confidence));
+        let judgement = report(&prepared, &finding, options);
         let agreed =
             judgement.verdict != Verdict::Inconclusive && self.counted == Some(judgement.verdict);
         self.counted = Some(judgement.verdict);
@@ -133,7 +146,11 @@ impl StoppingRule {
         if judgement.verdict != Verdict::Inconclusive && !agreed {
             self.next_s = self.next_s.min(elapsed_s * CONFIRMED_AFTER);
         }
-        let is_final = agreed && elapsed_s >= self.least_s && self.has_lasted(&judgement);
+        let is_final = agreed
+            && elapsed_s >= self.least_s
+            && self.has_lasted(&judgement)
+            && outlasts_what_was_before(&prepared, &finding)
+            && (judgement.verdict != Verdict::Leak || is_even(series.time_s));
         Ok(is_final.then_some(judgement))
     }
 
@@ -159,6 +176,40 @@ impl StoppingRule {
         // A hundredth less, so that the first reading after the start does not decide.
         lasted_s >= 0.99 * self.least_s * (1.0 + share)
     }
+}
+
+/// Whether growth is more than the end of what the program rose by ahead of it: a fill ends slowly,
+/// and the first readings of a collector's tooth are straight.
+fn outlasts_what_was_before(prepared: &Prepared, finding: &Finding) -> bool {
+    if finding.verdict != Verdict::Leak {
+        return true;
+    }
+    let Some(line) = finding
+        .line
+        .as_ref()
+        .filter(|_| finding.why != Why::OnlyRises)
+    else {
+        return false;
+    };
+    let track = &prepared.fine;
+    let at = |place: f64| track.x.partition_point(|&x| x < place);
+    let (from, to) = finding.fitted;
+    let lowest = track.y[..at(from)]
+        .iter()
+        .copied()
+        .fold(line.start_value, f64::min);
+    let before = line.start_value - lowest;
+    at(to) - at(from) >= FEWEST_GROWING && line.slope * (to - from) >= BESIDE_FILL * before
+}
+
+/// Whether most readings come at equal times: those of a collector come when it collects, and tell
+/// nothing of how long its teeth are.
+fn is_even(time_s: &[f64]) -> bool {
+    let spacing = spacing(time_s);
+    let uneven = spacing
+        .iter()
+        .filter(|gap| (*gap - 1.0).abs() > UNLIKE_USUAL);
+    uneven.count() as f64 <= UNEVEN * spacing.len() as f64
 }
 
 impl Default for StoppingRule {

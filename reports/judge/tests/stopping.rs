@@ -87,6 +87,40 @@ fn a_clear_leak_stops_a_run_early_and_rightly() {
     assert!(early >= 34, "{early} of 40 before the end");
 }
 
+/// When a run of twenty minutes is stopped as a leak: it rises to `fill` in the first half minute,
+/// and then by 60 MB an hour, with a reading at each of `times`.
+fn stopped_after_fill(fill: f64, times: impl Fn(f64) -> f64) -> Option<usize> {
+    let mut random = fastrand::Rng::with_seed(8);
+    let time_s: Vec<f64> = (0..1_200).map(|i| times(f64::from(i))).collect();
+    let value: Vec<f64> = time_s
+        .iter()
+        .map(|t| 1e7 + fill * (t / 30.0).min(1.0) + 6e7 * t / 3_600.0 + 1e4 * random.f64())
+        .collect();
+    let mut rule = StoppingRule::new(20.0, ERROR).not_before(120.0);
+    (20..=time_s.len()).find(|&end| {
+        let series = Series::new(&time_s[..end], &value[..end]);
+        let found = rule.look(time_s[end - 1], &series, &options(1e6));
+        let found = found.expect("a series");
+        found.is_some_and(|judgement| judgement.verdict == Verdict::Leak)
+    })
+}
+
+#[test]
+fn growth_ends_no_run_while_it_may_be_the_end_of_a_fill() {
+    let alone = stopped_after_fill(0.0, |i| i).expect("stopped");
+    assert!((120..200).contains(&alone), "{alone}");
+    // Half of 24 MB are 12 MB, which it takes twelve minutes to grow by.
+    let behind = stopped_after_fill(2.4e7, |i| i).expect("stopped");
+    assert!((720..1_000).contains(&behind), "{behind}");
+    assert_eq!(stopped_after_fill(6e7, |i| i), None);
+}
+
+#[test]
+fn readings_at_uneven_times_are_no_sampler_s_and_end_no_run_as_a_leak() {
+    let uneven = |i: f64| i + 0.45 * (1.7 * i).sin();
+    assert_eq!(stopped_after_fill(0.0, uneven), None);
+}
+
 #[test]
 fn the_errors_of_all_looks_add_up_to_the_allowed_one() {
     let rule = StoppingRule::new(10.0, 0.01);
