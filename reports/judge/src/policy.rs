@@ -450,10 +450,11 @@ pub(crate) mod windows {
     pub(crate) const FIRST: f64 = 0.35;
 
     /// Groups in which a late rise is compared with the falls of the series, and how many times
-    /// the deepest of these it must be.
+    /// the deepest of these it must be: of random walks, 18 in 1,000 are called a leak with four,
+    /// 23 with two, and not fewer with more.
     pub(crate) const FALL_GROUPS: usize = 48;
 
-    pub(crate) const ABOVE_FALLS: f64 = 2.0;
+    pub(crate) const ABOVE_FALLS: f64 = 4.0;
 
     /// How deep the means of [`FALL_GROUPS`] groups of independent noise fall, in their standard
     /// deviations, at most in nineteen of twenty series: numpy 2.4.6, the 0.95 quantile of
@@ -600,6 +601,16 @@ pub(crate) mod calendar {
     pub(crate) const FEWEST_FALLS: usize = 3;
 
     pub(crate) const SEEN: f64 = 0.9;
+
+    /// Fewest falls that show a period which no clock has, most that are compared with each other, and
+    /// the standard errors by which the height of teeth must not change: their floors then rise
+    /// otherwise than their means.
+    pub(crate) const FEWEST_PERIODIC: usize = 12;
+    pub(crate) const MOST_PERIODIC: usize = 1_000;
+    pub(crate) const HEIGHT_CHANGES: f64 = 3.0;
+
+    /// The share that these may leave: a twentieth of the height as noise.
+    pub(crate) const STRICT_LEFT: f64 = 0.03;
 
     /// The share of the variance about a line that teeth all alike may leave: a tenth of the
     /// height as noise is an eighth of it.

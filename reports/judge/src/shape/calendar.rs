@@ -4,19 +4,28 @@
 
 use crate::fit::model::{Regressors, columns, fit};
 use crate::policy::calendar::{
-    BINS_OF_DAY, BINS_OF_WEEK, DAY_S, FEWEST_FALLS, FINER_BINS_OF_WEEK, OFF_TIME, PERIODS_S, SEEN,
-    TEETH_LEFT, WEEK_LEFT, WEEK_OF_DAY_LEFT, WEEKS,
+    BINS_OF_DAY, BINS_OF_WEEK, DAY_S, FEWEST_FALLS, FEWEST_PERIODIC, FINER_BINS_OF_WEEK,
+    HEIGHT_CHANGES, MOST_PERIODIC, OFF_TIME, PERIODS_S, SEEN, STRICT_LEFT, TEETH_LEFT, WEEK_LEFT,
+    WEEK_OF_DAY_LEFT, WEEKS,
 };
 use crate::shape::sawtooth::Sawtooth;
+use crate::shape::steps::lasting_steps;
 use crate::stats::quantile::median;
-use crate::stats::regression::dot;
+use crate::stats::regression::{Fit, dot};
 use crate::track::{Track, spacing, without};
 
-/// `track` without its teeth, where these end by the clock; `None` where they do not. The axis
-/// counts seconds.
+/// `track` without its teeth, where these end by the clock, or at equal times to within a reading;
+/// `None` where they do not. The axis counts seconds.
 pub(crate) fn without_teeth(track: &Track, sawtooth: &Sawtooth) -> Option<Track> {
     let falls = steepest_of(track, &sawtooth.falls);
-    let period = period_of(track, &falls)?;
+    let by_the_clock = period_of(track, &falls).map(|period| Period {
+        length: period,
+        error: 0.0,
+    });
+    let Period {
+        length: period,
+        error,
+    } = by_the_clock.or_else(|| strict_period(track, &falls))?;
     let middle = |&at: &usize| 0.5 * (track.x[at - 1] + track.x[at]);
     let first = middle(falls.first()?);
     // Each fall lies between two readings: that decides which tooth a reading belongs to.
@@ -67,19 +76,33 @@ pub(crate) fn without_teeth(track: &Track, sawtooth: &Sawtooth) -> Option<Track>
     let track = &kept;
     let line = columns(&track.x, &Regressors::default());
     let plain = fit(&line, &track.y)?;
-    let fitted = fit(&[line, vec![phase.clone()]].concat(), &track.y)?;
+    let fitted = fit(&[line.clone(), vec![phase.clone()]].concat(), &track.y)?;
     let height = fitted.coefficients[2];
     if fitted.rss() > TEETH_LEFT * plain.rss() || height < 0.5 * sawtooth.height {
         return None;
     }
-    let wider = sum_of_squares(&fitted.weights(1)) / sum_of_squares(&plain.weights(1));
+    let weights = sum_of_squares(&fitted.weights(1));
+    let mut wider = weights / sum_of_squares(&plain.weights(1));
+    if by_the_clock.is_none() {
+        let is_alike = fitted.rss() <= STRICT_LEFT * plain.rss();
+        if !is_alike || height_changes(&fitted, &line[1], &phase)? {
+            return None;
+        }
+        // A period that is longer by some takes as much of the rise of each tooth for growth.
+        let growth = height * error / (period * period) * track.span();
+        let variance = fitted.rss() / (track.len() as f64 - 3.0) * weights;
+        wider *= 1.0 + growth * growth / variance.max(f64::MIN_POSITIVE);
+    }
     let rest: Vec<f64> = track
         .y
         .iter()
         .zip(&phase)
         .map(|(y, p)| y - height * p)
         .collect();
-    spread(track, &rest, wider.sqrt())
+    let rest = spread(track, &rest, wider.sqrt())?;
+    // Small teeth on large ones: what is left falls when the large ones end.
+    let is_plain = by_the_clock.is_some() || lasting_steps(&rest, 0.0).is_empty();
+    is_plain.then_some(rest)
 }
 
 /// The first reading after the steepest part of each fall.
@@ -115,6 +138,54 @@ fn period_of(track: &Track, falls: &[usize]) -> Option<f64> {
         .iter()
         .all(|&gap| gap < 0.5 * period / reading);
     (falls.len() >= FEWEST_FALLS && on_time && seen && even).then_some(period)
+}
+
+/// How long a tooth is, and by how much it may be longer or shorter.
+#[derive(Clone, Copy)]
+struct Period {
+    length: f64,
+    error: f64,
+}
+
+/// The period of teeth that all end at equal times: there is one for which each fall lies between
+/// the two readings that it was seen between. Each pair of falls bounds it from both sides.
+fn strict_period(track: &Track, falls: &[usize]) -> Option<Period> {
+    if !(FEWEST_PERIODIC..=MOST_PERIODIC).contains(&falls.len()) {
+        return None;
+    }
+    let between = |i: usize| (track.x[falls[i] - 1], track.x[falls[i]]);
+    let gaps: Vec<f64> = falls
+        .windows(2)
+        .map(|pair| track.x[pair[1]] - track.x[pair[0]])
+        .collect();
+    let usual = median(&gaps)?;
+    // No fall was missed.
+    if gaps.iter().any(|gap| (gap - usual).abs() > 0.4 * usual) {
+        return None;
+    }
+    let (mut least, mut most) = (0.0_f64, f64::INFINITY);
+    for later in 1..falls.len() {
+        let (begin, end) = between(later);
+        for earlier in 0..later {
+            let (earlier_begin, earlier_end) = between(earlier);
+            let teeth = (later - earlier) as f64;
+            least = least.max((begin - earlier_end) / teeth);
+            most = most.min((end - earlier_begin) / teeth);
+        }
+    }
+    (least < most).then_some(Period {
+        length: 0.5 * (least + most),
+        error: 0.5 * (most - least),
+    })
+}
+
+/// Whether teeth become higher or lower along the axis `u`.
+fn height_changes(fitted: &Fit, u: &[f64], phase: &[f64]) -> Option<bool> {
+    let changing: Vec<f64> = u.iter().zip(phase).map(|(u, phase)| u * phase).collect();
+    let with = fitted.with(&changing)?;
+    let change = with.coefficients.last()?;
+    let left = sum_of_squares(&with.residuals) / (u.len() as f64 - 4.0);
+    Some(change.abs() > HEIGHT_CHANGES * (left * sum_of_squares(&with.weights)).sqrt())
 }
 
 /// `track` without the course of its weeks, where it has one that days alone do not explain.
@@ -263,12 +334,35 @@ mod tests {
     }
 
     #[test]
-    fn teeth_that_come_at_no_time_of_the_clock_stay() {
+    fn teeth_that_end_at_no_equal_times_stay() {
         for period in [2_900.0, 3_450.0, 5_000.0] {
-            let log = series(61.0, 900, |t| 40.0 * (t / period).fract());
+            let turns = |t: f64| t / period + 0.1 * (t / 7_000.0).sin();
+            let log = series(61.0, 900, |t| 40.0 * turns(t).rem_euclid(1.0));
             let teeth = find_sawtooth(&log).expect("teeth");
             assert!(without_teeth(&log, &teeth).is_none(), "{period}");
         }
+    }
+
+    #[test]
+    fn teeth_of_any_period_that_is_kept_are_taken_off() {
+        for period in [754.7, 2_903.0, 3_450.0] {
+            let teeth = series(61.0, 2_400, |t| 40.0 * (t / period).fract() + 2e-4 * t);
+            let found = find_sawtooth(&teeth).expect("teeth");
+            let rest = without_teeth(&teeth, &found).expect("a period");
+            let (slope, error) = slope_and_error(&rest);
+            assert!(
+                (slope - 2e-4).abs() < error && error < 4e-5,
+                "{period}: {slope} ± {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn teeth_that_become_higher_stay() {
+        let course = |t: f64| 40.0 * (1.0 + t / 3e5) * (t / 2_903.0).fract();
+        let teeth = series(61.0, 2_400, course);
+        let found = find_sawtooth(&teeth).expect("teeth");
+        assert!(without_teeth(&teeth, &found).is_none());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Teeth, falls and restarts of known truth.
 
 use super::{rewritten, track};
+use crate::fit::line::fit_line;
+use crate::fit::model::Regressors;
 use crate::shape::calendar::{without_teeth, without_weeks};
 use crate::shape::restarts::{deep_falls, find_quick_restarts, find_restarts, rests_low};
 use crate::shape::sawtooth::find_sawtooth;
@@ -104,11 +106,17 @@ fn a_tooth_of_the_clock_is_taken_off_and_its_leak_is_left() {
 }
 
 #[test]
-fn teeth_that_no_schedule_makes_stay() {
+fn teeth_in_step_with_the_readings_leave_a_reading_of_doubt() {
+    // Whether teeth of 37 readings are a little longer, no fall between two readings shows: what
+    // one reading rises by may be growth.
     let mut series = teeth(1_440, 37.0, 0.0);
     series.x.iter_mut().for_each(|x| *x *= 60.0);
     let sawtooth = find_sawtooth(&series).expect("a sawtooth");
-    assert!(without_teeth(&series, &sawtooth).is_none());
+    let rest = without_teeth(&series, &sawtooth).expect("all of one length");
+    let line = fit_line(&rest, &Regressors::default(), 0.0).expect("a line");
+    let risen = line.half_width(0.99) * rest.span();
+    assert!(risen > sawtooth.height / 37.0, "{risen}");
+    assert!(line.slope.abs() < line.half_width(0.99), "{}", line.slope);
 }
 
 /// Days that are busy and weekends that are not, a reading each half hour.
