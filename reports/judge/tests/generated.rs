@@ -8,6 +8,7 @@
 mod generator;
 
 use generator::{Tally, families, generate};
+use leaklab_judge::{Judgement, Verdict};
 
 /// Seeds of each family; others than those of the scores in METHOD.md.
 const SEEDS: std::ops::Range<u64> = 40_000..40_010;
@@ -87,7 +88,12 @@ fn generated_series_get_the_verdicts_that_were_counted() {
         let mut tally = Tally::default();
         for seed in SEEDS {
             let labelled = generate(family, seed);
+            let judgement = labelled.judged().ok();
             tally.add(&labelled, labelled.verdict());
+            assert!(
+                judgement.is_none_or(|judgement| is_beyond_its_budget(&judgement)),
+                "{family} {seed}: what is printed is not what was said"
+            );
         }
         found.push((family, tally.wrong, tally.open));
         println!("    (\"{family}\", {}, {}),", tally.wrong, tally.open);
@@ -100,6 +106,17 @@ fn generated_series_get_the_verdicts_that_were_counted() {
         changed.is_empty() && found.len() == COUNTS.len(),
         "family, wrong, open are now {changed:?}"
     );
+}
+
+/// Whether growth and its interval lie on the side of the budget that the verdict says.
+fn is_beyond_its_budget(judgement: &Judgement) -> bool {
+    let growth = (judgement.slope_bytes_per_hour)
+        .zip(judgement.slope_low_bytes_per_hour)
+        .zip(judgement.budget_bytes_per_hour);
+    match (judgement.verdict, growth) {
+        (Verdict::Leak, Some(((slope, low), budget))) => slope > budget && low >= budget,
+        _ => true,
+    }
 }
 
 #[test]

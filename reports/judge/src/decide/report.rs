@@ -26,12 +26,17 @@ pub(crate) fn report(prepared: &Prepared, finding: &Finding, options: &JudgeOpti
         // What moves in steps is known to within one of them.
         let step = prepared.least_step / (finding.fitted.1 - finding.fitted.0);
         let unseen = if step.is_finite() { step } else { 0.0 };
-        // `no-leak` says more of the upper end than the line alone: it lies within the budget.
-        let highest = match finding.verdict {
-            Verdict::NoLeak => finding.budget.max(line.slope),
-            _ => f64::INFINITY,
+        // A verdict says more of one end than the line alone: on which side of the budget it lies.
+        let (lowest, highest) = match finding.verdict {
+            Verdict::Leak => (finding.budget.min(line.slope), f64::INFINITY),
+            Verdict::NoLeak => (f64::NEG_INFINITY, finding.budget.max(line.slope)),
+            Verdict::Inconclusive => (f64::NEG_INFINITY, f64::INFINITY),
         };
-        (line.slope, low - unseen, (high + unseen).min(highest))
+        (
+            line.slope,
+            (low - unseen).max(lowest),
+            (high + unseen).min(highest),
+        )
     });
     let resolution = finding
         .line

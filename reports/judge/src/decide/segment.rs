@@ -144,25 +144,46 @@ impl Segment<'_> {
     /// `finding` with an interval that holds the growth in steps, where these were taken out
     /// of its line or make more of it than it says.
     fn with_growth_in_steps(&self, finding: Finding) -> Finding {
-        let line = self
-            .going_on()
-            .and_then(|staircase| self.line_in_steps(staircase))
-            .map(|line| self.beside_all(line));
-        // Steps that were taken out of a leak may be those of the container that holds it, if they
-        // come to no more than what they hold.
-        let with_steps = |line: Line| {
-            let (low, high) = line.interval(REPORTED_CONFIDENCE);
-            let in_steps = self.rate_of_steps_up();
-            match in_steps <= line.slope {
-                true => line.reaching(low, high + in_steps),
-                false => line,
+        let is_by_line =
+            finding.verdict == Verdict::Leak && !matches!(finding.why, Why::GrowsInSteps { .. });
+        let line = match is_by_line {
+            true => finding.line.clone().map(|line| self.beside_steps(line)),
+            false => {
+                let staircase = self.going_on();
+                let in_steps = staircase.and_then(|staircase| self.line_in_steps(staircase));
+                in_steps.map(|line| self.beside_all(line))
             }
         };
-        let line = line.or_else(|| match finding.verdict {
-            Verdict::Leak => finding.line.clone().map(with_steps),
-            _ => finding.line.clone(),
-        });
-        Finding { line, ..finding }
+        Finding {
+            line: line.or(finding.line),
+            ..finding
+        }
+    }
+
+    /// The line that a leak was decided by, with an interval that holds the steps beside it: what is
+    /// reported is what decided.
+    fn beside_steps(&self, line: Line) -> Line {
+        let (low, high) = line.interval(REPORTED_CONFIDENCE);
+        let staircase = self.going_on().filter(|staircase| staircase.steps > 1);
+        match staircase {
+            // The steps are in the line, which may be wrong about them.
+            Some(staircase) if self.places.is_empty() => {
+                let steps = staircase.between + staircase.rate;
+                let error = staircase.half_width;
+                line.reaching(steps - error, steps + error)
+            }
+            // Those that were taken out of it go on.
+            Some(staircase) => {
+                let in_steps = staircase.rate + staircase.half_width;
+                line.reaching(low, high + in_steps)
+            }
+            // Steps that were taken out of a leak may be those of the container that holds it, if
+            // they come to no more than what they hold.
+            None => match self.rate_of_steps_up() {
+                in_steps if in_steps <= line.slope => line.reaching(low, high + in_steps),
+                _ => line,
+            },
+        }
     }
 
     /// The line through the steps, with an interval that holds that of the line through all
