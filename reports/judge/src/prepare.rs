@@ -9,10 +9,10 @@ use crate::shape::grain::find_grain;
 use crate::shape::mixture::split_mixture;
 use crate::shape::restarts::find_quick_restarts;
 use crate::shape::work::find_busy;
-use crate::stats::bins::{self, first_without};
+use crate::stats::bins::{self, Bins, first_without};
 use crate::stats::quantile::median;
 use crate::stats::regression::least_squares;
-use crate::track::{Points, Track};
+use crate::track::{Points, Track, coarse};
 use std::ops::Range;
 
 /// A series ready for the search for shapes.
@@ -135,7 +135,7 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         let after = used.before(|i| series.time_s[i] < time);
         (after > 0).then_some(axis[used.get(after)?] - axis[first])
     };
-    let known_restarts = series
+    let known_restarts: Option<Vec<f64>> = series
         .restarts
         .map(|times| times.iter().filter_map(on_axis).collect());
     let across = |window: &Window| {
@@ -155,11 +155,7 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         false => find_grain(points.values(all), base),
     };
     let track = if points.len() > FINE_POINTS {
-        let grouped = bins::by_time(points, FINE_POINTS / 2);
-        Track {
-            x: grouped.x,
-            y: grouped.y,
-        }
+        grouped(points, known_restarts.as_deref().unwrap_or_default())
     } else {
         points.to_track()
     };
@@ -189,6 +185,18 @@ pub(crate) fn prepare(series: &Series<'_>, options: &JudgeOptions) -> Result<Pre
         mixture,
         marked,
     })
+}
+
+/// Fewer points, of which none holds readings from both sides of a restart: the mean of the end of
+/// one life and the beginning of the next would flatten both.
+fn grouped(points: Points<'_>, restarts: &[f64]) -> Track {
+    if restarts.is_empty() {
+        let Bins { x, y } = bins::by_time(points, FINE_POINTS / 2);
+        return Track { x, y };
+    }
+    let mut edges = restarts.to_vec();
+    edges.sort_by(f64::total_cmp);
+    coarse(&points.to_track(), FINE_POINTS / 2, &edges)
 }
 
 /// The work done at each reading of `series`, in seconds at its mean pace, where the values of
