@@ -55,9 +55,10 @@ mod tests {
     use crate::cell::VerdictOptions;
     use leaklab_run::{Phase, SampleTable};
 
-    /// Ten minutes in which so many bytes a second come to the resident set, and to the charge.
+    /// Three hours and twenty minutes in which so many bytes a second come to the resident set, and
+    /// to the charge: long enough for the steps that a resident set moves in.
     fn judged(resident_per_s: f64, charged_per_s: f64) -> CellJudgement {
-        let seconds = || (0..600).map(f64::from);
+        let seconds = || (0..600).map(|row| 20.0 * f64::from(row));
         let noise = |s: f64| 1e3 * (s * 1.7).sin();
         let table = SampleTable {
             phase: vec![Phase::Load; 600],
