@@ -81,6 +81,35 @@ fn a_growing_table_is_a_leak_and_a_level_one_is_none() {
 }
 
 #[test]
+fn the_junit_report_of_a_recording_holds_a_test_for_each_series() {
+    let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
+    std::fs::write(lab.path().join("level.csv"), table(600, |t| 1e8 + noise(t))).expect("a table");
+    let report = |files: &[&str], more: &[&str], code: i32| {
+        let flags = ["--budget", "9MB/h", "--junit", "out.xml"];
+        lab.call(&[&["judge"], files, &flags, more].concat())
+            .expect_code(code);
+        std::fs::read_to_string(lab.path().join("out.xml")).expect("a report")
+    };
+    let counts =
+        |failures| format!("tests=\"1\" failures=\"{failures}\" errors=\"0\" skipped=\"0\"");
+    let leaks = report(&["up.csv"], &[], 1);
+    assert!(leaks.contains(&counts(1)), "{leaks}");
+    assert!(leaks.contains("<failure type=\"leak\""), "{leaks}");
+    let level = report(&["level.csv"], &[], 0);
+    assert!(level.contains(&counts(0)), "{level}");
+    assert!(!level.contains("<failure"), "{level}");
+    // A limit that is reached fails as it does in the exit code.
+    let over = report(&["level.csv"], &["--limit", "90MB"], 1);
+    assert!(over.contains("the limit is reached"), "{over}");
+    let both = report(&["up.csv", "level.csv"], &[], 1);
+    assert_eq!(both.matches("<testsuite ").count(), 2, "{both}");
+    // Too little to decide is skipped.
+    std::fs::write(lab.path().join("short.csv"), table(12, |t| 1e8 + noise(t))).expect("a table");
+    let short = report(&["short.csv"], &[], 3);
+    assert!(short.contains("<skipped"), "{short}");
+}
+
+#[test]
 fn words_carry_the_figures_and_the_reason_and_no_sketch_into_a_pipe() {
     let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
     let called = lab

@@ -56,7 +56,7 @@ pub struct Arguments {
     /// Words, or a JSON object per metric and line.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Write a JUnit report of the cells to this file.
+    /// Write a JUnit report of the cells, and of the series of recordings, to this file.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     #[command(flatten)]
@@ -120,7 +120,9 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     for name in &arguments.sources {
         match open_with_counts(name, &arguments.tables)? {
             Source::Tables(tables) => {
-                exit = exit.or_graver(judge_tables(name, tables, arguments)?);
+                let (of_tables, suite) = judge_tables(name, tables, arguments)?;
+                exit = exit.or_graver(of_tables);
+                suites.push(suite);
             }
             Source::Cells {
                 cells,
@@ -140,7 +142,12 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
 }
 
 /// Judges each series of a recording. In words, several series are a line each.
-fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow::Result<Exit> {
+fn judge_tables(
+    name: &str,
+    tables: Vec<Table>,
+    arguments: &Arguments,
+) -> anyhow::Result<(Exit, TestSuite)> {
+    let mut suite = TestSuite::new(name);
     let in_short = arguments.format == Format::Human && tables.len() > 1 && !arguments.all_metrics;
     let mut exit = Exit::Good;
     let mut counts = [0_u64; 3];
@@ -170,6 +177,10 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
                 }
             }
             exit = exit.or_graver(of_metric);
+            let limit = (shown.limit_reached_s)
+                .map_or_else(String::new, |s| format!("the limit is {}", limit_text(s)));
+            let case = [&shown.series[..], &shown.metric].join(" ");
+            suite.add_series(case.trim(), of_metric, &shown.judgement, &limit);
             counts[shown.judgement.verdict as usize] += 1;
             match in_short {
                 true => print(&line(&shown))?,
@@ -184,7 +195,7 @@ fn judge_tables(name: &str, tables: Vec<Table>, arguments: &Arguments) -> anyhow
             "{name}: {leak} leak, {none} no-leak, {open} inconclusive; --all-metrics explains each\n"
         ))?;
     }
-    Ok(exit)
+    Ok((exit, suite))
 }
 
 /// Counts beside the memory that do not leak, by what is said of them.

@@ -1,6 +1,8 @@
-//! The cells as a JUnit report, for CI systems.
+//! Cells, and the series of recordings, as a JUnit report, for CI systems.
 
+use crate::exit::Exit;
 use crate::results::judged::JudgedCell;
+use leaklab_judge::Judgement;
 use leaklab_reports::cell::{Standing, per_hour};
 use leaklab_run::Outcome;
 use std::fmt::Write;
@@ -97,6 +99,31 @@ impl TestSuite {
         self.cases.push((element, xml));
     }
 
+    /// Adds a series of a recording. What is decided of it and lies within its limit passes.
+    pub fn add_series(&mut self, name: &str, exit: Exit, judgement: &Judgement, limit: &str) {
+        let element = match exit {
+            Exit::Good => None,
+            Exit::Bad => Some(Element::Failure),
+            Exit::Inconclusive => of_undecided(self.on_inconclusive),
+            _ => Some(Element::Error),
+        };
+        let verdict = judgement.verdict.to_string();
+        let mut xml = format!(
+            "    <testcase name=\"{}\" classname=\"leaklab.recording\"><properties><property name=\"verdict\" value=\"{verdict}\"/>",
+            escaped(name)
+        );
+        if let Some(slope) = judgement.slope_bytes_per_hour {
+            let _ = write!(xml, "<property name=\"bytes-per-hour\" value=\"{slope}\"/>");
+        }
+        xml.push_str("</properties>");
+        let separator = if limit.is_empty() { "" } else { "; " };
+        let message = escaped(&format!("{limit}{separator}{}", judgement.reason));
+        let words = element.map_or_else(String::new, |one| element_text(one, &verdict, &message));
+        xml.push_str(&words);
+        xml.push_str("</testcase>\n");
+        self.cases.push((element, xml));
+    }
+
     fn counts(&self) -> String {
         let count = |kind| {
             self.cases
@@ -189,13 +216,18 @@ fn case(judged: &JudgedCell<'_>, element: Option<Element>, accepted: &str) -> St
     };
     let message = escaped(&format!("{accepted}{}; {reason}", status.message));
     let kind = escaped(&kind);
-    let _ = match element {
-        Element::Failure => write!(xml, "<failure type=\"{kind}\" message=\"{message}\"/>"),
-        Element::Error => write!(xml, "<error type=\"{kind}\" message=\"{message}\"/>"),
-        Element::Skipped => write!(xml, "<skipped message=\"{kind}: {message}\"/>"),
-    };
+    xml.push_str(&element_text(element, &kind, &message));
     xml.push_str("</testcase>\n");
     xml
+}
+
+/// Why a test did not pass; `kind` and `message` are escaped.
+fn element_text(element: Element, kind: &str, message: &str) -> String {
+    match element {
+        Element::Failure => format!("<failure type=\"{kind}\" message=\"{message}\"/>"),
+        Element::Error => format!("<error type=\"{kind}\" message=\"{message}\"/>"),
+        Element::Skipped => format!("<skipped message=\"{kind}: {message}\"/>"),
+    }
 }
 
 /// What a reader of the report wants beside the verdict: figures, and where the files are.
