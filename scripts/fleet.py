@@ -133,7 +133,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 for pod, _ in lives
             ]
             body = json.dumps({"status": "success", "data": data}).encode()
-        elif "resource_limits" in query["query"]:
+        elif re.search("resource_limits|start_time_seconds|restarts_total", query["query"]):
             body = b'{"status":"success","data":{"resultType":"matrix","result":[]}}'
         else:
             found = re.search(r'container=~?"([^"]*)"', query["query"])

@@ -143,7 +143,13 @@ fn answer(stream: Box<dyn Stream>, manner: Manner, count: &AtomicUsize) -> std::
     };
     if first.contains("/api/v1/series") {
         let ghost = r#",{"namespace":"shop","container":"ghost","pod":"ghost-1"}"#;
-        let more = if manner == Manner::Forgets { ghost } else { "" };
+        let level =
+            |other| format!(r#",{{"namespace":"shop","container":"level-{other}","pod":"only"}}"#);
+        let more = match manner {
+            Manner::Forgets => ghost.to_owned(),
+            Manner::Answers => (0..12).map(level).collect(),
+            _ => String::new(),
+        };
         let body = format!(
             r#"{{"status":"success","data":[{{"namespace":"shop","container":"cart","pod":"cart-1"}}{more}]}}"#
         );
@@ -473,6 +479,54 @@ fn shards_joined_say_what_the_whole_says() {
     lab.call(&["fleet", "--merge", "1.jsonl", "1.jsonl"])
         .expect_code(2)
         .expect_stderr(&["is in two files"]);
+}
+
+#[test]
+fn a_shard_that_is_missing_or_cut_off_is_missed() {
+    let (lab, stub) = (Lab::new(), Stub::new(Manner::Answers));
+    let mut written = Vec::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let more = ["--shard", shard, "--format", "json"];
+        let called = lab.call(&arguments(&stub.url, &more));
+        let name = format!("{}.jsonl", written.len() + 1);
+        std::fs::write(lab.path().join(&name), &called.stdout).expect("a file");
+        written.push(called.stdout);
+    }
+    let lines: usize = written.iter().map(|text| text.lines().count()).sum();
+    assert_eq!(
+        lines,
+        13 + 3,
+        "a row for each service, a line for each shard"
+    );
+    let merge = |files: &[&str]| lab.call(&[&["fleet", "--merge"], files].concat());
+    let whole = merge(&["1.jsonl", "2.jsonl", "3.jsonl"]).expect_code(1);
+    assert!(whole.stdout.contains("1 discovery"), "{}", whole.stdout);
+    merge(&["1.jsonl", "3.jsonl"])
+        .expect_code(4)
+        .expect_stderr(&["shard 2/3 is missing"]);
+    // Cut at the end of a line, or not written at all.
+    let cut: Vec<&str> = written[1].lines().collect();
+    for text in [cut[..cut.len() - 1].join("\n"), String::new()] {
+        std::fs::write(lab.path().join("2.jsonl"), text).expect("a file");
+        merge(&["1.jsonl", "2.jsonl", "3.jsonl"])
+            .expect_code(4)
+            .expect_stderr(&["2.jsonl", "does not end with the line"]);
+    }
+}
+
+#[test]
+fn a_limit_that_is_given_must_not_be_reached() {
+    let (lab, stub) = (Lab::new(), Stub::new(Manner::Answers));
+    let all = |limit| {
+        let more = ["--budget", "1GiB/h", "--limit", limit];
+        lab.call(&arguments(&stub.url, &more))
+    };
+    // All but one stand at 99.5 to 100.5 MB; that one has a limit of its own.
+    let over = all("80MB").expect_code(1);
+    over.expect_stderr(&["12 services reached the limit"]);
+    let close = all("101MB").expect_code(3);
+    assert!(close.stdout.contains("all but reached"), "{}", close.stdout);
+    all("4GB").expect_code(0);
 }
 
 #[test]

@@ -40,7 +40,7 @@ const SKETCH_POINTS: usize = 60;
   leaklab fleet … --shard 1/8 --format json > 1.jsonl     on each of eight machines, then
   leaklab fleet --merge *.jsonl --page fleet.html         false discoveries over all of them
 
-Exit codes: 0 nobody is discovered · 1 a discovery · 2 usage · 3 more services are undecided
+Exit codes: 0 nobody is discovered · 1 a discovery, or --limit is reached · 2 usage · 3 more services are undecided
 than --undecided allows · 4 the server failed, or says that its answer is not whole; what was
 read is judged and shown.
 VictoriaMetrics, Thanos and Mimir speak the same API.")]
@@ -76,7 +76,7 @@ pub struct Arguments {
     /// growth per hour, at least 64 KiB].
     #[arg(long)]
     budget: Option<Budget>,
-    /// Limit of every service that has none of its own: 2GiB.
+    /// Limit of every service that has none of its own, which must not be reached: 2GiB.
     #[arg(long, value_parser = parse_size)]
     limit: Option<f64>,
     /// The query of the limits, which bear the labels of --by.
@@ -217,7 +217,12 @@ fn show(
         );
         return Ok(Exit::Harness);
     }
-    if rows.iter().any(Row::is_discovery) {
+    let over = rows.iter().filter(|row| row.breaks_limit()).count();
+    if over > 0 {
+        let services = plural(over as u64, "service");
+        say!("{services} reached the limit that --limit gives");
+    }
+    if over > 0 || rows.iter().any(Row::is_discovery) {
         return Ok(Exit::Bad);
     }
     let share = undecided_share(&rows);
@@ -491,6 +496,8 @@ impl Fleet<'_> {
     fn row(&self, labels: Identity, judged: ServiceJudgement) -> Row {
         Row {
             limit_bytes: limit_of(&labels, &self.limits, self.arguments),
+            limit_is_required: self.arguments.limit.is_some() && !self.limits.contains_key(&labels),
+            at_limit: judged.at_limit,
             labels,
             replicas: judged.replicas,
             lives: judged.lives,

@@ -15,7 +15,7 @@ mod text;
 pub use crate::discovery::{ACCEPTED_RATE, adjusted, discoveries};
 pub use page::page;
 pub use pool::{Life, Pooled};
-pub use service::{Part, ServiceJudgement, judge_service};
+pub use service::{AtLimit, Part, ServiceJudgement, judge_service};
 pub use starts::{RESTART_COUNT, START_TIMES, Starts};
 pub use text::{alert_rules, open_metrics, text, undecided_share};
 
@@ -34,6 +34,12 @@ pub struct Row {
     pub lives: usize,
     /// The limit of its memory, where that is known.
     pub limit_bytes: Option<f64>,
+    /// Whether whoever asked gave that limit, so that it must not be reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limit_is_required: bool,
+    /// Its highest reading, where that reaches the limit or all but reaches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_limit: Option<AtLimit>,
     /// What the judgement is about, where that is not all of the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
@@ -65,6 +71,16 @@ impl Row {
     /// Whether it is a discovery.
     pub fn is_discovery(&self) -> bool {
         self.discovery == Some(true)
+    }
+
+    /// Whether it has reached a limit that whoever asked gave.
+    pub fn breaks_limit(&self) -> bool {
+        self.limit_is_required && self.at_limit.is_some_and(|at| at.is_reached)
+    }
+
+    /// Whether a deployment ended a leak of it.
+    pub fn is_cured(&self) -> bool {
+        matches!(self.part, Some(Part::Deployment { cured: true, .. }))
     }
 }
 

@@ -7,6 +7,9 @@ pub struct Life {
     pub name: String,
     /// What it runs, as far as its labels say it: an image, a version; empty where they do not.
     pub build: String,
+    /// Which rollout started it, as its labels or the name of its pod say it: a restart of the same
+    /// build is a rollout as well.
+    pub rollout: String,
     /// Seconds since 1970, ascending.
     pub time_s: Vec<f64>,
     /// Readings, in bytes.
@@ -95,6 +98,9 @@ pub struct Current {
     /// Whether all of it was put in place of what was before, so that what was before says
     /// nothing of it. An instance that went away, or was started anew, is no deployment.
     pub is_deployment: bool,
+    /// Whether labels say that all of it runs another build than what it took the place of: only
+    /// that ends a leak. The same build may leak again.
+    pub is_other_build: bool,
 }
 
 /// The lives that run at the end; `None` where none took the place of another.
@@ -112,7 +118,8 @@ pub fn current(places: &[Vec<Life>]) -> Option<Current> {
     let starts = || now.iter().map(|life| life.time_s[0]);
     let newest_s = starts().fold(f64::NEG_INFINITY, f64::max);
     let oldest_s = starts().fold(f64::INFINITY, f64::min);
-    let is_deployment = is_deployment(places, &now, oldest_s, newest_s);
+    let replaced = replaced(places, oldest_s);
+    let is_deployment = is_deployment(places, &now, &replaced);
     let is_now = |life: &Life| match is_deployment {
         true => life.time_s[0] >= oldest_s,
         false => now.iter().any(|one| std::ptr::eq(*one, life)),
@@ -130,14 +137,44 @@ pub fn current(places: &[Vec<Life>]) -> Option<Current> {
         before: part(false),
         ran_s: last - newest_s,
         is_deployment,
+        is_other_build: is_deployment && differ(&now, &replaced, |life| &life.build),
     })
 }
 
-/// Whether all that runs was deployed in place of what was before: it runs another build, or,
-/// where nothing says which, all were replaced together, and have run for long.
-fn is_deployment(places: &[Vec<Life>], now: &[&Life], oldest_s: f64, newest_s: f64) -> bool {
+/// What ran until `oldest_s`, when the oldest that runs now was started: an older build may be the
+/// same again.
+fn replaced(places: &[Vec<Life>], oldest_s: f64) -> Vec<&Life> {
+    let ran_until = |life: &&Life| {
+        let end = life.time_s.last().copied().unwrap_or(f64::NEG_INFINITY);
+        life.time_s[0] < oldest_s && end >= oldest_s - ROLLOUT_S
+    };
+    places.iter().flatten().filter(ran_until).collect()
+}
+
+/// What is known of an instance; empty where nothing is.
+type Said = fn(&Life) -> &str;
+
+/// Whether something is said of all, and of none that is new what is said of one that it replaced.
+fn differ(now: &[&Life], replaced: &[&Life], said: Said) -> bool {
+    is_told(now, said)
+        && is_told(replaced, said)
+        && now
+            .iter()
+            .all(|new| replaced.iter().all(|old| said(old) != said(new)))
+}
+
+fn is_told(lives: &[&Life], said: Said) -> bool {
+    !lives.is_empty() && lives.iter().all(|life| !said(life).is_empty())
+}
+
+/// Whether all that runs was deployed in place of what was before: it is of another build or
+/// rollout, or, where nothing says of which, all were replaced together, and have run for long.
+fn is_deployment(places: &[Vec<Life>], now: &[&Life], replaced: &[&Life]) -> bool {
     let starts = places.iter().flatten().map(|life| life.time_s[0]);
     let origin = starts.fold(f64::INFINITY, f64::min);
+    let starts = || now.iter().map(|life| life.time_s[0]);
+    let newest_s = starts().fold(f64::NEG_INFINITY, f64::max);
+    let oldest_s = starts().fold(f64::INFINITY, f64::min);
     if oldest_s <= origin + OVERLAP_S {
         // Some of it has run from the beginning.
         return false;
@@ -145,23 +182,13 @@ fn is_deployment(places: &[Vec<Life>], now: &[&Life], oldest_s: f64, newest_s: f
     if now.iter().any(|life| life.is_restart) {
         return false;
     }
-    let before = places
-        .iter()
-        .flatten()
-        .filter(|life| life.time_s[0] < oldest_s);
-    // What ran until then: an older build may be the same again.
-    let replaced: Vec<&Life> = before
-        .filter(|life| {
-            life.time_s
-                .last()
-                .is_some_and(|end| *end >= oldest_s - ROLLOUT_S)
-        })
-        .collect();
-    let is_told = |life: &&Life| !life.build.is_empty();
-    if now.iter().all(is_told) && replaced.iter().all(is_told) && !replaced.is_empty() {
-        return now
-            .iter()
-            .all(|new| replaced.iter().all(|old| old.build != new.build));
+    let (of_build, of_rollout): (Said, Said) = (|life| &life.build, |life| &life.rollout);
+    if differ(now, replaced, of_build) || differ(now, replaced, of_rollout) {
+        return true;
+    }
+    let is_said = |said: Said| is_told(now, said) && is_told(replaced, said);
+    if is_said(of_build) || is_said(of_rollout) {
+        return false;
     }
     let ends = now.iter().filter_map(|life| life.time_s.last().copied());
     let last = ends.fold(f64::NEG_INFINITY, f64::max);
@@ -288,5 +315,35 @@ mod tests {
         lives.push(of("1.1", noon + 1_200.0, 100_000.0));
         let now = current(&places(lives)).expect("a change");
         assert_eq!((now.places.len(), now.is_deployment), (3, true));
+    }
+
+    #[test]
+    fn a_rollout_of_the_same_build_is_no_other_build() {
+        let (noon, end) = (43_200.0, 172_800.0);
+        let of = |build: &str, rollout: &str, from, to| Life {
+            build: build.to_owned(),
+            rollout: rollout.to_owned(),
+            ..life(from, to)
+        };
+        // (build, rollout) before and since, and whether it is a deployment, and of another build.
+        for (before, since, is_deployment, is_other) in [
+            (("1.0", "7d9f"), ("1.1", "66b5"), true, true),
+            (("1.0", "7d9f"), ("1.0", "66b5"), true, false),
+            (("", "7d9f"), ("", "66b5"), true, false),
+            (("", "7d9f"), ("", "7d9f"), false, false),
+            (("", ""), ("", ""), true, false),
+            (("", ""), ("1.1", "66b5"), true, false),
+        ] {
+            let lives = vec![
+                of(before.0, before.1, 0.0, noon),
+                of(since.0, since.1, noon, end),
+            ];
+            let now = current(&places(lives)).expect("a change");
+            assert_eq!(
+                (now.is_deployment, now.is_other_build),
+                (is_deployment, is_other),
+                "{before:?} {since:?}"
+            );
+        }
     }
 }

@@ -17,6 +17,19 @@ const ACCEPTED_ERROR: f64 = 0.05;
 /// A static program that does nothing has some 300 KiB.
 const LEAST_BYTES: f64 = 262_144.0;
 
+/// Share of a limit from which on it is all but reached: a container whose caches the kernel takes
+/// back at its limit stands a little below it.
+const NEARLY: f64 = 0.99;
+
+/// A service whose memory has reached its limit, or all but reached it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AtLimit {
+    /// The highest reading of one instance.
+    pub highest_bytes: f64,
+    /// Whether that is the limit or more.
+    pub is_reached: bool,
+}
+
 /// What a service's judgement is about, where that is not all of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,6 +94,8 @@ pub struct ServiceJudgement {
     pub judgement: Judgement,
     /// All of the service as one series, where a part speaks for it.
     pub whole: Option<Pooled>,
+    /// Its highest reading, where that reaches its limit.
+    pub at_limit: Option<AtLimit>,
 }
 
 impl ServiceJudgement {
@@ -93,6 +108,7 @@ impl ServiceJudgement {
             series: Pooled::default(),
             judgement: Judgement::unknown(reason),
             whole: None,
+            at_limit: None,
         }
     }
 }
@@ -161,11 +177,18 @@ fn doubtful_falls(places: &[Vec<Life>]) -> Option<usize> {
 /// Judges the instances of a service.
 pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgement {
     let places = places(lives);
-    let whole = Judged::new(&places, options);
+    let stands = places
+        .iter()
+        .map(|lives| stands_at(lives))
+        .fold(0.0, f64::max);
+    let mut whole = Judged::new(&places, options);
     let (replicas, lives) = (whole.series.replicas, whole.series.lives);
     let running = current(&places);
     let now = (running.as_ref()).map(|running| Judged::new(&running.places, options));
     let several = |places: &[Vec<Life>]| if places.len() > 1 { places.len() } else { 0 };
+    if let (Some(running), Some(now)) = (&running, &now) {
+        doubt_cure(&mut whole, running, now, options);
+    }
     let mut parts = 1 + usize::from(now.is_some());
     let (deployment, of_replicas) = match (running, now) {
         (Some(running), Some(now)) if speaks(&running, &now, &whole, options) => {
@@ -173,7 +196,9 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
             let leaked = || leaks(&whole) || leaks(&Judged::new(&running.before, options));
             let part = Part::Deployment {
                 ran_s: running.ran_s,
-                cured: now.judgement.verdict == Verdict::NoLeak && leaked(),
+                cured: now.judgement.verdict == Verdict::NoLeak
+                    && running.is_other_build
+                    && leaked(),
             };
             (Some((part, now)), running.places)
         }
@@ -202,7 +227,19 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
         );
     }
     judgement.p_value = (judgement.p_value * parts as f64).min(1.0);
+    let at_limit = at_limit(whole.as_ref().unwrap_or(&chosen.series), options.limit);
+    if let Some(limit) = options.limit.filter(|limit| stands >= NEARLY * limit) {
+        withhold_because(
+            &mut judgement,
+            format!(
+                "stands at {}, its limit being {}: it could not have grown any further",
+                bytes_text(stands),
+                bytes_text(limit)
+            ),
+        );
+    }
     ServiceJudgement {
+        at_limit,
         replicas,
         lives,
         whole,
@@ -212,19 +249,58 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
     }
 }
 
+/// Where the highest reading of a service has reached its limit, or all but reached it.
+fn at_limit(series: &Pooled, limit: Option<f64>) -> Option<AtLimit> {
+    let limit = limit?;
+    let highest_bytes = series.value.iter().copied().fold(0.0, f64::max);
+    (highest_bytes >= NEARLY * limit).then_some(AtLimit {
+        highest_bytes,
+        is_reached: highest_bytes >= limit,
+    })
+}
+
+/// Where an instance stands at the end: the median of the last tenth of its last life.
+fn stands_at(lives: &[Life]) -> f64 {
+    let values = lives.last().map_or(&[][..], |life| &life.value);
+    let mut latest = values[values.len() - values.len().div_ceil(10)..].to_vec();
+    latest.sort_by(f64::total_cmp);
+    latest.get(latest.len() / 2).copied().unwrap_or(0.0)
+}
+
 /// Whether what runs now speaks for the service: once it says something else than its past does.
-/// It clears a past that grows only where all of it was deployed since; an instance that leaked
-/// and went away, or was started anew, is not cured by that.
+/// It clears a past that grows only where all of it is known to run another build since; an
+/// instance that leaked and went away, or was started anew, is not cured by that.
 fn speaks(running: &Current, now: &Judged, whole: &Judged, options: &JudgeOptions) -> bool {
     let verdict = now.judgement.verdict;
     if verdict == Verdict::Inconclusive || verdict == whole.judgement.verdict {
         return false;
     }
-    if verdict == Verdict::Leak || running.is_deployment {
+    if verdict == Verdict::Leak || running.is_other_build {
         return true;
     }
+    whole.judgement.verdict != Verdict::Leak && !grew_before(running, options)
+}
+
+/// Whether something that was before what runs now grew.
+fn grew_before(running: &Current, options: &JudgeOptions) -> bool {
     let grew = |lives: &Vec<Life>| Judged::new(std::slice::from_ref(lives), options).grows();
-    whole.judgement.verdict != Verdict::Leak && !running.before.iter().any(grew)
+    running.before.iter().any(grew)
+}
+
+/// Says of a service that grew until all of it was started anew, and is level since, that this is
+/// no cure as long as nobody knows it to run another build.
+fn doubt_cure(whole: &mut Judged, running: &Current, now: &Judged, options: &JudgeOptions) {
+    let is_level = now.judgement.verdict == Verdict::NoLeak;
+    let is_cure = running.is_deployment && !running.is_other_build && is_level;
+    if !is_cure || whole.judgement.verdict == Verdict::Leak || !grew_before(running, options) {
+        return;
+    }
+    let ran = duration_text(running.ran_s);
+    let reason = format!(
+        "grew until all of it was started anew {ran} before the end, and is level since; no label says that another build runs since then (image, image_id, version), so that this may be the same one with less to do"
+    );
+    withhold_because(&mut whole.judgement, reason.clone());
+    whole.judgement.reason = reason;
 }
 
 /// The replica that all together hide: one that leaks for sure, or, where all together are
@@ -324,10 +400,7 @@ mod tests {
                     "{period}, {replicas}: {reason}"
                 );
                 let rate = known.judgement.slope_bytes_per_hour.expect("a rate");
-                // Lives of two hours and a half say less of their rate, and so do many readings
-                // that are grouped.
-                let is_coarse = period < 72 || replicas > 1;
-                let within = if is_coarse { 0.25 } else { 0.05 };
+                let within = 0.05;
                 assert!(
                     (rate / 12e6 - 1.0).abs() < within,
                     "{period}, {replicas}: {rate}"
@@ -345,6 +418,25 @@ mod tests {
             "{}",
             judged.judgement.reason
         );
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_or_all_but_reached_is_no_green() {
+        let level = || vec![instance(0, 0..5 * DAY, 0.0)];
+        // Readings of 99.5 to 100.5 MB.
+        for (limit, verdict, is_reached) in [
+            (120e6, Verdict::NoLeak, None),
+            (101e6, Verdict::Inconclusive, Some(false)),
+            (80e6, Verdict::Inconclusive, Some(true)),
+        ] {
+            let options = JudgeOptions {
+                limit: Some(limit),
+                ..JudgeOptions::default()
+            };
+            let judged = judge_service(level(), &options);
+            assert_eq!(judged.judgement.verdict, verdict, "{limit}");
+            assert_eq!(judged.at_limit.map(|at| at.is_reached), is_reached);
+        }
     }
 
     #[test]
@@ -411,18 +503,33 @@ mod tests {
     #[test]
     fn what_runs_now_speaks_for_itself() {
         // Level for five days, then a deployment that leaks, or the other way round.
-        let turned = |before: f64, after: f64| {
+        let of = |build: &str, life: Life| Life {
+            build: build.to_owned(),
+            ..life
+        };
+        let turned = |before: f64, after: f64, builds: [&str; 2]| {
             let lives = (0..3).flat_map(|one| {
                 [
-                    instance(one, 0..5 * DAY, before),
-                    instance(10 + one, 5 * DAY..8 * DAY, after),
+                    of(builds[0], instance(one, 0..5 * DAY, before)),
+                    of(builds[1], instance(10 + one, 5 * DAY..8 * DAY, after)),
                 ]
             });
             judge_of(lives.collect())
         };
-        let worse = turned(0.0, 3e6);
-        assert_eq!(worse.judgement.verdict, Verdict::Leak, "{:?}", worse.part);
-        let fixed = turned(3e6, 0.0);
+        for builds in [["", ""], ["1.0", "1.1"]] {
+            let worse = turned(0.0, 3e6, builds);
+            assert_eq!(worse.judgement.verdict, Verdict::Leak, "{:?}", worse.part);
+        }
+        // The same build, or one that nobody names, may leak again.
+        for builds in [["", ""], ["1.0", "1.0"]] {
+            let same = turned(3e6, 0.0, builds);
+            assert_ne!(same.judgement.verdict, Verdict::NoLeak, "{builds:?}");
+            let is_cured = matches!(same.part, Some(Part::Deployment { cured: true, .. }));
+            assert!(!is_cured, "{builds:?}");
+        }
+        let words = turned(3e6, 0.0, ["", ""]).judgement.reason;
+        assert!(words.contains("another build"), "{words}");
+        let fixed = turned(3e6, 0.0, ["1.0", "1.1"]);
         assert_eq!(fixed.judgement.verdict, Verdict::NoLeak, "{:?}", fixed.part);
         assert!(
             matches!(fixed.part, Some(Part::Deployment { ran_s, cured: true }) if ran_s > 2.9 * 86_400.0),

@@ -46,6 +46,18 @@ pub fn text(rows: &[Row]) -> String {
         let _ = writeln!(text, "  {}\n    {}", row.name(), said(row));
     }
     more(&mut text, open.len());
+    let is_level = |row: &&Row| row.judgement.verdict == Verdict::NoLeak && !row.is_discovery();
+    let of_note: Vec<&Row> = (rows.iter())
+        .filter(is_level)
+        .filter(|row| row.at_limit.is_some() || row.is_cured())
+        .collect();
+    if !of_note.is_empty() {
+        text.push_str("of note:\n");
+    }
+    for row in of_note.iter().take(MOST_SHOWN) {
+        let _ = writeln!(text, "  {}\n    {}", row.name(), said(row));
+    }
+    more(&mut text, of_note.len());
     text
 }
 
@@ -67,7 +79,7 @@ pub(super) fn said(row: &Row) -> String {
     let discovery = if row.is_discovery() { "yes" } else { "no" };
     let part = (row.part.as_ref()).map_or_else(String::new, |part| format!("{part}: "));
     let words = match row.judgement.verdict {
-        Verdict::Inconclusive => row.judgement.reason.clone(),
+        Verdict::Inconclusive => format!("{}{}", row.judgement.reason, limit(row)),
         _ => format!("{}{}", growth(row), limit(row)),
     };
     format!(
@@ -95,6 +107,18 @@ fn growth(row: &Row) -> String {
 
 /// `, at its limit of 512 MiB in 3 d 2 h`.
 fn limit(row: &Row) -> String {
+    if let (Some(limit), Some(at)) = (row.limit_bytes, row.at_limit) {
+        let verb = if at.is_reached {
+            "reached"
+        } else {
+            "all but reached"
+        };
+        return format!(
+            ", its limit of {} {verb} with {}",
+            bytes_text(limit),
+            bytes_text(at.highest_bytes)
+        );
+    }
     match (row.limit_bytes, row.judgement.time_to_limit_s) {
         (Some(limit), Some(left)) => {
             format!(

@@ -29,7 +29,8 @@ pub(super) fn lives_of(
             .collect();
         let life = Life {
             name: words.join(", "),
-            build: build_of(&series.labels),
+            build: said(&BUILD, &series.labels),
+            rollout: rollout_of(&series.labels),
             time_s: series.time_s,
             value: series.value,
             ..Life::default()
@@ -39,27 +40,36 @@ pub(super) fn lives_of(
     instances.into_iter().flat_map(named).collect()
 }
 
-/// What an instance runs, as its labels say it: image, version, and the hash that a ReplicaSet
-/// of Kubernetes puts into the names of its pods (`cart-7d9f8b6c5-x2x4z`).
-fn build_of(labels: &Identity) -> String {
-    const SAYING: [&str; 8] = [
-        "image",
-        "image_id",
-        "image_tag",
-        "version",
-        "app_version",
-        "app_kubernetes_io_version",
-        "pod_template_hash",
-        "revision",
-    ];
-    let said = SAYING.iter().filter_map(|name| labels.get(*name));
-    let said = said.filter(|value| !value.is_empty()).cloned();
+/// Labels that say what an instance runs.
+const BUILD: [&str; 6] = [
+    "image",
+    "image_id",
+    "image_tag",
+    "version",
+    "app_version",
+    "app_kubernetes_io_version",
+];
+
+/// Labels that say which rollout started it.
+const ROLLOUT: [&str; 2] = ["pod_template_hash", "revision"];
+
+/// What labels of these names say.
+fn said(names: &[&str], labels: &Identity) -> String {
+    let said = names.iter().filter_map(|name| labels.get(*name));
+    let said = said.filter(|value| !value.is_empty());
+    said.cloned().collect::<Vec<_>>().join(" ")
+}
+
+/// Which rollout started an instance, as its labels say it, or the hash that a ReplicaSet of
+/// Kubernetes puts into the names of its pods (`cart-7d9f8b6c5-x2x4z`).
+fn rollout_of(labels: &Identity) -> String {
     let hash = ["pod", "pod_name"]
         .iter()
         .find_map(|name| template_hash(labels.get(*name)?));
-    said.chain(hash.map(str::to_owned))
-        .collect::<Vec<_>>()
-        .join(" ")
+    match said(&ROLLOUT, labels) {
+        said if said.is_empty() => hash.unwrap_or_default().to_owned(),
+        said => said,
+    }
 }
 
 /// The hash of the template in the name of a pod of a Deployment.
@@ -80,18 +90,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_is_known_by_labels_and_by_the_names_of_pods() {
+    fn builds_and_rollouts_are_known_by_labels_and_by_the_names_of_pods() {
         let labels = |pairs: &[(&str, &str)]| -> Identity {
             let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             pairs.iter().map(owned).collect()
         };
-        for (pairs, build) in [
-            (&[("pod", "cart-7d9f8b6c5-x2x4z")][..], "7d9f8b6c5"),
-            (&[("pod", "cart-db-0"), ("image", "db:15")], "db:15"),
-            (&[("pod", "cart-worker-green")], ""),
-            (&[("instance", "10.0.0.1:80")], ""),
+        for (pairs, build, rollout) in [
+            (&[("pod", "cart-7d9f8b6c5-x2x4z")][..], "", "7d9f8b6c5"),
+            (&[("pod", "cart-db-0"), ("image", "db:15")], "db:15", ""),
+            (&[("pod", "cart-worker-green"), ("revision", "4")], "", "4"),
+            (&[("instance", "10.0.0.1:80")], "", ""),
         ] {
-            assert_eq!(build_of(&labels(pairs)), build, "{pairs:?}");
+            let labels = labels(pairs);
+            assert_eq!(said(&BUILD, &labels), build, "{pairs:?}");
+            assert_eq!(rollout_of(&labels), rollout, "{pairs:?}");
         }
     }
 }

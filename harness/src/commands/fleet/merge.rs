@@ -126,3 +126,29 @@ fn missing(shards: &BTreeMap<PathBuf, Option<Shard>>) -> Option<String> {
     let part = (1..=parts).find(|part| !told.contains(&(*part, parts)))?;
     Some(format!("shard {part}/{parts} is missing"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_of_shards_is_said() {
+        let shard = |text: &str| Shard {
+            shard: text.to_owned(),
+            services: 4,
+            failure: None,
+        };
+        let missing = |shards: &[Option<&str>]| {
+            let of = |(number, text): (usize, &Option<&str>)| {
+                (PathBuf::from(number.to_string()), text.map(shard))
+            };
+            super::missing(&shards.iter().enumerate().map(of).collect()).unwrap_or_default()
+        };
+        // Files of whole fleets say nothing of shards.
+        assert_eq!(missing(&[None, None]), "");
+        assert_eq!(missing(&[Some("2/2"), Some("1/2")]), "");
+        assert_eq!(missing(&[Some("1/3"), Some("3/3")]), "shard 2/3 is missing");
+        assert!(missing(&[Some("1/2"), None]).contains("does not end"));
+        assert!(missing(&[Some("1/2"), Some("2/2"), Some("3/4")]).contains("differently"));
+    }
+}

@@ -130,4 +130,29 @@ mod tests {
             assert_eq!(found.is_err(), refused, "{query}");
         }
     }
+
+    #[test]
+    fn a_fleet_that_counts_something_else_than_bytes_is_refused() {
+        let row = |highest: f64| Row {
+            labels: [("container".to_owned(), highest.to_string())].into(),
+            replicas: 1,
+            lives: 1,
+            limit_bytes: None,
+            limit_is_required: false,
+            at_limit: None,
+            part: None,
+            judgement: leaklab_judge::Judgement::unknown("not judged"),
+            adjusted_p_value: None,
+            discovery: None,
+            sketch: vec![(0.0, highest), (60.0, highest / 2.0)],
+        };
+        // Readings of 300 MiB, as bytes, KiB and MiB; those without a reading say nothing.
+        for (highest, refused) in [(3e8, false), (3e5, true), (300.0, true)] {
+            let rows = [row(highest), row(highest * 1.1), row(0.0)];
+            assert_eq!(refuse_other_units(&rows).is_err(), refused, "{highest}");
+        }
+        assert!(refuse_other_units(&[]).is_ok());
+        // A small one among large ones is its own affair.
+        assert!(refuse_other_units(&[row(1.0), row(3e8), row(3e8)]).is_ok());
+    }
 }
