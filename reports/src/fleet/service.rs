@@ -228,7 +228,9 @@ pub fn judge_service(lives: Vec<Life>, options: &JudgeOptions) -> ServiceJudgeme
     }
     judgement.p_value = (judgement.p_value * parts as f64).min(1.0);
     let at_limit = at_limit(whole.as_ref().unwrap_or(&chosen.series), options.limit);
-    if let Some(limit) = options.limit.filter(|limit| stands >= NEARLY * limit) {
+    // Far above it the limit is none that holds it down.
+    let is_held = |limit: &f64| (NEARLY..=2.0 - NEARLY).contains(&(stands / limit));
+    if let Some(limit) = options.limit.filter(is_held) {
         withhold_because(
             &mut judgement,
             format!(
@@ -421,13 +423,15 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_reached_or_all_but_reached_is_no_green() {
+    fn who_stands_at_a_limit_is_not_green() {
         let level = || vec![instance(0, 0..5 * DAY, 0.0)];
         // Readings of 99.5 to 100.5 MB.
         for (limit, verdict, is_reached) in [
             (120e6, Verdict::NoLeak, None),
             (101e6, Verdict::Inconclusive, Some(false)),
-            (80e6, Verdict::Inconclusive, Some(true)),
+            (100e6, Verdict::Inconclusive, Some(true)),
+            // None that holds it down.
+            (80e6, Verdict::NoLeak, Some(true)),
         ] {
             let options = JudgeOptions {
                 limit: Some(limit),
