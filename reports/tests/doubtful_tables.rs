@@ -563,3 +563,102 @@ fn counts_beside_memory_are_read_and_hide_nothing() {
     });
     judged(&doubtful, &beside).expect_err("114 bytes");
 }
+
+#[test]
+fn sums_are_judged_and_totals_that_stand_are_not() {
+    let options = ReadOptions::default();
+    let part = |row: usize| level(row + 7);
+    let grows = |row: usize| level(row) + part(row) + 50_000.0 * row as f64;
+    // What is missing among the parts leaks, and the sum alone shows it.
+    for header in [
+        "time,native_heap_bytes,dalvik_heap_bytes,total_pss_bytes",
+        "time,processes_bytes,binary_memory_bytes,total_bytes",
+        "time,rss_bytes,private_bytes,rss_total_bytes",
+        "time,main_process_memory_bytes,helper_memory_bytes,total_memory_bytes",
+    ] {
+        let sum = |total: &dyn Fn(usize) -> f64| {
+            let line =
+                |row: usize| format!("{},{},{},{}", unix(row), level(row), part(row), total(row));
+            judged(&table(header, line), &options).expect("verdicts")
+        };
+        assert!(sum(&grows).contains(&Verdict::Leak), "{header}");
+        let stands = sum(&|row| level(row) + part(row));
+        assert!(!stands.contains(&Verdict::Leak), "{header}: {stands:?}");
+        // A capacity does not move, and one that is raised once is none that leaks.
+        let capacity = sum(&|row| if row < ROWS / 2 { 4e9 } else { 8e9 });
+        assert!(
+            capacity.iter().all(|verdict| *verdict == Verdict::NoLeak),
+            "{header}: {capacity:?}"
+        );
+    }
+}
+
+#[test]
+fn swap_that_is_told_by_what_is_left_of_it_leaves_green_open() {
+    let options = ReadOptions {
+        counts_beside: true,
+        ..ReadOptions::default()
+    };
+    let left = |header: &str, left: &dyn Fn(usize) -> f64| {
+        let line = |row: usize| format!("{},{},{}", unix(row), level(row), left(row));
+        judged(&table(header, line), &options).expect("verdicts")
+    };
+    let header = "time,rss_bytes,swap_free_bytes";
+    let falls = left(header, &|row| 8e9 - leaking(row));
+    assert_ne!(falls, [Verdict::NoLeak, Verdict::NoLeak]);
+    assert_eq!(falls.len(), 2);
+    let stands = left(header, &|_| 8e9);
+    assert!(!stands.contains(&Verdict::Leak), "{stands:?}");
+}
+
+#[test]
+fn bytes_that_were_moved_are_no_memory() {
+    let options = ReadOptions::default();
+    for name in [
+        "net_rx_bytes",
+        "read_bytes",
+        "write_bytes",
+        "bytes_sent",
+        "bytes_recv",
+        "io_read_bytes",
+        "disk_used_bytes",
+        "db_size_bytes",
+        "Mallocs",
+    ] {
+        let line =
+            |row: usize| format!("{},{},{}", unix(row), level(row), 3_145_728 * row + row % 7);
+        let verdicts = judged(&table(&format!("time,rss_bytes,{name}"), line), &options);
+        assert_eq!(verdicts, Ok(vec![Verdict::NoLeak]), "{name}");
+    }
+    // Memory that is called after what it holds is judged.
+    for name in ["net_heap_bytes", "db_index_memory_mb", "io_pool_bytes"] {
+        let line = |row: usize| {
+            let bytes = if name.ends_with("mb") { 1e6 } else { 1.0 };
+            format!("{},{},{}", unix(row), level(row), leaking(row) / bytes)
+        };
+        let verdicts = judged(&table(&format!("time,rss_bytes,{name}"), line), &options);
+        assert!(
+            verdicts
+                .as_ref()
+                .is_ok_and(|all| all.contains(&Verdict::Leak)),
+            "{name}: {verdicts:?}"
+        );
+    }
+}
+
+#[test]
+fn nodes_are_read_like_pods() {
+    // As `kubectl top node` writes them: a header, and a share behind each amount.
+    let mut text = String::new();
+    for row in 0..ROWS {
+        let _ = writeln!(
+            text,
+            "{}\nNAME      CPU(cores)   CPU%   MEMORY(bytes)   MEMORY%\nnode-1    250m         6%     {}Mi          18%\nnode-2    1250m        31%    {}Mi          22%",
+            START_S + 900 * row,
+            6_025 + 20 * row,
+            7_021 + row * 7 % 5,
+        );
+    }
+    let verdicts = judged(&text, &ReadOptions::default());
+    assert_eq!(verdicts, Ok(vec![Verdict::Leak, Verdict::NoLeak]));
+}

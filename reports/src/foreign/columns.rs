@@ -7,8 +7,8 @@ use super::lives::{is_uptime, life_of};
 use super::number::{amount, is_missing};
 use super::quote;
 use super::role::{
-    Role, is_available, is_called_like_memory, is_gauge_of_things, is_of_kernel, is_swap,
-    is_swap_left, role_of,
+    Role, is_available, is_bare_total, is_called_like_memory, is_gauge_of_things, is_of_kernel,
+    is_swap, is_swap_left, is_total, role_of,
 };
 use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
@@ -191,8 +191,16 @@ pub(super) fn choose(
     }
     let free = |column: usize| !taken(column) && !chosen.keys.contains(&column);
     if options.values.is_empty() {
-        let candidates = candidates(names, &looks, free);
-        (chosen.values, chosen.left_out) = without_besides(names, rows, candidates, options);
+        let mut candidates = candidates(names, &looks, free);
+        let sums = sums(names, rows, &looks, free, comma_is_point);
+        candidates.extend(
+            sums.iter()
+                .filter(|sum| !candidates.contains(sum))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        candidates.sort_unstable();
+        (chosen.values, chosen.left_out) = without_besides(names, rows, candidates, &sums, options);
         if !is_ours {
             let others = other_numbers(names, &looks, &chosen, free);
             chosen.left_out.extend(others);
@@ -214,7 +222,12 @@ pub(super) fn choose(
     let is_by_name = |value: &ValueColumn| is_called_like_memory(&names[value.position]);
     let is_alone = !options.counts_beside || !options.values.is_empty() || is_ours;
     if !is_alone && chosen.metric_key.is_none() && chosen.values.iter().any(is_by_name) {
-        let is_beside = |name: &str| is_gauge_of_things(name) || is_of_kernel(name);
+        let is_swap_used = names.iter().any(|name| is_swap(name));
+        // Where nobody says what lies in swap, what is left of it does.
+        let is_swap_left =
+            |name: &str| !is_swap_used && role_of(name) == Role::Free && is_swap_left(name);
+        let is_beside =
+            |name: &str| is_gauge_of_things(name) || is_of_kernel(name) || is_swap_left(name);
         let is_count = |&c: &usize| looks[c] == Look::Numbers && is_beside(&names[c]);
         chosen.beside = (0..names.len())
             .filter(|&c| free(c))
@@ -422,17 +435,59 @@ fn other_numbers(
     ))
 }
 
+/// Columns that are called totals and are the sum of what is in use: they move from most rows to
+/// the next, up and down, which no capacity and no counter does.
+fn sums(
+    names: &[String],
+    rows: &[Vec<String>],
+    looks: &[Look],
+    free: impl Fn(usize) -> bool,
+    comma_is_point: bool,
+) -> Vec<usize> {
+    const FEWEST_ROWS: usize = 8;
+    let is_of_memory = |name: &str| {
+        let unit = ValueUnit::of_name(name);
+        is_called_like_memory(name)
+            || matches!(unit, Some(ValueUnit::Bytes(_)))
+            || is_bare_total(name)
+    };
+    let moves = |column: usize| {
+        let fields = rows.iter().filter_map(|row| row.get(column));
+        let numbers: Vec<f64> = fields
+            .filter_map(|field| amount(field.as_bytes(), comma_is_point))
+            .map(|amount| amount.number)
+            .collect();
+        let moved = |pair: &&[f64]| pair[0] != pair[1];
+        let fell = |pair: &[f64]| pair[1] < pair[0];
+        numbers.len() >= FEWEST_ROWS
+            && 2 * numbers.windows(2).filter(moved).count() > numbers.len()
+            && numbers.windows(2).any(fell)
+    };
+    (0..names.len())
+        .filter(|&c| looks[c] == Look::Numbers && free(c))
+        .filter(|&c| is_total(&names[c]) && is_of_memory(&names[c]) && moves(c))
+        .collect()
+}
+
 /// Leaves out what says nothing about use beside another column that does.
 fn without_besides(
     names: &[String],
     rows: &[Vec<String>],
     candidates: Vec<usize>,
+    sums: &[usize],
     options: &ReadOptions,
 ) -> (Vec<ValueColumn>, Vec<String>) {
-    let all: Vec<ValueColumn> = candidates
-        .into_iter()
-        .map(|position| value_column(names, position, options))
-        .collect();
+    let of = |position: usize| {
+        let column = value_column(names, position, options);
+        match sums.contains(&position) {
+            true => ValueColumn {
+                role: Role::Used,
+                ..column
+            },
+            false => column,
+        }
+    };
+    let all: Vec<ValueColumn> = candidates.into_iter().map(of).collect();
     let holds_shares = |column: usize| {
         let mut fields = rows.iter().filter_map(|row| row.get(column));
         fields.any(|field| field.trim_end().ends_with('%'))

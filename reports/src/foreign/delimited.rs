@@ -15,7 +15,7 @@ use super::lines::Lines;
 use super::lives::said;
 use super::number::{is_missing, number};
 use super::quote;
-use super::role::{Role, is_of_kernel, may_hold_caches};
+use super::role::{Role, is_of_kernel, is_swap_left, may_hold_caches, role_of};
 use super::time::{DayOrder, TimeUnit};
 use super::time_unit::{self, Counted};
 use super::unit::ValueUnit;
@@ -517,14 +517,17 @@ fn duties(
     for &position in chosen.beside.iter() {
         duties[position] = Duty::Value(columns.len());
         let name = &names[position];
-        let unit = match is_of_kernel(name) {
+        let is_left = is_swap_left(name) && role_of(name) == Role::Free;
+        let unit = match is_of_kernel(name) || is_left {
             true => options.unit.or_else(|| ValueUnit::of_name(name)),
             false => Some(ValueUnit::Count),
         };
+        let role = if is_left { Role::Free } else { Role::Used };
         columns.push(Column {
             is_beside: true,
-            holds_caches: may_hold_caches(name),
-            ..Column::new(name, unit, Role::Used)
+            // What is gone of swap may be of another program.
+            holds_caches: is_left || may_hold_caches(name),
+            ..Column::new(name, unit, role)
         });
     }
     if let Some(operations) = chosen.operations {

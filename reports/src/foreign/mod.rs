@@ -30,6 +30,7 @@ mod left_out;
 mod lines;
 mod lives;
 mod metric;
+mod moved;
 mod names;
 mod number;
 mod partial;

@@ -3,6 +3,8 @@
 //! People name columns in their own language, and so do the tools of a system that speaks it:
 //! `free`, the counters of Windows, exports of spreadsheets.
 
+use super::moved;
+
 /// What growth of a column means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -458,11 +460,28 @@ pub(super) fn family_of(name: &str) -> String {
 pub(super) fn is_called_like_memory(name: &str) -> bool {
     let lower = name.to_lowercase();
     let lower = lower.replace("memcache", "").replace("member", "");
+    if moved::is_traffic(name) {
+        return false;
+    }
     let is_word = |word: &String| MEMORY_WORDS.contains(&word.as_str());
     MEMORY.iter().any(|part| lower.contains(part))
         || words(name).iter().any(is_word)
         || role_of(name) == Role::Free
         || ["res", "virt"].contains(&lower.trim())
+}
+
+/// Whether a name is that of a total or a sum, and of no limit or highest mark. A runtime's
+/// `heapTotal` is what it has reserved for its heap: it moves as collections do.
+pub(super) fn is_total(name: &str) -> bool {
+    const HEAP: [&str; 1] = ["heap"];
+    let words = words(name);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    role_of(name) == Role::Bound
+        && has(&TOTALS)
+        && !has(&MARKS)
+        && !has(&LIMITS)
+        && !has(&HEAP)
+        && !is_swap_left(name)
 }
 
 /// Things of which a program holds so many at a time.

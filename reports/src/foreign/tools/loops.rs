@@ -20,7 +20,7 @@ const KIB: ValueUnit = ValueUnit::Bytes(1_024.0);
 /// What is printed in a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::foreign) enum Kind {
-    /// `kubectl top pod`, with containers and namespaces or without.
+    /// `kubectl top pod`, with containers and namespaces or without, and `kubectl top node`.
     KubectlTop,
     /// `redis-cli info` or `info memory`.
     Redis,
@@ -79,11 +79,17 @@ pub(super) fn read<R: BufRead>(
     }
 }
 
-/// Name and memory of a row: `shop-1   5m   120Mi`.
+/// Name and memory of a row: `shop-1   5m   120Mi`, of a node `node-1   250m   6%   6025Mi   18%`.
 fn kubectl_row(line: &str) -> Option<(String, &str)> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let [names @ .., cpu, memory] = &words[..] else {
-        return None;
+    let (names, cpu, memory) = match &words[..] {
+        [names @ .., cpu, cpu_share, memory, share]
+            if cpu_share.ends_with('%') && share.ends_with('%') =>
+        {
+            (names, cpu, memory)
+        }
+        [names @ .., cpu, memory] => (names, cpu, memory),
+        _ => return None,
     };
     let is_cpu = cpu.strip_suffix('m').unwrap_or(cpu).parse::<u64>().is_ok();
     let is_memory = ["Ki", "Mi", "Gi"].iter().any(|unit| {
