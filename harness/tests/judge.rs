@@ -110,6 +110,25 @@ fn the_junit_report_of_a_recording_holds_a_test_for_each_series() {
 }
 
 #[test]
+fn swap_that_fills_beside_memory_leaves_green_open() {
+    let text = |left: &dyn Fn(f64) -> f64| {
+        let mut text = String::from("time_s,rss_bytes,swap_free_bytes\n");
+        for row in 0..600 {
+            let t = 60.0 * f64::from(row);
+            let _ = writeln!(text, "{t},{},{}", (3e8 + noise(t)).round(), left(t).round());
+        }
+        text
+    };
+    // Twelve MB an hour go into swap, and the resident set stands.
+    let lab = lab_with("fills.csv", &text(&|t| 8e9 - 12e6 * t / 3_600.0 - noise(t)));
+    lab.call(&["judge", "fills.csv"])
+        .expect_code(3)
+        .expect_stderr(&["`swap_free_bytes`", "swap fills up"]);
+    let lab = lab_with("stands.csv", &text(&|_| 8e9));
+    lab.call(&["judge", "stands.csv"]).expect_code(0);
+}
+
+#[test]
 fn words_carry_the_figures_and_the_reason_and_no_sketch_into_a_pipe() {
     let lab = lab_with("up.csv", &table(600, |t| 1e8 + 5_000.0 * t + noise(t)));
     let called = lab

@@ -104,7 +104,23 @@ struct Shown {
     is_beside: bool,
     /// Whether part of it may be caches that the kernel gives back.
     holds_caches: bool,
+    /// Whether it is what is left of something.
+    is_left: bool,
 }
+
+impl Shown {
+    /// Whether it grows beside the memory and need not be a leak of the program.
+    fn is_growth_of_others(&self) -> bool {
+        let judgement = &self.judgement;
+        let least = judgement.slope_low_bytes_per_hour.unwrap_or(0.0);
+        // What is left of swap says nothing of the level that a share of it would be a budget of.
+        let is_open = judgement.verdict == Verdict::Inconclusive && self.is_left && least > 0.0;
+        self.holds_caches && (judgement.verdict == Verdict::Leak || is_open)
+    }
+}
+
+/// What growth of the swap that is taken means.
+const FILLING_SWAP: &str = "swap fills up, with memory of this program or of another: what it has there itself (VmSwap of /proc/PID/status, memory.swap.current) would tell";
 
 /// What growth of the kernel's memory means.
 const GROWING_KERNEL: &str = "the kernel's objects or shared memory leak, or these are caches that it gives back when memory is needed: what of them cannot be reclaimed (SUnreclaim, Shmem) would tell";
@@ -155,13 +171,14 @@ fn judge_tables(
     for table in tables {
         for (mut shown, mut of_metric) in judge_table(name, table, arguments)? {
             if shown.is_beside {
-                if shown.judgement.verdict != Verdict::Leak {
+                if shown.judgement.verdict != Verdict::Leak && !shown.is_growth_of_others() {
                     beside.add(&shown);
                     continue;
                 }
-                let words = match shown.holds_caches {
-                    true => GROWING_KERNEL,
-                    false => "a count that grows without end is a leak in its own right",
+                let words = match (shown.holds_caches, shown.is_left) {
+                    (true, true) => FILLING_SWAP,
+                    (true, false) => GROWING_KERNEL,
+                    (false, _) => "a count that grows without end is a leak in its own right",
                 };
                 let verb = if shown.holds_caches { "grows" } else { "leaks" };
                 say!(
@@ -255,15 +272,18 @@ fn judge_table(
     table: Table,
     arguments: &Arguments,
 ) -> anyhow::Result<Vec<(Shown, Exit)>> {
-    let metrics: Vec<(String, Vec<String>, bool, bool)> = table
+    let metrics: Vec<(String, Vec<String>, [bool; 3])> = table
         .metrics
         .iter()
         .map(|metric| {
             (
                 metric.name.clone(),
                 table.notes_of(&metric.name),
-                metric.is_beside,
-                metric.holds_caches,
+                [
+                    metric.is_beside,
+                    metric.holds_caches,
+                    metric.turned_about.is_some() || metric.is_less_what_is_left,
+                ],
             )
         })
         .collect();
@@ -276,7 +296,7 @@ fn judge_table(
         .map_err(|words| usage(format!("`{name}`{of_series}: {words}")))?;
     let judged = metrics
         .into_iter()
-        .map(|(metric, notes, is_beside, holds_caches)| {
+        .map(|(metric, notes, [is_beside, holds_caches, is_left])| {
             let mut judged = readings.judge_alone(&metric).map_err(|error| {
                 usage(format!("`{name}`, column `{metric}`{of_series}: {error}"))
             })?;
@@ -301,6 +321,7 @@ fn judge_table(
                 limit_reached_s,
                 is_beside,
                 holds_caches,
+                is_left,
             };
             Ok((shown, exit))
         });
@@ -439,6 +460,7 @@ fn show_cell(judged: &JudgedCell<'_>, arguments: &Arguments) -> anyhow::Result<(
                 .and_then(|readings| readings.explain(metric)),
             is_beside: false,
             holds_caches: false,
+            is_left: false,
         };
         show(&shown, format)?;
     }
