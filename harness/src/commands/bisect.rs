@@ -14,7 +14,7 @@ use crate::supervisor::signals;
 use crate::time::duration_text;
 use crate::words::say;
 use anyhow::{Context, bail};
-use leaklab_judge::trial::{Lengths, Trial};
+use leaklab_judge::plan::{Lengths, Plan};
 use leaklab_reports::cell::{Standing, VerdictOptions};
 use leaklab_reports::compare::compare_cells;
 use leaklab_run::{Outcome, Run};
@@ -423,8 +423,8 @@ fn planned_lengths(run: &str) -> anyhow::Result<Option<Lengths>> {
     let Some(memory) = all.first() else {
         return Ok(None);
     };
-    let trial = Trial::of(&memory.series()?, &memory.options());
-    Ok(trial.ok().flatten().map(|trial| trial.lengths()))
+    let plan = Plan::of(&memory.series()?, &memory.options());
+    Ok(plan.ok().flatten().and_then(|plan| plan.lengths()))
 }
 
 /// What git says of the end of a search: the first bad commit, or, where only skipped ones are left,

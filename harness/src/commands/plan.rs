@@ -7,8 +7,7 @@ use crate::text::bytes_text;
 use crate::time::{duration_text, parse_duration};
 use crate::words::say;
 use leaklab_judge::Budget;
-use leaklab_judge::plan::{Noise, noise_of};
-use leaklab_judge::trial::{Lengths, Trial};
+use leaklab_judge::plan::{Lengths, Plan};
 use leaklab_reports::cell::VerdictOptions;
 use std::fmt::Write;
 use std::time::Duration;
@@ -48,9 +47,9 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         &arguments.tables,
         &VerdictOptions::default(),
     )? {
-        let noise = noise_of(&owned.series()?, &owned.options())
+        let plan = Plan::of(&owned.series()?, &owned.options())
             .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
-        let Some(noise) = noise else {
+        let Some(plan) = plan else {
             say!(
                 "note: {}: no settled part was found to take the noise from",
                 owned.name
@@ -58,73 +57,43 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             exit = exit.or_graver(Exit::Inconclusive);
             continue;
         };
-        let trial = Trial::of(&owned.series()?, &owned.options())
-            .map_err(|error| usage(format!("{}: {error}", owned.name)))?;
-        let planned = Planned {
-            owned: &owned,
-            noise,
-            trial,
-        };
+        let planned = Planned::new(&owned, &plan, arguments)?;
         let text = match arguments.format {
-            Format::Json => planned.json(arguments)?,
-            Format::Human => planned.words(arguments)?,
+            Format::Json => planned.json(),
+            Format::Human => planned.words(),
         };
         print(&text)?;
     }
     Ok(exit)
 }
 
-/// A series whose noise is known.
+/// What is planned from one series: worked out once, and then said in words or as an object.
 struct Planned<'a> {
     owned: &'a NamedSeries,
-    noise: Noise,
-    /// The run taken apart, to be drawn again at other lengths.
-    trial: Option<Trial>,
+    plan: &'a Plan,
+    lengths: Option<Lengths>,
+    /// The leak per hour that must be seen, and how long that takes.
+    leak: Option<(f64, Option<f64>)>,
+    /// The length of a run, and the leak per hour that it can see, the budget included.
+    seen: Option<(Duration, Option<f64>)>,
 }
 
-impl Planned<'_> {
-    /// The wanted leak per hour, in the units of the series.
-    fn per_hour(&self, rate: Budget) -> anyhow::Result<f64> {
-        match rate {
-            Budget::BytesPerHour(rate) => Ok(rate),
-            Budget::BytesPerOperation(rate) => {
-                self.noise.per_hour_of_operation(rate).ok_or_else(|| {
-                    usage(format!(
-                        "{} counts no operations; give --min-leak per hour",
-                        self.owned.name
-                    ))
-                })
-            }
-            Budget::PercentOfSettledLevelPerHour(_) | Budget::Default => Err(usage(
-                "--min-leak takes an amount: 1KiB/op, 200KB/h or 5MiB/d",
-            )),
-        }
+impl<'a> Planned<'a> {
+    fn new(owned: &'a NamedSeries, plan: &'a Plan, arguments: &Arguments) -> anyhow::Result<Self> {
+        let leak = arguments.min_leak.map(|rate| per_hour(owned, plan, rate));
+        let leak = leak.transpose()?;
+        let see = |length: Duration| plan.visible_per_hour_in(length.as_secs_f64());
+        Ok(Self {
+            owned,
+            plan,
+            lengths: plan.lengths(),
+            leak: leak.map(|leak| (leak, plan.needs_s(leak))),
+            seen: arguments.duration.map(|length| (length, see(length))),
+        })
     }
 
-    /// Seconds that a run must last to see a leak of that size, by the noise alone. What the
-    /// budget accepts of it is no help; a smaller leak needs a smaller budget, taken as none.
-    fn needs_s(&self, leak: f64) -> f64 {
-        let beyond = leak - self.noise.budget_per_hour;
-        self.noise
-            .length_s(if beyond > 0.0 { beyond } else { leak })
-    }
-
-    /// The same, found by trying.
-    fn tried_s(&self, leak: f64) -> f64 {
-        let tried = self.trial.as_ref().and_then(|trial| trial.length_s(leak));
-        tried.map_or_else(
-            || self.needs_s(leak),
-            |tried| tried.max(self.noise.shortest_s),
-        )
-    }
-
-    /// The smallest leak that a run of that length can see, the budget included.
-    fn visible_per_hour(&self, duration: Duration) -> f64 {
-        self.noise.visible_per_hour_in(duration.as_secs_f64()) + self.noise.budget_per_hour
-    }
-
-    fn words(&self, arguments: &Arguments) -> anyhow::Result<String> {
-        let noise = &self.noise;
+    fn words(&self) -> String {
+        let noise = &self.plan.noise;
         let mut text = format!(
             "{}: warm-up {}, noise seen in {} after it, a reading every {}\n",
             self.owned.name,
@@ -132,28 +101,21 @@ impl Planned<'_> {
             seconds(noise.settled_s),
             interval_text(noise.interval_s)
         );
-        if let Some(trial) = &self.trial {
-            let _ = writeln!(text, "  {}", needs_text(&trial.lengths()));
+        if let Some(lengths) = &self.lengths {
+            let _ = writeln!(text, "  {}", needs_text(lengths));
         }
-        if let Some(rate) = arguments.min_leak {
-            let leak = self.per_hour(rate)?;
-            // The same rate, once by the clock and once by operations, differs in the last digits.
-            let accepted = leak <= noise.budget_per_hour * (1.0 + 1e-3);
-            let length = match accepted {
-                true => self.needs_s(leak),
-                false => self.tried_s(leak),
-            };
+        if let Some((leak, needs_s)) = self.leak {
             let _ = writeln!(
                 text,
                 "  a leak of {} per hour needs {}{}",
                 bytes_text(leak),
-                seconds(length),
-                match length > noise.shortest_s {
-                    true => "",
-                    false => ", as any verdict does",
+                length_text(needs_s),
+                match needs_s.is_some_and(|needs_s| needs_s <= noise.shortest_s) {
+                    true => ", as any verdict does",
+                    false => "",
                 }
             );
-            if accepted {
+            if self.plan.is_accepted(leak) {
                 let _ = writeln!(
                     text,
                     "  the budget of {} per hour accepts it: judge with a smaller --budget",
@@ -161,68 +123,77 @@ impl Planned<'_> {
                 );
             }
         }
-        if let Some(duration) = arguments.duration {
-            let seen = self.visible_per_hour(duration);
-            let _ = if seen.is_infinite() {
-                writeln!(
-                    text,
-                    "  {} is too short for a verdict, which takes {}: the warm-up, then as long again and some readings at least",
-                    duration_text(duration),
-                    seconds(noise.shortest_s)
-                )
-            } else if seen < 0.01 {
-                writeln!(
-                    text,
-                    "  {} can see any growth: that run had no noise to hide it",
-                    duration_text(duration)
-                )
-            } else {
-                writeln!(
-                    text,
-                    "  {} can see {} per hour",
-                    duration_text(duration),
-                    bytes_text(seen)
-                )
-            };
+        if let Some((length, visible)) = self.seen {
+            let _ = writeln!(text, "  {}", self.seen_text(length, visible));
         }
-        Ok(text)
+        text
     }
 
-    fn json(&self, arguments: &Arguments) -> anyhow::Result<String> {
-        let leak = arguments
-            .min_leak
-            .map(|rate| self.per_hour(rate))
-            .transpose()?;
-        let seen = arguments
-            .duration
-            .map(|duration| self.visible_per_hour(duration));
+    fn seen_text(&self, length: Duration, visible: Option<f64>) -> String {
+        let noise = &self.plan.noise;
+        let length_s = length.as_secs_f64();
+        let length = duration_text(length);
+        match visible {
+            Some(visible) => format!("{length} can see {} per hour", bytes_text(visible)),
+            None if length_s < noise.shortest_s => format!(
+                "{length} is too short for a verdict, which takes {}: the warm-up, then as long again and some readings at least",
+                seconds(noise.shortest_s)
+            ),
+            None => format!("{length} is too short to see any leak beside that noise"),
+        }
+    }
+
+    fn json(&self) -> String {
         let object = serde_json::json!({
             "series": self.owned.name,
-            "noise": self.noise,
-            "lengths": self.trial.as_ref().map(Trial::lengths),
-            "min_leak_per_hour": leak,
-            "needs_s": leak.map(|leak| self.needs_s(leak)),
-            "duration_s": arguments.duration.map(|duration| duration.as_secs_f64()),
-            "visible_per_hour": seen,
+            "noise": self.plan.noise,
+            "lengths": self.lengths,
+            "min_leak_per_hour": self.leak.map(|(leak, _)| leak),
+            "needs_s": self.leak.and_then(|(_, needs_s)| needs_s),
+            "duration_s": self.seen.map(|(length, _)| length.as_secs_f64()),
+            "visible_per_hour": self.seen.and_then(|(_, visible)| visible),
         });
-        Ok(format!("{object}\n"))
+        format!("{object}\n")
     }
+}
+
+/// The wanted leak per hour, in the units of the series.
+fn per_hour(owned: &NamedSeries, plan: &Plan, rate: Budget) -> anyhow::Result<f64> {
+    match rate {
+        Budget::BytesPerHour(rate) => Ok(rate),
+        Budget::BytesPerOperation(rate) => {
+            plan.noise.per_hour_of_operation(rate).ok_or_else(|| {
+                usage(format!(
+                    "{} counts no operations; give --min-leak per hour",
+                    owned.name
+                ))
+            })
+        }
+        Budget::PercentOfSettledLevelPerHour(_) | Budget::Default => Err(usage(
+            "--min-leak takes an amount: 1KiB/op, 200KB/h or 5MiB/d",
+        )),
+    }
+}
+
+/// A length that was found by trying.
+fn length_text(found_s: Option<f64>) -> String {
+    found_s.map_or_else(
+        || "more than a hundred times as long as this one".to_owned(),
+        seconds,
+    )
 }
 
 /// How long a run like this one must be, whether it grows or not.
 fn needs_text(lengths: &Lengths) -> String {
-    let length = |found: Option<f64>| {
-        found.map_or_else(
-            || "more than a hundred times as long as this one".to_owned(),
-            seconds,
-        )
-    };
-    let flat = format!("if it does not grow: {}", length(lengths.if_it_does_not_s));
+    let flat = format!(
+        "if it does not grow: {}",
+        length_text(lengths.if_it_does_not_s)
+    );
     match lengths.growth_per_hour {
         Some(growth) => format!(
             "for a verdict, if it grows as now ({} per hour): {}; {flat}",
             bytes_text(growth),
-            length(lengths.if_it_grows_s)
+            length_text(lengths.if_it_grows_s)
         ),
         None => format!("for a verdict, {flat}"),
     }

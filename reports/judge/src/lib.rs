@@ -83,7 +83,7 @@ mod series;
 mod shape;
 pub mod stats;
 mod track;
-pub mod trial;
+mod trial;
 
 pub use amount::parse_amount;
 pub use budget::{Budget, BudgetError};

@@ -83,6 +83,12 @@ pub(crate) mod trial {
     pub(crate) const RUNS: u64 = 40;
     pub(crate) const UNDECIDED: usize = 2;
 
+    /// The same beside a cycle: what part of one a run ends with is a draw as well.
+    pub(crate) const FEW_UNDECIDED: usize = 1;
+
+    /// Runs that are drawn one after the other before the others are on all processors.
+    pub(crate) const FIRST_RUNS: u64 = 6;
+
     /// Each length that is tried is this many times the one before.
     pub(crate) const STEP: f64 = 1.25;
 

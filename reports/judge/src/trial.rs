@@ -1,50 +1,39 @@
-//! How long a run must be, found by trying: the judge on runs that are drawn from the noise of
-//! a measured one, of growing length, with growth and without.
+//! What a run can see, found by trying: the judge on runs that are drawn from the noise of a
+//! measured one, of growing length, with growth and without.
 //!
 //! A closed form ([`crate::plan`]) knows how an interval shrinks. It does not know how the judge
 //! takes a warm-up, teeth or a wander, nor that the memory of the noise is itself only
 //! estimated: each drawn run has a memory from the range that the measured one allows.
 
-use serde::{Deserialize, Serialize};
-
 use crate::budget::Budget;
 use crate::decide::case::Case;
 use crate::decide::{judge, judge_prepared};
+use crate::fit::model::Regressors;
 use crate::judgement::Verdict;
+use crate::many::on_all_processors;
 use crate::policy::trial::{
-    BLOCKS, FEWEST_POINTS, FEWEST_SWITCHES, JUMPING, LEVELS_APART, LONGEST, MOST_POINTS, RUNS,
-    STEP, UNDECIDED, WANDERS,
+    BLOCKS, FEW_UNDECIDED, FEWEST_POINTS, FEWEST_SWITCHES, FIRST_RUNS, JUMPING, LEVELS_APART,
+    LONGEST, MOST_POINTS, RUNS, STEP, UNDECIDED, WANDERS,
 };
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS};
 use crate::prepare;
 use crate::series::{JudgeError, JudgeOptions, Series};
+use crate::shape::cycle::find_cycle;
 use crate::shape::sawtooth::find_sawtooth;
 use crate::stats::quantile::{median, quantile, robust_sigma};
 use crate::stats::random::SplitMix;
-
-/// How long a run must be, from its start, for a verdict in nine of ten.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Lengths {
-    /// Growth per hour that was found, where it is above the budget.
-    pub growth_per_hour: Option<f64>,
-    /// Seconds until `leak` if it grows as it does now; absent where it does not grow beyond the
-    /// budget, or where no length that was tried sufficed.
-    pub if_it_grows_s: Option<f64>,
-    /// Seconds until `no-leak` if it does not grow; absent where no length that was tried
-    /// sufficed.
-    pub if_it_does_not_s: Option<f64>,
-}
+use crate::track::Track;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A measured run, taken apart so that others like it can be drawn.
 #[derive(Debug, Clone)]
-pub struct Trial {
+pub(crate) struct Trial {
     options: JudgeOptions,
     level: f64,
     grain: f64,
     warm_up_s: f64,
     settled_s: f64,
     growth_per_hour: f64,
-    budget_per_hour: f64,
     operations_per_s: Option<f64>,
     noise: Noise,
 }
@@ -58,8 +47,13 @@ enum Noise {
         rho_error: f64,
         innovation: f64,
     },
-    /// What was left of the measured run, in blocks.
-    Blocks { step_s: f64, rest: Vec<f64> },
+    /// What was left of the measured run, in blocks: of whole cycles of so many points, where it
+    /// has some.
+    Blocks {
+        step_s: f64,
+        rest: Vec<f64>,
+        cycle: Option<f64>,
+    },
     /// Two levels that are left for each other.
     Switched { step_s: f64, switched: Switched },
 }
@@ -92,8 +86,19 @@ impl Trial {
         let rest: Vec<f64> = part.iter().map(|&i| prepared.fine.y[i] - at(i)).collect();
         let jumps = jumps(&rest);
         let step_s = settled_s / (part.len() - 1) as f64;
-        let noise = if rho < WANDERS || teeth || jumps {
-            Noise::Blocks { step_s, rest }
+        let left = Track {
+            x: part.iter().map(|&i| prepared.fine.x[i]).collect(),
+            y: rest.clone(),
+        };
+        let cycle = find_cycle(&left, &Regressors::default(), prepared.day())
+            .map(|cycle| cycle.period * unit_s / step_s)
+            .filter(|points| *points >= 2.0 && 2.0 * points <= rest.len() as f64);
+        let noise = if rho < WANDERS || teeth || jumps || cycle.is_some() {
+            Noise::Blocks {
+                step_s,
+                rest,
+                cycle,
+            }
         } else {
             Noise::Memory {
                 step_s: settled_s / (points - 1.0),
@@ -132,7 +137,6 @@ impl Trial {
             warm_up_s: from * unit_s,
             settled_s,
             growth_per_hour: line.slope * per_hour,
-            budget_per_hour: finding.budget * per_hour,
             operations_per_s: prepared
                 .operations
                 .filter(|_| matches!(options.budget, Budget::BytesPerOperation(_)))
@@ -141,26 +145,30 @@ impl Trial {
         }))
     }
 
-    /// Both answers.
-    pub fn lengths(&self) -> Lengths {
-        let grows = self.growth_per_hour > self.budget_per_hour;
-        Lengths {
-            growth_per_hour: grows.then_some(self.growth_per_hour),
-            if_it_grows_s: grows.then(|| self.length_s(self.growth_per_hour)).flatten(),
-            if_it_does_not_s: self.length_s(0.0),
-        }
+    /// The growth of the measured run, per hour.
+    pub(crate) fn growth_per_hour(&self) -> f64 {
+        self.growth_per_hour
     }
 
-    /// Seconds, warm-up included, that a run with growth of `per_hour` must last for the verdict
-    /// that is its due, with a chance of nine in ten. `None` where no length that was tried
-    /// sufficed.
-    pub fn length_s(&self, per_hour: f64) -> Option<f64> {
-        let due = match per_hour > self.budget_per_hour {
-            true => Verdict::Leak,
-            false => Verdict::NoLeak,
+    /// The longest runs that are drawn, in seconds without their warm-up.
+    pub(crate) fn longest_s(&self) -> f64 {
+        LONGEST * self.settled_s
+    }
+
+    /// The same, judged by no budget at all.
+    pub(crate) fn without_budget(mut self) -> Self {
+        self.options.budget = match self.options.budget {
+            Budget::BytesPerOperation(_) => Budget::BytesPerOperation(0.0),
+            _ => Budget::BytesPerHour(0.0),
         };
+        self
+    }
+
+    /// Seconds, warm-up included, that a run without growth must last for `no-leak`, with a chance
+    /// of nine in ten. `None` where no length that was tried sufficed.
+    pub fn length_without_growth_s(&self) -> Option<f64> {
         let shortest_s = FEWEST_POINTS * self.step_s();
-        let suffices = |settled_s: f64| self.suffices(settled_s, per_hour, due);
+        let suffices = |settled_s: f64| self.suffices(settled_s, 0.0, Verdict::NoLeak);
         let mut enough_s = self.settled_s.max(shortest_s);
         if suffices(enough_s) {
             while enough_s > shortest_s && suffices((enough_s / STEP).max(shortest_s)) {
@@ -169,7 +177,7 @@ impl Trial {
         } else {
             loop {
                 enough_s *= STEP;
-                if enough_s > LONGEST * self.settled_s {
+                if enough_s > self.longest_s() {
                     return None;
                 }
                 if suffices(enough_s) {
@@ -180,6 +188,13 @@ impl Trial {
         Some(self.warm_up_s + enough_s)
     }
 
+    /// Whether a run of so many seconds, without its warm-up, shows growth of `per_hour` as a leak,
+    /// with a chance of nine in ten.
+    pub(crate) fn sees(&self, settled_s: f64, per_hour: f64) -> bool {
+        let is_long_enough = settled_s >= FEWEST_POINTS * self.step_s() * (1.0 - 1e-9);
+        is_long_enough && self.suffices(settled_s, per_hour, Verdict::Leak)
+    }
+
     fn step_s(&self) -> f64 {
         match self.noise {
             Noise::Memory { step_s, .. }
@@ -188,13 +203,28 @@ impl Trial {
         }
     }
 
-    /// Whether hardly any drawn run of that length misses the verdict that is its due.
+    /// Whether hardly any drawn run of that length misses the verdict that is its due; beside a cycle
+    /// nor of lengths up to twice that, because what part of one is over matters.
     fn suffices(&self, settled_s: f64, per_hour: f64, due: Verdict) -> bool {
-        let mut missed = 0;
-        (0..RUNS).all(|seed| {
-            missed += usize::from(self.verdict_of(seed, settled_s, per_hour) != due);
-            missed <= UNDECIDED
-        })
+        let missed = AtomicUsize::new(0);
+        let has_cycle = matches!(self.noise, Noise::Blocks { cycle: Some(_), .. });
+        let most = if has_cycle { FEW_UNDECIDED } else { UNDECIDED };
+        let is_hopeful = || missed.load(Ordering::Relaxed) <= most;
+        let draw = |seed: u64| {
+            let longer = match has_cycle && seed % 2 == 1 {
+                true => 2.0_f64.powf(seed as f64 / RUNS as f64),
+                false => 1.0,
+            };
+            if is_hopeful() && self.verdict_of(seed, settled_s * longer, per_hour) != due {
+                missed.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        // Most lengths that do not suffice show it at once.
+        (0..FIRST_RUNS).for_each(draw);
+        if is_hopeful() {
+            on_all_processors((FIRST_RUNS..RUNS).collect(), draw);
+        }
+        is_hopeful()
     }
 
     fn verdict_of(&self, seed: u64, settled_s: f64, per_hour: f64) -> Verdict {
@@ -308,6 +338,11 @@ impl Noise {
                     .collect()
             }
             Noise::Switched { switched, .. } => switched.drawn(count, random),
+            Noise::Blocks {
+                rest,
+                cycle: Some(cycle),
+                ..
+            } => in_cycles(rest, *cycle, count, random),
             Noise::Blocks { rest, .. } => {
                 let block = (rest.len() / BLOCKS).max(2);
                 let mut noise = Vec::with_capacity(count);
@@ -320,4 +355,22 @@ impl Noise {
             }
         }
     }
+}
+
+/// Cycles of `rest`, each of `cycle` points, in any order, from any point of one on.
+fn in_cycles(rest: &[f64], cycle: f64, count: usize, random: &mut SplitMix) -> Vec<f64> {
+    let whole = (rest.len() as f64 / cycle) as u64;
+    let phase = random.below(cycle as u64) as f64;
+    let mut noise = Vec::with_capacity(count);
+    let mut drawn = 0_u64;
+    while noise.len() < count {
+        let first = random.below(whole);
+        let begin = if drawn == 0 { phase } else { 0.0 };
+        let until = ((drawn + 1) as f64 * cycle - phase).round() as usize;
+        let from = (first as f64 * cycle + begin).round() as usize;
+        let length = until.min(count).saturating_sub(noise.len());
+        noise.extend(rest.iter().cycle().skip(from).take(length));
+        drawn += 1;
+    }
+    noise
 }
