@@ -286,6 +286,15 @@ impl Challenged {
         }
     }
 
+    /// The size at which it shows nothing that what is given back was not called a leak: the verdict is
+    /// open, and no leak of that size was called among `all` either.
+    pub fn shows_nothing(&self, all: &[Challenged]) -> Option<f64> {
+        let size = self.missed?;
+        let is_called = |other: &Challenged| other.called.is_some_and(|called| called <= size);
+        let is_open = self.late == Some(Verdict::Inconclusive);
+        (is_open && !all.iter().any(is_called)).then_some(size)
+    }
+
     /// Of blocks that are given back late.
     pub fn late(bytes_per_hour: f64, verdict: Verdict) -> Self {
         Challenged {
@@ -341,6 +350,25 @@ mod tests {
             }
             let challenged = Challenged::searched(Leak::Blocks, &search);
             assert_eq!(challenged.is_met(Some(1e7)), is_met, "{threshold}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_is_told_apart_only_where_a_leak_would_have_been_called() {
+        let of = |called: f64| {
+            let mut search = Search::new(called, 1, LOAD);
+            search.take(called, Verdict::Leak);
+            Challenged::searched(Leak::Blocks, &search)
+        };
+        for (verdict, others, nothing) in [
+            (Verdict::Inconclusive, vec![], Some(2e7)),
+            (Verdict::Inconclusive, vec![of(5e7)], Some(2e7)),
+            (Verdict::Inconclusive, vec![of(1e7)], None),
+            (Verdict::NoLeak, vec![], None),
+            (Verdict::Leak, vec![], None),
+        ] {
+            let late = Challenged::late(2e7, verdict);
+            assert_eq!(late.shows_nothing(&others), nothing, "{verdict} {others:?}");
         }
     }
 

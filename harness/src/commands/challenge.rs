@@ -33,8 +33,8 @@ called and the smallest that was, each in a soak of its own, with the program's 
 flags are those of `leaklab run`.
 
 Exit codes: 0 every leak is called from some size on, and what is given back is not called one ·
-1 one is not, or not at --require, or the program leaks by itself · 3 none could be tried · else
-as `leaklab run`.")]
+1 one is not, or not at --require, or the program leaks by itself · 3 none could be tried, or what
+is given back was not told from a leak in soaks that called none · else as `leaklab run`.")]
 pub struct Arguments {
     /// The program and its arguments.
     #[arg(last = true, required = true)]
@@ -279,6 +279,17 @@ fn words(challenged: &[Challenged], required: Option<f64>, load: Duration) -> St
             ));
         }
     }
+    if let Some(size) = challenged
+        .iter()
+        .find_map(|one| one.shows_nothing(challenged))
+    {
+        text.push_str(&format!(
+            "That blocks of {}/h that are given back were not called a leak shows nothing: a soak of \
+             {} did not call any leak of that size. Soak for longer.\n",
+            bytes_text(size),
+            duration_text(load)
+        ));
+    }
     if let Some(required) = required {
         for one in challenged.iter().filter(|one| one.late.is_none()) {
             let word = if one.is_met(Some(required)) {
@@ -318,9 +329,10 @@ fn words(challenged: &[Challenged], required: Option<f64>, load: Duration) -> St
 }
 
 fn exit_of(challenged: &[Challenged], required: Option<f64>) -> Exit {
+    let shows_nothing = |one: &Challenged| one.shows_nothing(challenged).is_some();
     match challenged.iter().all(|one| one.is_met(required)) {
         // Nothing could be tried: nothing is known.
-        true if challenged.is_empty() => Exit::Inconclusive,
+        true if challenged.is_empty() || challenged.iter().any(shows_nothing) => Exit::Inconclusive,
         true => Exit::Good,
         false => Exit::Bad,
     }
