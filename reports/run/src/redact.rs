@@ -38,6 +38,29 @@ const SECRET_KEYS: [&str; 6] = [
     "encryption",
     "signing",
 ];
+/// Flags whose values are secrets, though variables and columns of that name are none.
+const SECRET_FLAGS: [&str; 10] = [
+    "key",
+    "session",
+    "session-id",
+    "sessionid",
+    "sid",
+    "psk",
+    "account-key",
+    "master-key",
+    "shared-key",
+    "license-key",
+];
+/// Clients that take a password behind a short flag, in one word with it or in the next.
+const CLIENTS: [(&str, &str); 7] = [
+    ("mysql", "-p"),
+    ("mariadb", "-p"),
+    ("mongo", "-p"),
+    ("sshpass", "-p"),
+    ("redis-cli", "-a"),
+    ("valkey-cli", "-a"),
+    ("cqlsh", "-p"),
+];
 /// Beginnings of tokens that services give out, with the least length of the whole.
 const TOKEN_SHAPES: [(&str, usize); 12] = [
     ("ghp_", 20),
@@ -82,12 +105,16 @@ impl Redactor {
     /// A command line without its secrets; program and names of flags stay.
     pub fn command(&self, arguments: &[String]) -> Vec<String> {
         let mut before = "";
+        let mut client = None;
         let mut clean = Vec::with_capacity(arguments.len());
         for argument in arguments {
+            client = password_flag(argument).or(client);
             // A secret that begins like a flag is not told from the next flag.
             let may_be_value = !argument.starts_with('-') || names_user(before);
             clean.push(if may_be_value && is_secret_behind(before, argument) {
                 REDACTED.to_owned()
+            } else if let Some(password) = without_password(client, before, argument) {
+                password
             } else if VARIABLE_FLAGS.contains(&before) {
                 without_value(argument)
             } else {
@@ -152,6 +179,8 @@ impl Redactor {
         let mut between = ' ';
         // Whether the next word is the value of a header that is called like a secret.
         let mut is_in_header = false;
+        // The flag before a password of the client that is called.
+        let mut client = None;
         while !rest.is_empty() {
             let end = rest.find(is_separator).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
@@ -162,10 +191,18 @@ impl Redactor {
                     "Bearer" => word.len() >= 8,
                     flag => is_secret_behind(flag, word),
                 };
+            client = match word {
+                "&&" | "||" | "|" | "&" => None,
+                word => password_flag(word).or(client),
+            };
             let is_scheme = SCHEMES.contains(&word);
             let is_behind = is_behind || is_in_header && !is_scheme;
             if (is_behind && !word.is_empty()) || is_token(word) || self.is_wanted(word) {
                 clean.push_str(REDACTED);
+            } else if let Some(password) =
+                without_password(client, before, word).filter(|_| is_next)
+            {
+                clean.push_str(&password);
             } else if let Some(header) = without_header_value(word) {
                 clean.push_str(&header);
             } else {
@@ -177,6 +214,9 @@ impl Redactor {
             }
             let separator = after.chars().next();
             between = separator.unwrap_or(between);
+            if matches!(separator, Some(';' | '\n')) {
+                client = None;
+            }
             let separator = separator.map_or(0, char::len_utf8);
             clean.push_str(&after[..separator]);
             rest = &after[separator..];
@@ -221,6 +261,30 @@ fn is_secret_behind(flag: &str, word: &str) -> bool {
         true => names_password(word),
         false => flag.starts_with('-') && !flag.contains('=') && is_secret_name(flag),
     }
+}
+
+/// The flag behind which a client of that name takes a password; `None` of any other word.
+fn password_flag(word: &str) -> Option<&'static str> {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    let is_called = |client: &str| {
+        // `mysqldump`, `mariadb-admin`, `mongosh`.
+        let rest = name.strip_prefix(client);
+        rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+    };
+    let mut clients = CLIENTS.iter();
+    clients
+        .find(|(client, _)| is_called(client))
+        .map(|(_, flag)| *flag)
+}
+
+/// A word of a client's command line without the password in it; `None` if there is none.
+fn without_password(client: Option<&str>, before: &str, word: &str) -> Option<String> {
+    let flag = client?;
+    if before == flag && !word.is_empty() && !word.starts_with('-') {
+        return Some(REDACTED.to_owned());
+    }
+    let password = word.strip_prefix(flag)?;
+    (!password.is_empty()).then(|| format!("{flag}{REDACTED}"))
 }
 
 fn names_user(flag: &str) -> bool {
@@ -298,6 +362,10 @@ fn without_value(variable: &str) -> String {
 /// Whether the value of a flag or a variable of that name is a secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    let is_flag = name.starts_with('-');
+    if is_flag && SECRET_FLAGS.contains(&name.trim_start_matches('-')) {
+        return true;
+    }
     let words: Vec<&str> = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -411,6 +479,20 @@ mod tests {
                 "x [redacted]@tcp(db) me@host:/a",
             ),
             ("x https://h/a?sig=abc", "x https://h/a?sig=[redacted]"),
+            (
+                "x --key=S1 --session S2",
+                "x --key=[redacted] --session [redacted]",
+            ),
+            (
+                "x --jwt S1 --sort-key a key=b",
+                "x --jwt [redacted] --sort-key a key=b",
+            ),
+            (
+                "/usr/bin/mysqldump -u me -pS1 -P3306 db",
+                "/usr/bin/mysqldump -u me -p[redacted] -P3306 db",
+            ),
+            ("redis-cli -p 6379 -a S1", "redis-cli -p 6379 -a [redacted]"),
+            ("make -pq -j2", "make -pq -j2"),
         ] {
             assert_eq!(command(line), expected);
         }
@@ -456,6 +538,16 @@ mod tests {
                 "sh -c 'mysql --password pw -u me:pw -u 1:1; PGPASSWORD=pw psql'",
                 "sh -c 'mysql --password [redacted] -u [redacted] -u 1:1; \
                  PGPASSWORD=[redacted] psql'",
+            ),
+            (
+                "sh -c 'mysql -h db -pS1 shop | gzip -pq; mysqldump -pS2 a && make -pq'",
+                "sh -c 'mysql -h db -p[redacted] shop | gzip -pq; mysqldump -p[redacted] a \
+                 && make -pq'",
+            ),
+            (
+                "sh -c 'x --key=S1 --session=S2 --jwt S3; for(const key=a.b)'",
+                "sh -c 'x --key=[redacted] --session=[redacted] --jwt [redacted]; \
+                 for(const key=a.b)'",
             ),
         ] {
             assert_eq!(redactor.text(text), expected);
