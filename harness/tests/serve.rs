@@ -267,3 +267,32 @@ fn a_port_that_is_taken_is_named_with_the_way_out() {
         .expect_code(4)
         .expect_stderr(&["cannot listen", "--port 0"]);
 }
+
+#[test]
+fn requests_that_never_end_do_not_keep_others_out() {
+    use std::io::{Read, Write};
+    let lab = Lab::new();
+    ended_run(&lab, "r1", "command::a", 5);
+    let serving = Serving::start(&lab, 0, "leaklab-out");
+    let mut open: Vec<std::net::TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream =
+                std::net::TcpStream::connect(("127.0.0.1", serving.port)).expect("a connection");
+            stream.write_all(b"GET / HT").expect("half a request");
+            stream
+        })
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(serving.get("/runs/r1/").0, 200);
+    }
+    // All were ended to make room, or are given up soon; nobody was answered.
+    for stream in &mut open {
+        let timeout = Some(std::time::Duration::from_secs(60));
+        stream.set_read_timeout(timeout).expect("a timeout");
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer);
+        let is_reset = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionReset;
+        assert!(ended.map_or_else(is_reset, |_| true), "it is still open");
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "it was answered");
+    }
+}

@@ -19,15 +19,19 @@ pub use folder::RunsFolder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use patience::Patient;
 use routes::Server;
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
-/// Connections at the same time; others wait.
+/// Connections at the same time. When all places are taken, the oldest that has asked for nothing
+/// yet gives way to one that comes; where each has asked, it waits.
 const MAX_CONNECTIONS: usize = 64;
-/// Time for a client to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for a client to send the head of a request, which browsers send at once.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves the runs of `folder` on loopback until the process ends; port 0 takes a free one.
 ///
@@ -59,10 +63,8 @@ async fn accept(
     let server = Arc::new(Server::new(folder, address.port()));
     listening(address);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut guests: VecDeque<Guest> = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return Ok(());
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(_) => {
@@ -71,9 +73,23 @@ async fn accept(
                 continue;
             }
         };
+        guests.retain(|guest| !guest.connection.is_finished());
+        let place = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                end_oldest_silent(&mut guests);
+                match Arc::clone(&places).acquire_owned().await {
+                    Ok(place) => place,
+                    Err(_) => return Ok(()),
+                }
+            }
+        };
         let server = Arc::clone(&server);
-        tokio::spawn(async move {
+        let asks = Arc::new(AtomicBool::new(false));
+        let has_asked = Arc::clone(&asks);
+        let connection = tokio::spawn(async move {
             let service = hyper::service::service_fn(|request| {
+                asks.store(true, Ordering::Relaxed);
                 let server = Arc::clone(&server);
                 async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
             });
@@ -86,5 +102,26 @@ async fn accept(
                 .await;
             drop(place);
         });
+        guests.push_back(Guest {
+            connection: connection.abort_handle(),
+            has_asked,
+        });
+    }
+}
+
+/// A connection that is open.
+struct Guest {
+    connection: AbortHandle,
+    /// Whether the head of a request has come.
+    has_asked: Arc<AtomicBool>,
+}
+
+/// Ends the oldest connection that has asked for nothing, if there is one.
+fn end_oldest_silent(guests: &mut VecDeque<Guest>) {
+    let is_silent = |guest: &Guest| !guest.has_asked.load(Ordering::Relaxed);
+    if let Some(place) = guests.iter().position(is_silent)
+        && let Some(guest) = guests.remove(place)
+    {
+        guest.connection.abort();
     }
 }
