@@ -71,6 +71,25 @@ fn what_a_program_says_stays_text() {
 }
 
 #[test]
+fn no_character_that_steers_a_terminal_stays_in_the_page() {
+    const STEERS: &str = "a\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}z";
+    let mut cell = CellSpec::new("command", STEERS, STEERS, None)
+        .sampled(30, |i| i as f64)
+        .gauge(STEERS, |i| i as f64)
+        .event(json!({"elapsed_ms": 5000.0, "type": "mark", "name": STEERS}))
+        .event(json!({"elapsed_ms": 6000.0, "type": "warning", "message": STEERS}));
+    cell.plan.folder = "cell".to_owned();
+    cell.status.message = STEERS.to_owned();
+    cell.verdict = Some(verdict_of("leak", 1.0, [0.0, 9.0, 0.0, 9.0], STEERS));
+    let page = page(&[cell]);
+    assert!(page.contains("[2J"), "the words themselves stay");
+    let steers = |c: &char| {
+        c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}')
+    };
+    assert_eq!(page.chars().find(steers), None);
+}
+
+#[test]
 fn the_policy_names_digests_and_no_source_outside() {
     let page = page(&pages::typical());
     let policy = page

@@ -3,9 +3,9 @@
 use crate::commands::report::open;
 use crate::exit::{Exit, usage};
 use anyhow::Context;
-use leaklab_run::export_csv;
+use leaklab_run::{Cleaned, export_csv};
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
 /// Write the samples of a cell as plain CSV, its packed hours too.
@@ -15,7 +15,7 @@ use std::path::PathBuf;
   leaklab export RUN::alts-timeout::cleared -o x.csv one of several
 
 Finished hours of a run lie packed beside samples.csv; what is written here is, byte for byte,
-what stood there.")]
+what stood there; on a terminal without the characters that could steer it.")]
 pub struct Arguments {
     /// A run of one cell, or a cell as `RUN::SCENARIO::VARIANT`.
     cell: String,
@@ -49,6 +49,11 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
             let file = File::create_new(path)
                 .with_context(|| format!("cannot create `{}`", path.display()))?;
             let mut out = BufWriter::new(file);
+            export_csv(&cell.folder, &mut out).and_then(|()| out.flush())
+        }
+        // Names of columns come from the program.
+        None if std::io::stdout().is_terminal() => {
+            let mut out = Cleaned::new(BufWriter::new(std::io::stdout().lock()));
             export_csv(&cell.folder, &mut out).and_then(|()| out.flush())
         }
         None => {

@@ -20,6 +20,7 @@
 //! they do not know, and treat missing ones as absent.
 
 mod address;
+mod clean;
 pub mod columns;
 mod event;
 mod export;
@@ -35,6 +36,7 @@ mod stacks;
 mod table;
 
 pub use address::{Address, runs_of};
+pub use clean::{Cleaned, clean, clean_line};
 pub use event::{Event, EventKind, read_events};
 pub use export::export_csv;
 pub use folder::{Cell, Run, RunError, lacks, read_whole, write_atomically};

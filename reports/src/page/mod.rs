@@ -31,7 +31,7 @@ pub use picture::PAGE_TEXT_ROOM;
 pub use recording::{Recorded, recording_page};
 
 use crate::attribution::Answer;
-use leaklab_run::{Redactor, Run, TableError, write_atomically};
+use leaklab_run::{Redactor, Run, TableError, clean, write_atomically};
 use std::path::PathBuf;
 
 /// Name of the file in the run folder.
@@ -102,8 +102,7 @@ pub enum PageError {
 pub fn render_run(run: &Run, options: &PageOptions) -> Result<String, PageError> {
     let gathered = gather::Gathered::of(run, options)?;
     let html = render::page(run, &gathered, options)?;
-    // A page is made to be handed on: what looks like a secret stays here.
-    Ok(Redactor::default().text(&html))
+    Ok(handed_on(&html))
 }
 
 /// A page of one answer to the question where, with flame graphs, that needs no network.
@@ -113,7 +112,13 @@ pub fn render_run(run: &Run, options: &PageOptions) -> Result<String, PageError>
 /// [`PageError::Template`] if it cannot be put together.
 pub fn where_page(title: &str, answer: &Answer) -> Result<String, PageError> {
     let html = render::render_where_page(title, &stacks::StacksView::of(answer))?;
-    Ok(Redactor::default().text(&html))
+    Ok(handed_on(&html))
+}
+
+/// A page is made to be handed on: what looks like a secret stays here, and so do the characters
+/// that could steer a terminal in which it is shown.
+fn handed_on(html: &str) -> String {
+    clean(&Redactor::default().text(html)).into_owned()
 }
 
 /// What changes on the page of a run that goes on: a JSON object with the parts of the page

@@ -126,7 +126,7 @@ pub fn recording_page(
         }
     }
     html.push_str("</html>\n");
-    Ok(html)
+    Ok(leaklab_run::clean(&html).into_owned())
 }
 
 fn escaped(text: &str) -> String {
