@@ -206,6 +206,14 @@ fn a_load_that_cannot_be_started_leaves_no_folder() {
             ["--load", "nosuch-tool -d 9h"],
             &["load: `nosuch-tool` could not be started"][..],
         ),
+        (
+            ["--teardown", "nosuch-tool"],
+            &["--teardown: `nosuch-tool` could not be started"],
+        ),
+        (
+            ["--snapshot", "c=csv:nosuch-tool {pid}"],
+            &["--snapshot c: `nosuch-tool` could not be started"],
+        ),
         (["--load", "wrk 'x"], &["is a quote not closed?"]),
         (["--ready", "https://127.0.0.1/"], &["https is not spoken"]),
         (["--ready", "soon"], &["says nothing about readiness"]),
@@ -214,6 +222,12 @@ fn a_load_that_cannot_be_started_leaves_no_folder() {
             .expect_code(2)
             .expect_stderr(parts);
         assert!(called.run.is_none(), "{flags:?} left a folder");
+    }
+    let seldom = ["run", "--interval", "1h", "--duration", "20s"];
+    for program in [&["--", "sleep", "5"][..], &["shape::flat"]] {
+        let called = lab.call(&[&seldom[..], program].concat()).expect_code(2);
+        assert!(called.run.is_none(), "{program:?} left a folder");
+        called.expect_stderr(&["`--interval 1h` is longer than the load of 20s"]);
     }
     let called = lab.call(&["run", "shape::flat", "--load", "sleep 1"]);
     called

@@ -1,6 +1,6 @@
 //! The cell of what runs already: a process, a control group, a container.
 
-use super::cells::{DEFAULT_COMMAND_LOAD, OneCell, interval_for};
+use super::cells::{DEFAULT_COMMAND_LOAD, OneCell, interval_within, look_up_tools};
 use super::{CellSettings, RunSettings};
 use crate::cgroup::ControlGroup;
 use crate::exit::usage;
@@ -93,6 +93,7 @@ pub fn attached_cells(
 
 impl OneCell<'_> {
     fn attached(&self, own: &CellSettings, to: &AttachTo) -> anyhow::Result<CellSetup> {
+        look_up_tools(own)?;
         let (attached, found, command) = match to {
             AttachTo::Process(pid) => process(*pid)?,
             AttachTo::Group(name) => group(ControlGroup::named(name).map_err(usage)?, None)?,
@@ -120,7 +121,7 @@ impl OneCell<'_> {
         let child = ChildPlan {
             attach: Some(attached),
             is_own: true,
-            ..self.child(own, interval_for(own.interval, Some(load)))?
+            ..self.child(own, interval_within(own.interval, Some(load))?)?
         };
         let mut cell = self.setup(own, plan, child, schedule);
         cell.memory_limit_bytes = None;

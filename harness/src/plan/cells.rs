@@ -8,7 +8,7 @@ use crate::config::{OwnScenario, OwnVariant, Value};
 use crate::exit::usage;
 use crate::heap::{self, HeapSource};
 use crate::program_file;
-use crate::snapshot::{self, Limits, SnapshotPlan};
+use crate::snapshot::{self, Limits, SnapshotPlan, Source};
 use crate::supervisor::ChildPlan;
 use crate::supervisor::cell::{CellSetup, Schedule};
 use crate::supervisor::load::{Beside, Surroundings};
@@ -223,7 +223,7 @@ impl OneCell<'_> {
             program: "/proc/self/exe".into(),
             arguments,
             is_own: false,
-            ..self.child(&own, interval_for(own.interval, length))?
+            ..self.child(&own, interval_within(own.interval, length)?)?
         };
         // What lies in a thread's cache counts as allocated: a model's heap is what it keeps.
         let no_thread_caches = (ALLOCATOR_OPTIONS.to_owned(), "tcache:false".to_owned());
@@ -408,20 +408,7 @@ impl OneCell<'_> {
             true => std::path::absolute(&found).unwrap_or(found).into(),
             false => program.clone(),
         };
-        // A set-up command may bring the tools that are named here.
-        let loads = own.loads.iter().filter(|_| own.setup.is_empty());
-        for (what, line) in (loads.map(|line| ("load", line)))
-            .chain(own.setup.first().map(|line| ("set-up", line)))
-            .chain(own.on_alarm.iter().map(|line| ("alarm", line)))
-        {
-            find_program(line.0[0].as_ref(), own.cwd.as_deref())
-                .map_err(|message| usage(format!("{what}: {message}")))?;
-        }
-        // Missed only hours later, when nothing can be done about it.
-        if let (Some(Settle::Command(words)), true) = (&own.settle, own.setup.is_empty()) {
-            find_program(words[0].as_ref(), own.cwd.as_deref())
-                .map_err(|message| usage(format!("--settle: {message}")))?;
-        }
+        look_up_tools(own)?;
         let schedule = Schedule {
             warmup: own.warmup.unwrap_or_default(),
             load: Some(load),
@@ -432,7 +419,7 @@ impl OneCell<'_> {
             program: started,
             arguments: arguments.to_vec(),
             is_own: !own.env_clear,
-            ..self.child(own, interval_for(own.interval, Some(load)))?
+            ..self.child(own, interval_within(own.interval, Some(load))?)?
         };
         let program = PathBuf::from(&child.program);
         let mut cell = self.setup(own, plan, child, schedule);
@@ -687,9 +674,68 @@ pub fn configuration(settings: &RunSettings) -> Configuration {
     }
 }
 
+/// Refuses commands beside the program that are not there: some would be missed only hours later,
+/// when nothing can be done about it.
+///
+/// # Errors
+///
+/// A usage error with the flag and the way out.
+pub(super) fn look_up_tools(own: &CellSettings) -> anyhow::Result<()> {
+    let first = |line: &CommandLine| line.0[0].clone();
+    let mut named: Vec<(String, String)> = Vec::new();
+    named.extend(
+        own.setup
+            .first()
+            .map(|line| ("set-up".to_owned(), first(line))),
+    );
+    named.extend((own.on_alarm.iter()).map(|line| ("alarm".to_owned(), first(line))));
+    // A set-up command may bring the tools that are named here.
+    if own.setup.is_empty() {
+        named.extend((own.loads.iter()).map(|line| ("load".to_owned(), first(line))));
+        named.extend((own.teardown.iter()).map(|line| ("--teardown".to_owned(), first(line))));
+        if let Some(Settle::Command(words)) = &own.settle {
+            named.push(("--settle".to_owned(), words[0].clone()));
+        }
+        // What a preset calls is looked for where its runtime is.
+        let plans = own.snapshots.iter().flat_map(|flag| &flag.plans);
+        for plan in plans.filter(|plan| plan.preset.is_none()) {
+            if let Source::Command(words) = &plan.source {
+                named.push((format!("--snapshot {}", plan.name), words[0].clone()));
+            }
+        }
+    }
+    let folder = own.cwd.as_deref();
+    for (what, program) in &named {
+        find_program(program.as_ref(), folder)
+            .map_err(|message| usage(format!("{what}: {message}")))?;
+    }
+    Ok(())
+}
+
+/// The interval between two rows of a load.
+///
+/// # Errors
+///
+/// A usage error if one was given that is longer than the load: no row would be taken in it.
+pub(super) fn interval_within(
+    given: Option<Duration>,
+    load: Option<Duration>,
+) -> anyhow::Result<Duration> {
+    match given.zip(load).filter(|(interval, load)| interval > load) {
+        Some((interval, load)) => Err(usage(format!(
+            "`--interval {}` is longer than the load of {}: no row would be taken in it\n(hint: \
+             leave it out, or give at most {})",
+            flag_text(interval),
+            flag_text(load),
+            flag_text(interval_for(None, Some(load)))
+        ))),
+        None => Ok(interval_for(given, load)),
+    }
+}
+
 /// The interval that was given, or one second, or less for a run so short that it would have
 /// fewer than a hundred rows.
-pub(super) fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
+fn interval_for(given: Option<Duration>, load: Option<Duration>) -> Duration {
     given.unwrap_or_else(|| {
         load.map_or(LONGEST_DEFAULT_INTERVAL, |load| load.div_f64(FEWEST_ROWS))
             .clamp(SHORTEST_DEFAULT_INTERVAL, LONGEST_DEFAULT_INTERVAL)

@@ -14,7 +14,7 @@ mod schedule;
 mod take;
 
 pub use answer::{class_json, class_text};
-pub use plan::{Limits, SnapshotFlag, SnapshotPlan};
+pub use plan::{Limits, SnapshotFlag, SnapshotPlan, Source};
 pub use preset::{Preset, launch, preset_of, write_files};
 pub use schedule::{Found, Snapshots, Subject, Taken};
 pub use take::{ENDED, UNANSWERED};
