@@ -11,7 +11,7 @@ use leaklab_judge::{CellJudgement, Verdict};
 use leaklab_reports::cell::{
     Standing, VerdictError, VerdictOptions, judge_samples, verdict_words, write_verdict,
 };
-use leaklab_run::{CellPlan, CellStatus, Outcome, Run, RunRecord, State};
+use leaklab_run::{CellPlan, CellStatus, Measurement, Outcome, Run, RunRecord, State};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use support::Lab;
@@ -172,6 +172,7 @@ impl Case {
             message: "written for a test".to_owned(),
             elapsed_ms: (ROWS * INTERVAL_MS) as f64,
             samples: ROWS as u64,
+            measurement: Some(Measurement::default()),
             started_utc: "2020-01-01T00:00:00Z".to_owned(),
             ..CellStatus::default()
         };

@@ -645,6 +645,66 @@ fn samples_are_exported_as_they_were_written() {
     );
 }
 
+#[test]
+fn what_was_damaged_since_is_told_and_is_no_health() {
+    use std::io::Write;
+    let lab = Lab::new();
+    let flags = ["--duration", "2s", "--interval", "20ms", "--drain", "0s"];
+    let called = lab.run_script(&flags, "sleep 9");
+    let cell = called.cell().folder.clone();
+    let run = lab.newest_run().expect("a run").display().to_string();
+    let told = |command: &[&str], words: &str| {
+        let called = lab.call(command);
+        assert!(
+            called.stderr.contains(words),
+            "{command:?} does not say {words}: {}",
+            called.stderr
+        );
+        called
+    };
+    let quiet = lab.call(&["judge", &run]);
+    assert!(!quiet.stderr.contains("note:"), "{}", quiet.stderr);
+    // A block that is none: nothing of it is known, and no row is missing.
+    let mut block = b"LLB1\x40\0\0\0\0\0\0\0".to_vec();
+    block.extend([b'x'; 64]);
+    std::fs::write(cell.join("samples.packed"), block).expect("a file");
+    let words = "a block of samples.packed is damaged";
+    told(&["judge", &run], words);
+    told(&["watch", &run, "--once"], words);
+    lab.call(&["report", &run]).expect_code(0);
+    let page = std::fs::read_to_string(format!("{run}/report.html")).expect("a page");
+    assert!(page.contains("The record is not whole: a block"));
+    std::fs::remove_file(cell.join("samples.packed")).expect("removed");
+    // A part of the rows that was overwritten.
+    let samples = cell.join("samples.csv");
+    let whole = std::fs::read(&samples).expect("samples");
+    let (from, length) = (whole.len() / 2, whole.len() / 4);
+    let mut file = std::fs::File::create(&samples).expect("a file");
+    file.write_all(&whole[..from]).expect("room");
+    file.write_all(&vec![0; length]).expect("room");
+    file.write_all(&whole[from + length..]).expect("room");
+    let called = told(&["judge", &run], "rows that were written are missing");
+    assert_ne!(called.code, Some(0), "{}", called.stdout);
+    told(&["watch", &run, "--once"], "could not be read whole");
+    std::fs::write(&samples, whole).expect("a file");
+    // A certificate that was taken out.
+    let path = cell.join("status.json");
+    let text = std::fs::read(&path).expect("a status");
+    let mut status: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let taken = status
+        .as_object_mut()
+        .expect("an object")
+        .remove("measurement");
+    assert!(taken.is_some());
+    std::fs::write(&path, status.to_string()).expect("a file");
+    let called = told(&["judge", &run], "no certificate of the measurement");
+    assert_ne!(called.code, Some(0), "{}", called.stdout);
+    told(
+        &["watch", &run, "--once"],
+        "no certificate of the measurement",
+    );
+}
+
 /// Words on a file that is not whole; what has a temporary name was not to be read yet.
 fn torn(path: &std::path::Path) -> Option<String> {
     let bytes = std::fs::read(path).expect("a file");

@@ -686,6 +686,7 @@ fn write_noisy_night(runs: &Path, day: u64) {
     std::fs::write(folder.join("samples.csv"), samples).expect("samples");
     let status = serde_json::json!({
         "state": "finished", "outcome": "completed", "samples": 240, "elapsed_ms": 14_400_000,
+        "measurement": {},
     });
     std::fs::write(folder.join("status.json"), status.to_string()).expect("a status");
     let record = serde_json::json!({

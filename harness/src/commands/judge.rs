@@ -378,6 +378,9 @@ fn judge_cells(
         if let Some(words) = judged.cut_short() {
             say!("note: {words}");
         }
+        for words in &judged.damage {
+            say!("note: {}: {words}", judged.cell.plan.id);
+        }
         if in_short {
             all.push(judged);
             return Ok(());

@@ -86,6 +86,7 @@ impl Rest {
         let judged = cells.iter().filter(of_name).map(|cell| JudgedCell {
             cell,
             judgement: stored_or_judged(cell, options).map_err(|error| error.to_string()),
+            damage: Vec::new(),
         });
         let Some(gravest) = judged.min_by_key(JudgedCell::standing) else {
             return;

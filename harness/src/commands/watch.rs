@@ -10,6 +10,7 @@ use crate::tail::SampleTail;
 use crate::text::{bytes_text, count_text};
 use crate::time::{duration_text, ms_duration, parse_duration};
 use crate::words::{clean, clean_line, say};
+use leaklab_reports::cell::damage_of;
 use leaklab_reports::chart::terminal::{Frame, braille, sparkline};
 use leaklab_reports::page::RunLife;
 use leaklab_run::{Cell, Outcome, Run, Sample};
@@ -67,11 +68,23 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         let life = run_life(&run, SystemTime::now());
         watch.read(&run)?;
         watch.show(&run, life, arguments.once || life != RunLife::Running)?;
+        if life != RunLife::Running {
+            tell_damage(&run);
+        }
         match life {
             RunLife::Ended => return Ok(exit_of(&run)),
             RunLife::Gone => return Ok(Exit::Harness),
             RunLife::Running if arguments.once => return Ok(Exit::Good),
             RunLife::Running => std::thread::sleep(arguments.every.max(Duration::from_millis(50))),
+        }
+    }
+}
+
+/// Says what was damaged since the cells were written; their verdicts are those of then.
+fn tell_damage(run: &Run) {
+    for cell in &run.cells {
+        for words in damage_of(cell) {
+            say!("note: {}: {words}", cell.plan.id);
         }
     }
 }

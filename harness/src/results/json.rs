@@ -12,7 +12,9 @@ pub fn json_lines(judged: &[JudgedCell<'_>]) -> String {
 }
 
 fn object(judged: &JudgedCell<'_>) -> Value {
-    let JudgedCell { cell, judgement } = judged;
+    let JudgedCell {
+        cell, judgement, ..
+    } = judged;
     let deciding = judgement.as_ref().ok().and_then(|j| j.deciding());
     json!({
         "cell": cell.plan.id,

@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use leaklab_judge::amount::duration_text;
 use leaklab_judge::{CellJudgement, MetricJudgement, Verdict};
 use leaklab_reports::cell::{
-    Standing, VerdictOptions, is_as_expected, judge_samples, memory_judgement, metric_judgement,
+    Standing, VerdictOptions, is_as_expected, judge_told, memory_judgement, metric_judgement,
     outcome_words, stored_or_judged, verdict_words,
 };
 use leaklab_run::{Cell, Outcome, State};
@@ -62,13 +62,22 @@ pub struct JudgedCell<'a> {
     pub cell: &'a Cell,
     /// The judgement, or why there is none, in words.
     pub judgement: Result<CellJudgement, String>,
+    /// What of its record is damaged or gone, where its samples were read.
+    pub damage: Vec<String>,
 }
 
 impl<'a> JudgedCell<'a> {
     /// Judges a cell from its folder.
     pub fn from_folder(cell: &'a Cell, options: &VerdictOptions) -> Self {
-        let judgement = judge_samples(cell, options).map_err(|error| error.to_string());
-        JudgedCell { cell, judgement }
+        let (judgement, damage) = match judge_told(cell, options) {
+            Ok((judgement, damage)) => (Ok(judgement), damage),
+            Err(error) => (Err(error.to_string()), Vec::new()),
+        };
+        JudgedCell {
+            cell,
+            judgement,
+            damage,
+        }
     }
 
     /// Takes the verdict that was written when the cell ended, and judges only where there is
@@ -78,6 +87,7 @@ impl<'a> JudgedCell<'a> {
         JudgedCell {
             cell,
             judgement: judgement.map_err(|error| error.to_string()),
+            damage: Vec::new(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! A run folder as an object: opens records, hands out samples and events of its cells.
 
 use super::event::{Event, read_events};
-use super::record::{CellPlan, CellStatus, FORMAT_MAJOR, MISSING_SHARDS, RunRecord, State};
+use super::record::{
+    CellPlan, CellStatus, FIRST_CERTIFIED, FORMAT_MAJOR, MISSING_SHARDS, RunRecord, State,
+};
 use super::table::{SampleTable, TableError, read_samples, stream_samples};
 use serde::de::DeserializeOwned;
 use std::io::Write;
@@ -147,7 +149,15 @@ impl Run {
         let cells = record
             .cells
             .iter()
-            .map(|plan| Cell::open(folder, plan))
+            .map(|plan| {
+                let mut cell = Cell::open(folder, plan);
+                let status = &mut cell.status;
+                status.is_uncertified = record.format.major >= FIRST_CERTIFIED
+                    && status.state == State::Finished
+                    && status.samples > 0
+                    && status.measurement.is_none();
+                cell
+            })
             .collect();
         Ok(Run {
             folder: folder.to_owned(),

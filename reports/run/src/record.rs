@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// Major version of the run format: a reader refuses a larger one.
 pub const FORMAT_MAJOR: u32 = 2;
+/// Major version from which on every cell that was measured has a certificate of that.
+pub(crate) const FIRST_CERTIFIED: u32 = 2;
 /// Minor version of the run format: readers of the same major accept any.
 pub const FORMAT_MINOR: u32 = 0;
 
@@ -389,4 +391,8 @@ pub struct CellStatus {
     pub pid_start_ticks: Option<u64>,
     /// How well the cell was measured; absent in runs of earlier versions.
     pub measurement: Option<Measurement>,
+    /// Whether it is absent although the format of the run always has it; found when a run is
+    /// opened.
+    #[serde(skip)]
+    pub is_uncertified: bool,
 }

@@ -28,6 +28,8 @@ pub struct SampleTable {
     pub torn: bool,
     /// Rows with a field that is not a number, or without a time.
     pub damaged_rows: usize,
+    /// Whether blocks of packed hours were left out because they are damaged.
+    pub has_damaged_blocks: bool,
 }
 
 impl SampleTable {
@@ -191,7 +193,7 @@ impl<'a> Reader<'a> {
                 packed.rewind().map_err(io)?;
                 self.packed(&mut packed, &[]).map_err(io)?;
             }
-            self.table.damaged_rows += usize::from(packed.damaged);
+            self.table.has_damaged_blocks = packed.damaged;
         }
         let closing = folder.join(CLOSING);
         if closing.is_file() {
@@ -252,6 +254,7 @@ impl<'a> Reader<'a> {
             push_phases(&mut table.phase, names, block.rows);
         }
         table.phase.resize(rows, Phase::default());
+        let mut is_damaged = false;
         for (index, name) in names.iter().enumerate() {
             if [columns::ELAPSED_MS, columns::PHASE].contains(name) || !(self.wanted)(name) {
                 continue;
@@ -265,8 +268,9 @@ impl<'a> Reader<'a> {
                 let _ = values.try_reserve_exact(self.expected_rows);
             }
             let read = block.append_numbers(index, &mut self.inflater, before, values);
-            table.damaged_rows += read.map_or(block.rows, |_| 0);
+            is_damaged |= read.is_none();
         }
+        table.damaged_rows += if is_damaged { block.rows } else { 0 };
     }
 
     fn csv(&mut self, path: &Path) -> Result<(), TableError> {

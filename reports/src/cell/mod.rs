@@ -12,11 +12,13 @@
 //! - `standing`: what a cell has come to; exit codes, test reports and pages derive from it
 //! - `warned`: what went wrong beside the measuring
 //! - `figures`, `costs`: what the tables show beside the verdict
+//! - `damage`: what of a record was cut off, damaged or taken out
 //! - `uncovered`: whether what was judged was read to the end of the load
 //! - `thin`: long series for few pixels
 
 mod charged;
 mod costs;
+mod damage;
 mod figures;
 mod measured;
 mod metric;
@@ -31,6 +33,7 @@ mod verdict;
 mod warned;
 
 pub use costs::{Costs, rise_per_s};
+pub use damage::{damage_of, damage_words};
 pub use figures::{
     Figures, in_load, load_ends, median_in_load, peak, peak_when_settled, rise_in_load,
 };
@@ -47,7 +50,7 @@ pub use thin::{Thinned, Thinner, thin_together, thinned};
 pub use uncovered::UNREAD_PART;
 pub(crate) use uncovered::withhold_because;
 pub use verdict::{
-    VerdictError, VerdictOptions, budget_text, growth_text, is_too_wide, judge_samples, per_hour,
-    per_operation, stored_or_judged, stored_verdict, write_verdict,
+    VerdictError, VerdictOptions, budget_text, growth_text, is_too_wide, judge_samples, judge_told,
+    per_hour, per_operation, stored_or_judged, stored_verdict, write_verdict,
 };
 pub use warned::warnings_of;

@@ -5,9 +5,10 @@
 //! operations are counted, and whether the work stopped. Every command, picture and page that
 //! says something of a series asks here.
 
+use super::damage::lost_rows;
 use super::metric::Metric;
 use super::stopped::{Idle, is_work, load_cpu_ms};
-use super::uncovered::{lost_rows, uncovered, withhold, withhold_because, withhold_cell};
+use super::uncovered::{uncovered, withhold, withhold_because, withhold_cell};
 use super::verdict::{VerdictError, VerdictOptions};
 use crate::foreign;
 use leaklab_judge::amount::{amount_text, count_text};

@@ -1,9 +1,9 @@
 //! Whether what a verdict is of was read to the end of the load, and was not mostly left out: of
 //! what nobody has seen, nobody knows that it is flat.
 
-use leaklab_judge::amount::{count_text, duration_text};
+use leaklab_judge::amount::duration_text;
 use leaklab_judge::{CellJudgement, Judgement, Verdict, Window};
-use leaklab_run::{Cell, Phase, SampleTable};
+use leaklab_run::{Phase, SampleTable};
 
 /// Part of the load that may lie behind the last reading: a collection or a slow page may take
 /// the last ones of a load, and a leak of a tenth of it would still have shown before.
@@ -12,24 +12,6 @@ pub const UNREAD_PART: f64 = 0.1;
 const LONGEST_PAUSES: f64 = 2.0;
 /// Part of the load that marks may leave out.
 const MARKED_PART: f64 = 0.5;
-
-/// Part of the rows that were written that may be missing, as of those that could not be written.
-const MOST_MISSING: f64 = 0.1;
-
-/// Why a record that lacks rows which were written shows nothing: they were cut off or damaged
-/// since.
-pub(super) fn lost_rows(cell: &Cell, table: &SampleTable) -> Option<String> {
-    let measurement = cell.status.measurement.as_ref()?;
-    let written = cell.status.samples.saturating_sub(measurement.rows_lost);
-    let missing = written.saturating_sub(table.len() as u64);
-    (missing as f64 > MOST_MISSING * written as f64).then(|| {
-        format!(
-            "{} of {} rows that were written are missing: the samples were cut or damaged since",
-            count_text(missing),
-            count_text(written)
-        )
-    })
-}
 
 /// Why a column has not shown that the whole load is healthy; `None` if it may have.
 pub(super) fn uncovered(table: &SampleTable, column: &str, excluded: &[Window]) -> Option<String> {
@@ -161,22 +143,5 @@ mod tests {
                 .expect("too many")
                 .contains("marks leave out 1 min 20 s")
         );
-    }
-
-    #[test]
-    fn rows_that_were_written_and_are_gone_withhold_the_verdict() {
-        let table = table(|_| true);
-        let mut cell = Cell {
-            folder: std::path::PathBuf::from("/nonexistent"),
-            plan: leaklab_run::CellPlan::default(),
-            status: leaklab_run::CellStatus::default(),
-        };
-        assert_eq!(lost_rows(&cell, &table), None, "nothing is known");
-        cell.status.measurement = Some(leaklab_run::Measurement::default());
-        cell.status.samples = 110;
-        assert_eq!(lost_rows(&cell, &table), None, "one in eleven is not many");
-        cell.status.samples = 250;
-        let words = lost_rows(&cell, &table).expect("three in five");
-        assert!(words.contains("149 of 250 rows"), "{words}");
     }
 }

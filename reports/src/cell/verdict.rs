@@ -1,5 +1,6 @@
 //! The verdict of a cell on disk, as it was written when the cell ended, or made now.
 
+use super::damage::damage_words;
 use super::metric::memory_of;
 use super::series::Readings;
 use crate::classes::words::top_words;
@@ -44,10 +45,25 @@ pub enum VerdictError {
 /// [`VerdictError`] if files are missing or damaged, if nothing was sampled, or if it was never
 /// ready.
 pub fn judge_samples(cell: &Cell, options: &VerdictOptions) -> Result<CellJudgement, VerdictError> {
+    judge_told(cell, options).map(|(judgement, _)| judgement)
+}
+
+/// As [`judge_samples`], and what of the cell's record is damaged or gone, in words.
+///
+/// # Errors
+///
+/// As [`judge_samples`].
+pub fn judge_told(
+    cell: &Cell,
+    options: &VerdictOptions,
+) -> Result<(CellJudgement, Vec<String>), VerdictError> {
     if cell.status.outcome == Some(Outcome::NeverReady) {
         return Err(VerdictError::NeverReady);
     }
-    Ok(Readings::of_cell(cell, options, |_| false)?.judge()?)
+    let readings = Readings::of_cell(cell, options, |_| false)?;
+    let table = readings.table();
+    let damage = damage_words(cell, table.len() as u64, table);
+    Ok((readings.judge()?, damage))
 }
 
 /// The verdict that was written when the cell ended; `None` if there is none that can be read.

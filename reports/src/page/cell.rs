@@ -262,12 +262,11 @@ fn remarks(entry: &Entry<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if !entry.damage.is_empty() {
+        let damage = entry.damage.join("; ");
+        remarks.push(format!("The record is not whole: {damage}."));
+    }
     let counted = [
-        (
-            entry.damaged_rows as u64,
-            "row of samples.csv could not be read",
-            "rows of samples.csv could not be read",
-        ),
         (
             status.malformed_lines,
             "line of the program was not of the protocol",

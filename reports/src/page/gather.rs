@@ -4,7 +4,7 @@ use super::series::{CellSeries, SeriesReader};
 use super::{PageError, PageOptions, RunLife};
 use crate::attribution::Answer;
 use crate::cell::{
-    Costs, Figures, Standing, Summary, VerdictOptions, judge_samples, stored_verdict,
+    Costs, Figures, Standing, Summary, VerdictOptions, damage_words, judge_samples, stored_verdict,
 };
 use crate::chart::style_numbers;
 use leaklab_judge::CellJudgement;
@@ -22,7 +22,8 @@ pub(super) struct Entry<'a> {
     pub figures: Figures,
     /// Whether `samples.csv` ended in the middle of a row.
     pub torn: bool,
-    pub damaged_rows: usize,
+    /// What of its record is damaged or gone.
+    pub damage: Vec<String>,
     pub costs: Option<Costs>,
     /// Where it grows, for a cell with charts whose stacks were sampled.
     pub answer: Option<Answer>,
@@ -93,14 +94,15 @@ impl<'a> Gathered<'a> {
                 |columns: usize| (options.chart_values / charts / (columns + 1)).clamp(60, 4_000);
             let charted = is_charted(i);
             let read = SamplesRead::of(cell, charted.then_some(&points))?;
+            let figures = Figures::of(cell, &read.summary);
             let mut entry = Entry {
                 cell,
                 life: options.life,
                 judgement,
                 standing,
-                figures: Figures::of(cell, &read.summary),
                 torn: read.left.torn,
-                damaged_rows: read.left.damaged_rows,
+                damage: damage_words(cell, figures.rows as u64, &read.left),
+                figures,
                 costs: None,
                 answer: None,
                 chart: None,
