@@ -95,8 +95,15 @@ fn run(flags: &[&str]) -> (Called, Vec<Cell>) {
     (called, cells)
 }
 
-/// Runs all variants of a scenario and holds each against its declaration. What a short load on
-/// a busy machine leaves undecided, and says so, is run once more by itself for four times as long.
+/// Whether a short load on a busy machine has left a cell undecided, and says so, or an interval,
+/// which misses once in twenty, has missed: neither shows anything before it happens again.
+fn asks_again(cell: &Cell) -> bool {
+    let missed = cell.0["as_expected"] == Value::Bool(true) && cell.wrong(0.1).is_some();
+    cell.0["verdict"] == "inconclusive" || missed
+}
+
+/// Runs all variants of a scenario and holds each against its declaration; those that ask for it
+/// are run once more by themselves for four times as long.
 fn holds(scenario: &str, duration_s: u32, flags: &[&str]) {
     let run_for = |names: &[&str], duration_s: u32| {
         let duration = format!("{duration_s}s");
@@ -107,17 +114,19 @@ fn holds(scenario: &str, duration_s: u32, flags: &[&str]) {
     assert_eq!(cells.len(), declared.description().variants.len());
     let mut code = called.code;
     let is_open = |cell: &Cell| cell.0["verdict"] == "inconclusive";
+    if cells.iter().any(is_open) {
+        assert_eq!(code, Some(3), "{}", called.stderr);
+    }
     let open: Vec<String> = cells
         .iter()
-        .filter(|cell| is_open(cell))
+        .filter(|cell| asks_again(cell))
         .map(|c| c.name().to_owned())
         .collect();
     if !open.is_empty() {
-        assert_eq!(code, Some(3), "{}", called.stderr);
         let names: Vec<&str> = open.iter().map(String::as_str).collect();
         let (again, longer) = run_for(&names, 4 * duration_s);
         code = again.code;
-        cells.retain(|cell| !is_open(cell));
+        cells.retain(|cell| !asks_again(cell));
         cells.extend(longer);
     }
     let wrong: Vec<String> = cells.iter().filter_map(|cell| cell.wrong(0.1)).collect();
@@ -201,8 +210,7 @@ fn what_unpatched_retains_is_its_formula_at_every_payload() {
 
 #[test]
 fn each_remedy_of_async_234_leaves_its_bookkeeping_and_in_the_order_of_the_ticket() {
-    let (_, cells) = run(&[
-        "alts-timeout::{once-callback,cleared,nacked,timeout2,tokio-select}",
+    let flags = [
         "--set",
         "payload=0",
         "--set",
@@ -215,7 +223,13 @@ fn each_remedy_of_async_234_leaves_its_bookkeeping_and_in_the_order_of_the_ticke
         "25000",
         "--drain",
         "0s",
-    ]);
+    ];
+    let remedies = "alts-timeout::{once-callback,cleared,nacked,timeout2,tokio-select}";
+    let (_, mut cells) = run(&[&[remedies][..], &flags].concat());
+    for cell in cells.iter_mut().filter(|cell| asks_again(cell)) {
+        let name = cell.name().to_owned();
+        *cell = run(&[&[name.as_str()][..], &flags].concat()).1.remove(0);
+    }
     let measured = |name: &str| {
         let cell = cells.iter().find(|cell| cell.name().ends_with(name));
         let cell = cell.unwrap_or_else(|| panic!("{name} has run"));
