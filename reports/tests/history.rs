@@ -266,6 +266,42 @@ fn what_lasted_a_few_nights_and_was_mended_gates_no_more() {
 }
 
 #[test]
+fn what_was_over_after_a_few_nights_hides_nothing_that_comes_later() {
+    let bad = 90.0;
+    let courses: [&[(usize, f64)]; 7] = [
+        &[(1, 180.0), (8, 60.0), (5, bad)],
+        &[(1, 60.0), (1, 180.0), (12, 60.0), (5, bad)],
+        &[(3, 60.0), (1, 180.0), (12, 60.0), (20, bad)],
+        &[(5, 60.0), (1, bad), (8, 60.0), (5, bad)],
+        &[(2, 60.0), (2, bad), (7, 60.0), (4, bad)],
+        &[(4, 60.0), (2, bad), (8, 60.0), (6, bad)],
+        &[
+            (40, 60.0),
+            (3, bad),
+            (3, 60.0),
+            (3, bad),
+            (3, 60.0),
+            (3, bad),
+        ],
+    ];
+    for levels in courses {
+        let (mut confirmed, mut green) = (0, 0);
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(120_000 + seed);
+            let course = follow(&at_levels(&mut random, levels), Harm::Up);
+            match course.changes.last() {
+                Some(change) if change.is_harm => {
+                    confirmed += u32::from(change.confirmed_on.is_some());
+                }
+                _ => green += 1,
+            }
+        }
+        println!("{levels:?}: the last confirmed in {confirmed} of 200, {green} green");
+        assert!(green <= 4, "{levels:?}");
+    }
+}
+
+#[test]
 fn the_first_month_without_a_change_gives_no_alarm() {
     let mut alarms = 0;
     for seed in 0..100 {

@@ -5,11 +5,34 @@
 //! and *confirmed* once more than one run stands behind it: one strange night changes nothing.
 //! What later nights do not show is *dissolved*.
 
-use super::cut::{Cut, LONGEST_BASE, Mean, Prior, SUSPECTED};
+use super::cut::{
+    Cut, ENOUGH_ON_BOTH_SIDES, LEAST_ERROR, LEAST_ERROR_OF_FEW, LONGEST_BASE, Mean, Prior,
+    SUSPECTED,
+};
 use super::place::{Located, locate};
 use crate::compare::Harm;
 use crate::compare::ratio::Estimate;
+use leaklab_judge::stats::quantile::median;
 use std::collections::VecDeque;
+
+/// Nights before and after one that say whether it is strange.
+const STRANGE_BEFORE: usize = 8;
+const STRANGE_AFTER: usize = 5;
+
+/// Of these the last so many must be as the others are.
+const STRANGE_RETURN: usize = 3;
+
+/// Robust standard deviations of many nights from which on one is strange, and within which it is as
+/// the others are.
+const STRANGE: f64 = 8.0;
+const STRANGE_BACK: f64 = 4.0;
+
+/// Share of the distance of a strange night within which others are not off with it.
+const STRANGE_NEAR: f64 = 0.25;
+
+/// What the median of absolute deviations is multiplied by to be a standard deviation (F. R. Hampel,
+/// Journal of the American Statistical Association 69 (1974), 383–393).
+const MAD_OF_NORMAL: f64 = 1.4826;
 
 /// One night of one figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,6 +115,9 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
     let mut open: Option<Change> = None;
     let mut cuts: VecDeque<Cut> = VecDeque::new();
     for index in 0..nights.len() {
+        if pass_over_strange(&mut nights, begin, index) {
+            cuts = cuts_until(&nights, begin, index - 1, &prior);
+        }
         cuts.extend(Cut::before(&nights, begin, index, &prior));
         drop_old(&mut cuts, open.as_ref());
         for cut in &mut cuts {
@@ -162,6 +188,55 @@ fn leave_out(nights: &mut [Night], begin: usize, strange: usize, prior: &Prior) 
     if let Some(cut) = Cut::before(nights, begin, strange, prior) {
         nights[strange].value = cut.level_before();
     }
+}
+
+/// Gives the night that lies [`STRANGE_AFTER`] before `index` the level of those around it, if it
+/// is far from them and those since are as they were before: what was over after a few nights must
+/// not hide what comes later, whether it was noticed or not. Tells whether it did.
+fn pass_over_strange(nights: &mut [Night], begin: usize, index: usize) -> bool {
+    let Some(night) = index
+        .checked_sub(STRANGE_AFTER)
+        .filter(|night| *night >= begin)
+    else {
+        return false;
+    };
+    let around = &nights[begin.max(night.saturating_sub(STRANGE_BEFORE))..=index];
+    let value = nights[night].value;
+    if around.iter().all(|other| other.value == value) {
+        return false;
+    }
+    let values: Vec<f64> = around.iter().map(|night| night.value).collect();
+    let Some(level) = median(&values) else {
+        return false;
+    };
+    let away = |value: f64| (value - level).abs();
+    let off: Vec<f64> = values.iter().map(|value| away(*value)).collect();
+    // Of few nights the median of deviations may be small by chance.
+    let least = match values.len() < ENOUGH_ON_BOTH_SIDES {
+        true => LEAST_ERROR_OF_FEW,
+        false => LEAST_ERROR,
+    };
+    let scatter = MAD_OF_NORMAL * median(&off).unwrap_or(0.0);
+    let scatter = scatter
+        .max(nights[night].standard_error)
+        .max(least * level.abs());
+    let near = (STRANGE_BACK * scatter).max(STRANGE_NEAR * away(value));
+    let is_back = |night: &Night| away(night.value) <= near;
+    // What the first nights of a level show may be a level of its own; one alone is none.
+    let is_after_others = match night == begin {
+        true => is_back(&nights[night + 1]),
+        false => nights[begin..night].iter().any(is_back),
+    };
+    let have_returned = || {
+        nights[index + 1 - STRANGE_RETURN..=index]
+            .iter()
+            .all(is_back)
+    };
+    if away(value) <= STRANGE * scatter || !is_after_others || !have_returned() {
+        return false;
+    }
+    nights[night].value = level;
+    true
 }
 
 /// The suspected cut with the largest deviate.

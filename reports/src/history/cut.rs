@@ -31,7 +31,7 @@ const ENOUGH_BASE: usize = 8;
 
 /// The same on both sides of a change together: of two kinds of nights that come by turns the first
 /// few may well be of one kind.
-const ENOUGH_ON_BOTH_SIDES: usize = 10;
+pub(super) const ENOUGH_ON_BOTH_SIDES: usize = 10;
 
 /// Nights before a change from which on they alone say how much a figure moves, whatever those
 /// after it do; of fewer, both sides say it together.
@@ -46,11 +46,11 @@ pub(super) const LONGEST_BASE: usize = 120;
 /// Smallest error of a night's figure, as a share of its level: what clocks and schedulers do
 /// to an idle machine. Nights that agree to the last digit must not make the next one's
 /// rounding a change.
-const LEAST_ERROR: f64 = 0.001;
+pub(super) const LEAST_ERROR: f64 = 0.001;
 
 /// The same where fewer than [`ENOUGH_ON_BOTH_SIDES`] nights agree. Of nothing at all it is nothing: what
 /// was zero on each of a few nights and is not any more has changed.
-const LEAST_ERROR_OF_FEW: f64 = 0.05;
+pub(super) const LEAST_ERROR_OF_FEW: f64 = 0.05;
 
 /// Smallest variance of a night, so that the weights of nights that are all zero are numbers.
 const LEAST_VARIANCE: f64 = 1e-100;

@@ -213,12 +213,24 @@ impl NightRecord {
     }
 
     /// A figure of a night that can be held against others: what a night shows that died is of
-    /// another length than theirs. Up to a memory limit, growth is what it is.
+    /// another length than theirs. Up to a memory limit, growth is what it is, and none is known more
+    /// exactly than to a hundredth of its budget.
     #[must_use]
     pub fn figure(&self, figure: Figure) -> Option<Measured> {
         let is_limited = self.outcome == Outcome::MemoryLimit.name();
         let measured = self.figures.get(&figure).copied();
-        measured.filter(|_| self.is_whole() || (is_limited && figure.is_growth()))
+        let measured =
+            measured.filter(|_| self.is_whole() || (is_limited && figure.is_growth()))?;
+        let least = match self.budget {
+            Some(budget) if figure.is_growth() && measured.standard_error > 0.0 => {
+                LEAST_ERROR_OF_BUDGET * budget
+            }
+            _ => 0.0,
+        };
+        Some(Measured {
+            standard_error: measured.standard_error.max(least),
+            ..measured
+        })
     }
 
     /// The day on which it began, as its line writes it.
@@ -250,6 +262,10 @@ impl NightRecord {
         Some(time.as_second() as f64)
     }
 }
+
+/// Smallest error of a growth that knows one, as a share of its budget: a night without noise must
+/// not outweigh all others, nor make rounding a change.
+const LEAST_ERROR_OF_BUDGET: f64 = 0.01;
 
 /// How a cell ended that did not.
 const UNFINISHED: &str = "unfinished";
@@ -601,6 +617,28 @@ mod tests {
             let shown = [Figure::GrowthPerHour, Figure::Peak].map(|f| night.figure(f).is_some());
             assert_eq!(shown, [growth, peak], "{outcome} {exit_code}");
         }
+    }
+
+    #[test]
+    fn growth_is_known_no_more_exactly_than_to_a_hundredth_of_its_budget() {
+        let error = |figure: Figure, standard_error: f64| {
+            let measured = Measured {
+                value: 0.0,
+                standard_error,
+            };
+            let night = NightRecord {
+                outcome: "completed".to_owned(),
+                is_good: true,
+                budget: Some(16.0),
+                figures: [(figure, measured)].into(),
+                ..NightRecord::default()
+            };
+            night.figure(figure).map(|one| one.standard_error)
+        };
+        assert_eq!(error(Figure::GrowthPerOperation, 1e-31), Some(0.16));
+        assert_eq!(error(Figure::GrowthPerOperation, 0.5), Some(0.5));
+        assert_eq!(error(Figure::GrowthPerHour, 0.0), Some(0.0));
+        assert_eq!(error(Figure::Peak, 1e-31), Some(1e-31));
     }
 
     #[test]
