@@ -7,9 +7,10 @@ use super::lives::{is_uptime, life_of};
 use super::number::{amount, is_missing};
 use super::quote;
 use super::role::{
-    Role, is_available, is_bare_total, is_called_like_memory, is_gauge_of_things, is_of_kernel,
-    is_swap, is_swap_left, is_total, role_of,
+    Role, is_available, is_bare_total, is_called_like_memory, is_of_kernel, is_swap, is_swap_left,
+    is_total, role_of,
 };
+use super::things::is_gauge_of_things;
 use super::time::{DayOrder, Stamp, TimeUnit, is_stamp, stamp};
 use super::unit::ValueUnit;
 use super::{InputError, ReadOptions, RestartSource};

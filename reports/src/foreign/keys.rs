@@ -7,7 +7,8 @@ use super::companion::is_start;
 use super::fallback::Memory;
 use super::lives::{is_uptime, life_of};
 use super::number::amount;
-use super::role::{is_called_like_memory, is_count};
+use super::role::is_called_like_memory;
+use super::things::is_count;
 
 /// Names of columns that name the metric of a row.
 const METRIC_NAMES: [&str; 16] = [

@@ -38,6 +38,7 @@ mod quote;
 mod read;
 mod role;
 mod swap;
+mod things;
 mod time;
 mod time_unit;
 mod told;

@@ -2,7 +2,8 @@
 //! what is possible.
 
 use super::InputError;
-use super::role::{is_called_like_memory, is_count};
+use super::role::is_called_like_memory;
+use super::things::is_count;
 use leaklab_judge::Unit;
 use leaklab_judge::amount::bytes_text;
 
