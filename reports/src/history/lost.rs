@@ -16,9 +16,8 @@ const KNOWN_BY: usize = 3;
 /// A sentence for each figure that is not recorded any more, and for a metric that growth was of;
 /// after ten runs without it, it was given up.
 pub(super) fn lost_lines(story: &SeriesStory) -> Vec<String> {
-    let is_measured = |night: &NightRecord| night.is_whole() && !night.figures.is_empty();
     let runs: Vec<&[NightRecord]> = (story.nights.chunk_by(|a, b| a.run == b.run).rev())
-        .filter(|run| run.iter().any(is_measured))
+        .filter(|run| run.iter().any(NightRecord::is_whole))
         .take(GIVEN_UP + LOOKED_AT)
         .collect();
     if !story.is_current || runs.len() <= KNOWN_BY {
@@ -120,6 +119,15 @@ mod tests {
         assert_eq!(told(nights(20, 11)), (SeriesState::Good, Vec::new()));
         // Two nights had it: that was no habit.
         assert_eq!(told(nights(8, 6)).0, SeriesState::Good);
+    }
+
+    #[test]
+    fn a_whole_night_without_any_figure_has_lost_them_all() {
+        let mut records = nights(8, 0);
+        records[7].figures.clear();
+        let (state, lines) = told(records);
+        assert_eq!(state, SeriesState::FigureLost);
+        assert_eq!(lines.len(), 2, "{lines:?}");
     }
 
     #[test]
