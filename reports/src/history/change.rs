@@ -14,6 +14,7 @@ use crate::compare::Harm;
 use crate::compare::ratio::Estimate;
 use leaklab_judge::stats::quantile::median;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Nights before and after one that say whether it is strange.
 const STRANGE_BEFORE: usize = 8;
@@ -29,6 +30,9 @@ const STRANGE_BACK: f64 = 4.0;
 
 /// Share of the distance of a strange night within which others are not off with it.
 const STRANGE_NEAR: f64 = 0.25;
+
+/// Share of the distance of the first strange night from which on those after it are strange too.
+const STRANGE_SHARE: f64 = 0.5;
 
 /// What the median of absolute deviations is multiplied by to be a standard deviation (F. R. Hampel,
 /// Journal of the American Statistical Association 69 (1974), 383–393).
@@ -133,7 +137,7 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
                     ..change
                 });
                 if change.night == change.suspected_on {
-                    leave_out(&mut nights, begin, change.night, &prior);
+                    leave_out(&mut nights, begin, change.night..index, &prior);
                     cuts = cuts_until(&nights, begin, index, &prior);
                 }
             }
@@ -182,11 +186,18 @@ fn cuts_until(nights: &[Night], begin: usize, index: usize, prior: &Prior) -> Ve
     (first..=index).filter_map(cut).collect()
 }
 
-/// Leaves a strange night out, by giving it the level of those before it: it is none of them, and
-/// how far off it was must not hide what comes after it.
-fn leave_out(nights: &mut [Night], begin: usize, strange: usize, prior: &Prior) {
-    if let Some(cut) = Cut::before(nights, begin, strange, prior) {
-        nights[strange].value = cut.level_before();
+/// Leaves strange nights out, by giving them the level of those before: they are none of them, and
+/// how far off they were must not hide what comes after.
+fn leave_out(nights: &mut [Night], begin: usize, strange: Range<usize>, prior: &Prior) {
+    let Some(cut) = Cut::before(nights, begin, strange.start, prior) else {
+        return;
+    };
+    let level = cut.level_before();
+    let off = nights[strange.start].value - level;
+    for night in &mut nights[strange] {
+        if (night.value - level) / off > STRANGE_SHARE {
+            night.value = level;
+        }
     }
 }
 
@@ -202,7 +213,14 @@ fn pass_over_strange(nights: &mut [Night], begin: usize, index: usize) -> bool {
     };
     let around = &nights[begin.max(night.saturating_sub(STRANGE_BEFORE))..=index];
     let value = nights[night].value;
-    if around.iter().all(|other| other.value == value) {
+    // Told from most nights without a median: of a strange one, those that are back lie at least
+    // half as far away as they lie apart.
+    let since = nights[index + 1 - STRANGE_RETURN..=index].iter();
+    let (low, high) = since.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), night| {
+        (low.min(night.value), high.max(night.value))
+    });
+    let clear = (low - value).max(value - high);
+    if clear <= 0.0 || clear < 0.5 * (high - low) {
         return false;
     }
     let values: Vec<f64> = around.iter().map(|night| night.value).collect();

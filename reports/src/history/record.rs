@@ -221,14 +221,14 @@ impl NightRecord {
         let measured = self.figures.get(&figure).copied();
         let measured =
             measured.filter(|_| self.is_whole() || (is_limited && figure.is_growth()))?;
-        let least = match self.budget {
-            Some(budget) if figure.is_growth() && measured.standard_error > 0.0 => {
-                LEAST_ERROR_OF_BUDGET * budget
-            }
-            _ => 0.0,
-        };
+        let of_growth = self.budget.filter(|_| figure.is_growth());
+        let least = of_growth.map_or(0.0, |budget| LEAST_ERROR_OF_BUDGET * budget);
+        let is_known = measured.standard_error > 0.0 || measured.value.abs() < least;
         Some(Measured {
-            standard_error: measured.standard_error.max(least),
+            standard_error: match is_known {
+                true => measured.standard_error.max(least),
+                false => 0.0,
+            },
             ..measured
         })
     }
@@ -621,9 +621,9 @@ mod tests {
 
     #[test]
     fn growth_is_known_no_more_exactly_than_to_a_hundredth_of_its_budget() {
-        let error = |figure: Figure, standard_error: f64| {
+        let error = |figure: Figure, value: f64, standard_error: f64| {
             let measured = Measured {
-                value: 0.0,
+                value,
                 standard_error,
             };
             let night = NightRecord {
@@ -635,10 +635,13 @@ mod tests {
             };
             night.figure(figure).map(|one| one.standard_error)
         };
-        assert_eq!(error(Figure::GrowthPerOperation, 1e-31), Some(0.16));
-        assert_eq!(error(Figure::GrowthPerOperation, 0.5), Some(0.5));
-        assert_eq!(error(Figure::GrowthPerHour, 0.0), Some(0.0));
-        assert_eq!(error(Figure::Peak, 1e-31), Some(1e-31));
+        let growth = Figure::GrowthPerOperation;
+        assert_eq!(error(growth, 1e-33, 1e-31), Some(0.16));
+        assert_eq!(error(growth, 0.0, 0.0), Some(0.16));
+        assert_eq!(error(growth, 3.0, 0.5), Some(0.5));
+        // Nothing is known of how exact that is.
+        assert_eq!(error(growth, 3.0, 0.0), Some(0.0));
+        assert_eq!(error(Figure::Peak, 60e6, 0.0), Some(0.0));
     }
 
     #[test]
