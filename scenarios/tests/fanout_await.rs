@@ -14,9 +14,9 @@ fn start(name: &str, settings: &[&str]) -> Cell<Fanout> {
     })
 }
 
-/// Bytes per operation: the slope of the live heap over the operations, read at rest. The
-/// threads of client and store keep some 50 KiB in their caches, now more, now less, so
-/// that two readings would not do.
+/// Bytes per operation: the slope of the live heap over the operations, read at rest. A
+/// thread of client or store may hold a buffer at one reading and none at the next, so that
+/// two readings would not do.
 fn growth_per_operation(cell: &mut Cell<Fanout>) -> f64 {
     cell.load(Some(5_000.0), 500);
     for _ in 0..20 {
@@ -33,7 +33,7 @@ fn every_variant_keeps_what_its_formula_says() {
             let mut cell = start(variant.name, &[]);
             let measured = growth_per_operation(&mut cell);
             let formula = cell.retained();
-            let allowed = if formula == 0.0 { 16.0 } else { formula * 0.1 };
+            let allowed = 8.0 + formula * 0.01;
             assert!(
                 (measured - formula).abs() <= allowed,
                 "{}: measured {measured}, formula {formula}",

@@ -65,6 +65,11 @@ fn run_alone<Body>(cases: &[&str], limit: Option<usize>, body: impl FnOnce(&str)
     }
 }
 
+/// Set for a test alone: jemalloc without caches of threads, whose content counts as
+/// allocated and changes with how threads are scheduled. What is measured is then what the
+/// program keeps.
+const NO_THREAD_CACHES: (&str, &str) = ("MALLOC_CONF", "tcache:false");
+
 /// The command that runs one test of this binary.
 fn again(name: &str, case: &str, limit: Option<usize>) -> Command {
     let own = std::env::current_exe().expect("a test knows its binary");
@@ -80,6 +85,7 @@ fn again(name: &str, case: &str, limit: Option<usize>) -> Command {
     command
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(INSIDE, case)
+        .env(NO_THREAD_CACHES.0, NO_THREAD_CACHES.1)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
