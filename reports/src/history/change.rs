@@ -12,9 +12,8 @@ use super::cut::{
 use super::place::{Located, locate};
 use crate::compare::Harm;
 use crate::compare::ratio::Estimate;
-use leaklab_judge::stats::quantile::median;
+use leaklab_judge::stats::quantile::{MAD_TO_SIGMA, median_and_mad};
 use std::collections::VecDeque;
-use std::ops::Range;
 
 /// Nights before and after one that say whether it is strange.
 const STRANGE_BEFORE: usize = 8;
@@ -33,10 +32,6 @@ const STRANGE_NEAR: f64 = 0.25;
 
 /// Share of the distance of the first strange night from which on those after it are strange too.
 const STRANGE_SHARE: f64 = 0.5;
-
-/// What the median of absolute deviations is multiplied by to be a standard deviation (F. R. Hampel,
-/// Journal of the American Statistical Association 69 (1974), 383–393).
-const MAD_OF_NORMAL: f64 = 1.4826;
 
 /// One night of one figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,7 +132,7 @@ pub fn follow(nights: &[Night], harm: Harm) -> Course {
                     ..change
                 });
                 if change.night == change.suspected_on {
-                    leave_out(&mut nights, begin, change.night..index, &prior);
+                    leave_out(&mut nights[change.night..index], &change);
                     cuts = cuts_until(&nights, begin, index, &prior);
                 }
             }
@@ -188,13 +183,10 @@ fn cuts_until(nights: &[Night], begin: usize, index: usize, prior: &Prior) -> Ve
 
 /// Leaves strange nights out, by giving them the level of those before: they are none of them, and
 /// how far off they were must not hide what comes after.
-fn leave_out(nights: &mut [Night], begin: usize, strange: Range<usize>, prior: &Prior) {
-    let Some(cut) = Cut::before(nights, begin, strange.start, prior) else {
-        return;
-    };
-    let level = cut.level_before();
-    let off = nights[strange.start].value - level;
-    for night in &mut nights[strange] {
+fn leave_out(strange: &mut [Night], change: &Change) {
+    let level = change.after.value - change.size.value;
+    let off = strange[0].value - level;
+    for night in strange {
         if (night.value - level) / off > STRANGE_SHARE {
             night.value = level;
         }
@@ -215,27 +207,27 @@ fn pass_over_strange(nights: &mut [Night], begin: usize, index: usize) -> bool {
     let value = nights[night].value;
     // Told from most nights without a median: of a strange one, those that are back lie at least
     // half as far away as they lie apart.
-    let since = nights[index + 1 - STRANGE_RETURN..=index].iter();
-    let (low, high) = since.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), night| {
-        (low.min(night.value), high.max(night.value))
-    });
+    let since = &nights[index + 1 - STRANGE_RETURN..=index];
+    let (low, high) = since
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), night| {
+            (low.min(night.value), high.max(night.value))
+        });
     let clear = (low - value).max(value - high);
     if clear <= 0.0 || clear < 0.5 * (high - low) {
         return false;
     }
     let values: Vec<f64> = around.iter().map(|night| night.value).collect();
-    let Some(level) = median(&values) else {
+    let Some((level, deviation)) = median_and_mad(&values) else {
         return false;
     };
     let away = |value: f64| (value - level).abs();
-    let off: Vec<f64> = values.iter().map(|value| away(*value)).collect();
     // Of few nights the median of deviations may be small by chance.
     let least = match values.len() < ENOUGH_ON_BOTH_SIDES {
         true => LEAST_ERROR_OF_FEW,
         false => LEAST_ERROR,
     };
-    let scatter = MAD_OF_NORMAL * median(&off).unwrap_or(0.0);
-    let scatter = scatter
+    let scatter = (MAD_TO_SIGMA * deviation)
         .max(nights[night].standard_error)
         .max(least * level.abs());
     let near = (STRANGE_BACK * scatter).max(STRANGE_NEAR * away(value));
@@ -245,12 +237,7 @@ fn pass_over_strange(nights: &mut [Night], begin: usize, index: usize) -> bool {
         true => is_back(&nights[night + 1]),
         false => nights[begin..night].iter().any(is_back),
     };
-    let have_returned = || {
-        nights[index + 1 - STRANGE_RETURN..=index]
-            .iter()
-            .all(is_back)
-    };
-    if away(value) <= STRANGE * scatter || !is_after_others || !have_returned() {
+    if away(value) <= STRANGE * scatter || !is_after_others || !since.iter().all(is_back) {
         return false;
     }
     nights[night].value = level;

@@ -457,11 +457,6 @@ impl Cut {
         estimate(value, gap.standard_error * share, gap.degrees)
     }
 
-    /// The level of the nights before it.
-    pub(super) fn level_before(&self) -> f64 {
-        self.origin
-    }
-
     /// Whether the nights' own errors say how much each counts; else only their scatter does.
     pub(super) fn is_of_known_errors(&self) -> bool {
         self.gap().degrees.is_infinite()
