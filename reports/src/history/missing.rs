@@ -80,7 +80,7 @@ pub fn missing_nights(
     if let Some(late) = whole.late(now_s, most, None) {
         return vec![MissingNight::of_all(&late)];
     }
-    let of_all = usual_gap(&whole.nights);
+    let of_all = usual_gap(whole.begun());
     let of_series = |(story, course): (&SeriesStory, Course)| {
         let is_expected =
             story.is_current && tolerance.of_series(&story.series, story.cell()).is_none();
@@ -119,13 +119,18 @@ impl Course {
         course
     }
 
+    /// When each run began.
+    fn begun(&self) -> impl DoubleEndedIterator<Item = f64> {
+        self.nights.iter().map(|(began_s, _)| *began_s)
+    }
+
     fn sort(&mut self) {
         self.nights.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     }
 
     /// Whether it has kept a rhythm so far, of which it is too young to have one of its own.
     fn follows(&self, usual: f64) -> bool {
-        let mut gaps = gaps(&self.nights).peekable();
+        let mut gaps = gaps(self.begun()).peekable();
         gaps.peek().is_some() && gaps.all(|gap| gap <= usual * SLACK)
     }
 
@@ -138,7 +143,7 @@ impl Course {
             Some(most) => (most.as_secs_f64(), most.as_secs_f64()),
             None => {
                 let of_all = || of_all.filter(|usual| self.follows(*usual));
-                let usual = usual_gap(&self.nights).or_else(of_all)?;
+                let usual = usual_gap(self.begun()).or_else(of_all)?;
                 (usual * SLACK + took, usual)
             }
         };
@@ -154,21 +159,23 @@ impl Course {
     }
 }
 
-/// Times between the nights of a course, the newest first; runs of one night have none.
-fn gaps(nights: &[(f64, f64)]) -> impl Iterator<Item = f64> {
-    nights
-        .windows(2)
-        .map(|pair| pair[1].0 - pair[0].0)
-        .filter(|gap| *gap >= ONE_NIGHT_S)
-        .rev()
+/// Times between runs that began at these seconds, the newest first; runs of one night have none.
+fn gaps(begun: impl DoubleEndedIterator<Item = f64>) -> impl Iterator<Item = f64> {
+    let mut begun = begun.rev();
+    let mut later = begun.next();
+    let gaps = begun.filter_map(move |earlier| Some(later.replace(earlier)? - earlier));
+    gaps.filter(|gap| *gap >= ONE_NIGHT_S)
+}
+
+/// The gaps that a rhythm is learned from; `None` where they are too few.
+fn newest_gaps(begun: impl DoubleEndedIterator<Item = f64>) -> Option<Vec<f64>> {
+    let gaps: Vec<f64> = gaps(begun).take(LEARNED_FROM).collect();
+    (gaps.len() >= FEWEST_GAPS).then_some(gaps)
 }
 
 /// The usual time between two nights, in seconds; `None` where runs have no rhythm.
-fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
-    let mut gaps: Vec<f64> = gaps(nights).take(LEARNED_FROM).collect();
-    if gaps.len() < FEWEST_GAPS {
-        return None;
-    }
+fn usual_gap(begun: impl DoubleEndedIterator<Item = f64>) -> Option<f64> {
+    let mut gaps = newest_gaps(begun)?;
     gaps.sort_unstable_by(f64::total_cmp);
     let usual = gaps[((gaps.len() - 1) as f64 * USUAL_SHARE).ceil() as usize];
     let median = gaps[gaps.len() / 2];
@@ -178,11 +185,7 @@ fn usual_gap(nights: &[(f64, f64)]) -> Option<f64> {
 /// The median time between nights that began at these seconds, the newest of them; `None` where
 /// they are too few for a rhythm.
 pub(super) fn median_gap(begun: &[f64]) -> Option<f64> {
-    let newest = begun.len().saturating_sub(LEARNED_FROM + 1);
-    let gaps: Vec<f64> = (begun[newest..].windows(2))
-        .map(|pair| pair[1] - pair[0])
-        .collect();
-    median(&gaps).filter(|_| gaps.len() >= FEWEST_GAPS)
+    median(&newest_gaps(begun.iter().copied())?)
 }
 
 #[cfg(test)]
