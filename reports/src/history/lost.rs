@@ -16,7 +16,7 @@ const KNOWN_BY: usize = 3;
 /// A sentence for each figure that is not recorded any more, and for a metric that growth was of;
 /// after ten runs without it, it was given up.
 pub(super) fn lost_lines(story: &SeriesStory) -> Vec<String> {
-    let runs: Vec<&[NightRecord]> = (story.nights.chunk_by(|a, b| a.run == b.run).rev())
+    let runs: Vec<&[NightRecord]> = (story.runs().rev())
         .filter(|run| run.iter().any(NightRecord::is_whole))
         .take(GIVEN_UP + LOOKED_AT)
         .collect();

@@ -193,16 +193,8 @@ impl NightRecord {
 
     /// Whether it is of the same build as another night, as far as the lines tell.
     pub(super) fn is_same_build(&self, other: &Self) -> bool {
-        let build = |night: &Self| {
-            let NightRecord {
-                labels,
-                program,
-                build_id,
-                ..
-            } = night;
-            (labels.clone(), program.clone(), build_id.clone())
-        };
-        build(self) == build(other)
+        (&self.labels, &self.program, &self.build_id)
+            == (&other.labels, &other.program, &other.build_id)
     }
 
     /// Whether it came to its end, or to the one that it declares.

@@ -284,9 +284,9 @@ pub(super) fn troubled_nights<'a>(
         matches!(state, SeriesState::Died | SeriesState::Unexpected)
             && tolerance.of_night(night).is_none()
     };
-    let all: Vec<&[NightRecord]> = story.nights.chunk_by(|a, b| a.run == b.run).collect();
+    let newest: Vec<&[NightRecord]> = story.runs().rev().take(LOOKED_AT).collect();
     let mut was_troubled = false;
-    for run in all.iter().rev().take(LOOKED_AT).rev() {
+    for run in newest.into_iter().rev() {
         let troubled = run.iter().find(|night| is_troubled(night));
         found.spells += usize::from(troubled.is_some() && !was_troubled);
         was_troubled = troubled.is_some();

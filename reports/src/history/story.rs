@@ -106,6 +106,11 @@ impl SeriesStory {
         figures.filter_map(|figure| Some((figure, figure.suspected()?)))
     }
 
+    /// Its runs, in order of time: the lines of each.
+    pub(super) fn runs(&self) -> impl DoubleEndedIterator<Item = &[NightRecord]> {
+        runs_of(&self.nights)
+    }
+
     /// The lines of the last run; none once the series is given up.
     pub fn last_run(&self) -> impl Iterator<Item = &NightRecord> {
         self.last_lines().filter(|_| self.is_current)
@@ -134,9 +139,8 @@ impl SeriesStory {
     pub(super) fn lacking_repetition(&self) -> Option<String> {
         const LOOKED_AT: usize = 5;
         const KNOWN_BY: usize = 3;
-        let runs = self.nights.chunk_by(|a, b| a.run == b.run).rev();
         let highest = |run: &[NightRecord]| run.iter().map(|one| one.repetition).max();
-        let mut runs = runs.take(1 + LOOKED_AT);
+        let mut runs = self.runs().rev().take(1 + LOOKED_AT);
         let last = runs.next().filter(|_| self.is_current)?;
         let mut before: Vec<u64> = runs.filter_map(highest).collect();
         before.sort_unstable_by(|a, b| b.cmp(a));
@@ -157,11 +161,13 @@ impl SeriesStory {
 
     /// The lines of the last run, whenever that was.
     pub(super) fn last_lines(&self) -> impl Iterator<Item = &NightRecord> {
-        let last = self.nights.last();
-        self.nights.iter().filter(move |night| {
-            last.is_some_and(|last| night.run == last.run && night.time_utc == last.time_utc)
-        })
+        self.runs().next_back().into_iter().flatten()
     }
+}
+
+/// Lines in order, by run; one that names no run is one of its own.
+fn runs_of(nights: &[NightRecord]) -> impl DoubleEndedIterator<Item = &[NightRecord]> {
+    nights.chunk_by(|a, b| !a.run.is_empty() && a.run == b.run)
 }
 
 /// Newest lines of a series among which those of its last night are looked for.
@@ -303,7 +309,7 @@ pub(super) fn distinct_nights(records: &[NightRecord]) -> Vec<f64> {
 fn figure_story(nights: &[NightRecord], figure: Figure) -> Option<FigureStory> {
     let (mut of_night, mut readings) = (Vec::new(), Vec::new());
     let mut begin = 0;
-    for run in nights.chunk_by(|a, b| !a.run.is_empty() && a.run == b.run) {
+    for run in runs_of(nights) {
         let measured = |record: &NightRecord| Some(Night::from(record.figure(figure)?));
         let repetitions: Vec<Night> = run.iter().filter_map(measured).collect();
         if let Some(first) = run
