@@ -34,16 +34,12 @@ impl LeakBeside {
             return None;
         }
         let found = metric_judgement(judged, &judged.metric).map(|one| &one.judgement);
-        let rate = |ends: Option<[f64; 3]>| {
-            let [value, low, high] = ends?;
-            Some(Estimate { value, low, high })
-        };
         Some(LeakBeside {
             metric: judged.metric.clone(),
             kind: judged.kind,
             runs: 1,
-            per_operation: rate(found.and_then(per_operation)),
-            per_hour: rate(found.and_then(per_hour)),
+            per_operation: found.and_then(per_operation).map(Estimate::from),
+            per_hour: found.and_then(per_hour).map(Estimate::from),
             budget_per_operation: found.and_then(|one| one.budget_bytes_per_op),
             budget_per_hour: found.and_then(|one| one.budget_bytes_per_hour),
         })
@@ -106,20 +102,19 @@ pub(super) fn leak_beside(before: &Side, after: &Side) -> Option<(Decision, Stri
             ),
         });
     };
-    let known = leak.growth_beside(old);
-    let Some(([b, a], budget)) = known.filter(|_| old.metric == leak.metric) else {
-        return Some((
-            Decision::Open,
-            format!("{words} leak on both sides, and which leaks more cannot be said"),
-        ));
-    };
-    let moments = |one: Estimate| Moments::of_runs(&[one]);
-    let difference = moments(b)
-        .zip(moments(a))
-        .map(|(b, a)| Moments::difference(&b, &a).interval(CONFIDENCE))?;
-    match difference {
-        one if one.high <= budget => None,
-        one if one.low > budget => Some((Decision::Refuted, format!("{words} leak faster"))),
+    let known = (old.metric == leak.metric).then(|| leak.growth_beside(old));
+    let more = known.flatten().and_then(|([before, after], budget)| {
+        let [before, after] = [before, after].map(|one| Moments::of_runs(&[one]));
+        Some((
+            Moments::difference(&before?, &after?).interval(CONFIDENCE),
+            budget,
+        ))
+    });
+    match more {
+        Some((more, budget)) if more.high <= budget => None,
+        Some((more, budget)) if more.low > budget => {
+            Some((Decision::Refuted, format!("{words} leak faster")))
+        }
         _ => Some((
             Decision::Open,
             format!("{words} leak on both sides, and which leaks more cannot be said"),

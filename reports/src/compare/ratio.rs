@@ -16,6 +16,13 @@ pub struct Estimate {
     pub high: f64,
 }
 
+impl From<[f64; 3]> for Estimate {
+    /// Of a value and the ends of its interval, as the judge tells them.
+    fn from([value, low, high]: [f64; 3]) -> Self {
+        Estimate { value, low, high }
+    }
+}
+
 impl Estimate {
     /// Half the width of the interval.
     pub fn half_width(&self) -> f64 {

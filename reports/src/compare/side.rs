@@ -212,8 +212,7 @@ impl Side {
             Err(error) => (None, Verdict::Inconclusive, None, error.to_string()),
         };
         let rate = |rate: fn(&Judgement) -> Option<[f64; 3]>| {
-            let [value, low, high] = rate(judgement.as_ref()?)?;
-            Some(Estimate { value, low, high })
+            judgement.as_ref().and_then(rate).map(Estimate::from)
         };
         let settled_s = judgement.as_ref().and_then(|j| j.settled_after_s);
         let budget = |side: &Side| side.per_operation.zip(side.budget_per_operation);
