@@ -4,6 +4,7 @@
 //! `running` behind. What tells the two apart: rows that keep coming, and, on the machine of
 //! the run, the process that the status names.
 
+use crate::procfs::start_ticks;
 use leaklab_reports::page::RunLife;
 use leaklab_run::{Cell, Run, RunRecord, State};
 use std::path::Path;
@@ -45,14 +46,14 @@ pub fn cell_life(cell: &Cell, now: SystemTime) -> CellLife {
     if silence <= interval * 2 + Duration::from_secs(2) {
         return CellLife::Running;
     }
-    let lives = cell.status.pid.is_some_and(|pid| {
+    let is_there = cell.status.pid.is_some_and(|pid| {
         match cell.status.pid_start_ticks {
             // Says which process it is, whatever the wall clock has done since.
-            Some(ticks) => crate::procfs::start_ticks(pid) == Some(ticks),
+            Some(ticks) => lives((pid, ticks)),
             None => is_alive(pid, &cell.status.started_utc),
         }
     });
-    match lives {
+    match is_there {
         true if silence <= PATIENCE.max(interval * 5) => CellLife::Running,
         true => CellLife::Silent(silence),
         false => CellLife::Gone(silence),
@@ -70,29 +71,32 @@ pub fn harness_of(record: &RunRecord) -> Option<(u32, u64)> {
     is_here.then_some(harness)
 }
 
+/// Whether that process lives, and is the one that was started then.
+pub fn lives((pid, start): (u32, u64)) -> bool {
+    start_ticks(pid) == Some(start)
+}
+
 /// How the run as a whole stands at `now`.
 pub fn run_life(run: &Run, now: SystemTime) -> RunLife {
-    let lives: Vec<CellLife> = run.cells.iter().map(|cell| cell_life(cell, now)).collect();
-    let any = |wanted: fn(&CellLife) -> bool| lives.iter().any(wanted);
-    let lives_on =
-        harness_of(&run.record).map(|(pid, start)| crate::procfs::start_ticks(pid) == Some(start));
-    if let Some(lives_on) = lives_on
-        && any(|life| *life != CellLife::Ended)
-    {
+    let has_ended = |cell: &Cell| cell.status.state == State::Finished;
+    if run.cells.iter().all(has_ended) {
+        return RunLife::Ended;
+    }
+    if let Some(harness) = harness_of(&run.record) {
         // Its process is known: no row may have come for long, as before a program is ready.
-        return match lives_on {
+        return match lives(harness) {
             true => RunLife::Running,
             false => RunLife::Gone,
         };
     }
+    let cells = run.cells.iter();
+    let cells: Vec<CellLife> = cells.map(|cell| cell_life(cell, now)).collect();
+    let any = |wanted: fn(&CellLife) -> bool| cells.iter().any(wanted);
     if any(|life| matches!(life, CellLife::Running | CellLife::Silent(_))) {
         return RunLife::Running;
     }
     if any(|life| matches!(life, CellLife::Gone(_))) {
         return RunLife::Gone;
-    }
-    if !any(|life| *life == CellLife::Planned) {
-        return RunLife::Ended;
     }
     let files = run.cells.iter().map(|cell| cell.folder.join("status.json"));
     let newest = files
@@ -129,15 +133,7 @@ fn is_alive(pid: u32, started_utc: &str) -> bool {
 
 /// When a process was started, by `/proc`; `None` if it is gone or only waits to be reaped.
 fn process_start(pid: u32) -> Option<SystemTime> {
-    // Field 22 of stat; the name in parentheses may hold anything (proc(5)).
-    const STATE: usize = 0;
-    const START_TICKS: usize = 19;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    if matches!(*fields.get(STATE)?, "Z" | "X") {
-        return None;
-    }
-    let ticks: f64 = fields.get(START_TICKS)?.parse().ok()?;
+    let ticks = start_ticks(pid)? as f64;
     let boot = std::fs::read_to_string("/proc/stat").ok()?;
     let boot: f64 = boot
         .lines()
@@ -214,7 +210,7 @@ mod tests {
         run.record.host.boot_id = crate::host::boot_id();
         run.record.host.pid_namespace = crate::host::pid_namespace();
         run.record.harness_pid = Some(own);
-        run.record.harness_start_ticks = crate::procfs::start_ticks(own);
+        run.record.harness_start_ticks = start_ticks(own);
         assert_eq!(run_life(&run, later), RunLife::Running);
         run.record.harness_start_ticks = Some(1);
         assert_eq!(run_life(&run, SystemTime::now()), RunLife::Gone);

@@ -199,7 +199,7 @@ pub fn isolate(command: &mut Command, inherited: BorrowedFd<'_>) {
     let fd = inherited.as_raw_fd();
     // SAFETY: getpid cannot fail and touches no memory.
     let harness = unsafe { libc::getpid() };
-    let limit = INHERITED_DESCRIPTOR_LIMIT.get().copied();
+    let limit = descriptor_limits_of_child(None);
     command.process_group(0);
     // SAFETY: the closure runs between fork and exec and calls only prctl, getppid, fcntl,
     // signal and setrlimit, which are async-signal-safe; it allocates nothing.

@@ -187,9 +187,7 @@ fn judge_tables(
                 );
                 shown.notes.push(words.to_owned());
                 if shown.holds_caches {
-                    shown.judgement.verdict = Verdict::Inconclusive;
-                    shown.judgement.kind = None;
-                    shown.judgement.reason = words.to_owned();
+                    shown.judgement.leave_open(words);
                     of_metric = Exit::Inconclusive;
                 }
             }

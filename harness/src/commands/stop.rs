@@ -3,8 +3,7 @@
 use crate::commands::print;
 use crate::commands::report::{newest_run, open};
 use crate::exit::{Exit, usage};
-use crate::procfs::start_ticks;
-use crate::run_life::harness_of;
+use crate::run_life::{harness_of, lives};
 use crate::system::ProcessHandle;
 use crate::time::{duration_text, parse_duration};
 use std::path::PathBuf;
@@ -43,11 +42,12 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         None => newest_run(&arguments.out)?.display().to_string(),
     };
     let run = open(&address)?.0;
-    let Some((pid, start)) = harness_of(&run.record) else {
+    let Some(harness) = harness_of(&run.record) else {
         return Err(usage(format!("`{address}` is not running on this machine")));
     };
+    let (pid, _) = harness;
     let handle = ProcessHandle::open(pid);
-    if start_ticks(pid) != Some(start) {
+    if !lives(harness) {
         return Err(usage(format!("`{address}` is not running any more")));
     }
     match handle {
@@ -55,7 +55,7 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
         None => crate::system::signal_process(pid, libc::SIGTERM),
     }
     let asked = Instant::now();
-    while start_ticks(pid) == Some(start) {
+    while lives(harness) {
         if asked.elapsed() > arguments.timeout {
             anyhow::bail!(
                 "the run was asked to stop and goes on after {}; process {pid} is its harness",

@@ -94,17 +94,21 @@ impl ProcessTree {
 
     fn following(root: u32, marks: Marks, fence: Option<Fence>, is_own_child: bool) -> Self {
         census::follow(root, marks, is_own_child, fence.is_some());
-        let processes: Vec<Process> = Process::open(root).into_iter().collect();
+        let mut tree = Self::empty(root, fence, None);
+        tree.processes.extend(Process::open(root));
+        let members = tree.processes.iter();
+        tree.news = members.map(|one| (one.pid, one.start_ticks)).collect();
+        tree
+    }
+
+    fn empty(root: u32, fence: Option<Fence>, group: Option<ControlGroup>) -> Self {
         ProcessTree {
             root,
-            group: None,
+            group,
             fence,
-            news: processes
-                .iter()
-                .map(|one| (one.pid, one.start_ticks))
-                .collect(),
-            processes,
+            processes: Vec::new(),
             ended: Vec::new(),
+            news: Vec::new(),
             past_cpu_ms: 0,
             proportional_since: None,
             proportional_due: None,
@@ -118,22 +122,7 @@ impl ProcessTree {
 
     /// The processes of a control group, whose memory the kernel adds up.
     pub fn of_group(group: ControlGroup) -> Self {
-        let mut tree = ProcessTree {
-            root: 0,
-            group: Some(group),
-            fence: None,
-            news: Vec::new(),
-            processes: Vec::new(),
-            ended: Vec::new(),
-            past_cpu_ms: 0,
-            proportional_since: None,
-            proportional_due: None,
-            swap_bytes: 0,
-            escaped: 0,
-            has_changed: true,
-            kills_counted: None,
-            kills: 0,
-        };
+        let mut tree = Self::empty(0, None, Some(group));
         tree.search(true);
         tree
     }

@@ -70,6 +70,45 @@ impl ChildPlan {
         let set = set.map(|(_, value)| value.clone());
         set.or_else(|| std::env::var(name).ok().filter(|_| self.is_own))
     }
+
+    /// All variables of the program: `of_start` are those of this one start.
+    fn variables(
+        &self,
+        of_start: Vec<(&str, String)>,
+        preloaded: Option<&PreloadFile>,
+    ) -> BTreeMap<OsString, OsString> {
+        let mut all: BTreeMap<OsString, OsString> = match self.is_own {
+            true => std::env::vars_os().collect(),
+            false => (INHERITED.iter())
+                .filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)))
+                .collect(),
+        };
+        let mut set = |name: &str, value: &str| all.insert(name.into(), value.into());
+        for (name, value) in &self.environment {
+            set(name, value);
+        }
+        for (name, value) in of_start {
+            set(name, &value);
+        }
+        let interval_ms = self.interval.as_secs_f64() * 1000.0;
+        set("LEAKLAB_INTERVAL_MS", &interval_ms.to_string());
+        if let Some(inject) = &self.inject {
+            // It is this process that starts it: what it starts itself does not inject.
+            set("LEAKLAB_INJECT", inject);
+            set("LEAKLAB_INJECT_PARENT", &std::process::id().to_string());
+            if self.injects_only {
+                set("LEAKLAB_INJECT_ONLY", "1");
+            }
+        }
+        if let Some(file) = preloaded {
+            let variables = file.variables(|name| all.get(OsStr::new(name)).cloned());
+            // Where no heap is read, nothing of the program's but the leak is to differ.
+            let is_kept = |name: &str| !self.injects_only || name != PYTHON_MALLOC.0;
+            let kept = variables.into_iter().filter(|(name, _)| is_kept(name));
+            all.extend(kept.map(|(name, value)| (name.into(), value)));
+        }
+        all
+    }
 }
 
 /// What runs already, and is to be watched.
@@ -151,47 +190,25 @@ impl RunningChild {
     ) -> std::io::Result<(Self, ChildPipes)> {
         let (protocol, child_end) = std::io::pipe()?;
         system::enlarge_pipe(protocol.as_fd());
-        let mut environment: BTreeMap<OsString, OsString> = match plan.is_own {
-            true => std::env::vars_os().collect(),
-            false => (INHERITED.iter())
-                .filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)))
-                .collect(),
-        };
-        let mut set = |name: &str, value: OsString| environment.insert(name.into(), value);
-        for (name, value) in &plan.environment {
-            set(name, value.into());
-        }
-        set(CELL_VARIABLE, token.into());
-        set("LEAKLAB_PIPE", child_end.as_raw_fd().to_string().into());
-        let interval_ms = plan.interval.as_secs_f64() * 1000.0;
-        set("LEAKLAB_INTERVAL_MS", interval_ms.to_string().into());
-        // A program may close descriptors that it has not opened; the pipe is found again by
-        // its path, and known by its number there.
-        let pipe = protocol.as_raw_fd();
-        let path = format!("/proc/{}/fd/{pipe}", std::process::id());
-        set("LEAKLAB_PIPE_PATH", path.into());
-        let inode = system::inode(protocol.as_fd())?;
-        set("LEAKLAB_PIPE_INODE", inode.to_string().into());
         let preloaded = match plan.preload {
             Some(object) => Some(PreloadFile::create(object, folder)?),
             None => None,
         };
-        if let Some(file) = &preloaded {
-            let variables = file.variables(|name| environment.get(OsStr::new(name)).cloned());
-            // Where no heap is read, nothing of the program's but the leak is to differ.
-            let is_kept = |name: &str| !plan.injects_only || name != PYTHON_MALLOC.0;
-            let kept = variables.into_iter().filter(|(name, _)| is_kept(name));
-            environment.extend(kept.map(|(name, value)| (name.into(), value)));
-        }
-        if let Some(inject) = &plan.inject {
-            // It is this process that starts it: what it starts itself does not inject.
-            let mut set = |name: &str, value: &str| environment.insert(name.into(), value.into());
-            set("LEAKLAB_INJECT", inject);
-            set("LEAKLAB_INJECT_PARENT", &std::process::id().to_string());
-            if plan.injects_only {
-                set("LEAKLAB_INJECT_ONLY", "1");
-            }
-        }
+        let variables = vec![
+            (CELL_VARIABLE, token.to_owned()),
+            ("LEAKLAB_PIPE", child_end.as_raw_fd().to_string()),
+            // A program may close descriptors that it has not opened; the pipe is found again by
+            // its path, and known by its number there.
+            ("LEAKLAB_PIPE_PATH", {
+                let pipe = protocol.as_raw_fd();
+                format!("/proc/{}/fd/{pipe}", std::process::id())
+            }),
+            (
+                "LEAKLAB_PIPE_INODE",
+                system::inode(protocol.as_fd())?.to_string(),
+            ),
+        ];
+        let environment = plan.variables(variables, preloaded.as_ref());
         let group = CellGroup::create(&format!("leaklab-{token}"), memory_limit_bytes);
         let Spawned {
             pid,

@@ -165,6 +165,15 @@ fn says_nothing() -> f64 {
 }
 
 impl Judgement {
+    /// Takes the verdict back, for that reason: nothing is decided.
+    pub fn leave_open(&mut self, reason: impl Into<String>) {
+        self.verdict = Verdict::Inconclusive;
+        self.kind = None;
+        self.reason = reason.into();
+    }
+}
+
+impl Judgement {
     /// What is said where there is nothing to judge.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self {

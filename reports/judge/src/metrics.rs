@@ -85,6 +85,13 @@ impl CellJudgement {
             .find(|m| m.metric == self.metric)
             .map(|m| &m.judgement)
     }
+
+    /// Takes the verdict of the whole back, for that reason: nothing is decided.
+    pub fn leave_open(&mut self, reason: impl Into<String>) {
+        self.verdict = Verdict::Inconclusive;
+        self.kind = None;
+        self.reason = reason.into();
+    }
 }
 
 /// Judges all metrics of a cell.

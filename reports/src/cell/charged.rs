@@ -38,9 +38,7 @@ impl Readings {
             _ => None,
         };
         if let Some(reason) = reason {
-            judgement.verdict = Verdict::Inconclusive;
-            judgement.kind = None;
-            judgement.reason = reason;
+            judgement.leave_open(reason);
         }
         judgement.metrics.push(MetricJudgement {
             metric: column.to_owned(),

@@ -334,7 +334,7 @@ impl Readings {
             withhold_because(&mut judgement, reason.clone());
         }
         if let Some(doubt) = &self.doubt {
-            distrust(&mut judgement, doubt);
+            judgement.leave_open(doubted(doubt));
         }
         let (None, Some(idle)) = (&self.doubt, &self.idle) else {
             return Ok(judgement);
@@ -456,11 +456,9 @@ impl Readings {
         }
         if let Some(doubt) = &self.doubt {
             for metric in &mut judgement.metrics {
-                distrust(&mut metric.judgement, doubt);
+                metric.judgement.leave_open(doubted(doubt));
             }
-            judgement.verdict = Verdict::Inconclusive;
-            judgement.kind = None;
-            judgement.reason = doubted(doubt);
+            judgement.leave_open(doubted(doubt));
         }
         // The judge knows one live heap; here it was a managed runtime's, or a settled one.
         let read = match (settled, allocated) {
@@ -511,25 +509,16 @@ impl Readings {
         if !is_small(&settled.judgement) {
             return;
         }
-        settled.judgement.verdict = Verdict::Inconclusive;
-        settled.judgement.reason = format!(
+        let reason = format!(
             "{}: it grew by less than {} in all, which a runtime's own records may come to",
             columns::SETTLED_BYTES,
             amount_text(BOOKKEEPING_BYTES, Unit::Bytes)
         );
+        settled.judgement.leave_open(&*reason);
         if judgement.metric == columns::SETTLED_BYTES {
-            judgement.verdict = Verdict::Inconclusive;
-            judgement.kind = None;
-            judgement.reason.clone_from(&settled.judgement.reason);
+            judgement.leave_open(reason);
         }
     }
-}
-
-/// A verdict is no better than the measurement below it.
-fn distrust(judgement: &mut Judgement, doubt: &str) {
-    judgement.verdict = Verdict::Inconclusive;
-    judgement.kind = None;
-    judgement.reason = doubted(doubt);
 }
 
 /// A share of what is left is no share of what is in use, which may be far less: only growth
@@ -544,14 +533,13 @@ fn withhold_without_total(judgement: &mut Judgement, options: &JudgeOptions) {
     if judgement.verdict != Verdict::NoLeak || !is_default || highest <= LEAST_BYTES_PER_HOUR {
         return;
     }
-    judgement.verdict = Verdict::Inconclusive;
-    judgement.kind = None;
-    judgement.reason = format!(
+    judgement.leave_open(format!(
         "it grows by less than its share of what is left, but nothing says how much memory there is in all, and what is in use may be less: up to {} per hour is no leak if --total 16GiB, or a --budget in bytes, says so",
         leaklab_judge::amount::bytes_text(highest)
-    );
+    ));
 }
 
+/// A verdict is no better than the measurement below it.
 fn doubted(doubt: &str) -> String {
     format!("the measurement is too bad to judge: {doubt}")
 }

@@ -195,8 +195,7 @@ impl Idle {
     /// Puts it into a judgement of one metric: what does not work is never `no-leak`.
     pub(super) fn withhold(&self, judgement: &mut Judgement) {
         if judgement.verdict == Verdict::NoLeak {
-            judgement.verdict = Verdict::Inconclusive;
-            judgement.reason = format!("{}: flat memory is not health", self.words());
+            judgement.leave_open(format!("{}: flat memory is not health", self.words()));
         }
     }
 
@@ -220,8 +219,7 @@ impl Idle {
         if judgement.verdict == Verdict::Leak {
             judgement.reason = format!("{}; then {}", judgement.reason, self.words());
         } else {
-            judgement.verdict = Verdict::Inconclusive;
-            judgement.reason = format!("{}: flat memory is not health", self.words());
+            judgement.leave_open(format!("{}: flat memory is not health", self.words()));
         }
     }
 

@@ -68,18 +68,14 @@ pub(super) fn withhold(judgement: &mut Judgement, why: &str) {
 /// Takes back that one metric is healthy, for that reason.
 pub(crate) fn withhold_because(judgement: &mut Judgement, reason: String) {
     if judgement.verdict == Verdict::NoLeak {
-        judgement.verdict = Verdict::Inconclusive;
-        judgement.kind = None;
-        judgement.reason = reason;
+        judgement.leave_open(reason);
     }
 }
 
 /// Takes back that a cell is healthy.
 pub(super) fn withhold_cell(judgement: &mut CellJudgement, why: &str) {
     if judgement.verdict == Verdict::NoLeak {
-        judgement.verdict = Verdict::Inconclusive;
-        judgement.kind = None;
-        judgement.reason = words(why);
+        judgement.leave_open(words(why));
     }
 }
 
