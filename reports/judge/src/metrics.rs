@@ -11,6 +11,8 @@ use crate::policy::verdict::FEWEST_READINGS;
 use crate::series::{JudgeError, JudgeOptions, Series, Unit, Window};
 use crate::stats::quantile::median;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The readings of a cell. Metrics that were not taken are `None`; single readings that
 /// failed are NaN.
@@ -247,26 +249,29 @@ const ROWS_FOR_TWO: usize = 172_800;
 
 /// Judges metrics one by one; those of a long cell on two threads.
 fn judge_each(asked: &[Asked<'_>], cell: &CellSeries<'_>, options: &JudgeOptions) -> Vec<Found> {
-    let every = |from: usize, step: usize| -> Vec<Found> {
-        let chosen = asked.iter().skip(from).step_by(step);
-        chosen
-            .map(|asked| judge_one(asked, cell, options))
+    let judge = |index: usize| judge_one(&asked[index], cell, options);
+    if cell.time_s.len() < ROWS_FOR_TWO || asked.len() < 2 {
+        return (0..asked.len()).map(judge).collect();
+    }
+    // Some take far longer than others: each thread takes the next one when it has judged one.
+    let next = AtomicUsize::new(0);
+    let take = || -> Vec<(usize, Found)> {
+        std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
+            .take_while(|index| *index < asked.len())
+            .map(|index| (index, judge(index)))
             .collect()
     };
-    if cell.time_s.len() < ROWS_FOR_TWO || asked.len() < 2 {
-        return every(0, 1);
-    }
-    let (even, odd) = std::thread::scope(|scope| {
-        let odd = std::thread::Builder::new().spawn_scoped(scope, || every(1, 2));
-        let even = every(0, 2);
-        // Without a thread, or after a defect in it, they are judged here.
-        let odd = odd.ok().and_then(|odd| odd.join().ok());
-        (even, odd.unwrap_or_else(|| every(1, 2)))
+    let judged = std::thread::scope(|scope| {
+        let other = std::thread::Builder::new().spawn_scoped(scope, take);
+        let mut judged = take();
+        let other = other.ok().and_then(|other| other.join().ok());
+        judged.extend(other.unwrap_or_default());
+        judged
     });
-    let mut odd = odd.into_iter();
-    (even.into_iter())
-        .flat_map(|even| [Some(even), odd.next()])
-        .flatten()
+    let mut judged: BTreeMap<usize, Found> = judged.into_iter().collect();
+    // What a thread took and, after a defect in it, did not hand back is judged here.
+    (0..asked.len())
+        .map(|index| judged.remove(&index).unwrap_or_else(|| judge(index)))
         .collect()
 }
 

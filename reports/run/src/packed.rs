@@ -445,6 +445,17 @@ impl Block {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// About how much work it is to read the column at that place, compared with others: its rows,
+    /// if it has any, and what must be inflated for them.
+    pub fn work(&self, index: usize) -> usize {
+        let Some(column) = self.columns.get(index) else {
+            return 0;
+        };
+        let is_filled = column.plain_bytes > self.rows.div_ceil(8);
+        let rows = if is_filled { self.rows } else { 0 };
+        rows + column.plain_bytes + 2 * column.place.len()
+    }
+
     /// The fields of a column that is stored as text, one on each line; `None` if it is stored as
     /// numbers or damaged.
     pub fn text<'a>(&self, index: usize, inflater: &'a mut Inflater) -> Option<&'a [u8]> {

@@ -55,14 +55,18 @@ impl Reader<'_> {
         let is_value = |name: &String| {
             ![columns::ELAPSED_MS, columns::PHASE].contains(&name.as_str()) && (self.wanted)(name)
         };
-        let wanted: Vec<&String> = names.iter().filter(|name| is_value(name)).collect();
-        // Time and phase are read here, so that the other takes as many columns more.
-        let apart = wanted.len().div_ceil(2) + usize::from(wanted.len() > 1);
-        let apart: Vec<String> = wanted[wanted.len() - apart..]
-            .iter()
-            .copied()
-            .cloned()
-            .collect();
+        // Time and phase are read here.
+        let (mut works, mut of_here) = (Vec::new(), 0);
+        for (index, name) in names.iter().enumerate() {
+            match is_value(name) {
+                true => works.push((first.work(index), name)),
+                false if name == columns::ELAPSED_MS || name == columns::PHASE => {
+                    of_here += first.work(index);
+                }
+                false => {}
+            }
+        }
+        let apart = halved(works, of_here);
         let is_known = names
             .iter()
             .all(|name| names.iter().filter(|n| *n == name).count() == 1);
@@ -96,6 +100,24 @@ impl Reader<'_> {
     }
 }
 
+/// The columns that another thread reads, so that both have about as much to do; `of_here` is
+/// work of this one beside them.
+fn halved(mut works: Vec<(usize, &String)>, of_here: usize) -> Vec<String> {
+    works.sort_by_key(|(work, _)| std::cmp::Reverse(*work));
+    let (mut here, mut other) = (of_here, 0);
+    let mut apart = Vec::new();
+    for (work, name) in works {
+        match here <= other {
+            true => here += work,
+            false => {
+                other += work;
+                apart.push(name.clone());
+            }
+        }
+    }
+    apart
+}
+
 impl SampleTable {
     /// Puts a column in that was read elsewhere, where it stands in `order`.
     fn insert(&mut self, name: &str, values: Vec<f64>, order: &[String]) {
@@ -111,6 +133,15 @@ impl SampleTable {
 mod tests {
     use super::*;
     use crate::packed::{CLOSING, PACKED};
+
+    #[test]
+    fn both_threads_get_as_much_to_do() {
+        let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        let works = [3, 9, 4, 5, 1].into_iter().zip(&names).collect();
+        let apart = halved(works, 2);
+        // 9 and 3 there; 2 of its own, 5, 4 and 1 here.
+        assert_eq!(apart, ["b", "a"]);
+    }
 
     #[test]
     fn two_threads_read_what_one_reads() {
