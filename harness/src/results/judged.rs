@@ -2,16 +2,12 @@
 
 use crate::exit::Exit;
 use leaklab_judge::amount::duration_text;
-use leaklab_judge::{CellJudgement, MetricJudgement, Verdict};
+use leaklab_judge::{CellJudgement, MetricJudgement, Verdict, in_order};
 use leaklab_reports::cell::{
     Standing, VerdictOptions, is_as_expected, judge_told, memory_judgement, metric_judgement,
     outcome_words, stored_or_judged, verdict_words,
 };
 use leaklab_run::{Cell, Outcome, State};
-use std::collections::BTreeMap;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 /// Judges cells from their folders, on as many threads as there are processors, and hands each
 /// to `each` in the order of `cells`, as soon as it and those before it are judged.
@@ -22,39 +18,10 @@ use std::sync::mpsc;
 pub fn judge_all<'a, E>(
     cells: &'a [Cell],
     options: &VerdictOptions,
-    mut each: impl FnMut(JudgedCell<'a>) -> Result<(), E>,
+    each: impl FnMut(JudgedCell<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        // A reader that falls behind holds the judges up rather than filling the memory.
-        let (sender, judged) = mpsc::sync_channel(16 * threads);
-        for _ in 0..threads.min(cells.len()) {
-            let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(cell) = cells.get(index) else { break };
-                    let one = JudgedCell::from_folder(cell, options);
-                    // Nobody takes more: `each` has failed.
-                    if sender.send((index, one)).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let mut early = BTreeMap::new();
-        let mut wanted = 0;
-        for (index, one) in judged {
-            early.insert(index, one);
-            while let Some(one) = early.remove(&wanted) {
-                each(one)?;
-                wanted += 1;
-            }
-        }
-        Ok(())
-    })
+    let judged = |cell: &'a Cell| JudgedCell::from_folder(cell, options);
+    in_order(cells.iter().collect(), judged, each)
 }
 
 /// A cell with what the judge said of it.

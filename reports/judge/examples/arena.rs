@@ -18,7 +18,7 @@ mod generator;
 mod labels;
 
 use generator::{Labelled, Tally, Truth, families, generate};
-use leaklab_judge::{Budget, Verdict};
+use leaklab_judge::{Budget, Unit, Verdict};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -167,13 +167,13 @@ fn ask(detector: &[String], batch: &[Entry], timeout: Duration) -> Outcome<Vec<V
         let (budget, unit) = match entry.labelled.budget {
             Budget::BytesPerOperation(budget) => (budget, "operation"),
             Budget::BytesPerHour(budget) => (budget, "hour"),
-            // Half a percent of the level that the series begins at.
-            Budget::Default => {
+            // A share is one of the level that the series begins at.
+            budget => {
                 let early = &entry.labelled.value[..entry.labelled.value.len().div_ceil(20)];
                 let level = early.iter().sum::<f64>() / early.len() as f64;
-                ((0.005 * level).max(65_536.0), "hour")
+                let budget = budget.per_hour(level, Unit::Bytes);
+                (budget.ok_or("a label has no budget per hour")?, "hour")
             }
-            other => return Err(format!("a label has no plain budget: {other:?}").into()),
         };
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         budgets.write_record([&file, budget.to_string().as_str(), unit])?;

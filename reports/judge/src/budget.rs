@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::amount::{parse_amount, split_number};
+use crate::policy::LEAST_BUDGET_PERCENT_PER_HOUR;
+use crate::series::Unit;
 use serde::{Deserialize, Serialize};
 
 /// The growth that is accepted.
@@ -90,6 +92,27 @@ impl FromStr for Budget {
             None => Self::BytesPerOperation(bytes),
             Some(hours) => Self::BytesPerHour(bytes * hours),
         })
+    }
+}
+
+impl Budget {
+    /// What it accepts per hour of growth from `level` on; `None` where it is one per operation.
+    pub fn per_hour(&self, level: f64, unit: Unit) -> Option<f64> {
+        match *self {
+            Self::BytesPerOperation(_) => None,
+            Self::BytesPerHour(rate) => Some(rate),
+            Self::PercentOfSettledLevelPerHour(percent) => Some(level * percent / 100.0),
+            Self::Default => Some((level * 0.005).max(Self::least_per_hour(unit))),
+        }
+    }
+
+    /// The least that the default budget accepts per hour, whatever the level.
+    pub fn least_per_hour(unit: Unit) -> f64 {
+        match unit {
+            Unit::Bytes => 65_536.0,
+            Unit::Count => 1.0,
+            Unit::Percent => LEAST_BUDGET_PERCENT_PER_HOUR,
+        }
     }
 }
 

@@ -91,7 +91,7 @@ pub use decide::rules::{RULES, Rule};
 pub use decide::{explain, judge};
 pub use explanation::{Explanation, Note};
 pub use judgement::{Fitted, Judgement, Kind, Shape, Verdict};
-pub use many::{judge_all, on_all_processors};
+pub use many::{in_order, judge_all, on_all_processors};
 pub use metrics::{CellJudgement, CellSeries, MetricJudgement, judge_cell};
 pub use nearest::nearest;
 pub use policy::RSS_GRAIN_BYTES;

@@ -1,8 +1,10 @@
 //! Many series in one call, on as many threads as there are processors.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use crate::decide::judge;
@@ -37,30 +39,75 @@ pub fn judge_all(
 ///
 /// Where `work` does.
 pub fn on_all_processors<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut done = Vec::with_capacity(items.len());
+    let taken = in_order(items, work, |result| {
+        done.push(result);
+        Ok::<(), Infallible>(())
+    });
+    match taken {
+        Ok(()) => done,
+        Err(never) => match never {},
+    }
+}
+
+/// The same, where `each` takes what came of each item as soon as that and those before it are
+/// done.
+///
+/// # Errors
+///
+/// The first error of `each`; nothing is begun after it.
+///
+/// # Panics
+///
+/// Where `work` does.
+pub fn in_order<T: Send, R: Send, E>(
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+    mut each: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = processors.min(items.len());
+    // One thread is this one.
+    let threads = match processors.min(items.len()) {
+        1 => 0,
+        several => several,
+    };
     let queue = Mutex::new(items.into_iter().enumerate());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let worked = || -> Vec<(usize, R)> {
-        std::iter::from_fn(next)
-            .map(|(place, item)| (place, work(item)))
-            .collect()
-    };
-    let mut done = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads)
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, worked).ok())
+    thread::scope(|scope| {
+        // Who falls behind holds the others up rather than filling the memory.
+        let (sender, done) = mpsc::sync_channel(16 * threads);
+        let workers: Vec<_> = (0..threads)
+            .map_while(|_| {
+                let (sender, next, work) = (sender.clone(), &next, &work);
+                let worked = move || {
+                    // Nobody takes more: `each` has failed.
+                    while let Some((place, item)) = next()
+                        && sender.send((place, work(item))).is_ok()
+                    {}
+                };
+                thread::Builder::new().spawn_scoped(scope, worked).ok()
+            })
             .collect();
-        let mut done = worked();
-        for other in others {
-            match other.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => resume_unwind(panic),
+        drop(sender);
+        let here = || match workers.is_empty() {
+            true => next().map(|(place, item)| (place, work(item))),
+            false => None,
+        };
+        let (mut early, mut wanted) = (BTreeMap::new(), 0);
+        for (place, result) in std::iter::from_fn(here).chain(done) {
+            early.insert(place, result);
+            while let Some(result) = early.remove(&wanted) {
+                each(result)?;
+                wanted += 1;
             }
         }
-        done
-    });
-    done.sort_unstable_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                resume_unwind(panic);
+            }
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Budget;
 use crate::decide::judge;
 use crate::judgement::{Judgement, Kind, Verdict};
+use crate::many::on_all_processors;
 use crate::policy::RSS_GRAIN_BYTES;
 use crate::policy::outside::{IMAGE_BYTES, OUTSIDE_STEPS};
 use crate::policy::verdict::FEWEST_READINGS;
 use crate::series::{JudgeError, JudgeOptions, Series, Unit, Window};
 use crate::stats::quantile::median;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The readings of a cell. Metrics that were not taken are `None`; single readings that
 /// failed are NaN.
@@ -244,35 +243,16 @@ type Asked<'a> = (&'a str, &'a [f64], Unit);
 /// What was found of a metric; `None` if it was never read.
 type Found = Result<Option<MetricJudgement>, JudgeError>;
 
-/// Rows from which on metrics are judged on two threads: two days at a row a second.
-const ROWS_FOR_TWO: usize = 172_800;
+/// Rows from which on metrics are judged on all processors: two days at a row a second.
+const ROWS_FOR_ALL: usize = 172_800;
 
-/// Judges metrics one by one; those of a long cell on two threads.
+/// Judges metrics one by one; those of a long cell on all processors.
 fn judge_each(asked: &[Asked<'_>], cell: &CellSeries<'_>, options: &JudgeOptions) -> Vec<Found> {
-    let judge = |index: usize| judge_one(&asked[index], cell, options);
-    if cell.time_s.len() < ROWS_FOR_TWO || asked.len() < 2 {
-        return (0..asked.len()).map(judge).collect();
+    let judged = |asked: &Asked<'_>| judge_one(asked, cell, options);
+    match cell.time_s.len() < ROWS_FOR_ALL {
+        true => asked.iter().map(judged).collect(),
+        false => on_all_processors(asked.iter().collect(), judged),
     }
-    // Some take far longer than others: each thread takes the next one when it has judged one.
-    let next = AtomicUsize::new(0);
-    let take = || -> Vec<(usize, Found)> {
-        std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
-            .take_while(|index| *index < asked.len())
-            .map(|index| (index, judge(index)))
-            .collect()
-    };
-    let judged = std::thread::scope(|scope| {
-        let other = std::thread::Builder::new().spawn_scoped(scope, take);
-        let mut judged = take();
-        let other = other.ok().and_then(|other| other.join().ok());
-        judged.extend(other.unwrap_or_default());
-        judged
-    });
-    let mut judged: BTreeMap<usize, Found> = judged.into_iter().collect();
-    // What a thread took and, after a defect in it, did not hand back is judged here.
-    (0..asked.len())
-        .map(|index| judged.remove(&index).unwrap_or_else(|| judge(index)))
-        .collect()
 }
 
 fn judge_one(asked: &Asked<'_>, cell: &CellSeries<'_>, options: &JudgeOptions) -> Found {

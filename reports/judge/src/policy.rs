@@ -24,7 +24,7 @@ pub(crate) mod share {
     pub(crate) const WARMED_UP: f64 = 0.2;
 
     /// Share of the record that tells the level at a time.
-    pub(crate) const WARMED_UP_READ: f64 = 0.03;
+    pub(crate) const READ: f64 = 0.03;
 }
 
 /// Confidence of a verdict, and how much is looked at.
@@ -423,10 +423,6 @@ pub(crate) mod segment {
     pub(crate) const FEWEST_LATER: usize = 20;
 
     pub(crate) const LATER_CONFIDENCE: f64 = 0.9;
-
-    /// One reading in so many tells where growth began, and where it was when the settled part
-    /// began.
-    pub(crate) const FEW_AHEAD: usize = 33;
 
     /// A rise that has made less than this share of itself half-way is no warm-up.
     pub(crate) const HALF_WAY: f64 = 0.65;

@@ -524,13 +524,15 @@ impl Readings {
 /// A share of what is left is no share of what is in use, which may be far less: only growth
 /// below the least default budget is within every one.
 fn withhold_without_total(judgement: &mut Judgement, options: &JudgeOptions) {
-    const LEAST_BYTES_PER_HOUR: f64 = 65_536.0;
     let is_default = matches!(
         options.budget,
         Budget::Default | Budget::PercentOfSettledLevelPerHour(_)
     );
     let highest = judgement.slope_high_bytes_per_hour.unwrap_or(f64::INFINITY);
-    if judgement.verdict != Verdict::NoLeak || !is_default || highest <= LEAST_BYTES_PER_HOUR {
+    if judgement.verdict != Verdict::NoLeak
+        || !is_default
+        || highest <= Budget::least_per_hour(Unit::Bytes)
+    {
         return;
     }
     judgement.leave_open(format!(

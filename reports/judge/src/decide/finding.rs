@@ -4,11 +4,10 @@ use crate::budget::Budget;
 use crate::decide::rules::Ruling;
 use crate::fit::line::Line;
 use crate::judgement::{Shape, Verdict};
-use crate::policy::LEAST_BUDGET_PERCENT_PER_HOUR;
 use crate::policy::verdict::REPORTED_CONFIDENCE;
 use crate::prepare::Prepared;
 use crate::reason::Why;
-use crate::series::{JudgeOptions, Unit};
+use crate::series::JudgeOptions;
 
 /// What one uninterrupted stretch says.
 #[derive(Debug, Clone)]
@@ -45,33 +44,15 @@ impl Finding {
     }
 }
 
-/// The least default budget per hour.
-pub(crate) fn least_budget(unit: Unit) -> f64 {
-    match unit {
-        Unit::Bytes => 65_536.0,
-        Unit::Count => 1.0,
-        Unit::Percent => LEAST_BUDGET_PERCENT_PER_HOUR,
-    }
-}
-
-/// The level that a budget is a share of: the settled one, and where `line` rises, that ahead of
-/// the growth. A leak would allow itself more the more it has leaked.
-pub(crate) fn level_before(prepared: &Prepared, level: f64, line: &Line) -> f64 {
-    match shape_of(line) {
-        Shape::Linear => level.min(prepared.base + line.start_value).max(0.0),
-        _ => level,
-    }
-}
-
 /// The budget in units of the value per unit of the axis.
 pub(crate) fn budget_on_axis(prepared: &Prepared, options: &JudgeOptions, level: f64) -> f64 {
-    let per_hour = match options.budget {
-        Budget::BytesPerOperation(rate) => return rate,
-        Budget::BytesPerHour(rate) => rate,
-        Budget::PercentOfSettledLevelPerHour(percent) => level * percent / 100.0,
-        Budget::Default => (level * 0.005).max(least_budget(options.unit)),
-    };
-    per_hour / 3_600.0 * prepared.seconds_per_unit
+    match options.budget {
+        Budget::BytesPerOperation(rate) => rate,
+        budget => {
+            let per_hour = budget.per_hour(level, options.unit).unwrap_or(0.0);
+            per_hour / 3_600.0 * prepared.seconds_per_unit
+        }
+    }
 }
 
 /// What a line looks like beside none.

@@ -2,10 +2,9 @@
 
 use std::cell::OnceCell;
 
+use crate::decide::ahead;
 use crate::decide::case::Case;
-use crate::decide::finding::{
-    Finding, Side, budget_on_axis, level_before, ruling_of, shape_of, side_of,
-};
+use crate::decide::finding::{Finding, Side, budget_on_axis, ruling_of, shape_of, side_of};
 use crate::decide::rules::{
     ABOVE_BUDGET, Asked, BELOW_BUDGET, FALLING, MAY_BE_WITHIN, MAY_RISE, RISES_LATE, Ruling,
     SETTLED_LATE, SLOWING, STANDSTILL, TOO_WIDE, UNSETTLED, WINDOWS_AGREE, WINDOWS_DISAGREE,
@@ -19,10 +18,9 @@ use crate::fit::settled::{Settled, find_later, find_settled};
 use crate::fit::slowing::{Comparison, compare_with_slowing, fades};
 use crate::judgement::{Shape, Verdict};
 use crate::policy::segment::{
-    AHEAD, AT_ONCE, EARLY_STEPS, FEW_AHEAD, FEWEST_LATER, HALF_WAY, LATE, LATER, LATER_CONFIDENCE,
+    AHEAD, AT_ONCE, EARLY_STEPS, FEWEST_LATER, LATE, LATER, LATER_CONFIDENCE,
 };
 use crate::policy::settled::LIKELY;
-use crate::policy::slowing::PACE_KEPT;
 use crate::policy::verdict::{REPORTED_CONFIDENCE, TREND_POINTS};
 use crate::reason::Why;
 use crate::shape::cycle::find_cycle;
@@ -119,8 +117,8 @@ pub(crate) fn judge_between(case: &Case<'_>, stretch: &Track, places: &[f64]) ->
     case.note_fit(&line, finding.fitted, settled.straight);
     // Where no part is straight, the windows that are looked at begin earlier.
     let ahead = match settled.straight {
-        true => level_before(prepared, level, &line)
-            .min(prepared.base + before_same_growth(stretch, part.x[0], &line)),
+        true => ahead::of_line(prepared, level, &line)
+            .min(ahead::of_same_growth(prepared, stretch, part.x[0], &line)),
         false => level.min(level_of(&windows::first(&track))),
     };
     let budget = budget_on_axis(prepared, case.options, ahead);
@@ -143,23 +141,6 @@ pub(crate) fn judge_between(case: &Case<'_>, stretch: &Track, places: &[f64]) ->
         standstill: OnceCell::new(),
     };
     ruled(case, finding, &fit, &rules())
-}
-
-/// The value that `stretch` began at, where what follows up to `end` is no faster growth than that
-/// of `line`: a dent does not divide one growth into two. Else infinity.
-fn before_same_growth(stretch: &Track, end: f64, line: &Line) -> f64 {
-    let few = (stretch.len() / FEW_AHEAD).max(1);
-    let end = stretch.x.partition_point(|&x| x < end);
-    if end < 2 * few || shape_of(line) != Shape::Linear {
-        return f64::INFINITY;
-    }
-    let place = |from: usize| {
-        let middle = |values: &[f64]| median(&values[from..from + few]).unwrap_or(0.0);
-        (middle(&stretch.x), middle(&stretch.y))
-    };
-    let (first, last) = (place(0), place(end - few));
-    let is_same = line.slope * (last.0 - first.0) > PACE_KEPT * (last.1 - first.1);
-    if is_same { first.1 } else { f64::INFINITY }
 }
 
 /// `line` with an interval that allows for what is left in `part` of a warm-up before it: of that,
@@ -339,12 +320,11 @@ fn settled_late(fit: &Fitted<'_>) -> Option<Ruling> {
         level(2 * fifth),
         level(before.len() - fifth.max(1)),
     );
-    let is_warm_up = middle - first > HALF_WAY * (last - first);
     let side = side_of(&line, fit.budget, fit.case.confidence);
     // What fell all along has not grown, however little is known of how fast it fell.
     let may_grow = last > first && (falls || line.slope > fit.budget);
     let may_leak = side == Side::Above || (side == Side::Across && may_grow);
-    (may_leak && !is_warm_up).then(|| {
+    (may_leak && !ahead::is_warm_up(first, middle, last)).then(|| {
         let (_, high) = line.interval(REPORTED_CONFIDENCE);
         let may_go_on = fit.line.clone().reaching(f64::MAX, high);
         Ruling::open(Why::SettledLate).with_line(may_go_on)

@@ -1,5 +1,6 @@
 //! From a series to a verdict: what kind of series it is, and who judges such a one.
 
+mod ahead;
 pub(crate) mod case;
 pub(crate) mod finding;
 mod fitted;
@@ -14,7 +15,7 @@ mod windows;
 use crate::amount::{duration_text, number_text, plural};
 use crate::budget::Budget;
 use crate::decide::case::Case;
-use crate::decide::finding::{Finding, budget_on_axis, least_budget};
+use crate::decide::finding::{Finding, budget_on_axis};
 use crate::decide::report::report;
 use crate::decide::restarted::{Doubt, judge_known_lives, judge_restarted};
 use crate::decide::rules::{
@@ -28,8 +29,7 @@ use crate::fit::model::Regressors;
 use crate::judgement::{Judgement, Shape, Verdict};
 use crate::policy::grain::SEVERAL;
 use crate::policy::sawtooth::SMALL_TEETH;
-use crate::policy::segment::HALF_WAY;
-use crate::policy::share::{HOURS_OF_LEAST, MULTIPLIED as TIMES, WARMED_UP, WARMED_UP_READ};
+use crate::policy::share::{HOURS_OF_LEAST, MULTIPLIED as TIMES};
 use crate::policy::staircase::ROOM;
 use crate::policy::verdict::{DECIDING_CONFIDENCE, FEWEST_READINGS, REPORTED_CONFIDENCE};
 use crate::prepare::{Prepared, prepare};
@@ -41,7 +41,6 @@ use crate::shape::mixture::split_mixture;
 use crate::shape::restarts::doubtful_falls;
 use crate::shape::sawtooth::{Sawtooth, find_sawtooth};
 use crate::shape::staircase::late_growth;
-use crate::stats::quantile::median;
 use crate::track::Track;
 
 /// Judges one series.
@@ -282,41 +281,18 @@ fn multiplied(whole: &Whole<'_>) -> Option<Ruling> {
     }
     let rise = line.slope * (finding.fitted.1 - finding.fitted.0);
     let level = (case.prepared.base + line.start_value).max(f64::MIN_POSITIVE);
-    let least = HOURS_OF_LEAST * least_budget(case.options.unit);
+    let least = HOURS_OF_LEAST * Budget::least_per_hour(case.options.unit);
     if rise > least.max(TIMES * level) {
         let times = 1.0 + rise / level;
         return Some(Ruling::open(Why::Multiplied { times }));
     }
-    let ahead = level_ahead(case.prepared, finding)?;
+    let ahead = ahead::of_warm_stretch(case.prepared, finding)?;
     let allowed = budget_on_axis(case.prepared, case.options, ahead);
     let (low, _) = line.interval(REPORTED_CONFIDENCE);
     (low > allowed).then(|| {
         let times = finding.level / ahead.max(f64::MIN_POSITIVE);
         Ruling::open(Why::OwnLevel { times })
     })
-}
-
-/// The level ahead of all growth of the stretch: when a warm-up should be over, or at the beginning
-/// where growth was straight for longer than that.
-fn level_ahead(prepared: &Prepared, finding: &Finding) -> Option<f64> {
-    let (begin, end) = finding.stretch;
-    let span = end - begin;
-    let level_at = |x: f64| {
-        let at = |x: f64| prepared.fine.x.partition_point(|&place| place < x);
-        let read = at(x)..at(x + WARMED_UP_READ * span);
-        Some(prepared.base + median(prepared.fine.y.get(read)?)?)
-    };
-    let warmed_up = level_at(begin + WARMED_UP * span);
-    let grown = finding.fitted.0 - begin;
-    if grown < WARMED_UP * span {
-        return warmed_up;
-    }
-    let (first, middle) = (level_at(begin)?, level_at(begin + 0.5 * grown)?);
-    let last = level_at(finding.fitted.0)?;
-    match middle - first > HALF_WAY * (last - first) {
-        true => warmed_up,
-        false => Some(first),
-    }
 }
 
 fn note_prepared(case: &Case<'_>) {

@@ -1,7 +1,8 @@
 //! A sawtooth, judged on its floors.
 
+use crate::decide::ahead;
 use crate::decide::case::Case;
-use crate::decide::finding::{Finding, Side, budget_on_axis, level_before, ruling_of, side_of};
+use crate::decide::finding::{Finding, Side, budget_on_axis, ruling_of, side_of};
 use crate::decide::rules::{
     ABOVE_BUDGET, Asked, BELOW_BUDGET, FADING_FLOORS, FEW_TEETH, Ruling, SLOWING, TOO_WIDE,
     UNSETTLED, ruled,
@@ -72,7 +73,7 @@ pub(crate) fn judge_sawtooth(case: &Case<'_>, track: &Track, sawtooth: &Sawtooth
     let line = line.map(|line| widen_for_few_teeth(line, &part, sawtooth));
     let ahead = line
         .as_ref()
-        .map_or(level, |line| level_before(prepared, level, line));
+        .map_or(level, |line| ahead::of_line(prepared, level, line));
     let budget = budget_on_axis(prepared, case.options, ahead);
     let fitted = (part.x[0], part.x[part.len() - 1]);
     let floors = Floors {

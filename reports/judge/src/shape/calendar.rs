@@ -314,9 +314,12 @@ mod tests {
         Track { x, y }
     }
 
-    fn slope_and_error(track: &Track) -> (f64, f64) {
-        let line = fit_line(track, &Regressors::default(), 0.0).expect("a line");
-        (line.slope, line.half_width(0.999))
+    /// Asserts that `rest` grows by `slope`, and that its line is known to within `most`.
+    fn assert_grows_by(slope: f64, most: f64, rest: &Track) {
+        let line = fit_line(rest, &Regressors::default(), 0.0).expect("a line");
+        let error = line.half_width(0.999);
+        let off = (line.slope - slope).abs();
+        assert!(off < error && error < most, "{} ± {error}", line.slope);
     }
 
     #[test]
@@ -326,11 +329,7 @@ mod tests {
         });
         let teeth = find_sawtooth(&log).expect("fifteen teeth");
         let rest = without_teeth(&log, &teeth).expect("on the hour");
-        let (slope, error) = slope_and_error(&rest);
-        assert!(
-            (slope - 2e-4).abs() < error && error < 2e-5,
-            "{slope} ± {error}"
-        );
+        assert_grows_by(2e-4, 2e-5, &rest);
     }
 
     #[test]
@@ -349,11 +348,7 @@ mod tests {
             let teeth = series(61.0, 2_400, |t| 40.0 * (t / period).fract() + 2e-4 * t);
             let found = find_sawtooth(&teeth).expect("teeth");
             let rest = without_teeth(&teeth, &found).expect("a period");
-            let (slope, error) = slope_and_error(&rest);
-            assert!(
-                (slope - 2e-4).abs() < error && error < 4e-5,
-                "{period}: {slope} ± {error}"
-            );
+            assert_grows_by(2e-4, 4e-5, &rest);
         }
     }
 
@@ -383,11 +378,7 @@ mod tests {
         };
         let weeks = series(1_800.0, 1_200, |t| 60.0 * busy(t) + 3e-6 * t);
         let rest = without_weeks(&weeks).expect("three and a half weeks");
-        let (slope, error) = slope_and_error(&rest);
-        assert!(
-            (slope - 3e-6).abs() < error && error < 1e-6,
-            "{slope} ± {error}"
-        );
+        assert_grows_by(3e-6, 1e-6, &rest);
         // Days that are all alike are a cycle of a day.
         let days = series(1_800.0, 1_200, |t| 60.0 * busy(t % 86_400.0));
         assert!(without_weeks(&days).is_none());

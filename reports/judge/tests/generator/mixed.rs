@@ -98,6 +98,7 @@ fn multiplied(random: &mut Rng, level: f64) -> Labelled {
     let time_s = even_times(scale(random, 3.0, 45.0 * 24.0) * 3_600.0, count);
     let total = time_s[count - 1];
     let grown = level * between(random, 2.0, 5.0);
+    let slope = grown / total * 3_600.0;
     let kind = random.usize(0..3);
     let tau = total * between(random, 0.005, 0.03);
     let tooth = total / between(random, 20.0, 60.0);
@@ -117,18 +118,9 @@ fn multiplied(random: &mut Rng, level: f64) -> Labelled {
         rho: 0.0,
     };
     add_noise(random, &mut value, &noise);
-    let slope = grown / total * 3_600.0;
-    Labelled {
-        family: "multiplied",
-        value: whole(&value),
-        time_s,
-        truth: Truth::Leak,
-        // Whether growth that takes weeks is within half a percent an hour is the user's to say.
-        easy: slope > 0.02 * level,
-        budget: Budget::Default,
-        slope: Some(slope),
-        ..Labelled::default()
-    }
+    // Whether growth that takes weeks is within half a percent an hour is the user's to say.
+    let easy = slope > 0.02 * level;
+    by_the_share("multiplied", (time_s, value), Truth::Leak, slope, easy)
 }
 
 /// The readings of two processes in one series, in no order, of which one leaks or none.
@@ -196,16 +188,8 @@ fn dented(random: &mut Rng, level: f64) -> Labelled {
         rho: between(random, 0.0, 0.7),
     };
     add_noise(random, &mut value, &noise);
-    Labelled {
-        family: "dented",
-        value: whole(&value),
-        time_s,
-        truth: Truth::Leak,
-        easy: slope > 0.015 * level,
-        budget: Budget::Default,
-        slope: Some(slope),
-        ..Labelled::default()
-    }
+    let easy = slope > 0.015 * level;
+    by_the_share("dented", (time_s, value), Truth::Leak, slope, easy)
 }
 
 /// Under the default budget, growth that goes on more slowly than it began. Straight growth first:
@@ -241,13 +225,26 @@ fn two_paces(random: &mut Rng, level: f64) -> Labelled {
         rho: between(random, 0.0, 0.7),
     };
     add_noise(random, &mut value, &noise);
+    let truth = if leaks { Truth::Leak } else { Truth::NoLeak };
+    // Whether a slower pace is a share of what a faster one made is the user's to say.
+    let easy = !leaks && total_h > 48.0;
+    by_the_share("two-paces", (time_s, value), truth, slope, easy)
+}
+
+/// A series that is judged by the default budget, a share of its level.
+fn by_the_share(
+    family: &'static str,
+    (time_s, value): (Vec<f64>, Vec<f64>),
+    truth: Truth,
+    slope: f64,
+    easy: bool,
+) -> Labelled {
     Labelled {
-        family: "two-paces",
+        family,
         value: whole(&value),
         time_s,
-        truth: if leaks { Truth::Leak } else { Truth::NoLeak },
-        // Whether a slower pace is a share of what a faster one made is the user's to say.
-        easy: !leaks && total_h > 48.0,
+        truth,
+        easy,
         budget: Budget::Default,
         slope: Some(slope),
         ..Labelled::default()
